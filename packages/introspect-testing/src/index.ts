@@ -1,0 +1,20 @@
+export {
+  type Answer,
+  active,
+  drip,
+  gzipBomb,
+  gzipped,
+  hangBeforeHeaders,
+  hangInBody,
+  inactive,
+  json,
+  large,
+  type ResponseParts,
+  redirect,
+  reset,
+  respond,
+  truncated,
+} from './answers.js';
+export type { RecordedRequest } from './recorded-request.js';
+export { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from './scripted-server.js';
+export { likeZitadel, type ZitadelState, zitadelAnswers } from './zitadel.js';

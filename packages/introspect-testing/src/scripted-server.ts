@@ -1,0 +1,103 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Answer, json, respond } from './answers.js';
+import { type RecordedRequest, recordRequest } from './recorded-request.js';
+import { likeZitadel } from './zitadel.js';
+
+export interface ScriptedServerOptions {
+  /** What the server accepts until it is scripted otherwise. */
+  clientId?: string;
+  clientSecret?: string;
+}
+
+/** A real HTTP authorization server on loopback, each of whose answers can be scripted. */
+export interface ScriptedServer {
+  /** Also its issuer. */
+  readonly origin: string;
+  readonly introspectionEndpoint: string;
+  /** Active tokens and their claims, for as long as introspection is not scripted otherwise. */
+  readonly tokens: Map<string, Readonly<Record<string, unknown>>>;
+  /** All that it was sent, oldest first. */
+  readonly requests: readonly RecordedRequest[];
+  /** The introspection requests among them. */
+  readonly questions: readonly RecordedRequest[];
+  /** Scripts the next introspection requests, one answer each. */
+  next(...answers: Answer[]): void;
+  /** Scripts every introspection request that `next` does not. */
+  always(answer: Answer): void;
+  /** Scripts every request to another path. */
+  at(path: string, answer: Answer): void;
+  /** The introspection request of this number, counted from 1, as soon as it is there. */
+  question(number: number): Promise<RecordedRequest>;
+  /** Ends all connections, also those that hang. */
+  close(): Promise<void>;
+}
+
+const introspectionPath = '/oauth/v2/introspect';
+
+/** Starts a scripted server on a free loopback port. Unscripted, it answers like ZITADEL and serves its metadata. */
+export async function startScriptedServer({
+  clientId = 'api',
+  clientSecret = 'secret',
+}: ScriptedServerOptions = {}): Promise<ScriptedServer> {
+  const requests: RecordedRequest[] = [];
+  const questions: RecordedRequest[] = [];
+  const tokens = new Map<string, Readonly<Record<string, unknown>>>();
+  const queue: Answer[] = [];
+  const byPath = new Map<string, Answer>();
+  const waiting = new Map<number, (request: RecordedRequest) => void>();
+  let usual: Answer = likeZitadel({ clientId, clientSecret, tokens });
+
+  const server = createServer(async (message, response) => {
+    let request: RecordedRequest;
+    try {
+      request = await recordRequest(message);
+    } catch {
+      return; // the client has gone in the middle of its request
+    }
+    requests.push(request);
+    const path = request.url.split('?', 1)[0] ?? '';
+    if (path !== introspectionPath) {
+      (byPath.get(path) ?? respond({ status: 404 }))(response, request);
+      return;
+    }
+    questions.push(request);
+    waiting.get(questions.length)?.(request);
+    (queue.shift() ?? usual)(response, request);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const introspectionEndpoint = `${origin}${introspectionPath}`;
+  byPath.set(
+    '/.well-known/openid-configuration',
+    json({
+      issuer: origin,
+      introspection_endpoint: introspectionEndpoint,
+      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'private_key_jwt'],
+    }),
+  );
+
+  return {
+    origin,
+    introspectionEndpoint,
+    tokens,
+    requests,
+    questions,
+    next: (...answers) => void queue.push(...answers),
+    always: (answer) => {
+      usual = answer;
+    },
+    at: (path, answer) => void byPath.set(path, answer),
+    question: (number) =>
+      new Promise((resolve) => {
+        const there = questions[number - 1];
+        if (there === undefined) waiting.set(number, resolve);
+        else resolve(there);
+      }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,69 @@
+import { type Answer, active, inactive, json, respond } from './answers.js';
+import type { RecordedRequest } from './recorded-request.js';
+
+/** Answers as ZITADEL gives them: its codes are not always those of its documentation. */
+export const zitadelAnswers = {
+  /** Unknown client, wrong secret, inactive app, project or organisation. */
+  unauthorizedClient: () => json({ error: 'unauthorized_client' }, { status: 400 }),
+  /** What the documentation says for the same. */
+  invalidClient: () => json({ error: 'invalid_client' }, { status: 401 }),
+  noCredentials: () =>
+    json(
+      { error: 'invalid_request', error_description: 'client_id or client_assertion must be provided' },
+      { status: 400 },
+    ),
+  undecodableCredentials: () =>
+    json({ error: 'invalid_client', error_description: 'invalid basic auth header' }, { status: 400 }),
+  noSecret: () => json({ error: 'invalid_client', error_description: 'client must be authenticated' }, { status: 400 }),
+  noToken: () => json({ error: 'invalid_request', error_description: 'token missing' }, { status: 400 }),
+  serverError: () => json({ error: 'server_error', error_description: 'internal' }, { status: 500 }),
+  /** The host matches no instance. */
+  unknownInstance: () => plain(404, 'unable to set instance using origin'),
+  databaseDown: () => plain(500, 'dial tcp 10.0.0.7:5432: connect: connection refused'),
+  quotaExhausted: () => plain(429, 'quota exhausted'),
+} satisfies Record<string, () => Answer>;
+
+/** What a ZITADEL knows: one API app with Basic, and active tokens with their claims. */
+export interface ZitadelState {
+  clientId: string;
+  clientSecret: string;
+  tokens: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+}
+
+/** Answers an introspection request as ZITADEL would, in the order of its checks. */
+export function likeZitadel({ clientId, clientSecret, tokens }: ZitadelState): Answer {
+  return (response, request) => answerOf(request)(response, request);
+
+  function answerOf(request: RecordedRequest): Answer {
+    const credentials = basicCredentialsOf(request);
+    if (typeof credentials === 'function') return credentials;
+    const token = request.form.get('token');
+    if (!token) return zitadelAnswers.noToken();
+    if (credentials.clientId !== clientId || credentials.clientSecret !== clientSecret) {
+      return zitadelAnswers.unauthorizedClient();
+    }
+    const claims = tokens.get(token);
+    return claims === undefined ? inactive() : active(claims);
+  }
+}
+
+/** Reads Basic credentials as ZITADEL does: split at the first colon, then both halves form-decoded. */
+function basicCredentialsOf(request: RecordedRequest): { clientId: string; clientSecret: string } | Answer {
+  const encoded = /^Basic ([A-Za-z0-9+/]+={0,2})$/i.exec(request.field('authorization')[0] ?? '')?.[1];
+  const [, id, secret] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded ?? '', 'base64').toString()) ?? [];
+  if (id === undefined || secret === undefined) return zitadelAnswers.noCredentials();
+  if (secret === '') return zitadelAnswers.noSecret();
+  try {
+    return { clientId: formDecode(id), clientSecret: formDecode(secret) };
+  } catch {
+    return zitadelAnswers.undecodableCredentials();
+  }
+}
+
+function formDecode(value: string): string {
+  return decodeURIComponent(value.replaceAll('+', ' '));
+}
+
+function plain(status: number, body: string): Answer {
+  return respond({ status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body });
+}
