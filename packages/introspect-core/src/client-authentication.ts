@@ -1,0 +1,107 @@
+/** How this client proves itself to the introspection endpoint (RFC 7662 §2.1). Exactly one is used for a request. */
+export interface ClientAuthentication {
+  readonly clientId: string;
+  /** `true`: a client without `issuer` is refused at construction. */
+  readonly needsIssuer?: boolean;
+  /** Adds the credentials to a request's header fields (lower-case names) or form. */
+  apply(request: AuthenticatedRequest, context: ClientAuthenticationContext): void | Promise<void>;
+}
+
+/** The part of a request that a {@link ClientAuthentication} may add to. */
+export interface AuthenticatedRequest {
+  headers: Record<string, string>;
+  body: URLSearchParams;
+}
+
+export interface ClientAuthenticationContext {
+  issuer?: string;
+  /** The URL that is asked. */
+  endpoint: string;
+  /** `true` when the server has just refused these credentials and the request is made once more. */
+  afterRefusal: boolean;
+}
+
+/** A fixed secret, or a function that is called for each request that needs it: secrets rotate. */
+export type ClientSecret = string | (() => string | Promise<string>);
+
+export interface ClientSecretOptions {
+  clientId: string;
+  clientSecret: ClientSecret;
+}
+
+/**
+ * `client_secret_basic`: id and secret in the `Authorization` field (RFC 6749 §2.3.1).
+ *
+ * @throws TypeError when the id is empty or either has a lone surrogate
+ */
+export function clientSecretBasic({ clientId, clientSecret }: ClientSecretOptions): ClientAuthentication {
+  checkClientId(clientId);
+  if (typeof clientSecret === 'function') {
+    return {
+      clientId,
+      async apply({ headers }) {
+        headers.authorization = basicCredentials(clientId, await clientSecret());
+      },
+    };
+  }
+  const authorization = basicCredentials(clientId, clientSecret);
+  return {
+    clientId,
+    apply({ headers }) {
+      headers.authorization = authorization;
+    },
+  };
+}
+
+/**
+ * `client_secret_post`: id and secret in the form (RFC 6749 §2.3.1). For servers that do not take Basic.
+ *
+ * @throws TypeError when the id is empty or either has a lone surrogate
+ */
+export function clientSecretPost({ clientId, clientSecret }: ClientSecretOptions): ClientAuthentication {
+  checkClientId(clientId);
+  if (typeof clientSecret !== 'function') checkSecret(clientSecret);
+  return {
+    clientId,
+    async apply({ body }) {
+      const secret = typeof clientSecret === 'function' ? await clientSecret() : clientSecret;
+      checkSecret(secret);
+      body.append('client_id', clientId);
+      body.append('client_secret', secret);
+    },
+  };
+}
+
+/**
+ * The value of an `Authorization` field: `"Basic " + base64(formEncode(id) + ":" + formEncode(secret))`
+ * (RFC 6749 §2.3.1). The encoding is `application/x-www-form-urlencoded` of the UTF-8 bytes; nothing is trimmed
+ * or normalised. An empty secret is allowed.
+ *
+ * @throws TypeError when the id is empty or either has a lone surrogate
+ */
+export function basicCredentials(clientId: string, clientSecret: string): string {
+  checkClientId(clientId);
+  checkSecret(clientSecret);
+  return `Basic ${btoa(`${formEncode(clientId)}:${formEncode(clientSecret)}`)}`;
+}
+
+function formEncode(value: string): string {
+  return new URLSearchParams([['', value]]).toString().slice(1);
+}
+
+function checkClientId(value: unknown): void {
+  if (typeof value !== 'string' || value === '') {
+    throw new TypeError('"clientId" must be a string that is not empty: copy it from the authorization server');
+  }
+  checkWellFormed('clientId', value);
+}
+
+function checkSecret(value: unknown): void {
+  if (typeof value !== 'string') throw new TypeError('"clientSecret" must be a string, or a function that returns one');
+  checkWellFormed('clientSecret', value);
+}
+
+/** A lone surrogate has no UTF-8: form encoding would silently send another secret. */
+function checkWellFormed(name: string, value: string): void {
+  if (!value.isWellFormed()) throw new TypeError(`"${name}" has a lone surrogate: it is no valid text, copy it again`);
+}

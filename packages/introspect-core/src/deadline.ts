@@ -1,0 +1,33 @@
+import { UnavailableError } from './errors.js';
+
+/**
+ * Runs `work` under one deadline, joined with the caller's own signal.
+ *
+ * Rejects with an {@link UnavailableError} when the time is over, or with the caller's `signal.reason`: at once, and
+ * whether or not `work` heeds the signal that it is given. Leaves no timer and no listener behind, so a caller may use
+ * one signal for ever.
+ */
+export async function withDeadline<T>(
+  { timeoutMs, origin, signal: callers }: { timeoutMs: number; origin: string; signal?: AbortSignal | undefined },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  callers?.throwIfAborted();
+  const controller = new AbortController();
+  const follow = () => controller.abort(callers?.reason);
+  const expire = () =>
+    controller.abort(new UnavailableError(`${origin} gave no answer within ${timeoutMs} ms ("timeoutMs")`));
+  callers?.addEventListener('abort', follow);
+  const timer = setTimeout(expire, timeoutMs);
+  try {
+    return await Promise.race([aborted(controller.signal), work(controller.signal)]);
+  } finally {
+    clearTimeout(timer);
+    callers?.removeEventListener('abort', follow);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,133 @@
+/** One HTTP field of an answer: its name and its value. */
+export type HeaderField = readonly [name: string, value: string];
+
+/** Why a token is no good. A closed list: `switch` over it. */
+export type InvalidTokenReason =
+  | 'inactive'
+  | 'expired'
+  | 'not_yet_valid'
+  | 'issuer_mismatch'
+  | 'audience_mismatch'
+  | 'not_an_access_token'
+  | 'sender_constraint'
+  | 'malformed'
+  | 'too_long'
+  | 'bad_signature';
+
+/** Registered, so that two copies of this package know each other's errors. */
+const family: unique symbol = Symbol.for('@acme/introspect-core/error-family');
+
+const noStore: HeaderField = ['Cache-Control', 'no-store'];
+
+/** What both families have in common: each error already knows the HTTP answer that it asks for. */
+abstract class AnsweredError extends Error {
+  abstract readonly code: string;
+  /** The HTTP status to answer with. */
+  abstract readonly status: number;
+  /** The HTTP fields to answer with, always with `Cache-Control: no-store`. */
+  abstract readonly headers: readonly HeaderField[];
+  /** The JSON body to answer with. */
+  abstract readonly body: Readonly<Record<string, string>>;
+}
+
+/** The request is at fault: its token, or the lack of one (RFC 6750 §3.1). */
+export abstract class AuthorizationError extends AnsweredError {
+  get [family](): 'authorization' {
+    return 'authorization';
+  }
+}
+
+/**
+ * No answer could be had from the authorization server. It says nothing about the token, so the API's caller
+ * gets 503 and keeps its token. Messages name the server's origin, never a token, a secret or the server's words.
+ */
+export abstract class IntrospectionError extends AnsweredError {
+  readonly status = 503;
+  readonly headers: readonly HeaderField[];
+  readonly body: Readonly<Record<string, string>> = Object.freeze({ error: 'temporarily_unavailable' });
+
+  constructor(message: string, retryAfterSeconds?: number) {
+    super(message);
+    this.headers = Object.freeze(
+      retryAfterSeconds === undefined ? [noStore] : [noStore, ['Retry-After', String(retryAfterSeconds)]],
+    );
+  }
+
+  get [family](): 'introspection' {
+    return 'introspection';
+  }
+}
+
+/** One fixed sentence for each reason; what the token or the server said is never part of it. */
+const sentences: Readonly<Record<InvalidTokenReason, string>> = {
+  inactive: 'The access token is not active',
+  expired: 'The access token has expired',
+  not_yet_valid: 'The access token is not valid yet',
+  issuer_mismatch: 'The access token comes from another issuer',
+  audience_mismatch: 'The access token is meant for another audience',
+  not_an_access_token: 'The token is not an access token',
+  sender_constraint: 'The access token is bound to a key that this request did not prove',
+  malformed: 'The access token is malformed',
+  too_long: 'The access token is too long',
+  bad_signature: 'The access token has a wrong signature',
+};
+
+/** The token is no good (RFC 6750 §3.1 `invalid_token`); `reason` says in what way. */
+export class InvalidTokenError extends AuthorizationError {
+  override readonly name = 'InvalidTokenError';
+  readonly code = 'invalid_token';
+  readonly status = 401;
+  readonly headers: readonly HeaderField[];
+  readonly body: Readonly<Record<string, string>>;
+
+  constructor(readonly reason: InvalidTokenReason) {
+    const sentence = sentences[reason];
+    super(sentence);
+    this.headers = Object.freeze([
+      ['WWW-Authenticate', `Bearer error="invalid_token", error_description="${sentence}"`] as const,
+      noStore,
+    ]);
+    this.body = Object.freeze({ error: this.code, error_description: sentence });
+  }
+}
+
+/** The server is unreachable, late, overloaded (429) or broken (5xx). Asking again later may help. */
+export class UnavailableError extends IntrospectionError {
+  override readonly name = 'UnavailableError';
+  readonly code = 'unavailable';
+  /** How long the server asked us to wait, in whole seconds (0 to 3600), where it said so. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(message: string, retryAfterSeconds?: number) {
+    super(message, retryAfterSeconds);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/** The server answered something that is not an introspection response (RFC 7662 §2.2) or not its metadata. */
+export class InvalidResponseError extends IntrospectionError {
+  override readonly name = 'InvalidResponseError';
+  readonly code = 'invalid_response';
+}
+
+/** The server refused *our own* credentials (RFC 7662 §2.3). Never the token's fault. */
+export class InvalidClientError extends IntrospectionError {
+  override readonly name = 'InvalidClientError';
+  readonly code = 'invalid_client';
+}
+
+/** Tells an error of the request (4xx) from any other value, also across two copies of this package. */
+export function isAuthorizationError(value: unknown): value is InvalidTokenError {
+  return familyOf(value) === 'authorization';
+}
+
+/** Tells a failed introspection (503) from any other value, also across two copies of this package. */
+export function isIntrospectionError(
+  value: unknown,
+): value is UnavailableError | InvalidResponseError | InvalidClientError {
+  return familyOf(value) === 'introspection';
+}
+
+function familyOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, family) : undefined;
+}

@@ -1,0 +1,205 @@
+import * as v from 'valibot';
+import { type ClientAuthentication, type ClientSecret, clientSecretBasic } from './client-authentication.js';
+import { withDeadline } from './deadline.js';
+import { urlProblem } from './endpoint-url.js';
+import { InvalidTokenError } from './errors.js';
+import { type IntrospectionRequestSettings, sendIntrospectionRequest } from './introspection-request.js';
+import { type IntrospectionResponse, readIntrospectionResponse } from './introspection-response.js';
+import { ofetchTransport } from './ofetch-transport.js';
+import { checkedOptions, optionsObject } from './options.js';
+import { type EndpointDiscovery, endpointDiscovery, issuerProblem } from './server-metadata.js';
+import type { Transport } from './transport.js';
+
+export interface IntrospectionClientOptions {
+  /** The authorization server; its introspection endpoint is then discovered at the first question. */
+  issuer?: string;
+  /** One of `issuer` and this is needed; with both there is no discovery. */
+  introspectionEndpoint?: string;
+  /** With `clientSecret`: `client_secret_basic`. */
+  clientId?: string;
+  /** A function is called for each request, so the secret may rotate. */
+  clientSecret?: ClientSecret;
+  /** Another way than Basic for this client to prove itself, instead of `clientId` and `clientSecret`. */
+  clientAuthentication?: ClientAuthentication;
+  /** `"access_token"` unless given; `null` sends none (RFC 7662 §2.1). */
+  tokenTypeHint?: string | null;
+  /** Further form parameters, such as `scope`. */
+  parameters?: Record<string, string>;
+  /** Further header fields, such as `x-zitadel-instance-host`; sent for discovery too. */
+  headers?: Record<string, string>;
+  /** 5000 unless given: one deadline for a whole question, discovery included. */
+  timeoutMs?: number;
+  /** 262144 unless given; counted after decompression. */
+  maxResponseBytes?: number;
+  /** ofetch unless given. */
+  transport?: Transport;
+  /** Plain http to anything but loopback. */
+  allowInsecureHttp?: boolean;
+  /** Milliseconds since the epoch; `Date.now` unless given. */
+  now?: () => number;
+  /** Milliseconds that never go back; `performance.now` unless given. */
+  monotonicNow?: () => number;
+}
+
+const reservedParameters = [
+  'token',
+  'token_type_hint',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+];
+const reservedHeaders = ['authorization', 'content-type', 'content-length', 'accept', 'host'];
+const maxTimerMs = 2 ** 31 - 1;
+
+const parameters = v.pipe(
+  v.record(v.string(), v.string('must be a string'), 'must be an object of strings'),
+  v.check(
+    (given) => !Object.keys(given).some((name) => reservedParameters.includes(name)),
+    `must not name ${reservedParameters.join(', ')}: the client sets these itself`,
+  ),
+  v.check(
+    (given) =>
+      Object.entries(given)
+        .flat()
+        .every((text) => text.isWellFormed()),
+    'must not have lone surrogates: they cannot be sent',
+  ),
+);
+
+const headers = v.pipe(
+  v.record(v.string(), v.string('must be a string'), 'must be an object of strings'),
+  v.check(
+    (given) => Object.keys(given).every((name) => /^[!#$%&'*+.^_`|~\w-]+$/.test(name)),
+    'must have field names of letters, digits and hyphens',
+  ),
+  v.check(
+    (given) => Object.values(given).every((value) => /^[\t\x20-\x7e\x80-\xff]*$/.test(value)),
+    'must have values of one line in Latin-1, without control characters',
+  ),
+  v.check(
+    (given) => !Object.keys(given).some((name) => reservedHeaders.includes(name.toLowerCase())),
+    `must not name ${reservedHeaders.join(', ')}: the client sets these itself`,
+  ),
+  v.check(
+    (given) => new Set(Object.keys(given).map((name) => name.toLowerCase())).size === Object.keys(given).length,
+    'must not name a field twice, in different case',
+  ),
+  v.transform((given) => Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))),
+);
+
+const isFunction = (value: unknown) => typeof value === 'function';
+
+/** A `ClientAuthentication` may be of any class: it is kept as it is. */
+function isClientAuthentication(value: unknown): boolean {
+  const candidate = value as Partial<ClientAuthentication> | null;
+  return typeof candidate?.clientId === 'string' && typeof candidate.apply === 'function';
+}
+
+const schema = optionsObject({
+  issuer: v.optional(v.string('must be a string')),
+  introspectionEndpoint: v.optional(v.string('must be a string')),
+  clientId: v.optional(v.string('must be a string')),
+  clientSecret: v.optional(
+    v.custom<ClientSecret>((value) => typeof value === 'string' || isFunction(value), 'must be a string or a function'),
+  ),
+  clientAuthentication: v.optional(
+    v.custom<ClientAuthentication>(
+      isClientAuthentication,
+      'must have a "clientId" and a function "apply", such as clientSecretPost({…}) gives',
+    ),
+  ),
+  tokenTypeHint: v.optional(
+    v.nullable(
+      v.pipe(v.string('must be a string, or null for none'), v.nonEmpty('must not be empty; null sends none')),
+    ),
+    'access_token',
+  ),
+  parameters: v.optional(parameters, {}),
+  headers: v.optional(headers, {}),
+  timeoutMs: v.optional(wholeNumber(maxTimerMs, 'milliseconds'), 5000),
+  maxResponseBytes: v.optional(wholeNumber(Number.MAX_SAFE_INTEGER, 'bytes'), 262_144),
+  transport: v.optional(v.custom<Transport>(isFunction, 'must be a function'), () => ofetchTransport),
+  allowInsecureHttp: v.optional(v.boolean('must be true or false'), false),
+  now: v.optional(v.custom<() => number>(isFunction, 'must be a function'), () => Date.now),
+  monotonicNow: v.optional(v.custom<() => number>(isFunction, 'must be a function'), () => () => performance.now()),
+});
+
+function wholeNumber(max: number, unit: string) {
+  const message = `must be a whole number of ${unit}, at least 1 and at most ${max}`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(1, message), v.maxValue(max, message));
+}
+
+/**
+ * Asks an authorization server about tokens (RFC 7662). One question, one answer: nothing is cached, retried or judged;
+ * whether an active token has expired, or is meant for another API, is for the caller to check.
+ */
+export class IntrospectionClient {
+  readonly #settings: IntrospectionRequestSettings;
+  readonly #timeoutMs: number;
+  readonly #now: () => number;
+  /** Of the server, for messages; before discovery the issuer's. */
+  readonly #origin: string;
+  readonly #endpoint: EndpointDiscovery;
+
+  /**
+   * Checks the options. The network is not touched, and the object is neither written to nor kept.
+   *
+   * @throws TypeError naming the option
+   */
+  constructor(options: IntrospectionClientOptions) {
+    const checked = checkedOptions('IntrospectionClient', schema, options);
+    const { issuer, introspectionEndpoint, allowInsecureHttp } = checked;
+    const clientAuthentication = authenticationOf(checked);
+    if (clientAuthentication.needsIssuer === true && issuer === undefined) {
+      throw new TypeError('IntrospectionClient: "issuer" is needed by this "clientAuthentication"');
+    }
+    refuse('issuer', issuer && issuerProblem(issuer, allowInsecureHttp));
+    refuse('introspectionEndpoint', introspectionEndpoint && urlProblem(introspectionEndpoint, allowInsecureHttp));
+    const server = introspectionEndpoint ?? issuer;
+    if (!server) throw new TypeError('IntrospectionClient: "issuer" or "introspectionEndpoint" is needed');
+    this.#settings = { ...checked, clientAuthentication };
+    this.#timeoutMs = checked.timeoutMs;
+    this.#now = checked.now;
+    this.#origin = new URL(server).origin;
+    this.#endpoint = introspectionEndpoint
+      ? () => Promise.resolve(introspectionEndpoint)
+      : endpointDiscovery({ ...checked, issuer: server });
+  }
+
+  /**
+   * Asks about one token and gives the server's answer.
+   *
+   * @throws InvalidTokenError (`malformed`) for an empty token, without a question
+   * @throws UnavailableError, InvalidResponseError, InvalidClientError
+   * @throws `signal.reason` when `signal` was aborted
+   */
+  async introspect(token: string, { signal }: { signal?: AbortSignal } = {}): Promise<IntrospectionResponse> {
+    if (typeof token !== 'string' || token === '' || !token.isWellFormed()) throw new InvalidTokenError('malformed');
+    return withDeadline({ timeoutMs: this.#timeoutMs, origin: this.#origin, signal }, async (signal) => {
+      const endpoint = await this.#endpoint();
+      const response = await sendIntrospectionRequest(token, { endpoint, signal }, this.#settings);
+      return readIntrospectionResponse(response, new URL(endpoint).origin, this.#now);
+    });
+  }
+}
+
+function authenticationOf({
+  clientId,
+  clientSecret,
+  clientAuthentication,
+}: v.InferOutput<typeof schema>): ClientAuthentication {
+  if (clientAuthentication !== undefined) {
+    if (clientId === undefined && clientSecret === undefined) return clientAuthentication;
+    throw new TypeError(
+      'IntrospectionClient: "clientAuthentication" stands instead of "clientId" and "clientSecret": give one or the other',
+    );
+  }
+  if (clientId === undefined) throw new TypeError('IntrospectionClient: "clientId" is missing');
+  if (clientSecret === undefined) throw new TypeError('IntrospectionClient: "clientSecret" is missing');
+  return clientSecretBasic({ clientId, clientSecret });
+}
+
+function refuse(option: string, problem: string | undefined): void {
+  if (problem) throw new TypeError(`IntrospectionClient: "${option}" ${problem}`);
+}

@@ -1,0 +1,47 @@
+import { InvalidResponseError } from './errors.js';
+import type { TransportResponse } from './transport.js';
+
+/** Deep enough for any claim; recursion over an answer needs a bound (RFC 8259 §9). */
+const maxDepth = 64;
+
+/**
+ * Reads the JSON object in the body of a 200.
+ *
+ * Has own properties only: a member called `__proto__` is left out at every level. All that is nested is frozen.
+ *
+ * @throws InvalidResponseError
+ */
+export function readJsonObject(response: TransportResponse, origin: string): Record<string, unknown> {
+  const mediaType = response.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
+  if (mediaType !== 'application/json') {
+    throw new InvalidResponseError(
+      `${origin} answered with a Content-Type other than application/json: is a login page or a proxy in between?`,
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(response.body);
+  } catch {
+    throw new InvalidResponseError(`${origin} answered with a body that is not JSON`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidResponseError(`${origin} answered with JSON that is not an object`);
+  }
+  if (!clean(value, 1)) {
+    throw new InvalidResponseError(`${origin} answered with JSON that is nested deeper than ${maxDepth} levels`);
+  }
+  return value as Record<string, unknown>;
+}
+
+/** Removes `__proto__` members and freezes what is nested; `false` when it is nested too deep. */
+function clean(container: object, depth: number): boolean {
+  if (depth > maxDepth) return false;
+  if (Object.hasOwn(container, '__proto__')) Reflect.deleteProperty(container, '__proto__');
+  for (const value of Object.values(container)) {
+    if (typeof value === 'object' && value !== null) {
+      if (!clean(value, depth + 1)) return false;
+      Object.freeze(value);
+    }
+  }
+  return true;
+}

@@ -1,0 +1,58 @@
+import { ofetch } from 'ofetch';
+import { InvalidResponseError } from './errors.js';
+import type { Transport } from './transport.js';
+
+/**
+ * The default transport: ofetch over the platform's `fetch`, so that it runs on every runtime.
+ *
+ * The options below are all needed. ofetch's own time limit ends with the headers, its retry reuses an aborted signal,
+ * it follows a 307 with the token in its body, and it parses leniently whatever it reads.
+ * `credentials` and `cache` are not set: server runtimes have neither cookies nor an HTTP cache, and workerd refuses
+ * the options.
+ */
+export const ofetchTransport: Transport = async ({ url, method, headers, body, signal, maxResponseBytes }) => {
+  const response = await ofetch.raw(url, {
+    method,
+    headers: { ...headers },
+    ...(body !== undefined && { body }),
+    redirect: 'manual',
+    retry: 0,
+    responseType: 'stream',
+    ignoreResponseError: true,
+    signal,
+  });
+  const read = await readText(response.body, maxResponseBytes);
+  if (read.problem !== undefined && response.status === 200) {
+    throw new InvalidResponseError(`${new URL(url).origin} answered with a body that is ${read.problem}`);
+  }
+  return { status: response.status, header: (name) => response.headers.get(name), body: read.text };
+};
+
+interface ReadText {
+  text: string;
+  problem?: string;
+}
+
+/** Reads a body as UTF-8, and stops at the limit: 10 kB of gzip can hold 10 MB. */
+async function readText(stream: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<ReadText> {
+  if (stream === null) return { text: '' };
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const reader = stream.getReader();
+  let text = '';
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    size += value?.byteLength ?? 0;
+    if (size > maxBytes) {
+      reader.cancel().catch(() => {});
+      return { text: '', problem: `larger than ${maxBytes} bytes ("maxResponseBytes")` };
+    }
+    try {
+      text += decoder.decode(value, { stream: !done });
+    } catch {
+      reader.cancel().catch(() => {});
+      return { text: '', problem: 'not UTF-8' };
+    }
+    if (done) return { text };
+  }
+}
