@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { basicCredentials } from './basic-credentials.js';
+import { defaultConfiguration, type LocalIssuerConfiguration, type ServiceUser } from './configuration.js';
+import { createProvider, paths } from './provider.js';
+import { standardScopes } from './zitadel-claims.js';
+
+export interface LocalIssuer {
+  /** `http://127.0.0.1:<port>`, without a trailing slash. */
+  readonly issuer: string;
+  readonly introspectionEndpoint: string;
+  readonly tokenEndpoint: string;
+  readonly revocationEndpoint: string;
+  readonly configuration: LocalIssuerConfiguration;
+  /** A fresh token: of the first service user and with all that it may ask for, unless told otherwise. */
+  mintAccessToken(serviceUser?: ServiceUser, scopes?: readonly string[]): Promise<string>;
+  /** Only the service user that a token was minted for may revoke it: the first one, unless told otherwise. */
+  revoke(token: string, serviceUser?: ServiceUser): Promise<void>;
+  /** Stops listening and cuts every connection. */
+  close(): Promise<void>;
+}
+
+/** Starts an authorization server on the loopback interface; on a free port unless one is given. */
+export async function startLocalIssuer(
+  options: { port?: number; configuration?: LocalIssuerConfiguration } = {},
+): Promise<LocalIssuer> {
+  const { port = 0, configuration = defaultConfiguration } = options;
+  const server = createServer();
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+
+  // The provider needs to know its own address, so it comes after the server.
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    server.on('request', createProvider(issuer, configuration).callback());
+  } catch (error) {
+    await close(server);
+    throw error;
+  }
+
+  const tokenEndpoint = issuer + paths.token;
+  const revocationEndpoint = issuer + paths.revocation;
+  const [firstServiceUser] = configuration.serviceUsers;
+
+  return {
+    issuer,
+    introspectionEndpoint: issuer + paths.introspection,
+    tokenEndpoint,
+    revocationEndpoint,
+    configuration,
+
+    async mintAccessToken(
+      serviceUser = firstServiceUser,
+      scopes = [...standardScopes(configuration.projectId), ...serviceUser.scopes],
+    ) {
+      const form = { grant_type: 'client_credentials', scope: scopes.join(' ') };
+      const response = await post(tokenEndpoint, serviceUser, form);
+      return ((await response.json()) as { access_token: string }).access_token;
+    },
+
+    async revoke(token, serviceUser = firstServiceUser) {
+      await post(revocationEndpoint, serviceUser, { token });
+    },
+
+    close: () => close(server),
+  };
+}
+
+async function post(endpoint: string, serviceUser: ServiceUser, form: Record<string, string>): Promise<Response> {
+  const response = await fetch(endpoint, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(basicCredentials(serviceUser.username, serviceUser.clientSecret))}` },
+    body: new URLSearchParams(form),
+  });
+  if (!response.ok) {
+    const { error } = (await response.json()) as { error: string };
+    throw new Error(`${endpoint} answered ${response.status} ${error} to ${serviceUser.username}`);
+  }
+  return response;
+}
+
+async function close(server: Server): Promise<void> {
+  const done = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await done;
+}

@@ -1,0 +1,30 @@
+import { basicCredentials } from './basic-credentials.js';
+import { startLocalIssuer } from './local-issuer.js';
+import { standardScopes } from './zitadel-claims.js';
+
+const local = await startLocalIssuer({ port: Number(process.env.PORT ?? 0) });
+const { apiApp, projectId, serviceUsers } = local.configuration;
+
+const [caller] = serviceUsers;
+const scope = [...standardScopes(projectId), ...caller.scopes].join(' ');
+
+console.log(`Local issuer: ${local.issuer}
+
+The API asks with
+  client id      ${apiApp.clientId}
+  client secret  ${apiApp.clientSecret}
+
+Mint a token as ${caller.username}, and introspect it as the API (curl wants the credentials form-encoded):
+
+TOKEN=$(curl -s -u '${basicCredentials(caller.username, caller.clientSecret)}' -d grant_type=client_credentials \\
+  --data-urlencode 'scope=${scope}' \\
+  ${local.tokenEndpoint} | sed -E 's/.*"access_token":"([^"]+)".*/\\1/')
+curl -s -u '${basicCredentials(apiApp.clientId, apiApp.clientSecret)}' --data-urlencode "token=$TOKEN" \\
+  ${local.introspectionEndpoint}
+
+Ctrl-C stops it.`);
+
+// Once: a second Ctrl-C ends the process the hard way.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void local.close());
+}

@@ -1,0 +1,107 @@
+import { generateKeyPairSync } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
+import Provider, { type ClientMetadata, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { LocalIssuerConfiguration } from './configuration.js';
+import { memoryAdapter } from './memory-adapter.js';
+import { audienceOf, type ProviderAnswer, standardScopes, zitadelAnswer } from './zitadel-claims.js';
+
+export const paths = {
+  authorization: '/oauth/v2/authorize',
+  introspection: '/oauth/v2/introspect',
+  jwks: '/oauth/v2/keys',
+  revocation: '/oauth/v2/revoke',
+  token: '/oauth/v2/token',
+} as const;
+
+/**
+ * An oidc-provider that can do client credentials, introspection and revocation, and nothing else.
+ *
+ * Several settings are there because the default prints a notice when it is first used: adapter, jwks,
+ * clientBasedCORS, renderError, ttl and both policies.
+ */
+export function createProvider(issuer: string, configuration: LocalIssuerConfiguration): Provider {
+  const { projectId, apiApp, serviceUsers, accessTokenLifetimeSeconds } = configuration;
+  const common = standardScopes(projectId);
+
+  const provider = new Provider(issuer, {
+    adapter: memoryAdapter(),
+    // Nothing is signed here, but oidc-provider wants a key that fits the clients' id_token algorithm.
+    jwks: { keys: [generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })] },
+    clientDefaults: {
+      grant_types: [],
+      response_types: [],
+      redirect_uris: [],
+      id_token_signed_response_alg: 'ES256',
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
+    clients: [
+      { client_id: apiApp.clientId, client_secret: apiApp.clientSecret },
+      ...serviceUsers.map(
+        (user): ClientMetadata => ({
+          client_id: user.username,
+          client_secret: user.clientSecret,
+          grant_types: ['client_credentials'],
+          scope: [...common, ...user.scopes].join(' '),
+        }),
+      ),
+    ],
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post'],
+    clientBasedCORS: () => false,
+    discovery: { introspection_endpoint_auth_methods_supported: ['client_secret_basic'] },
+    features: {
+      clientCredentials: { enabled: true },
+      introspection: {
+        enabled: true,
+        // As in ZITADEL: a token that was not asked for with the project's audience is inactive for its API.
+        allowedPolicy: (_ctx, client, token) =>
+          client.clientId === apiApp.clientId && audienceOf(token.scope).includes(projectId),
+      },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => {
+          if (token.clientId === client.clientId) return true;
+          throw new errors.InvalidRequest('the token belongs to another client');
+        },
+      },
+      devInteractions: { enabled: false },
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      resourceIndicators: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+      userinfo: { enabled: false },
+    },
+    renderError: (ctx, error) => {
+      ctx.body = error;
+    },
+    responseTypes: [],
+    routes: paths,
+    scopes: [...new Set([...common, ...serviceUsers.flatMap(({ scopes }) => scopes)])],
+    ttl: { ClientCredentials: accessTokenLifetimeSeconds },
+  });
+
+  provider.use(async (ctx, next) => {
+    // ZITADEL has no RFC 8414 document.
+    if (ctx.path === '/.well-known/oauth-authorization-server') return;
+    await next();
+    if (ctx.oidc?.route === 'introspection') answerLikeZitadel(ctx as KoaContextWithOIDC, configuration);
+  });
+  // Koa prints every error; a client that hung up is none.
+  const events: EventEmitter = provider;
+  events.on('error', (error: unknown, ctx: { readonly writable: boolean }) => {
+    if (ctx.writable) console.error(error);
+  });
+  return provider;
+}
+
+/** The one place where an answer of oidc-provider is changed. */
+function answerLikeZitadel(ctx: KoaContextWithOIDC, configuration: LocalIssuerConfiguration): void {
+  const answer = ctx.body as ProviderAnswer | { readonly active: false } | { readonly error: string };
+  if ('active' in answer && answer.active) {
+    ctx.body = zitadelAnswer(configuration, answer, String(ctx.oidc.params?.token));
+  } else if ('error' in answer && answer.error === 'unsupported_token_type') {
+    // oidc-provider refuses whatever looks like a JWT; for ZITADEL that is a token like any other, here an unknown one.
+    ctx.status = 200;
+    ctx.body = { active: false };
+  }
+  ctx.set('content-type', 'application/json');
+}
