@@ -5,7 +5,9 @@
  * Only the name `localhost` and literal loopback addresses count as this machine: nothing is resolved.
  */
 export function urlProblem(value: string, allowInsecureHttp: boolean): string | undefined {
-  if (!URL.canParse(value)) return 'must be an absolute URL, such as "https://auth.example.com"';
+  if (!/^[a-z]+:\/\/[^\s\\]+$/i.test(value) || !URL.canParse(value)) {
+    return 'must be an absolute URL, such as "https://auth.example.com"';
+  }
   const { protocol, hostname, username, password } = new URL(value);
   if (protocol !== 'https:' && protocol !== 'http:') return 'must be an https URL';
   if (protocol === 'http:' && !allowInsecureHttp && !isLoopback(hostname)) {

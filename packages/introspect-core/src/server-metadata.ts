@@ -70,7 +70,7 @@ export function issuerProblem(issuer: string, allowInsecureHttp: boolean): strin
   if (issuer.includes('/.well-known/')) return 'must be the issuer alone: leave "/.well-known/…" away';
   const [, path] = split(issuer);
   if (new URL(issuer).pathname !== (path || '/')) {
-    return 'must be written as it is requested: no dot segments, spaces or characters that need percent-encoding';
+    return 'must be written as it is requested: no dot segments, and nothing that needs percent-encoding';
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** One request as it reached the scripted server. */
 export interface RecordedRequest {
@@ -11,13 +11,13 @@ export interface RecordedRequest {
   field(name: string): readonly string[];
   readonly body: string;
   readonly form: URLSearchParams;
-  /** Resolves when the connection of this request has gone, from whichever side. */
-  readonly gone: Promise<void>;
+  /** Resolves when it is over: answered whole, or its connection gone from whichever side. */
+  readonly over: Promise<void>;
 }
 
 /** Reads a whole request, body included. */
-export async function recordRequest(message: IncomingMessage): Promise<RecordedRequest> {
-  const gone = new Promise<void>((resolve) => message.socket.once('close', () => resolve()));
+export async function recordRequest(message: IncomingMessage, response: ServerResponse): Promise<RecordedRequest> {
+  const over = new Promise<void>((resolve) => response.once('close', resolve));
   const chunks: Buffer[] = [];
   for await (const chunk of message) chunks.push(chunk);
   const body = Buffer.concat(chunks).toString();
@@ -32,6 +32,6 @@ export async function recordRequest(message: IncomingMessage): Promise<RecordedR
     field: (name) => fields.filter(([each]) => each === name).map(([, value]) => value),
     body,
     form: new URLSearchParams(body),
-    gone,
+    over,
   };
 }

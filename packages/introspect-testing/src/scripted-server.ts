@@ -51,7 +51,7 @@ export async function startScriptedServer({
   const server = createServer(async (message, response) => {
     let request: RecordedRequest;
     try {
-      request = await recordRequest(message);
+      request = await recordRequest(message, response);
     } catch {
       return; // the client has gone in the middle of its request
     }

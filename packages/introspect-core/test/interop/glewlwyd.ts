@@ -1,0 +1,179 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The tables and a first administrator (admin/password), as the Debian package ships them. */
+const SCHEMA = '/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3';
+const MODULES = '/usr/lib/glewlwyd';
+const READY_WITHIN_MS = 10_000;
+const STOP_WITHIN_MS = 5_000;
+
+export interface Glewlwyd {
+  introspectionEndpoint: string;
+  issuer: string;
+  clientId: string;
+  clientSecret: string;
+  mintAccessToken(): Promise<string>;
+  revoke(token: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Where the glewlwyd program is, or undefined on a machine that lacks it (or the sqlite3 command). */
+export function findGlewlwyd(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const find = (name: string) => folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
+  return find('sqlite3') && existsSync(SCHEMA) ? find('glewlwyd') : undefined;
+}
+
+/** Starts glewlwyd on a free loopback port, with its own temporary folder; everything is gone after stop(). */
+export async function startGlewlwyd(): Promise<Glewlwyd> {
+  const program = findGlewlwyd();
+  if (program === undefined) throw new Error('glewlwyd or sqlite3 is not installed');
+  const folder = mkdtempSync(join(tmpdir(), 'glewlwyd-'));
+  let child: ChildProcess | undefined;
+  const stop = async () => {
+    if (child) await end(child);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    createDatabase(join(folder, 'glewlwyd.db'));
+    for (let attempt = 1; ; attempt++) {
+      const port = await freePort();
+      const origin = `http://127.0.0.1:${port}`;
+      const config = join(folder, 'glewlwyd.conf');
+      writeFileSync(config, configText(folder, port, origin));
+      child = spawn(program, [`--config-file=${config}`], { stdio: ['ignore', 'ignore', 'pipe'] });
+      const problem = await untilReady(child, origin, basename(folder));
+      if (problem === undefined) return { ...(await setUp(origin)), stop };
+      // Someone else may have taken the port since freePort() looked: that deserves one more try.
+      if (attempt === 2 || !problem.includes('Address already in use')) throw new Error(problem);
+      await end(child);
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Adds the plugin and a client as the administrator; returns what a test needs to use them. */
+async function setUp(origin: string): Promise<Omit<Glewlwyd, 'stop'>> {
+  const login = await post(`${origin}/api/auth/`, {}, json({ username: 'admin', password: 'password' }));
+  const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? '';
+  const issuer = `${origin}/api/interop`;
+  const clientId = 'resource-server';
+  // glewlwyd takes Basic credentials as they are, without form-decoding, so no character here may need encoding.
+  const clientSecret = randomBytes(24).toString('hex');
+
+  const plugin = {
+    module: 'oidc',
+    name: 'interop',
+    parameters: {
+      iss: issuer,
+      'jwt-type': 'sha',
+      'jwt-key-size': '256',
+      key: randomBytes(32).toString('hex'),
+      'access-token-duration': 3600,
+      'allow-non-oidc': true,
+      'auth-type-client-enabled': true,
+      'introspection-revocation-allowed': true,
+      'introspection-revocation-allow-target-client': true,
+    },
+  };
+  const client = {
+    client_id: clientId,
+    client_secret: clientSecret,
+    confidential: true,
+    scope: ['read'],
+    authorization_type: ['client_credentials'],
+    token_endpoint_auth_method: ['client_secret_basic', 'client_secret_post'],
+  };
+  await post(`${origin}/api/mod/plugin/`, { cookie }, json(plugin));
+  await post(`${origin}/api/client/`, { cookie }, json(client));
+
+  const authorization = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`;
+  const mintAccessToken = async () => {
+    const form = new URLSearchParams({ grant_type: 'client_credentials', scope: 'read' });
+    const answer = await post(`${issuer}/token`, { authorization }, form);
+    return ((await answer.json()) as { access_token: string }).access_token;
+  };
+  const revoke = async (token: string) => {
+    await post(`${issuer}/revoke`, { authorization }, new URLSearchParams({ token }));
+  };
+  return { introspectionEndpoint: `${issuer}/introspect`, issuer, clientId, clientSecret, mintAccessToken, revoke };
+}
+
+/** An answer that is no success is an error. */
+async function post(url: string, headers: Record<string, string>, body: URLSearchParams | Blob): Promise<Response> {
+  const answer = await fetch(url, { method: 'POST', headers, body });
+  if (!answer.ok) throw new Error(`POST ${url} answered ${answer.status}: ${await answer.text()}`);
+  return answer;
+}
+
+/** A request body that brings its own content type, as URLSearchParams does. */
+function json(value: object): Blob {
+  return new Blob([JSON.stringify(value)], { type: 'application/json' });
+}
+
+/** Its folder's name, as the profile scope, is what untilReady() recognises an instance by. */
+function configText(folder: string, port: number, origin: string): string {
+  return `
+    port = ${port}
+    bind_address = "127.0.0.1"
+    external_url = "${origin}"
+    profile_scope = "${basename(folder)}"
+    log_mode = "console"
+    log_level = "WARNING"
+    user_module_path = "${MODULES}/user"
+    client_module_path = "${MODULES}/client"
+    user_auth_scheme_module_path = "${MODULES}/scheme"
+    plugin_module_path = "${MODULES}/plugin"
+    database = { type = "sqlite3"; path = "${join(folder, 'glewlwyd.db')}"; }
+  `;
+}
+
+function createDatabase(file: string): void {
+  const { status, stderr } = spawnSync('sqlite3', ['-bail', file], { input: readFileSync(SCHEMA) });
+  if (status !== 0) throw new Error(`sqlite3 could not create the database: ${stderr}`);
+}
+
+/** Waits until the instance called `name` answers at `origin`; returns what went wrong if it never does. */
+async function untilReady(child: ChildProcess, origin: string, name: string): Promise<string | undefined> {
+  let log = '';
+  let ended = '';
+  child.stderr?.on('data', (chunk) => (log = (log + chunk).slice(-2000)));
+  child.once('error', (error) => (ended = `could not be run: ${error.message}`));
+  child.once('close', (code, signal) => (ended ||= `ended with ${code ?? signal}`));
+  const deadline = Date.now() + READY_WITHIN_MS;
+  while (!ended && Date.now() < deadline) {
+    const request = fetch(`${origin}/config`, { signal: AbortSignal.timeout(1000) });
+    const answer = await request.then((response) => response.text()).catch(() => '');
+    if (answer.includes(name)) return undefined;
+    await delay(20);
+  }
+  return `glewlwyd ${ended || `did not answer within ${READY_WITHIN_MS} ms`}; it last wrote:\n${log}`;
+}
+
+/** Ends the process by its pid and waits until it is gone. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+  await gone;
+  clearTimeout(timer);
+}
+
+/** A loopback port nothing listens on at this moment. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
