@@ -25,6 +25,6 @@ export function checkedOptions<const Schema extends v.GenericSchema>(
 export function optionsObject<const Entries extends v.ObjectEntries>(entries: Entries) {
   return v.strictObject(entries, (issue) => {
     if (issue.expected === 'never') return `is no option; there are ${Object.keys(entries).join(', ')}`;
-    return issue.path === undefined ? 'must be an object' : 'is missing';
+    return 'must be an object';
   });
 }

@@ -146,6 +146,6 @@ function slashHint(named: unknown, issuer: string): string {
 
 /** Into origin and path, as written: `URL` would rewrite them. */
 function split(issuer: string): [origin: string, path: string] {
-  const [origin = issuer] = /^[^/]*\/\/[^/]*/.exec(issuer) ?? [];
-  return [origin, issuer.slice(origin.length)];
+  const path = issuer.indexOf('/', issuer.indexOf('//') + 2);
+  return path === -1 ? [issuer, ''] : [issuer.slice(0, path), issuer.slice(path)];
 }

@@ -7,6 +7,7 @@ import {
   clientSecretPost,
   IntrospectionClient,
   type IntrospectionClientOptions,
+  InvalidClientError,
   UnavailableError,
 } from '../src/index.js';
 import { vectors } from './vectors.js';
@@ -207,6 +208,15 @@ describe('the request', () => {
       endpoint: server.introspectionEndpoint,
       afterRefusal: false,
     });
+  });
+
+  it('is not sent when a client authentication refuses by an error of ours, which is passed on', async () => {
+    const refusal = new InvalidClientError('the key is gone');
+    const clientAuthentication = { clientId: 'c', apply: () => Promise.reject(refusal) };
+    const { introspectionEndpoint } = server;
+    const client = new IntrospectionClient({ introspectionEndpoint, clientAuthentication });
+    await expect(client.introspect('abc')).rejects.toBe(refusal);
+    expect(server.requests).toEqual([]);
   });
 
   it.each([

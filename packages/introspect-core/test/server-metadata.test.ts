@@ -283,6 +283,27 @@ describe('a client that discovers its endpoint', () => {
       expect(paths().filter((path) => path === openid)).toHaveLength(2);
     });
 
+    it('keeps the document that was asked for last, whichever comes first', async () => {
+      let clock = 0;
+      const client = clientOf({ monotonicNow: () => ++clock });
+      const held = Promise.withResolvers<void>();
+      const documentAt = (path: string) =>
+        json({ issuer: server.origin, introspection_endpoint: `${server.origin}${path}` });
+      const asked = Promise.withResolvers<void>();
+      server.at(openid, (response, request) => {
+        asked.resolve();
+        held.promise.then(() => documentAt('/oauth/v2/introspect?old')(response, request));
+      });
+      const first = client.introspect('a');
+      await asked.promise;
+      server.at(openid, documentAt('/oauth/v2/introspect?new'));
+      await client.introspect('b');
+      held.resolve();
+      await first;
+      await client.introspect('c');
+      expect(paths().at(-1)).toBe('/oauth/v2/introspect?new');
+    });
+
     it('lets the caller that finds the document old wait for the new one, or take the old', async () => {
       let clock = 0;
       const client = clientOf({ monotonicNow: () => clock });

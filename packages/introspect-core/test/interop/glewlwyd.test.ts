@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clientSecretPost, IntrospectionClient } from '../../src/index.js';
+import { findGlewlwyd, type Glewlwyd, startGlewlwyd } from './glewlwyd.js';
+
+const found = findGlewlwyd();
+
+it('says whether glewlwyd is here to be tested with', ({ annotate }) =>
+  annotate(found ?? 'glewlwyd (with sqlite3) is not installed on this machine: its interop tests are left out'));
+
+describe.runIf(found)('glewlwyd', () => {
+  let server: Glewlwyd;
+  beforeAll(async () => {
+    server = await startGlewlwyd();
+  }, 30_000);
+  afterAll(() => server.stop());
+
+  const credentials = () => ({ clientId: server.clientId, clientSecret: server.clientSecret });
+
+  it.each([
+    ['discovery and client_secret_basic', () => ({ issuer: server.issuer, ...credentials() })],
+    [
+      'its endpoint and client_secret_post',
+      () => ({
+        introspectionEndpoint: server.introspectionEndpoint,
+        clientAuthentication: clientSecretPost(credentials()),
+      }),
+    ],
+  ])('answers about a token by %s, until it is revoked', async (_, options) => {
+    const client = new IntrospectionClient(options());
+    const token = await server.mintAccessToken();
+    await expect(client.introspect(token)).resolves.toMatchObject({
+      active: true,
+      client_id: server.clientId,
+      scope: 'read',
+      exp: expect.any(Number),
+    });
+    await server.revoke(token);
+    await expect(client.introspect(token)).resolves.toEqual({ active: false });
+  });
+
+  it('answers inactive about garbage', async () => {
+    const { introspectionEndpoint } = server;
+    const client = new IntrospectionClient({ introspectionEndpoint, ...credentials() });
+    await expect(client.introspect('garbage')).resolves.toEqual({ active: false });
+  });
+
+  it('refuses a wrong secret with an empty 401', async () => {
+    const { introspectionEndpoint } = server;
+    const client = new IntrospectionClient({ introspectionEndpoint, ...credentials(), clientSecret: 'wrong' });
+    await expect(client.introspect('garbage')).rejects.toMatchObject({ code: 'invalid_client' });
+  });
+});

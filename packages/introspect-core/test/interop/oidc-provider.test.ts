@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Provider from 'oidc-provider';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { clientSecretPost, IntrospectionClient } from '../../src/index.js';
+
+const resourceServer = { clientId: 'resource@server', clientSecret: 'p@ss+w%rd: &=' };
+const tokenClient = { clientId: 'service', clientSecret: 'secret' };
+
+/** The client against oidc-provider as it comes, in this process. */
+describe('oidc-provider', () => {
+  let http: Server;
+  let issuer: string;
+  let post: (path: string, form: Record<string, string>) => Promise<Response>;
+
+  beforeAll(async () => {
+    // It reminds of settings that matter in production.
+    for (const level of ['info', 'warn'] as const) vi.spyOn(console, level).mockReturnValue();
+    http = createServer().listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    issuer = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+    const common = { redirect_uris: [], response_types: [] };
+    const provider = new Provider(issuer, {
+      clients: [
+        { ...common, client_id: resourceServer.clientId, client_secret: resourceServer.clientSecret, grant_types: [] },
+        {
+          ...common,
+          client_id: tokenClient.clientId,
+          client_secret: tokenClient.clientSecret,
+          grant_types: ['client_credentials'],
+        },
+      ],
+      clientAuthMethods: ['client_secret_basic', 'client_secret_post'],
+      features: {
+        clientCredentials: { enabled: true },
+        introspection: { enabled: true, allowedPolicy: () => true },
+        revocation: { enabled: true, allowedPolicy: () => true },
+      },
+    });
+    http.on('request', provider.callback());
+    const authorization = `Basic ${btoa(`${tokenClient.clientId}:${tokenClient.clientSecret}`)}`;
+    post = (path, form) =>
+      fetch(`${issuer}${path}`, { method: 'POST', headers: { authorization }, body: new URLSearchParams(form) });
+  });
+  afterAll(() => {
+    http.close();
+    http.closeAllConnections();
+  });
+
+  async function mint(): Promise<string> {
+    const response = await post('/token', { grant_type: 'client_credentials' });
+    const { access_token } = (await response.json()) as { access_token: string };
+    return access_token;
+  }
+
+  it.each([
+    ['client_secret_basic', resourceServer],
+    ['client_secret_post', { clientAuthentication: clientSecretPost(resourceServer) }],
+  ])('answers about a token by %s, until it is revoked', async (_, credentials) => {
+    const client = new IntrospectionClient({ issuer, ...credentials });
+    const token = await mint();
+    await expect(client.introspect(token)).resolves.toMatchObject({
+      active: true,
+      client_id: 'service',
+      iss: issuer,
+      token_type: 'Bearer',
+      exp: expect.any(Number),
+    });
+    await post('/token/revocation', { token });
+    await expect(client.introspect(token)).resolves.toEqual({ active: false });
+  });
+
+  it('answers inactive about garbage', async () => {
+    await expect(new IntrospectionClient({ issuer, ...resourceServer }).introspect('garbage')).resolves.toEqual({
+      active: false,
+    });
+  });
+
+  it('refuses a wrong secret with 401', async () => {
+    const client = new IntrospectionClient({ issuer, ...resourceServer, clientSecret: 'wrong' });
+    await expect(client.introspect(await mint())).rejects.toMatchObject({
+      code: 'invalid_client',
+      message: expect.stringContaining('(401)'),
+    });
+  });
+
+  it('refuses what looks like a JWT with 400 unsupported_token_type, which is no answer about the token', async () => {
+    const client = new IntrospectionClient({ issuer, ...resourceServer });
+    const jwt = [{ alg: 'none' }, { sub: 'x' }].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'));
+    await expect(client.introspect(`${jwt.join('.')}.`)).rejects.toMatchObject({ code: 'invalid_response' });
+  });
+});
