@@ -13,6 +13,7 @@ const environment = {
   TURBO_TELEMETRY_DISABLED: '1',
   TURBO_NO_UPDATE_NOTIFIER: '1',
   npm_config_update_notifier: 'false',
+  npm_config_prefer_offline: 'true', // else npx asks the registry for what it already has, for a minute where there is none
 };
 
 /** Runs pnpm at the version that package.json names, and gives its exit code. */

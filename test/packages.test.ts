@@ -13,6 +13,7 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name: string) => join(root, 'node_modules/.bin', name);
 const { packageManager } = createRequire(import.meta.url)('../package.json');
+const env = { ...process.env, npm_config_prefer_offline: 'true', npm_config_update_notifier: 'false' };
 
 const packages = ['introspect-core', 'introspect-testing'];
 let folder: string;
@@ -22,7 +23,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'introspect-packages-'));
   for (const name of packages) {
     const cwd = join(root, 'packages', name);
-    await run('npx', ['-y', packageManager, 'pack', '--out', tarball(name)], { cwd });
+    await run('npx', ['-y', packageManager, 'pack', '--out', tarball(name)], { cwd, env });
   }
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -111,8 +112,8 @@ function nodes(): string[] {
 /** Installs a tarball with npm; without a network by hand, with nothing but its declared dependencies beside it. */
 async function install(name: string, project: string): Promise<void> {
   try {
-    const options = ['--no-audit', '--no-fund', '--prefer-offline', '--fetch-retries=0'];
-    await run('npm', ['install', ...options, tarball(name)], { cwd: project });
+    const options = ['--no-audit', '--no-fund', '--fetch-retries=0'];
+    await run('npm', ['install', ...options, tarball(name)], { cwd: project, env });
     return;
   } catch (error) {
     if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ENOTCACHED/.test(String((error as { stderr?: string }).stderr)))
