@@ -21,14 +21,15 @@ export function judgeToken(token: ActiveToken, expected: Expectations): InvalidT
   if (token.exp !== undefined && now >= token.exp + (clockSkewSeconds ?? 0)) return 'expired';
   if (token.nbf !== undefined && token.nbf > now + (clockSkewSeconds ?? 30)) return 'not_yet_valid';
   if (issuer !== undefined && token.iss !== undefined && token.iss !== issuer) return 'issuer_mismatch';
-  if (audience !== undefined && !audiencesOf(token).some((each) => audience.includes(each))) return 'audience_mismatch';
+  if (audience !== undefined && !audience.some((each) => isMeantFor(token, each))) return 'audience_mismatch';
   if ([token.token_type, token.token_use, token.typ].some(isOtherKind)) return 'not_an_access_token';
   if (isBound(token)) return 'sender_constraint';
   return undefined;
 }
 
-function audiencesOf({ aud = [] }: ActiveToken): readonly string[] {
-  return typeof aud === 'string' ? [aud] : aud;
+/** A string is one audience, never a text to search. */
+function isMeantFor({ aud }: ActiveToken, audience: string): boolean {
+  return typeof aud === 'string' ? aud === audience : (aud ?? []).includes(audience);
 }
 
 function isOtherKind(kind: unknown): boolean {

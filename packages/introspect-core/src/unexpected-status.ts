@@ -31,5 +31,5 @@ function retryAfterSeconds(value: string | null, nowMs: number): number | undefi
 
 /** Milliseconds since the epoch, or NaN for anything but an HTTP date: `Date.parse` alone takes "-5" for a year. */
 function httpDate(value: string): number {
-  return /^[A-Z][a-z]+,? /.test(value) ? Date.parse(value) : Number.NaN;
+  return /^[A-Z][a-z]+, .+ GMT$/.test(value) ? Date.parse(value) : Number.NaN;
 }

@@ -204,6 +204,9 @@ describe('a fault of the server', () => {
     ['words', 'soon', undefined],
     ['nothing', '', undefined],
     ['a date of another kind', '2030-01-01T00:00:00Z', undefined],
+    ['a date in no time zone', 'Sun Nov  6 08:49:37 1994', undefined],
+    ['a date with something before it', `x ${new Date(1750000030_000).toUTCString()}`, undefined],
+    ['a date with something after it', `${new Date(1750000030_000).toUTCString()} x`, undefined],
   ])('Retry-After of %s', async (_, value, seconds) => {
     for (const status of [429, 503]) {
       const error = await errorFor(respond({ status, headers: { 'retry-after': value } }), {
@@ -240,17 +243,31 @@ describe('the size of a body', () => {
     }
   });
 
-  it('is not read past the limit: the rest of a stream without end is cancelled', async () => {
+  it.each([
+    ['text', 'x'],
+    ['bytes that are not UTF-8', '\xff'],
+  ])('is not read past the first fault: the rest of a stream of %s without end is cancelled', async (_, character) => {
     const error = await errorFor((response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
+      const chunk = Buffer.from(character.repeat(65_536), 'latin1');
       const pour = () => {
-        while (!response.destroyed && response.write('x'.repeat(65_536)));
+        while (!response.destroyed && response.write(chunk));
       };
       response.on('drain', pour);
       pour();
     });
-    expect(error).toHaveProperty('message', expect.stringContaining('larger than 262144 bytes'));
+    expect(error).toBeInstanceOf(InvalidResponseError);
     await server.questions[0]?.over;
+  });
+
+  it('does not matter to a character that comes in two pieces', async () => {
+    const body = Buffer.from('{"active":true,"sub":"€"}');
+    const [first, second] = [body.subarray(0, 23), body.subarray(23)]; // in the middle of the euro sign
+    server.next((response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.write(first, () => setTimeout(() => response.end(second), 20));
+    });
+    await expect(clientOf().introspect('token')).resolves.toEqual({ active: true, sub: '€' });
   });
 });
 

@@ -1,0 +1,124 @@
+import { describe, expect, it, vi } from 'vitest';
+import {
+  IntrospectionClient,
+  InvalidResponseError,
+  type Transport,
+  type TransportRequest,
+  UnavailableError,
+} from '../src/index.js';
+
+const answerOf = (body: string, contentType: string | null = 'application/json') => ({
+  status: 200,
+  header: (name: string) => (name === 'content-type' ? contentType : null),
+  body,
+});
+
+function clientOf(transport: Transport, options: { issuer?: string; headers?: Record<string, string> } = {}) {
+  const server = options.issuer === undefined ? { introspectionEndpoint: 'https://as.example.com/introspect' } : {};
+  return new IntrospectionClient({ ...server, clientId: 'c', clientSecret: 's', transport, ...options });
+}
+
+describe('a transport', () => {
+  it('is given the whole request: lower-case names, the body as text, the bound and a signal', async () => {
+    const transport = vi.fn<Transport>(async () => answerOf('{"active":false}'));
+    await clientOf(transport, { headers: { 'X-Tenant': 'a' } }).introspect('abc');
+    expect(transport).toHaveBeenCalledExactlyOnceWith({
+      url: 'https://as.example.com/introspect',
+      method: 'POST',
+      headers: {
+        'x-tenant': 'a',
+        accept: 'application/json',
+        'content-type': 'application/x-www-form-urlencoded',
+        authorization: 'Basic Yzpz',
+      },
+      body: 'token=abc&token_type_hint=access_token',
+      signal: expect.any(AbortSignal),
+      maxResponseBytes: 262_144,
+    } satisfies TransportRequest);
+  });
+
+  it('is given no body for a GET', async () => {
+    const transport = vi.fn<Transport>(async () => ({ ...answerOf(''), status: 404 }));
+    await clientOf(transport, { issuer: 'https://as.example.com' })
+      .introspect('abc')
+      .catch(() => {});
+    expect(transport.mock.calls.map(([request]) => request)).toEqual([
+      expect.objectContaining({ method: 'GET' }),
+      expect.objectContaining({ method: 'GET' }),
+    ]);
+    for (const [request] of transport.mock.calls) expect(request).not.toHaveProperty('body');
+  });
+
+  it('may throw an error of ours, which is passed on', async () => {
+    const refusal = new InvalidResponseError('too large');
+    await expect(clientOf(() => Promise.reject(refusal)).introspect('abc')).rejects.toBe(refusal);
+  });
+
+  it('may throw at once', async () => {
+    const transport = () => {
+      throw new Error('at once');
+    };
+    await expect(clientOf(transport).introspect('abc')).rejects.toBeInstanceOf(UnavailableError);
+  });
+
+  const nested = (depth: number): unknown => (depth === 0 ? { code: 'EDEEP' } : { cause: nested(depth - 1) });
+  const cyclic: { cause?: unknown } = {};
+  cyclic.cause = cyclic;
+
+  it.each([
+    ['ECONNREFUSED', { code: 'ECONNREFUSED' }, ' (ECONNREFUSED)'],
+    ['a code of Bun', { code: 'ConnectionRefused' }, ' (ConnectionRefused)'],
+    ['the code of a cause', { code: 23, cause: { cause: { code: 'ENOTFOUND' } } }, ' (ENOTFOUND)'],
+    ['a code four causes deep', nested(4), ' (EDEEP)'],
+    ['a code five causes deep', nested(5), ''],
+    ['a cause that is its own cause', cyclic, ''],
+    ['a code with a space before it', { code: ' ECANARY' }, ''],
+    ['a code with words after it', { code: 'ECANARY: secret' }, ''],
+    ['a code that is too long', { code: 'E'.repeat(41) }, ''],
+    ['null', null, ''],
+    ['a text', 'canary', ''],
+    ['a cause of null', { cause: null }, ''],
+  ])('may fail with %s', async (_, fault, shown) => {
+    const message = `https://as.example.com could not be reached${shown}: is the server up, and its address right?`;
+    await expect(clientOf(() => Promise.reject(fault)).introspect('abc')).rejects.toMatchObject({ message });
+  });
+
+  it.each([
+    ['{"active":true}', null, 'a Content-Type other than application/json'],
+    ['{"active":true', undefined, 'a body that is not JSON'],
+    ['5', undefined, 'JSON that is not an object'],
+    ['{"active":1}', undefined, 'without a boolean "active"'],
+  ])('may bring %s (Content-Type %s), and the message says what is wrong', async (body, contentType, message) => {
+    const client = clientOf(async () => answerOf(body, contentType));
+    await expect(client.introspect('abc')).rejects.toBeInstanceOf(InvalidResponseError);
+    await expect(client.introspect('abc')).rejects.toThrow('https://as.example.com answered with');
+    await expect(client.introspect('abc')).rejects.toThrow(message);
+  });
+
+  it.each([
+    [429, /too many requests/],
+    [503, /overloaded or broken/],
+    [300, /redirect/],
+    [404, /check the configured URL/],
+  ])('may bring a %i, and the message says what to do', async (status, message) => {
+    const client = clientOf(async () => ({ ...answerOf(''), status }));
+    await expect(client.introspect('abc')).rejects.toThrow(message);
+  });
+
+  it('is asked about the age of what is known by the clock of the platform, unless another is given', async () => {
+    let clock = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => clock);
+    const issuer = 'https://as.example.com';
+    const transport = vi.fn<Transport>(async ({ method }) =>
+      answerOf(
+        method === 'GET' ? JSON.stringify({ issuer, introspection_endpoint: `${issuer}/i` }) : '{"active":false}',
+      ),
+    );
+    const client = clientOf(transport, { issuer });
+    await client.introspect('abc');
+    clock = 3_600_000;
+    await client.introspect('abc');
+    vi.restoreAllMocks();
+    expect(transport.mock.calls.filter(([{ method }]) => method === 'GET')).toHaveLength(2);
+  });
+});
