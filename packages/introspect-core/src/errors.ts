@@ -1,3 +1,5 @@
+import { bearerChallenge, type ChallengeParameters } from './challenge.js';
+
 /** One HTTP field of an answer: its name and its value. */
 export type HeaderField = readonly [name: string, value: string];
 
@@ -58,6 +60,34 @@ export abstract class IntrospectionError extends AnsweredError {
   }
 }
 
+/** No bearer credentials came with the request (RFC 6750 §3.1): no error code, since nothing was wrong with any. */
+export class MissingTokenError extends AuthorizationError {
+  override readonly name = 'MissingTokenError';
+  readonly code = 'missing_token';
+  readonly status = 401;
+  readonly headers: readonly HeaderField[];
+  readonly body: Readonly<Record<string, string>> = Object.freeze({});
+
+  constructor(challenge: ChallengeParameters = {}) {
+    super('The request has no bearer token');
+    this.headers = challengeFields(challenge);
+  }
+}
+
+/** The `Authorization` field is broken, or there are two (RFC 6750 §3.1 `invalid_request`). */
+export class InvalidRequestError extends AuthorizationError {
+  override readonly name = 'InvalidRequestError';
+  readonly code = 'invalid_request';
+  readonly status = 400;
+  readonly headers: readonly HeaderField[];
+  readonly body: Readonly<Record<string, string>>;
+
+  constructor(challenge: ChallengeParameters = {}) {
+    super('The Authorization header field must hold one bearer token, once');
+    ({ headers: this.headers, body: this.body } = refusal(this.code, this.message, challenge));
+  }
+}
+
 /** One fixed sentence for each reason; what the token or the server said is never part of it. */
 const sentences: Readonly<Record<InvalidTokenReason, string>> = {
   inactive: 'The access token is not active',
@@ -80,15 +110,66 @@ export class InvalidTokenError extends AuthorizationError {
   readonly headers: readonly HeaderField[];
   readonly body: Readonly<Record<string, string>>;
 
-  constructor(readonly reason: InvalidTokenReason) {
-    const sentence = sentences[reason];
-    super(sentence);
-    this.headers = Object.freeze([
-      ['WWW-Authenticate', `Bearer error="invalid_token", error_description="${sentence}"`] as const,
-      noStore,
-    ]);
-    this.body = Object.freeze({ error: this.code, error_description: sentence });
+  constructor(
+    readonly reason: InvalidTokenReason,
+    challenge: ChallengeParameters = {},
+  ) {
+    super(sentences[reason]);
+    ({ headers: this.headers, body: this.body } = refusal(this.code, this.message, challenge));
   }
+}
+
+/** The token lacks scopes that the route needs (RFC 6750 §3.1 `insufficient_scope`). The challenge names all of them. */
+export class InsufficientScopeError extends AuthorizationError {
+  override readonly name = 'InsufficientScopeError';
+  readonly code = 'insufficient_scope';
+  readonly status = 403;
+  readonly headers: readonly HeaderField[];
+  readonly body: Readonly<Record<string, string>>;
+
+  constructor(challenge: ChallengeParameters = {}) {
+    super('The access token lacks a scope that is needed here');
+    ({ headers: this.headers, body: this.body } = refusal(this.code, this.message, challenge));
+  }
+}
+
+/** The user's authentication is too old, too weak, or not known (RFC 9470 §3). */
+export class InsufficientUserAuthenticationError extends AuthorizationError {
+  override readonly name = 'InsufficientUserAuthenticationError';
+  readonly code = 'insufficient_user_authentication';
+  readonly status = 401;
+  readonly headers: readonly HeaderField[];
+  readonly body: Readonly<Record<string, string>>;
+
+  constructor(challenge: ChallengeParameters = {}) {
+    super('A more recent or stronger authentication of the user is needed here');
+    ({ headers: this.headers, body: this.body } = refusal(this.code, this.message, challenge));
+  }
+}
+
+/** The token is good, and whoever it belongs to may not do this. No challenge: asking again cannot help. */
+export class AccessDeniedError extends AuthorizationError {
+  override readonly name = 'AccessDeniedError';
+  readonly code = 'access_denied';
+  readonly status = 403;
+  readonly headers: readonly HeaderField[] = Object.freeze([noStore]);
+  readonly body: Readonly<Record<string, string>>;
+
+  constructor() {
+    super('The access token does not permit this');
+    this.body = Object.freeze({ error: this.code, error_description: this.message });
+  }
+}
+
+function refusal(error: string, sentence: string, challenge: ChallengeParameters) {
+  return {
+    headers: challengeFields({ ...challenge, error, error_description: sentence }),
+    body: Object.freeze({ error, error_description: sentence }),
+  };
+}
+
+function challengeFields(challenge: ChallengeParameters): readonly HeaderField[] {
+  return Object.freeze<HeaderField[]>([['WWW-Authenticate', bearerChallenge(challenge)], noStore]);
 }
 
 /** The server is unreachable, late, overloaded (429) or broken (5xx). Asking again later may help. */
@@ -117,7 +198,15 @@ export class InvalidClientError extends IntrospectionError {
 }
 
 /** Tells an error of the request (4xx) from any other value, also across two copies of this package. */
-export function isAuthorizationError(value: unknown): value is InvalidTokenError {
+export function isAuthorizationError(
+  value: unknown,
+): value is
+  | MissingTokenError
+  | InvalidRequestError
+  | InvalidTokenError
+  | InsufficientScopeError
+  | InsufficientUserAuthenticationError
+  | AccessDeniedError {
   return familyOf(value) === 'authorization';
 }
 

@@ -1,4 +1,13 @@
 export {
+  Authorizer,
+  type AuthorizerOptions,
+  type AuthorizerSettings,
+  type Guard,
+  type RequestContext,
+} from './authorizer.js';
+export { bearerToken, type Credentials } from './bearer-token.js';
+export type { ChallengeParameters } from './challenge.js';
+export {
   type AuthenticatedRequest,
   basicCredentials,
   type ClientAuthentication,
@@ -9,17 +18,29 @@ export {
   clientSecretPost,
 } from './client-authentication.js';
 export {
+  AccessDeniedError,
   AuthorizationError,
   type HeaderField,
+  InsufficientScopeError,
+  InsufficientUserAuthenticationError,
   IntrospectionError,
   InvalidClientError,
+  InvalidRequestError,
   InvalidResponseError,
   InvalidTokenError,
   type InvalidTokenReason,
   isAuthorizationError,
   isIntrospectionError,
+  MissingTokenError,
   UnavailableError,
 } from './errors.js';
 export { IntrospectionClient, type IntrospectionClientOptions } from './introspection-client.js';
 export type { ActiveToken, Actor, Address, InactiveToken, IntrospectionResponse } from './introspection-response.js';
+export type { Policy } from './policy.js';
+export { isPreflight } from './preflight.js';
+export {
+  type ProtectedResourceMetadata,
+  type ProtectedResourceMetadataOptions,
+  protectedResourceMetadata,
+} from './protected-resource-metadata.js';
 export type { Transport, TransportRequest, TransportResponse } from './transport.js';

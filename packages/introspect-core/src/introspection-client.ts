@@ -7,6 +7,7 @@ import { type IntrospectionRequestSettings, sendIntrospectionRequest } from './i
 import { type IntrospectionResponse, readIntrospectionResponse } from './introspection-response.js';
 import { ofetchTransport } from './ofetch-transport.js';
 import { checkedOptions, optionsObject } from './options.js';
+import type { QuestionSetting } from './question-key.js';
 import { type EndpointDiscovery, endpointDiscovery, issuerProblem } from './server-metadata.js';
 import type { Transport } from './transport.js';
 
@@ -130,14 +131,27 @@ function wholeNumber(max: number, unit: string) {
   return v.pipe(v.number(message), v.integer(message), v.minValue(1, message), v.maxValue(max, message));
 }
 
+/** What an {@link Authorizer} goes by too: the clocks, and all that its client's answers depend on. */
+export interface ClientSetting extends QuestionSetting {
+  now: () => number;
+  monotonicNow: () => number;
+}
+
+/** For the `Authorizer` alone; nobody else can look into a client. */
+export let settingOf: (client: IntrospectionClient) => ClientSetting;
+
 /**
  * Asks an authorization server about tokens (RFC 7662). One question, one answer: nothing is cached, retried or judged;
  * whether an active token has expired, or is meant for another API, is for the caller to check.
  */
 export class IntrospectionClient {
+  static {
+    settingOf = (client) => client.#setting;
+  }
+
   readonly #settings: IntrospectionRequestSettings;
+  readonly #setting: ClientSetting;
   readonly #timeoutMs: number;
-  readonly #now: () => number;
   /** Of the server, for messages; before discovery the issuer's. */
   readonly #origin: string;
   readonly #endpoint: EndpointDiscovery;
@@ -160,7 +174,8 @@ export class IntrospectionClient {
     if (!server) throw new TypeError('IntrospectionClient: "issuer" or "introspectionEndpoint" is needed');
     this.#settings = { ...checked, clientAuthentication };
     this.#timeoutMs = checked.timeoutMs;
-    this.#now = checked.now;
+    const { clientId } = clientAuthentication;
+    this.#setting = { ...checked, clientId, endpoint: introspectionEndpoint };
     this.#origin = new URL(server).origin;
     this.#endpoint = introspectionEndpoint
       ? () => Promise.resolve(introspectionEndpoint)
@@ -179,7 +194,7 @@ export class IntrospectionClient {
     return withDeadline({ timeoutMs: this.#timeoutMs, origin: this.#origin, signal }, async (signal) => {
       const endpoint = await this.#endpoint();
       const response = await sendIntrospectionRequest(token, { endpoint, signal }, this.#settings);
-      return readIntrospectionResponse(response, new URL(endpoint).origin, this.#now);
+      return readIntrospectionResponse(response, new URL(endpoint).origin, this.#setting.now);
     });
   }
 }

@@ -1,25 +1,157 @@
-import type { InvalidTokenReason } from './errors.js';
+import * as v from 'valibot';
+import type { RequestContext } from './authorizer.js';
+import { type ChallengeParameters, challengeProblem } from './challenge.js';
+import {
+  AccessDeniedError,
+  InsufficientScopeError,
+  InsufficientUserAuthenticationError,
+  InvalidTokenError,
+  type InvalidTokenReason,
+} from './errors.js';
 import type { ActiveToken } from './introspection-response.js';
+import { checkedOptions, optionsObject } from './options.js';
+
+/** What a route needs of a token, besides being good. */
+export interface Policy {
+  /** All of them, as whole words. */
+  scopes?: readonly string[];
+  /** One of them, as `rolesOf` finds them. */
+  anyRole?: readonly string[];
+  /** How long ago the user may have logged in (RFC 9470 §3). */
+  maxAuthenticationAgeSeconds?: number;
+  /** One of them must be the token's `acr` (RFC 9470 §3). */
+  acrValues?: readonly string[];
+  /** Lets a request without bearer credentials through, as `null`; a bad token is still refused. */
+  optional?: boolean;
+  /** The last word: anything but `true` denies. What it throws is not caught. */
+  check?: (token: ActiveToken, request: RequestContext) => boolean | Promise<boolean>;
+}
 
 /** What an API expects of every token. */
 export interface Expectations {
-  /** Seconds since the epoch. */
-  now: number;
-  /** Absent: 0 for `exp`, 30 for `nbf`. */
+  /** Absent: 0 for `exp`, 30 for `nbf` and for an `auth_time` in the future. */
   clockSkewSeconds?: number | undefined;
   issuer?: string | undefined;
   /** The token's `aud` must hold one of them. */
   audience?: readonly string[] | undefined;
+  rolesOf?: ((token: ActiveToken, request: RequestContext) => Iterable<string>) | undefined;
+  /** What every challenge holds. */
+  challenge: ChallengeParameters;
 }
+
+/** A policy, checked once and ready to be judged by. */
+export interface PreparedPolicy {
+  readonly optional: boolean;
+  /** For a request without credentials. */
+  readonly missingChallenge: ChallengeParameters;
+  /** For a token that is no good. */
+  readonly challenge: ChallengeParameters;
+  /**
+   * Gives the token that it was given, or throws the first of what is wrong with it.
+   *
+   * @throws AuthorizationError
+   */
+  judge(token: ActiveToken, request: RequestContext, now: number): Promise<ActiveToken>;
+}
+
+const defaultSkewSeconds = 30;
 
 /** Kinds of token that a server may call active, and that open no API. */
 const otherKinds = new Set(['refresh', 'refresh_token', 'offline', 'id', 'id_token', 'logout']);
 
-/** The first reason, in this order, why an active token is no good here: time, issuer, audience, kind, binding. */
-export function judgeToken(token: ActiveToken, expected: Expectations): InvalidTokenReason | undefined {
-  const { now, clockSkewSeconds, issuer, audience } = expected;
+function words(name: 'scope' | 'acr_values') {
+  return v.pipe(
+    v.array(v.string('must be a string'), 'must be a list of strings'),
+    v.check((given) => !given.some((word) => word.includes(' ')), 'must be a list with one value for each entry'),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed || dataset.value.length === 0) return;
+      const problem = challengeProblem(name, dataset.value.join(' '));
+      if (problem !== undefined) addIssue({ message: problem });
+    }),
+  );
+}
+
+const schema = optionsObject({
+  scopes: v.optional(words('scope')),
+  anyRole: v.optional(
+    v.pipe(
+      v.array(v.string('must be a string'), 'must be a list of strings'),
+      v.nonEmpty('must name at least one role'),
+    ),
+  ),
+  maxAuthenticationAgeSeconds: v.optional(
+    v.pipe(
+      v.number('must be a whole number of seconds'),
+      v.safeInteger('must be a whole number of seconds'),
+      v.minValue(0, 'must not be negative'),
+    ),
+  ),
+  acrValues: v.optional(v.pipe(words('acr_values'), v.nonEmpty('must name at least one value'))),
+  optional: v.optional(v.boolean('must be true or false'), false),
+  check: v.optional(
+    v.custom<NonNullable<Policy['check']>>((value) => typeof value === 'function', 'must be a function'),
+  ),
+});
+
+/**
+ * Checks a policy and computes what can be computed once.
+ *
+ * @throws TypeError naming the member
+ */
+export function preparePolicy(policy: Policy, expectations: Expectations): PreparedPolicy {
+  const { scopes = [], anyRole, acrValues, optional, check, ...checked } = checkedOptions('Policy', schema, policy);
+  const { maxAuthenticationAgeSeconds } = checked;
+  const { rolesOf, challenge, clockSkewSeconds = defaultSkewSeconds } = expectations;
+  if (anyRole !== undefined && rolesOf === undefined) {
+    throw new TypeError('Policy: "anyRole" needs the authorizer\'s option "rolesOf", which finds the roles in a token');
+  }
+  const scope = scopes.length > 0 ? scopes.join(' ') : undefined;
+  const scopeChallenge = { ...challenge, scope };
+  const stepUpChallenge = {
+    ...scopeChallenge,
+    acr_values: acrValues?.join(' '),
+    max_age: maxAuthenticationAgeSeconds,
+  };
+
+  /** RFC 9470 §4: `iat` says when the token was issued, not when the user logged in. */
+  function isAuthenticatedEnough({ auth_time, acr }: ActiveToken, now: number): boolean {
+    if (acrValues !== undefined && (acr === undefined || !acrValues.includes(acr))) return false;
+    if (maxAuthenticationAgeSeconds === undefined) return true;
+    if (auth_time === undefined || auth_time > now + clockSkewSeconds) return false;
+    return now - auth_time <= maxAuthenticationAgeSeconds;
+  }
+
+  return {
+    optional,
+    missingChallenge: challenge.resource_metadata === undefined ? challenge : scopeChallenge,
+    challenge,
+    async judge(token, request, now) {
+      const reason = invalidReason(token, expectations, now);
+      if (reason !== undefined) throw new InvalidTokenError(reason, challenge);
+      if (!isAuthenticatedEnough(token, now)) throw new InsufficientUserAuthenticationError(stepUpChallenge);
+      if (!hasScopes(token, scopes)) throw new InsufficientScopeError(scopeChallenge);
+      if (anyRole !== undefined && rolesOf !== undefined) {
+        const roles = new Set(rolesOf(token, request));
+        if (!anyRole.some((role) => roles.has(role))) throw new AccessDeniedError();
+      }
+      if (check !== undefined && (await check(token, request)) !== true) throw new AccessDeniedError();
+      return token;
+    },
+  };
+}
+
+/**
+ * The first reason, in this order, why an active token is no good here: time, issuer, audience, kind, binding.
+ *
+ * @param now seconds since the epoch
+ */
+export function invalidReason(
+  token: ActiveToken,
+  { clockSkewSeconds, issuer, audience }: Omit<Expectations, 'challenge'>,
+  now: number,
+): InvalidTokenReason | undefined {
   if (token.exp !== undefined && now >= token.exp + (clockSkewSeconds ?? 0)) return 'expired';
-  if (token.nbf !== undefined && token.nbf > now + (clockSkewSeconds ?? 30)) return 'not_yet_valid';
+  if (token.nbf !== undefined && token.nbf > now + (clockSkewSeconds ?? defaultSkewSeconds)) return 'not_yet_valid';
   if (issuer !== undefined && token.iss !== undefined && token.iss !== issuer) return 'issuer_mismatch';
   if (audience !== undefined && !audience.some((each) => isMeantFor(token, each))) return 'audience_mismatch';
   if ([token.token_type, token.token_use, token.typ].some(isOtherKind)) return 'not_an_access_token';
@@ -39,4 +171,10 @@ function isOtherKind(kind: unknown): boolean {
 /** Bound to a key (RFC 7800 §3.1), and no key can be proved yet. */
 function isBound(token: ActiveToken): boolean {
   return Object.keys(token.cnf ?? {}).length > 0 || token.token_type?.toLowerCase() === 'dpop';
+}
+
+function hasScopes({ scope = '' }: ActiveToken, needed: readonly string[]): boolean {
+  if (needed.length === 0) return true;
+  const granted = new Set(scope.split(' '));
+  return needed.every((each) => granted.has(each));
 }

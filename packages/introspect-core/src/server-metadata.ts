@@ -4,6 +4,7 @@ import { InvalidResponseError } from './errors.js';
 import { readJsonObject } from './json-object.js';
 import { send, type Transport, type TransportResponse } from './transport.js';
 import { unexpectedStatus } from './unexpected-status.js';
+import { sharesPromises } from './workerd.js';
 
 /** How long a document is used before it is fetched again. */
 const freshMs = 3_600_000;
@@ -31,7 +32,7 @@ export type EndpointDiscovery = () => Promise<string>;
  * that finds it old waits for the new one.
  */
 export function endpointDiscovery(options: DiscoveryOptions): EndpointDiscovery {
-  const sharesPromises = globalThis.navigator?.userAgent !== 'Cloudflare-Workers';
+  const shares = sharesPromises();
   let known: { endpoint: string; askedAt: number } | undefined;
   let flight: Promise<string> | undefined;
 
@@ -48,7 +49,7 @@ export function endpointDiscovery(options: DiscoveryOptions): EndpointDiscovery 
       if (flight === own) flight = undefined;
     });
     own.catch(() => {}); // those who wait see the failure; when nobody does any more, it is not unhandled
-    if (sharesPromises) flight = own;
+    if (shares) flight = own;
     return own;
   }
 
@@ -56,7 +57,7 @@ export function endpointDiscovery(options: DiscoveryOptions): EndpointDiscovery 
     if (known === undefined) return renew();
     if (options.monotonicNow() - known.askedAt >= freshMs) {
       const renewal = renew();
-      if (!sharesPromises) await renewal.catch(() => {});
+      if (!shares) await renewal.catch(() => {});
     }
     return known.endpoint;
   };

@@ -11,7 +11,7 @@ import {
   UnavailableError,
 } from '../src/index.js';
 import { readIntrospectionResponse } from '../src/introspection-response.js';
-import { judgeToken } from '../src/policy.js';
+import { invalidReason } from '../src/policy.js';
 import { vectors } from './vectors.js';
 
 interface Outcome {
@@ -106,12 +106,8 @@ function outcomeOf(answer: unknown, config: ResponseVector['config'] = {}): unkn
     return { outcome: 'inactive' };
   }
   const { now, issuer, audience, clockSkewSeconds } = { ...defaults, ...config };
-  const reason = judgeToken(token, {
-    now,
-    clockSkewSeconds,
-    issuer: issuer ?? undefined,
-    audience: audience ?? undefined,
-  });
+  const expected = { clockSkewSeconds, issuer: issuer ?? undefined, audience: audience ?? undefined };
+  const reason = invalidReason(token, expected, now);
   if (reason !== undefined) return { outcome: 'denied', reason };
   return { outcome: 'active', scopes: (token.scope ?? '').split(' ').filter((scope) => scope !== '') };
 }

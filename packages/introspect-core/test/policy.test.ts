@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type Expectations, judgeToken } from '../src/policy.js';
+import { type Expectations, invalidReason } from '../src/policy.js';
 
 const now = 1750000000;
 const judge = (claims: object, expected: Partial<Expectations> = {}) =>
-  judgeToken({ active: true, ...claims }, { now, ...expected });
+  invalidReason({ active: true, ...claims }, expected, now);
 
-describe('judgeToken', () => {
+describe('invalidReason', () => {
   it('accepts a token of which nothing is known and nothing expected', () => {
     expect(judge({})).toBeUndefined();
   });

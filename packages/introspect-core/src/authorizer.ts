@@ -1,0 +1,222 @@
+import * as v from 'valibot';
+import { bearerToken, type Credentials } from './bearer-token.js';
+import { challengeProblem } from './challenge.js';
+import { urlProblem } from './endpoint-url.js';
+import { InvalidTokenError, MissingTokenError } from './errors.js';
+import { IntrospectionClient, type IntrospectionClientOptions, settingOf } from './introspection-client.js';
+import type { ActiveToken, IntrospectionResponse } from './introspection-response.js';
+import { checkedOptions, optionsObject } from './options.js';
+import { type Expectations, type Policy, type PreparedPolicy, preparePolicy } from './policy.js';
+import {
+  type ProtectedResourceMetadata,
+  protectedResourceMetadata,
+  protectedResourceMetadataUrl,
+  resourceProblem,
+} from './protected-resource-metadata.js';
+import { questionKey } from './question-key.js';
+import { SingleFlight } from './single-flight.js';
+import { sharesPromises } from './workerd.js';
+
+/** What a request brought. An adapter hands over all that its framework has. */
+export interface RequestContext {
+  /** The `Authorization` field lines. */
+  authorization: Credentials;
+  method?: string;
+  url?: string;
+  /** The lines of any field; an empty list where there is none. */
+  header?(name: string): readonly string[];
+  /** In DER. */
+  clientCertificate?: Uint8Array;
+  /** Aborted when the caller has gone. */
+  signal?: AbortSignal;
+  /** Keeps a runtime awake for work that goes on after the answer. */
+  waitUntil?(promise: Promise<unknown>): void;
+  /** The framework's own request. */
+  native?: unknown;
+}
+
+/** What an authorizer judges by. */
+export interface AuthorizerSettings {
+  /** When given, the token's `aud` must hold one of them. */
+  audience?: string | readonly string[];
+  /** Names the protected space in challenges (RFC 9110 §11.5). */
+  realm?: string;
+  /** This API's URL (https, or http on loopback): an adapter can then serve its RFC 9728 document. */
+  resource?: string;
+  /** That document's URL, put into challenges; derived from `resource` unless given. */
+  resourceMetadata?: string;
+  /** Unless given 0 for `exp`, 30 for `nbf` and an `auth_time` in the future; when given, for all three. */
+  clockSkewSeconds?: number;
+  /** Finds the roles in a token, for `anyRole`; none by default. */
+  rolesOf?: (token: ActiveToken, request: RequestContext) => Iterable<string>;
+}
+
+/** Those, and the options of the client that it shall make, or a client. */
+export type AuthorizerOptions = AuthorizerSettings & (IntrospectionClientOptions | { client: IntrospectionClient });
+
+/** Decides about one request by a policy that was checked beforehand. */
+export type Guard<Token> = (request: Credentials | RequestContext) => Promise<Token>;
+
+const url = (problemOf: (value: string) => string | undefined) =>
+  v.pipe(
+    v.string('must be a string'),
+    v.rawCheck(({ dataset, addIssue }) => {
+      const problem = dataset.typed ? problemOf(dataset.value) : undefined;
+      if (problem !== undefined) addIssue({ message: problem });
+    }),
+  );
+
+const audience = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
+
+const schema = optionsObject({
+  client: v.optional(v.instance(IntrospectionClient, 'must be an IntrospectionClient')),
+  audience: v.optional(
+    v.union([audience, v.pipe(v.array(audience), v.nonEmpty())], 'must be a string, or a list of them, and not empty'),
+  ),
+  realm: v.optional(url((value) => challengeProblem('realm', value))),
+  resource: v.optional(url(resourceProblem)),
+  resourceMetadata: v.optional(url((value) => urlProblem(value, false) ?? quoteProblem(value))),
+  clockSkewSeconds: v.optional(
+    v.pipe(v.number('must be a number of seconds'), v.finite('must be finite'), v.minValue(0, 'must not be negative')),
+  ),
+  rolesOf: v.optional(
+    v.custom<NonNullable<AuthorizerSettings['rolesOf']>>((value) => typeof value === 'function', 'must be a function'),
+  ),
+});
+
+/** Harmless, and answered as inactive: what `ready` asks about. */
+const dummyToken = 'introspect-is-it-ready';
+const readyMs = 5000;
+
+/**
+ * Decides whether a request may pass: reads its bearer token, asks about it, and judges the answer by a policy.
+ *
+ * One authorizer is one issuer and one client; for several, choose one for each request.
+ */
+export class Authorizer {
+  readonly #client: IntrospectionClient;
+  readonly #expectations: Expectations;
+  readonly #now: () => number;
+  readonly #monotonicNow: () => number;
+  readonly #key: (token: string) => string | Promise<string>;
+  readonly #flights = new SingleFlight<IntrospectionResponse>();
+  readonly #resource: string | undefined;
+  #readiness: { outcome: Promise<void>; since: number } | undefined;
+
+  /**
+   * Checks the options. The network is not touched, and the object is neither written to nor kept.
+   *
+   * @throws TypeError naming the option
+   */
+  constructor(options: AuthorizerOptions) {
+    const [own, others] = partition(options);
+    const checked = checkedOptions('Authorizer', schema, own);
+    if (checked.client !== undefined && Object.keys(others).length > 0) {
+      throw new TypeError(`Authorizer: "${Object.keys(others)[0]}" is no option beside "client", which has its own`);
+    }
+    this.#client = checked.client ?? new IntrospectionClient(others as IntrospectionClientOptions);
+    const setting = settingOf(this.#client);
+    this.#now = setting.now;
+    this.#monotonicNow = setting.monotonicNow;
+    this.#key = questionKey(setting);
+    this.#resource = checked.resource;
+    const { resource, resourceMetadata = resource && protectedResourceMetadataUrl(resource) } = checked;
+    this.#expectations = {
+      clockSkewSeconds: checked.clockSkewSeconds,
+      issuer: setting.issuer,
+      audience: typeof checked.audience === 'string' ? [checked.audience] : checked.audience?.slice(),
+      rolesOf: checked.rolesOf,
+      challenge: { realm: checked.realm, resource_metadata: resourceMetadata },
+    };
+  }
+
+  /**
+   * Decides about one request. A policy for a route that is asked more than once is better prepared by `guard`.
+   *
+   * @returns the active token; `null` where the policy is optional and there are no bearer credentials
+   * @throws AuthorizationError, IntrospectionError, or `signal.reason` of the request
+   */
+  authorize(request: Credentials | RequestContext, policy: Policy & { optional: true }): Promise<ActiveToken | null>;
+  authorize(request: Credentials | RequestContext, policy?: Policy & { optional?: false }): Promise<ActiveToken>;
+  authorize(request: Credentials | RequestContext, policy: Policy): Promise<ActiveToken | null>;
+  async authorize(request: Credentials | RequestContext, policy: Policy = {}): Promise<ActiveToken | null> {
+    return this.guard(policy)(request);
+  }
+
+  /**
+   * Checks and prepares a policy, once, where the route is declared.
+   *
+   * @throws TypeError naming what is wrong with the policy
+   */
+  guard(policy: Policy & { optional: true }): Guard<ActiveToken | null>;
+  guard(policy?: Policy & { optional?: false }): Guard<ActiveToken>;
+  guard(policy: Policy): Guard<ActiveToken | null>;
+  guard(policy: Policy = {}): Guard<ActiveToken | null> {
+    const prepared = preparePolicy(policy, this.#expectations);
+    return (request) => this.#decide(contextOf(request), prepared);
+  }
+
+  /**
+   * Proves endpoint and credentials by asking about a dummy token. The outcome is shared while it is being found, and
+   * reused for 5 s: a health route cannot spend the server's patience.
+   *
+   * @throws IntrospectionError that tells what is wrong
+   */
+  async ready(): Promise<void> {
+    const now = this.#monotonicNow();
+    if (this.#readiness === undefined || now - this.#readiness.since >= readyMs) {
+      const outcome = this.#client.introspect(dummyToken).then(() => {});
+      outcome.catch(() => {}); // whoever asks sees it
+      if (!sharesPromises()) return outcome;
+      this.#readiness = { outcome, since: now };
+    }
+    return this.#readiness.outcome;
+  }
+
+  /**
+   * The RFC 9728 document of this API, and the path at which it is to be served, unguarded.
+   *
+   * @throws TypeError when `resource` or `issuer` was not configured
+   */
+  resourceMetadata(): { path: string; document: ProtectedResourceMetadata } {
+    const { issuer } = this.#expectations;
+    if (this.#resource === undefined || issuer === undefined) {
+      throw new TypeError('Authorizer: to serve the resource metadata, configure "resource" and "issuer"');
+    }
+    const { pathname } = new URL(protectedResourceMetadataUrl(this.#resource));
+    return { path: pathname, document: protectedResourceMetadata({ resource: this.#resource, issuer }) };
+  }
+
+  async #decide(request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken | null> {
+    const token = bearerToken(request.authorization, policy.challenge);
+    if (token === undefined) {
+      if (policy.optional) return null;
+      throw new MissingTokenError(policy.missingChallenge);
+    }
+    const answer = await this.#ask(token, request.signal);
+    if (!answer.active) throw new InvalidTokenError('inactive', policy.challenge);
+    return policy.judge(answer, request, this.#now() / 1000);
+  }
+
+  async #ask(token: string, signal: AbortSignal | undefined): Promise<IntrospectionResponse> {
+    return this.#flights.join(await this.#key(token), signal, (shared) =>
+      this.#client.introspect(token, { signal: shared }),
+    );
+  }
+}
+
+function contextOf(request: Credentials | RequestContext): RequestContext {
+  const isContext = typeof request === 'object' && request !== null && 'authorization' in request;
+  return isContext ? request : { authorization: request };
+}
+
+/** Into what an authorizer knows and what it leaves to its client, which refuses what it does not know either. */
+function partition(options: AuthorizerOptions): [own: object, others: object] {
+  const entries = Object.entries(options ?? {});
+  const isOwn = ([name]: [string, unknown]) => name in schema.entries;
+  return [Object.fromEntries(entries.filter(isOwn)), Object.fromEntries(entries.filter((each) => !isOwn(each)))];
+}
+
+function quoteProblem(value: string): string | undefined {
+  return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value) ? undefined : 'must be percent-encoded';
+}

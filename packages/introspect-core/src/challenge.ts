@@ -1,0 +1,57 @@
+/**
+ * The parameters of a `Bearer` challenge, as on the wire (RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1).
+ *
+ * All but `error_description` come from configuration, where {@link challengeProblem} has checked them.
+ */
+export interface ChallengeParameters {
+  realm?: string | undefined;
+  error?: string | undefined;
+  error_description?: string | undefined;
+  /** Separated by single spaces. */
+  scope?: string | undefined;
+  acr_values?: string | undefined;
+  /** Whole seconds. */
+  max_age?: number | undefined;
+  resource_metadata?: string | undefined;
+}
+
+/** In the order in which they are written. */
+const names = [
+  'realm',
+  'error',
+  'error_description',
+  'scope',
+  'acr_values',
+  'max_age',
+  'resource_metadata',
+] as const satisfies readonly (keyof ChallengeParameters)[];
+
+const maxDescriptionLength = 200;
+const maxParameterLength = 2048;
+
+/** The value of a `WWW-Authenticate` field: one challenge, each parameter once. */
+export function bearerChallenge(parameters: ChallengeParameters): string {
+  const written = names
+    .filter((name) => parameters[name] !== undefined)
+    .map((name) => `${name}="${quotable(name, String(parameters[name]))}"`);
+  return `Bearer ${written.join(', ') || 'realm="api"'}`; // a scheme alone is no challenge (RFC 6750 §3)
+}
+
+/** What is wrong with a parameter that was configured, or `undefined`. */
+export function challengeProblem(name: 'realm' | 'scope' | 'acr_values', value: string): string | undefined {
+  if (value === '') return 'must not be empty';
+  if (value.length > maxParameterLength) return `must be no longer than ${maxParameterLength} characters altogether`;
+  if (name === 'realm') {
+    return /^[\x20-\x7e]+$/.test(value) ? undefined : 'must be of printable ASCII characters';
+  }
+  return /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(value)
+    ? undefined
+    : 'must be of printable ASCII characters, without spaces, quotation marks and backslashes';
+}
+
+/** A realm is escaped (RFC 9110 §5.6.4); a description may not have what would need it (RFC 6750 §3). */
+function quotable(name: keyof ChallengeParameters, value: string): string {
+  if (name === 'realm') return value.replaceAll(/["\\]/g, '\\$&');
+  if (name !== 'error_description') return value;
+  return value.slice(0, maxDescriptionLength).replaceAll(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
+}

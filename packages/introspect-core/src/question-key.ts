@@ -1,0 +1,39 @@
+/** Everything that an answer depends on, besides the token. */
+export interface QuestionSetting {
+  issuer?: string | undefined;
+  endpoint?: string | undefined;
+  clientId: string;
+  parameters: Readonly<Record<string, string>>;
+  headers: Readonly<Record<string, string>>;
+  tokenTypeHint: string | null;
+}
+
+/**
+ * Makes the key under which an answer may be shared: SHA-256 over the setting and the token, each part with its length
+ * before it, so that no two settings write the same text. Never the token alone, and nothing can be read from it.
+ *
+ * Synchronous where the platform has a synchronous hash.
+ */
+export function questionKey(setting: QuestionSetting): (token: string) => string | Promise<string> {
+  const { issuer = '', endpoint = '', clientId, parameters, headers, tokenTypeHint } = setting;
+  const hint = tokenTypeHint === null ? [] : [tokenTypeHint];
+  const prefix = written([issuer, endpoint, clientId, sorted(parameters), sorted(headers), written(hint)]);
+  const hash = globalThis.process?.getBuiltinModule?.('node:crypto')?.hash;
+  if (hash !== undefined) return (token) => hash('sha256', prefix + written([token]), 'base64url');
+  return async (token) => {
+    const bytes = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(prefix + written([token])));
+    return btoa(String.fromCharCode(...new Uint8Array(bytes)));
+  };
+}
+
+function written(parts: readonly string[]): string {
+  return parts.map((part) => `${part.length}:${part}`).join('');
+}
+
+function sorted(record: Readonly<Record<string, string>>): string {
+  return written(
+    Object.keys(record)
+      .sort()
+      .flatMap((name) => [name, record[name] ?? '']),
+  );
+}
