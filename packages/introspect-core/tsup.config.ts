@@ -1,7 +1,13 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/zitadel.ts'],
+  entry: {
+    index: 'src/index.ts',
+    adapter: 'src/adapter.ts',
+    node: 'src/node-request-context.ts',
+    zitadel: 'src/zitadel.ts',
+  },
+  external: ['@acme/introspect-core'], // an entry point must not bring a second copy of the classes
   format: ['esm', 'cjs'],
   target: 'node20',
   dts: true,

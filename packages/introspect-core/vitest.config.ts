@@ -1,3 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({ test: { name: 'core', fsModuleCache: false, include: ['test/**/*.test.ts'] } });
+export default defineConfig({
+  resolve: { alias: { '@acme/introspect-core': fileURLToPath(new URL('src/index.ts', import.meta.url)) } },
+  test: { name: 'core', fsModuleCache: false, include: ['test/**/*.test.ts'] },
+});

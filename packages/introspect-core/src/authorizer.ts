@@ -26,9 +26,9 @@ export interface RequestContext {
   /** The lines of any field; an empty list where there is none. */
   header?(name: string): readonly string[];
   /** In DER. */
-  clientCertificate?: Uint8Array;
+  clientCertificate?: Uint8Array | undefined;
   /** Aborted when the caller has gone. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Keeps a runtime awake for work that goes on after the answer. */
   waitUntil?(promise: Promise<unknown>): void;
   /** The framework's own request. */
@@ -100,6 +100,8 @@ export class Authorizer {
   readonly #monotonicNow: () => number;
   readonly #key: (token: string) => string | Promise<string>;
   readonly #flights = new SingleFlight<IntrospectionResponse>();
+  /** What was answered for a request of a framework: a second guard on it judges, and does not ask again. */
+  readonly #answered = new WeakMap<object, { token: string; answer: IntrospectionResponse }>();
   readonly #resource: string | undefined;
   #readiness: { outcome: Promise<void>; since: number } | undefined;
 
@@ -193,9 +195,18 @@ export class Authorizer {
       if (policy.optional) return null;
       throw new MissingTokenError(policy.missingChallenge);
     }
-    const answer = await this.#ask(token, request.signal);
+    const answer = await this.#answer(token, request);
     if (!answer.active) throw new InvalidTokenError('inactive', policy.challenge);
     return policy.judge(answer, request, this.#now() / 1000);
+  }
+
+  async #answer(token: string, { native, signal }: RequestContext): Promise<IntrospectionResponse> {
+    if (typeof native !== 'object' || native === null) return this.#ask(token, signal);
+    const known = this.#answered.get(native);
+    if (known?.token === token) return known.answer;
+    const answer = await this.#ask(token, signal);
+    this.#answered.set(native, { token, answer });
+    return answer;
   }
 
   async #ask(token: string, signal: AbortSignal | undefined): Promise<IntrospectionResponse> {

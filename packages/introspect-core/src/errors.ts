@@ -197,23 +197,28 @@ export class InvalidClientError extends IntrospectionError {
   readonly code = 'invalid_client';
 }
 
-/** Tells an error of the request (4xx) from any other value, also across two copies of this package. */
-export function isAuthorizationError(
-  value: unknown,
-): value is
+/** Every error of the request; `switch` over `code`. */
+export type RefusedRequestError =
   | MissingTokenError
   | InvalidRequestError
   | InvalidTokenError
   | InsufficientScopeError
   | InsufficientUserAuthenticationError
-  | AccessDeniedError {
+  | AccessDeniedError;
+
+/** Every way in which an introspection fails; `switch` over `code`. */
+export type FailedIntrospectionError = UnavailableError | InvalidResponseError | InvalidClientError;
+
+/** Every error that answers a request. */
+export type RequestError = RefusedRequestError | FailedIntrospectionError;
+
+/** Tells an error of the request (4xx) from any other value, also across two copies of this package. */
+export function isAuthorizationError(value: unknown): value is RefusedRequestError {
   return familyOf(value) === 'authorization';
 }
 
 /** Tells a failed introspection (503) from any other value, also across two copies of this package. */
-export function isIntrospectionError(
-  value: unknown,
-): value is UnavailableError | InvalidResponseError | InvalidClientError {
+export function isIntrospectionError(value: unknown): value is FailedIntrospectionError {
   return familyOf(value) === 'introspection';
 }
 

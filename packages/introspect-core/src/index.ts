@@ -20,6 +20,7 @@ export {
 export {
   AccessDeniedError,
   AuthorizationError,
+  type FailedIntrospectionError,
   type HeaderField,
   InsufficientScopeError,
   InsufficientUserAuthenticationError,
@@ -32,6 +33,8 @@ export {
   isAuthorizationError,
   isIntrospectionError,
   MissingTokenError,
+  type RefusedRequestError,
+  type RequestError,
   UnavailableError,
 } from './errors.js';
 export { IntrospectionClient, type IntrospectionClientOptions } from './introspection-client.js';

@@ -1,0 +1,110 @@
+/** What every adapter does alike; docs/writing-an-adapter.md shows it at work. */
+import {
+  type ActiveToken,
+  Authorizer,
+  type AuthorizerOptions,
+  type Guard,
+  isAuthorizationError,
+  isIntrospectionError,
+  isPreflight,
+  type Policy,
+  type ProtectedResourceMetadata,
+  type RequestContext,
+  type RequestError,
+} from '@acme/introspect-core';
+import { preparePolicy } from './policy.js';
+
+/** An authorizer, or a function that chooses one for each request: one for each tenant, say. */
+export type AuthorizerSource<Native> = Authorizer | ((request: Native) => Authorizer | Promise<Authorizer>);
+
+/** What an adapter takes: an authorizer, a function that chooses one, or the options of one. */
+export type AuthorizerInput<Native> =
+  | AuthorizerSource<Native>
+  | { authorizer: AuthorizerSource<Native> }
+  | AuthorizerOptions;
+
+/** A request's context, with the framework's own request. */
+export interface NativeRequestContext<Native> extends RequestContext {
+  native: Native;
+}
+
+/** Guards a route by its framework's own request. */
+export type NativeGuard<Native> = (request: NativeRequestContext<Native>) => Promise<ActiveToken | null>;
+
+/** An HTTP answer, ready to be written. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** JSON. */
+  readonly body: string;
+}
+
+/**
+ * Makes an authorizer of options; leaves what is one, or chooses one, as it is.
+ *
+ * @throws TypeError naming the option
+ */
+export function authorizerSource<Native>(input: AuthorizerInput<Native>): AuthorizerSource<Native> {
+  if (input instanceof Authorizer || typeof input === 'function') return input;
+  if (typeof input !== 'object' || input === null || !('authorizer' in input)) return new Authorizer(input);
+  const { authorizer, ...others } = input;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw new TypeError(`"${unknown}" is no option beside "authorizer", which has its own`);
+  if (authorizer instanceof Authorizer || typeof authorizer === 'function') return authorizer;
+  throw new TypeError('"authorizer" must be an Authorizer, or a function from the request to one');
+}
+
+/**
+ * Guards a route. The policy is checked now; where a function chooses the authorizer, its part of it (`anyRole` needs
+ * `rolesOf`) with the first request.
+ *
+ * @returns the token, or `null` for a CORS preflight and where the policy is optional and there are no credentials
+ * @throws TypeError naming what is wrong with the policy
+ */
+export function guardBySource<Native>(source: AuthorizerSource<Native>, policy: Policy = {}): NativeGuard<Native> {
+  checkPolicy(policy);
+  const guards = new WeakMap<Authorizer, Guard<ActiveToken | null>>();
+  const guardOf = (authorizer: Authorizer) => {
+    const guard = guards.get(authorizer) ?? authorizer.guard(policy);
+    guards.set(authorizer, guard);
+    return guard;
+  };
+  if (source instanceof Authorizer) guardOf(source);
+  return async (request) => {
+    if (isPreflight(request)) return null;
+    const authorizer = source instanceof Authorizer ? source : await source(request.native);
+    return guardOf(authorizer)(request);
+  };
+}
+
+/**
+ * Checks a policy where no authorizer is at hand, such as in a decorator: all but whether `anyRole` has its `rolesOf`.
+ *
+ * @throws TypeError naming what is wrong with the policy
+ */
+export function checkPolicy(policy: Policy): void {
+  preparePolicy(policy, { challenge: {}, rolesOf: () => [] });
+}
+
+/**
+ * The RFC 9728 document of an authorizer's `resource`, and its path.
+ *
+ * @throws TypeError where there is none to serve
+ */
+export function resourceMetadataOf<Native>(source: AuthorizerSource<Native>): {
+  path: string;
+  document: ProtectedResourceMetadata;
+} {
+  if (source instanceof Authorizer) return source.resourceMetadata();
+  throw new TypeError('"serveResourceMetadata" needs one Authorizer, not a function that chooses among several');
+}
+
+/** Whether an error is one that a guard answers by; anything else is the framework's to handle. */
+export function isRequestError(error: unknown): error is RequestError {
+  return isAuthorizationError(error) || isIntrospectionError(error);
+}
+
+/** The answer that an error of a guard asks for. */
+export function errorAnswer({ status, headers, body }: RequestError): ErrorAnswer {
+  return { status, headers, body: JSON.stringify(body) };
+}

@@ -1,0 +1,94 @@
+import type { ActiveToken, Policy, RequestError } from '@acme/introspect-core';
+import {
+  type AuthorizerInput,
+  authorizerSource,
+  errorAnswer,
+  guardBySource,
+  isRequestError,
+  resourceMetadataOf,
+} from '@acme/introspect-core/adapter';
+import { nodeRequestContext } from '@acme/introspect-core/node';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import fp from 'fastify-plugin';
+
+export interface IntrospectExtras {
+  /** Serves the RFC 9728 document of `resource`, unguarded. */
+  serveResourceMetadata?: boolean;
+  /** Answers in place of the plugin. It must send a reply or throw; else `error` is thrown. */
+  onError?: (error: RequestError, request: FastifyRequest, reply: FastifyReply) => unknown;
+  /** Guards every route but those with `config: { public: true }`. */
+  global?: boolean;
+}
+
+/** The options of an `Authorizer`, or `{ authorizer }`: one, or a function that chooses one for each request. */
+export type IntrospectOptions = Exclude<AuthorizerInput<FastifyRequest>, (...args: never) => unknown> &
+  IntrospectExtras;
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** A hook that lets a request pass with a token that satisfies the policy. */
+    requireToken(policy?: Policy): onRequestAsyncHookHandler;
+  }
+  interface FastifyRequest {
+    /** `null` until a token was accepted. */
+    introspection: ActiveToken | null;
+  }
+  interface FastifyContextConfig {
+    /** Leaves a route out of the plugin's option `global`. */
+    public?: boolean;
+  }
+}
+
+const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
+  const { serveResourceMetadata = false, onError, global = false, ...input } = options;
+  const source = authorizerSource<FastifyRequest>(input as AuthorizerInput<FastifyRequest>);
+
+  const requireToken = (policy?: Policy): onRequestAsyncHookHandler => {
+    const guard = guardBySource(source, policy);
+    return async (request, reply) => {
+      try {
+        request.introspection = await guard(nodeRequestContext(request.raw, reply.raw, request));
+      } catch (error) {
+        if (!isRequestError(error)) throw error;
+        if (onError === undefined) return answer(reply, error);
+        await onError(error, request, reply);
+        if (!reply.sent) throw error;
+      }
+      return undefined;
+    };
+  };
+
+  app.decorateRequest('introspection', null);
+  app.decorate('requireToken', requireToken);
+  if (global) {
+    const hook = requireToken();
+    app.addHook('onRequest', async function guard(request, reply) {
+      if (request.routeOptions.config.public !== true) await hook.call(this, request, reply);
+    });
+  }
+  if (serveResourceMetadata) {
+    const { path, document } = resourceMetadataOf(source);
+    app.get(path, { config: { public: true } }, async () => document);
+  }
+};
+
+function answer(reply: FastifyReply, error: RequestError): FastifyReply {
+  const { status, headers, body } = errorAnswer(error);
+  for (const [name, value] of headers) reply.header(name, value);
+  return reply.code(status).type('application/json').send(body);
+}
+
+/** `app.register(introspect, { issuer, clientId, clientSecret })`. */
+export const introspect = fp(plugin, { fastify: '5.x', name: '@acme/introspect-fastify' });
+
+/**
+ * The token of a guarded request.
+ *
+ * @throws Error, answered by Fastify with 500, on a route without guard, or with an optional one that let nobody in
+ */
+export function introspectionOf(request: FastifyRequest): ActiveToken {
+  if (request.introspection !== null) return request.introspection;
+  throw new Error(
+    `No token was accepted for ${request.routeOptions.url ?? 'this route'}: guard it with { onRequest: app.requireToken() }`,
+  );
+}

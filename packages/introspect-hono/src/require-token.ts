@@ -1,0 +1,98 @@
+import type { ActiveToken, Policy, RequestError } from '@acme/introspect-core';
+import {
+  type AuthorizerInput,
+  authorizerSource,
+  errorAnswer,
+  guardBySource,
+  isRequestError,
+  type NativeRequestContext,
+  resourceMetadataOf,
+} from '@acme/introspect-core/adapter';
+import type { Context, MiddlewareHandler } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+
+export interface RequireTokenExtras {
+  /** Serves the RFC 9728 document of `resource`, unguarded, where the middleware is mounted at its path (`'*'`). */
+  serveResourceMetadata?: boolean;
+  /** Answers in place of the middleware. */
+  onError?: (error: RequestError, c: Context) => Response | Promise<Response>;
+}
+
+/** An `Authorizer`, a function that chooses one for each request, or the options of one. */
+export type RequireTokenInput =
+  | Extract<AuthorizerInput<Context>, (...args: never) => unknown>
+  | (Exclude<AuthorizerInput<Context>, (...args: never) => unknown> & RequireTokenExtras);
+
+/** For `new Hono<IntrospectionEnv>()`, where the middleware is mounted by a statement of its own. */
+export interface IntrospectionEnv<Token extends ActiveToken | null = ActiveToken> {
+  Variables: { introspection: Token };
+}
+
+/**
+ * Middleware that lets a request pass with a token that satisfies the policy, and gives it as `c.var.introspection`.
+ *
+ * It throws an `HTTPException` that holds the answer, with the error as `cause`: `app.onError` sees both.
+ */
+export function requireToken(
+  input: RequireTokenInput,
+  policy: Policy & { optional: true },
+): MiddlewareHandler<IntrospectionEnv<ActiveToken | null>>;
+export function requireToken(
+  input: RequireTokenInput,
+  policy?: Policy & { optional?: false },
+): MiddlewareHandler<IntrospectionEnv>;
+export function requireToken(
+  input: RequireTokenInput,
+  policy: Policy,
+): MiddlewareHandler<IntrospectionEnv<ActiveToken | null>>;
+export function requireToken(input: RequireTokenInput, policy?: Policy): MiddlewareHandler {
+  const { serveResourceMetadata = false, onError, source } = resolved(input);
+  const guard = guardBySource(source, policy);
+  const metadata = serveResourceMetadata ? resourceMetadataOf(source) : undefined;
+  return async function requireToken(c, next) {
+    if (c.req.path === metadata?.path && c.req.method === 'GET') return c.json(metadata.document);
+    try {
+      c.set('introspection', await guard(contextOf(c)));
+    } catch (error) {
+      if (!isRequestError(error)) throw error;
+      if (onError !== undefined) return onError(error, c);
+      throw exceptionOf(error);
+    }
+    return next();
+  };
+}
+
+function resolved(input: RequireTokenInput) {
+  const isOptions = typeof input === 'object' && Object.getPrototypeOf(input) === Object.prototype;
+  if (!isOptions) return { source: authorizerSource(input as AuthorizerInput<Context>) };
+  const { serveResourceMetadata, onError, ...options } = input as RequireTokenExtras;
+  return { serveResourceMetadata, onError, source: authorizerSource(options as AuthorizerInput<Context>) };
+}
+
+/** `Headers` joins two lines by a comma, and the core knows it. */
+function contextOf(c: Context): NativeRequestContext<Context> {
+  const { method, url, headers } = c.req.raw;
+  return {
+    authorization: headers.get('authorization'),
+    method,
+    url,
+    header(name) {
+      const value = headers.get(name);
+      return value === null ? [] : [value];
+    },
+    get signal() {
+      return c.req.raw.signal;
+    },
+    waitUntil: (promise) => c.executionCtx.waitUntil(promise),
+    native: c,
+  };
+}
+
+function exceptionOf(error: RequestError): HTTPException {
+  const { status, headers, body } = errorAnswer(error);
+  const fields: [string, string][] = [
+    ['Content-Type', 'application/json'],
+    ...headers.map(([name, value]): [string, string] => [name, value]),
+  ];
+  return new HTTPException(error.status, { res: new Response(body, { status, headers: fields }), cause: error });
+}

@@ -1,0 +1,83 @@
+import type { Policy } from '@acme/introspect-core';
+import {
+  type AuthorizerSource,
+  authorizerSource,
+  errorAnswer,
+  guardBySource,
+  isRequestError,
+  type NativeGuard,
+  type NativeRequestContext,
+} from '@acme/introspect-core/adapter';
+import { type NodeRequest, nodeRequestContext } from '@acme/introspect-core/node';
+import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable, type Type } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { type Access, accessKey } from './access.js';
+import { type IntrospectModuleOptions, MODULE_OPTIONS_TOKEN } from './introspect-module-options.js';
+import { keepIntrospection } from './introspection.js';
+
+/** Fastify's holds Node's request, Express's is Node's. */
+type PlatformRequest = Partial<NodeRequest> & { raw?: Partial<NodeRequest> };
+type RouteHandler = ReturnType<ExecutionContext['getHandler']>;
+
+/** Lets a request pass with a token that satisfies the policy of its route, or of its controller, or any token. */
+@Injectable()
+export class IntrospectGuard implements CanActivate {
+  readonly source: AuthorizerSource<unknown>;
+  readonly #anyToken: NativeGuard<unknown>;
+  readonly #guards = new WeakMap<Policy, NativeGuard<unknown>>();
+
+  constructor(
+    @Inject(MODULE_OPTIONS_TOKEN) private readonly options: IntrospectModuleOptions,
+    @Inject(Reflector) private readonly reflector: Reflector,
+  ) {
+    const { serveResourceMetadata: _, onError: __, requestOf: ___, ...input } = options;
+    this.source = authorizerSource(input);
+    this.#anyToken = guardBySource(this.source);
+  }
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const guard = this.guardFor(context.getHandler(), context.getClass());
+    if (guard === undefined) return true;
+    try {
+      keepIntrospection(context, await guard(this.#contextOf(context)));
+      return true;
+    } catch (error) {
+      if (!isRequestError(error)) throw error;
+      await this.options.onError?.(error, context);
+      const { status, headers } = errorAnswer(error);
+      const response = context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
+      // Nest drops the fields of a thrown error.
+      for (const [name, value] of headers) response?.header(name, value);
+      throw new HttpException(error.body, status, { cause: error });
+    }
+  }
+
+  /** The guard of a route, made once; `undefined` for a public one. */
+  guardFor(handler: RouteHandler, controller: Type): NativeGuard<unknown> | undefined {
+    const access = this.reflector.getAllAndOverride<Access | undefined>(accessKey, [handler, controller]);
+    if (access === undefined) return this.#anyToken;
+    if (access === 'public') return undefined;
+    const guard = this.#guards.get(access.policy) ?? guardBySource(this.source, access.policy);
+    this.#guards.set(access.policy, guard);
+    return guard;
+  }
+
+  #contextOf(context: ExecutionContext): NativeRequestContext<unknown> {
+    const isHttp = context.getType() === 'http';
+    const http = context.switchToHttp();
+    const native: PlatformRequest | undefined =
+      this.options.requestOf?.(context) ?? (isHttp ? http.getRequest() : undefined);
+    const request = native?.raw ?? native;
+    if (!isNodeRequest(request)) {
+      throw new Error(
+        `IntrospectGuard finds no HTTP request in a context of kind "${context.getType()}": give IntrospectModule the option "requestOf"`,
+      );
+    }
+    const response = isHttp ? http.getResponse() : undefined;
+    return nodeRequestContext(request, response?.raw ?? response, native);
+  }
+}
+
+function isNodeRequest(request: Partial<NodeRequest> | undefined): request is NodeRequest {
+  return Array.isArray(request?.rawHeaders);
+}
