@@ -1,0 +1,355 @@
+import { request as httpRequest } from 'node:http';
+import {
+  type Answer,
+  gzipBomb,
+  hangBeforeHeaders,
+  hangInBody,
+  json,
+  large,
+  redirect,
+  reset,
+  respond,
+  truncated,
+} from './answers.js';
+import type { ScriptedServer } from './scripted-server.js';
+import { zitadelAnswers } from './zitadel.js';
+
+type Claims = Readonly<Record<string, unknown>>;
+
+/** The API that an adapter protects for the contract: these paths, each by `GET`, `HEAD` and `OPTIONS`. */
+export const contractRoutes = {
+  '/any': {},
+  '/scopes': { scopes: ['items:read', 'items:write'] },
+  '/role': { anyRole: ['admin', 'owner'] },
+  '/recent': { maxAuthenticationAgeSeconds: 300, scopes: ['items:read'] },
+  '/strong': { acrValues: ['urn:mfa', 'urn:key'] },
+  '/optional': { optional: true },
+  '/denied': { check: () => false },
+} as const;
+
+/** The options of the authorizer that protects it. */
+export function contractOptions({ origin }: Pick<ScriptedServer, 'origin'>) {
+  return {
+    issuer: origin,
+    clientId: 'api',
+    clientSecret: 'secret',
+    audience: 'contract-api',
+    realm: 'contract',
+    resource: 'https://api.example.com/contract',
+    resourceMetadata: 'https://api.example.com/.well-known/oauth-protected-resource/contract',
+    rolesOf: (token: Claims) => (Array.isArray(token.roles) ? token.roles : []),
+    timeoutMs: 500,
+  };
+}
+
+/** The API under test. Each of its handlers answers `{"sub": …}`, with `null` where there is no token. */
+export interface ContractApi {
+  readonly origin: string;
+  /** How often a handler has run. */
+  handled(): number;
+  close(): Promise<void>;
+}
+
+export interface ContractRequest {
+  method?: string;
+  path: string;
+  /** The field lines, in their order; a name may come twice. */
+  fields?: readonly (readonly [name: string, value: string])[];
+}
+
+/** What an adapter must answer, to the byte. A field that is `undefined` must not be there. */
+export interface ContractAnswer {
+  status: number;
+  'www-authenticate': string | undefined;
+  'cache-control': string | undefined;
+  'retry-after': string | undefined;
+  body: string;
+}
+
+export interface ContractCase {
+  name: string;
+  /** What the authorization server answers, where it matters; a fault answers every question. */
+  server?: Answer;
+  request: ContractRequest;
+  /** Whether the handler runs, which it does for an answer of 200 or 204 alone. */
+  answer: ContractAnswer;
+  /** How often the authorization server is asked; once unless it is said. */
+  questions?: number;
+}
+
+const metadata = 'resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/contract"';
+const bearer = (token: string): ContractRequest['fields'] => [['Authorization', `Bearer ${token}`]];
+const passed = (sub: string | null): ContractAnswer => ({
+  status: 200,
+  'www-authenticate': undefined,
+  'cache-control': undefined,
+  'retry-after': undefined,
+  body: JSON.stringify({ sub }),
+});
+const refused = (status: number, challenge: string | undefined, body: object): ContractAnswer => ({
+  status,
+  'www-authenticate': challenge,
+  'cache-control': 'no-store',
+  'retry-after': undefined,
+  body: JSON.stringify(body),
+});
+const missing = (scope = '') => refused(401, `Bearer realm="contract", ${scope}${metadata}`, {});
+const refusedAs = (status: number, error: string, sentence: string, parameters = '') =>
+  refused(
+    status,
+    `Bearer realm="contract", error="${error}", error_description="${sentence}", ${parameters}${metadata}`,
+    { error, error_description: sentence },
+  );
+const invalidRequest = refusedAs(
+  400,
+  'invalid_request',
+  'The Authorization header field must hold one bearer token, once',
+);
+const invalidToken = (sentence: string) => refusedAs(401, 'invalid_token', sentence);
+const stepUp = (parameters: string) =>
+  refusedAs(
+    401,
+    'insufficient_user_authentication',
+    'A more recent or stronger authentication of the user is needed here',
+    parameters,
+  );
+const denied = refused(403, undefined, {
+  error: 'access_denied',
+  error_description: 'The access token does not permit this',
+});
+const unavailable = (retryAfter?: string): ContractAnswer => ({
+  ...refused(503, undefined, { error: 'temporarily_unavailable' }),
+  'retry-after': retryAfter,
+});
+
+/** Every request of the contract, and what every adapter answers it. */
+export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): ContractCase[] {
+  const now = Math.floor(Date.now() / 1000);
+  const token = (claims: Claims = {}) =>
+    json({ active: true, iss: origin, aud: 'contract-api', sub: 'mickey', exp: now + 3600, nbf: now, ...claims });
+  const good: Claims = { scope: 'items:read items:write', roles: ['admin'], auth_time: now - 10, acr: 'urn:mfa' };
+
+  const headers: [name: string, fields: ContractRequest['fields'], answer: ContractAnswer][] = [
+    ['no credentials', [], missing()],
+    ['an empty field', [['Authorization', '']], missing()],
+    ['another scheme', [['Authorization', 'Basic eDp5']], missing()],
+    ['another scheme with parameters', [['Authorization', 'Digest username="a, b", realm="x"']], missing()],
+    ['a scheme that begins like ours', [['Authorization', 'Bearerabc']], missing()],
+    ['two lines', [...(bearer('a') ?? []), ...(bearer('b') ?? [])], invalidRequest],
+    ['two equal lines', [...(bearer('a') ?? []), ...(bearer('a') ?? [])], invalidRequest],
+    ['two lines of two schemes', [['Authorization', 'Basic eDp5'], ...(bearer('a') ?? [])], invalidRequest],
+    [
+      'two lines of another scheme',
+      [
+        ['Authorization', 'Basic eDp5'],
+        ['Authorization', 'Basic eDp5'],
+      ],
+      invalidRequest,
+    ],
+    ['two joined by a comma', [['authorization', 'Bearer a, Bearer b']], invalidRequest],
+    ['two schemes joined by a comma', [['authorization', 'Basic eDp5, Bearer b']], invalidRequest],
+    ['the scheme alone', [['AUTHORIZATION', 'Bearer']], invalidRequest],
+    ['the scheme twice', [['Authorization', 'Bearer Bearer a']], invalidRequest],
+    ['a tab for a space', [['Authorization', 'Bearer\ta']], invalidRequest],
+    ['a token of other characters', bearer('a!b'), invalidToken('The access token is malformed')],
+    ['a token of Latin-1', bearer('ab\u00e9'), invalidToken('The access token is malformed')],
+    ['a token that is too long', bearer('a'.repeat(8193)), invalidToken('The access token is too long')],
+  ];
+  const tokens: [name: string, claims: Claims, path: keyof typeof contractRoutes, answer: ContractAnswer][] = [
+    ['an expired token', { exp: now - 60 }, '/any', invalidToken('The access token has expired')],
+    ['a token of tomorrow', { nbf: now + 86_400 }, '/any', invalidToken('The access token is not valid yet')],
+    ['another issuer', { iss: 'https://b' }, '/any', invalidToken('The access token comes from another issuer')],
+    ['another audience', { aud: ['b'] }, '/any', invalidToken('The access token is meant for another audience')],
+    ['a refresh token', { token_type: 'refresh_token' }, '/any', invalidToken('The token is not an access token')],
+    [
+      'a bound token',
+      { cnf: { jkt: 'x' } },
+      '/any',
+      invalidToken('The access token is bound to a key that this request did not prove'),
+    ],
+    [
+      'a missing scope',
+      { ...good, scope: 'items:read items' },
+      '/scopes',
+      refusedAs(
+        403,
+        'insufficient_scope',
+        'The access token lacks a scope that is needed here',
+        'scope="items:read items:write", ',
+      ),
+    ],
+    ['all scopes', good, '/scopes', passed('mickey')],
+    ['a missing role', { ...good, roles: ['reader'] }, '/role', denied],
+    ['a role', good, '/role', passed('mickey')],
+    ['an old login', { ...good, auth_time: now - 400 }, '/recent', stepUp('scope="items:read", max_age="300", ')],
+    ['an unknown login', { ...good, auth_time: undefined }, '/recent', stepUp('scope="items:read", max_age="300", ')],
+    ['a recent login', good, '/recent', passed('mickey')],
+    ['a weak login', { ...good, acr: 'urn:pwd' }, '/strong', stepUp('acr_values="urn:mfa urn:key", ')],
+    ['a strong login', good, '/strong', passed('mickey')],
+    ['a check that says no', good, '/denied', denied],
+  ];
+  const faults: [name: string, server: Answer, answer?: ContractAnswer][] = [
+    ['hangs', hangBeforeHeaders()],
+    ['hangs in its body', hangInBody()],
+    ['resets', reset()],
+    ['breaks off', truncated('{"active":true}', 5)],
+    ['answers 10 MB', large()],
+    ['answers a gzip bomb', gzipBomb()],
+    ['redirects', redirect('https://elsewhere.example/')],
+    ['answers HTML', respond({ headers: { 'content-type': 'text/html' }, body: '<html>' })],
+    ['answers "active": "true"', json({ active: 'true' })],
+    ['answers 500', zitadelAnswers.databaseDown()],
+    ['answers 429', zitadelAnswers.quotaExhausted()],
+    ['answers 503 with Retry-After', respond({ status: 503, headers: { 'retry-after': '7' } }), unavailable('7')],
+    ['answers 404', zitadelAnswers.unknownInstance()],
+    ['refuses our credentials', zitadelAnswers.unauthorizedClient()],
+    ['refuses our credentials with 401', zitadelAnswers.invalidClient()],
+  ];
+  const preflight = [
+    ['Origin', 'https://app.example'],
+    ['Access-Control-Request-Method', 'GET'],
+  ] as const;
+
+  return [
+    ...headers.map(([name, fields = [], answer]) => ({
+      name,
+      request: { path: '/any', fields },
+      answer,
+      questions: 0,
+    })),
+    {
+      name: 'no credentials, where the route needs scopes',
+      request: { path: '/scopes' },
+      answer: missing('scope="items:read items:write", '),
+      questions: 0,
+    },
+    {
+      name: 'a good token',
+      server: token(),
+      request: { path: '/any', fields: bearer('good') },
+      answer: passed('mickey'),
+    },
+    {
+      name: 'a good token after a scheme in mixed case',
+      server: token(),
+      request: { path: '/any', fields: [['aUTHORIZATION', 'bEaReR  good']] },
+      answer: passed('mickey'),
+    },
+    {
+      name: 'an inactive token',
+      server: json({ active: false }),
+      request: { path: '/any', fields: bearer('bad') },
+      answer: invalidToken('The access token is not active'),
+    },
+    ...tokens.map(([name, claims, path, answer]) => ({
+      name,
+      server: token(claims),
+      request: { path, fields: bearer('good') },
+      answer,
+    })),
+    ...faults.map(([name, server, answer = unavailable()]) => ({
+      name: `a server that ${name}`,
+      server,
+      request: { path: '/any', fields: bearer('good') },
+      answer,
+    })),
+    { name: 'an optional token that is not there', request: { path: '/optional' }, answer: passed(null), questions: 0 },
+    {
+      name: 'an optional token beside another scheme',
+      request: { path: '/optional', fields: [['Authorization', 'Basic eDp5']] },
+      answer: passed(null),
+      questions: 0,
+    },
+    {
+      name: 'an optional token that is good',
+      server: token(),
+      request: { path: '/optional', fields: bearer('good') },
+      answer: passed('mickey'),
+    },
+    {
+      name: 'an optional token that is bad',
+      server: json({ active: false }),
+      request: { path: '/optional', fields: bearer('bad') },
+      answer: invalidToken('The access token is not active'),
+    },
+    {
+      name: 'an optional token in a broken field',
+      request: { path: '/optional', fields: [['Authorization', 'Bearer']] },
+      answer: invalidRequest,
+      questions: 0,
+    },
+    {
+      name: 'an optional token while the server fails',
+      server: zitadelAnswers.databaseDown(),
+      request: { path: '/optional', fields: bearer('good') },
+      answer: unavailable(),
+    },
+    {
+      name: 'HEAD without a token',
+      request: { method: 'HEAD', path: '/any' },
+      answer: { ...missing(), body: '' },
+      questions: 0,
+    },
+    {
+      name: 'HEAD with a token',
+      server: token(),
+      request: { method: 'HEAD', path: '/any', fields: bearer('good') },
+      answer: { ...passed(null), body: '' },
+    },
+    {
+      name: 'a CORS preflight',
+      request: { method: 'OPTIONS', path: '/any', fields: preflight },
+      answer: { ...passed(null), status: 204, body: '' },
+      questions: 0,
+    },
+    {
+      name: 'OPTIONS that is no preflight',
+      request: { method: 'OPTIONS', path: '/any', fields: preflight.slice(0, 1) },
+      answer: missing(),
+      questions: 0,
+    },
+    {
+      name: 'the resource metadata, without a token',
+      request: { path: '/.well-known/oauth-protected-resource/contract' },
+      answer: {
+        ...passed(null),
+        body: JSON.stringify({
+          resource: 'https://api.example.com/contract',
+          authorization_servers: [origin],
+          bearer_methods_supported: ['header'],
+        }),
+      },
+      questions: 0,
+    },
+    {
+      name: 'a public route, with a broken field',
+      request: { path: '/public', fields: [['Authorization', 'Bearer']] },
+      answer: passed(null),
+      questions: 0,
+    },
+  ];
+}
+
+/** Sends one request, field lines as they are given, and reads what the contract looks at. */
+export function askApi(
+  origin: string,
+  { method = 'GET', path, fields = [] }: ContractRequest,
+): Promise<ContractAnswer> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port, host } = new URL(origin);
+    const lines = [['Host', host], ...fields].flat();
+    const request = httpRequest({ hostname, port, method, path, headers: lines, agent: false }, async (response) => {
+      let body = '';
+      for await (const chunk of response.setEncoding('utf8')) body += chunk;
+      resolve({
+        status: response.statusCode ?? 0,
+        'www-authenticate': response.headers['www-authenticate'],
+        'cache-control': response.headers['cache-control'],
+        'retry-after': response.headers['retry-after'],
+        body,
+      });
+    });
+    request.once('error', reject);
+    request.end();
+  });
+}

@@ -1,0 +1,153 @@
+import { inspect } from 'node:util';
+import {
+  askApi,
+  type ContractAnswer,
+  type ContractApi,
+  contractCases,
+  inactive,
+  json,
+  respond,
+  type ScriptedServer,
+  startScriptedServer,
+} from '@acme/introspect-testing';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startFastifyApi } from './apis/fastify.js';
+import { startHonoApi } from './apis/hono.js';
+import { startNestExpressApi, startNestFastifyApi } from './apis/nestjs.js';
+
+const adapters = [
+  ['Fastify', startFastifyApi],
+  ['Hono on node-server', startHonoApi],
+  ['NestJS on Express', startNestExpressApi],
+  ['NestJS on Fastify', startNestFastifyApi],
+] as const;
+
+describe('every adapter, over a socket', () => {
+  let server: ScriptedServer;
+  let apis: { adapter: string; api: ContractApi }[];
+  beforeAll(async () => {
+    server = await startScriptedServer();
+    apis = await Promise.all(adapters.map(async ([adapter, start]) => ({ adapter, api: await start(server) })));
+  });
+  afterAll(async () => {
+    await Promise.all(apis.map(({ api }) => api.close()));
+    await server.close();
+  });
+
+  // The cases name the server's origin, which is known only later: their names do not depend on it.
+  it.each(contractCases({ origin: '' }).map(({ name }) => name))('answers alike, to the byte: %s', async (name) => {
+    const found = contractCases(server).find((each) => each.name === name);
+    if (found === undefined) throw new Error(`there is no case "${name}"`);
+    const { request, answer, questions = 1 } = found;
+    server.always(found.server ?? inactive());
+    const expectHandled = answer.status < 300 && !request.path.startsWith('/.well-known/') ? 1 : 0;
+    const given: ContractAnswer[] = [];
+    for (const { adapter, api } of apis) {
+      const before = { questions: server.questions.length, handled: api.handled() };
+      given.push(await askApi(api.origin, request));
+      expect(given.at(-1), adapter).toEqual(answer);
+      expect(server.questions.length - before.questions, `${adapter}: questions`).toBe(questions);
+      expect(api.handled() - before.handled, `${adapter}: handled`).toBe(expectHandled);
+    }
+    expect(new Set(given.map((each) => JSON.stringify(each))).size).toBe(1);
+  });
+});
+
+describe.each(adapters)('%s', (_, start) => {
+  let server: ScriptedServer;
+  let api: ContractApi;
+  beforeAll(async () => {
+    server = await startScriptedServer();
+    api = await start(server);
+  });
+  afterAll(async () => {
+    await api.close();
+    await server.close();
+  });
+
+  const good = () => json({ active: true, iss: server.origin, aud: 'contract-api', sub: 'mickey' });
+  const withToken = (token: string, path = '/any') => ({
+    path,
+    fields: [['Authorization', `Bearer ${token}`]] as const,
+  });
+
+  it('asks one question for 20 concurrent requests with one token', async () => {
+    const before = server.questions.length;
+    const release = Promise.withResolvers<void>();
+    server.always((response, request) => void release.promise.then(() => good()(response, request)));
+    const requests = Array.from({ length: 20 }, () => askApi(api.origin, withToken('shared')));
+    await server.question(before + 1);
+    await Promise.all(Array.from({ length: 20 }, () => askApi(api.origin, { path: '/any' }))); // all 20 are in by now
+    release.resolve();
+    expect((await Promise.all(requests)).map(({ status }) => status)).toEqual(Array(20).fill(200));
+    expect(server.questions.length - before).toBe(1);
+  });
+
+  it('survives 1,000 requests of random garbage', async () => {
+    server.always(inactive());
+    const characters = Array.from({ length: 224 }, (_, i) => String.fromCharCode(i + 32)).filter(
+      (each) => each !== '\u007f',
+    );
+    const random = (length: number) =>
+      Array.from({ length }, () => characters[Math.floor(Math.random() * characters.length)]).join('');
+    const before = api.handled();
+    for (let batch = 0; batch < 20; batch++) {
+      const statuses = await Promise.all(
+        Array.from({ length: 50 }, async (_, i) => {
+          const value = i % 2 === 0 ? `Bearer ${random(i)}` : random(i);
+          return (await askApi(api.origin, { path: '/any', fields: [['Authorization', value]] })).status;
+        }),
+      );
+      for (const status of statuses) expect([400, 401]).toContain(status);
+    }
+    expect(api.handled()).toBe(before);
+    server.always(good());
+    expect((await askApi(api.origin, withToken('good'))).status).toBe(200);
+  });
+
+  it('never lets a canary out: token, secret, and what the server said', async () => {
+    const output = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const errors = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const body = 'CANARYbody';
+    const headers = { 'x-canary': body, 'content-type': 'application/json' };
+    const given: unknown[] = [];
+    for (const status of [200, 302, 400, 401, 403, 404, 429, 500]) {
+      server.always(respond({ status, headers, body: JSON.stringify({ error: body, error_description: body }) }));
+      for (const path of ['/any', '/scopes', '/role', '/optional', '/denied']) {
+        given.push(await askApi(api.origin, withToken('CANARYtoken', path)));
+      }
+    }
+    server.always(json({ active: true, iss: server.origin, aud: 'contract-api', sub: body, scope: body, acr: body }));
+    for (const path of ['/scopes', '/role', '/strong', '/recent', '/denied']) {
+      given.push(await askApi(api.origin, withToken('CANARYtoken', path)));
+    }
+    const shown = inspect([given, output.mock.calls, errors.mock.calls], { depth: 9, maxArrayLength: null });
+    vi.restoreAllMocks();
+    expect(shown).toContain('503');
+    expect(shown).not.toContain('CANARY');
+    expect(shown).not.toContain(btoa('api:secret'));
+  });
+});
+
+describe.each(adapters)('%s, started while the authorization server is down', (_, start) => {
+  it('answers 503, and recovers by itself when the server is back', async () => {
+    const server = await startScriptedServer();
+    const down = vi.fn();
+    server.at('/.well-known/openid-configuration', (response) => {
+      down();
+      response.socket?.resetAndDestroy();
+    });
+    const api = await start(server);
+    server.tokens.set('good', { iss: server.origin, aud: 'contract-api', sub: 'mickey' });
+    const request = { path: '/any', fields: [['Authorization', 'Bearer good']] } as const;
+    expect((await askApi(api.origin, request)).status).toBe(503);
+    expect(down).toHaveBeenCalled();
+    server.at(
+      '/.well-known/openid-configuration',
+      json({ issuer: server.origin, introspection_endpoint: server.introspectionEndpoint }),
+    );
+    expect((await askApi(api.origin, request)).status).toBe(200);
+    await api.close();
+    await server.close();
+  });
+});
