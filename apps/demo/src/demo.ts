@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import type { AuthorizerOptions } from '@acme/introspect-core';
+import { zitadel, zitadelRoles } from '@acme/introspect-core/zitadel';
+
+/** What a demo API is started with. */
+export interface DemoSettings {
+  port: number;
+  authorizer: AuthorizerOptions & { resource: string };
+  /** Only where the issuer is known: the document names it. */
+  serveResourceMetadata: boolean;
+}
+
+/** A demo API that runs. */
+export interface Demo {
+  origin: string;
+  close(): Promise<void>;
+}
+
+/**
+ * What the environment says: `ZITADEL_ISSUER` (or `INTROSPECTION_ENDPOINT`), `ZITADEL_CLIENT_ID`,
+ * `ZITADEL_CLIENT_SECRET`, and if you like `PORT`, `ZITADEL_PROJECT_ID` and `RESOURCE`.
+ *
+ * @throws Error naming what is missing
+ */
+export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<DemoSettings> {
+  const {
+    ZITADEL_ISSUER: issuer,
+    INTROSPECTION_ENDPOINT: introspectionEndpoint,
+    ZITADEL_CLIENT_ID: clientId,
+    ZITADEL_CLIENT_SECRET: clientSecret,
+    ZITADEL_PROJECT_ID: projectId,
+  } = environment;
+  if (!(issuer || introspectionEndpoint) || !clientId || !clientSecret) {
+    const missing = [
+      !(issuer || introspectionEndpoint) && 'ZITADEL_ISSUER (or INTROSPECTION_ENDPOINT)',
+      !clientId && 'ZITADEL_CLIENT_ID',
+      !clientSecret && 'ZITADEL_CLIENT_SECRET',
+    ].filter(Boolean);
+    throw new Error(`Set ${missing.join(', ')} in the environment: docs/register-an-api.md says where they come from.`);
+  }
+  const port = environment.PORT ? portOf(environment.PORT) : await freePort();
+  const resource = environment.RESOURCE || `http://127.0.0.1:${port}`;
+  const credentials = { clientId, clientSecret, resource, rolesOf: zitadelRoles({ projectId }) };
+  const authorizer = issuer
+    ? zitadel({
+        issuer,
+        ...credentials,
+        ...(introspectionEndpoint && { introspectionEndpoint }),
+        ...(projectId && { projectId }),
+      })
+    : {
+        introspectionEndpoint: String(introspectionEndpoint),
+        ...credentials,
+        ...(projectId && { audience: projectId }),
+      };
+  return { port, authorizer: { ...authorizer, resource }, serveResourceMetadata: Boolean(issuer) };
+}
+
+/** Starts a demo as a program: prints its URL, and stops cleanly on Ctrl-C or SIGTERM. */
+export async function runDemo(name: string, start: (settings: DemoSettings) => Promise<Demo>): Promise<void> {
+  try {
+    const demo = await start(await demoSettings(process.env));
+    console.log(`${name} demo: ${demo.origin}   (try ${demo.origin}/public and ${demo.origin}/me; Ctrl-C stops it)`);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void demo.close());
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}
+
+function portOf(value: string): number {
+  const port = Number(value);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw new Error('PORT must be a number from 1 to 65535');
+}
+
+/** A port that is free at this moment. The resource's own URL names it, so it must be known before it is used. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,4 @@
+import { runDemo } from 'demo';
+import { startHonoDemo } from './hono-demo.js';
+
+await runDemo('Hono', startHonoDemo);

@@ -1,0 +1,24 @@
+import 'reflect-metadata';
+import { Authorizer, IntrospectModule } from '@acme/introspect-nestjs';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import type { Demo, DemoSettings } from 'demo';
+import { DemoController } from './demo.controller.js';
+
+@Module({})
+class DemoModule {}
+
+/** The demo API in NestJS, on Express. */
+export async function startNestjsDemo({ port, serveResourceMetadata, ...settings }: DemoSettings): Promise<Demo> {
+  const authorizer = new Authorizer(settings.authorizer);
+  const module = {
+    module: DemoModule,
+    imports: [IntrospectModule.forRoot({ authorizer, serveResourceMetadata })],
+    controllers: [DemoController],
+    providers: [{ provide: Authorizer, useValue: authorizer }],
+  };
+  const app = await NestFactory.create(module, new ExpressAdapter(), { logger: false, forceCloseConnections: true });
+  await app.listen(port, '127.0.0.1');
+  return { origin: `http://127.0.0.1:${port}`, close: () => app.close() };
+}
