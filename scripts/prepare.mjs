@@ -1,11 +1,11 @@
 // Installs and builds what the other commands need. Plain Node 20 and npm are enough to run it.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+export const root = fileURLToPath(new URL('..', import.meta.url));
 
 const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const environment = {
@@ -49,9 +49,12 @@ function fail(message) {
 
 /** A file that names its owner: made if it is not there, and taken over when the owner has gone. */
 async function withLock(file, work) {
+  const giveUpAt = Date.now() + 20 * 60_000;
   for (let told = false; !take(file); await delay(200)) {
     if (!told) console.log('Another command is installing or building here; waiting for it …');
     told = true;
+    if (Date.now() > giveUpAt)
+      fail(`Nothing has happened for 20 minutes. If no other command runs here, remove ${file}`);
   }
   const release = () => rmSync(file, { force: true });
   process.once('exit', release);
@@ -66,17 +69,31 @@ function take(file) {
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
-    if (isAbandoned(file)) rmSync(file, { force: true });
-    return false;
   }
+  if (isAbandoned(file)) moveAway(file);
+  return false;
 }
 
+/** Its owner has gone, or never wrote its name. */
 function isAbandoned(file) {
   try {
     const pid = Number(readFileSync(file, 'utf8'));
-    if (pid > 0) process.kill(pid, 0); // asks whether it lives
-    return false;
+    if (pid === 0) return Date.now() - statSync(file).mtimeMs > 5000;
+    process.kill(pid, 0); // asks whether it lives
+    return pid === process.pid;
   } catch (error) {
     return error.code === 'ESRCH';
+  }
+}
+
+/** By a rename, which only one of those who wait can do; a lock that somebody has just taken is put back. */
+function moveAway(file) {
+  const aside = `${file}-${process.pid}`;
+  try {
+    renameSync(file, aside);
+    if (isAbandoned(aside)) rmSync(aside);
+    else renameSync(aside, file);
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
   }
 }

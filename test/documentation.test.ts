@@ -82,7 +82,7 @@ describe('the code in the documentation', () => {
       'node',
     ];
     const tsc = run(join(root, 'node_modules/.bin/tsc'), [...options, ...files], { cwd: folder });
-    await tsc.catch(({ stdout }) => expect(stdout).toBe(''));
+    await tsc.catch((error) => expect(error.stdout || error).toBe(''));
   });
 });
 

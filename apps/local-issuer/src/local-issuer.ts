@@ -15,6 +15,8 @@ export interface LocalIssuer {
   readonly configuration: LocalIssuerConfiguration;
   /** A fresh token: of the first service user and with all that it may ask for, unless told otherwise. */
   mintAccessToken(serviceUser?: ServiceUser, scopes?: readonly string[]): Promise<string>;
+  /** All that a service user may ask for: the first one, unless told otherwise. */
+  scopesOf(serviceUser?: ServiceUser): readonly string[];
   /** Only the service user that a token was minted for may revoke it: the first one, unless told otherwise. */
   revoke(token: string, serviceUser?: ServiceUser): Promise<void>;
   /** Stops listening and cuts every connection. */
@@ -42,6 +44,7 @@ export async function startLocalIssuer(
   const tokenEndpoint = issuer + paths.token;
   const revocationEndpoint = issuer + paths.revocation;
   const [firstServiceUser] = configuration.serviceUsers;
+  const scopesOf = ({ scopes } = firstServiceUser) => [...standardScopes(configuration.projectId), ...scopes];
 
   return {
     issuer,
@@ -50,10 +53,9 @@ export async function startLocalIssuer(
     revocationEndpoint,
     configuration,
 
-    async mintAccessToken(
-      serviceUser = firstServiceUser,
-      scopes = [...standardScopes(configuration.projectId), ...serviceUser.scopes],
-    ) {
+    scopesOf,
+
+    async mintAccessToken(serviceUser = firstServiceUser, scopes = scopesOf(serviceUser)) {
       const form = { grant_type: 'client_credentials', scope: scopes.join(' ') };
       const response = await post(tokenEndpoint, serviceUser, form);
       return ((await response.json()) as { access_token: string }).access_token;

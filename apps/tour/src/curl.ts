@@ -16,7 +16,7 @@ export interface User {
 
 /** Enough of a secret to recognise it, too little to use it. */
 export function shortened(secret: string): string {
-  return `${formEncoded(secret.slice(0, 3))}…`;
+  return `${formEncoded(secret.slice(0, Math.min(3, secret.length / 3)))}…`;
 }
 
 /** curl sends `-u` as it is, and RFC 6749 §2.3.1 wants both halves form-encoded. */

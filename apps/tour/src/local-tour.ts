@@ -1,11 +1,20 @@
 import { IntrospectionClient } from '@acme/introspect-core';
 import type { LocalIssuer } from 'local-issuer';
 import { curl } from './curl.js';
-import { discovery, question, type Sight, type Stop, serverDown, wrongSecret } from './tour.js';
+import {
+  discovery,
+  introspectionEndpointOf,
+  question,
+  type Sight,
+  type Stop,
+  serverDown,
+  wrongSecret,
+} from './tour.js';
 
 /** The tour against the local issuer, which it closes at the last stop. */
 export async function* localTour(local: LocalIssuer): AsyncGenerator<Stop> {
-  const { issuer, introspectionEndpoint, tokenEndpoint, revocationEndpoint } = local;
+  const { issuer, tokenEndpoint, revocationEndpoint } = local;
+  const introspectionEndpoint = await introspectionEndpointOf(issuer);
   const { apiApp, serviceUsers } = local.configuration;
   const [serviceUser] = serviceUsers;
   const user = { id: serviceUser.username, secret: serviceUser.clientSecret };
@@ -24,7 +33,7 @@ export async function* localTour(local: LocalIssuer): AsyncGenerator<Stop> {
   const token = await local.mintAccessToken();
   yield {
     title: `A service user, ${serviceUser.username}, gets an opaque access token for the API`,
-    curl: curl(tokenEndpoint, { user, form: { grant_type: 'client_credentials', scope: 'openid items:read …' } }),
+    curl: curl(tokenEndpoint, { user, form: { grant_type: 'client_credentials', scope: local.scopesOf().join(' ') } }),
     code: '(the work of a client of the API, not of the API)',
     outcome: { returned: { access_token: token } },
   };

@@ -35,12 +35,28 @@ async function ask(client: IntrospectionClient, token: string): Promise<Outcome>
   }
 }
 
-/** Where the server says that it answers. */
+/**
+ * Asks the server where it answers.
+ *
+ * @throws Error when it does not say so: there is nothing to see then
+ */
+export async function introspectionEndpointOf(issuer: string): Promise<string> {
+  const url = metadataUrl(issuer);
+  const metadata = await fetch(url, { signal: AbortSignal.timeout(5000), redirect: 'manual' })
+    .then((response): Promise<{ introspection_endpoint?: string }> => response.json())
+    .catch(() => ({}) as { introspection_endpoint?: string });
+  if (metadata.introspection_endpoint) return metadata.introspection_endpoint;
+  throw new Error(`${url} names no introspection_endpoint: is the issuer right, and reachable from here?`);
+}
+
+const metadataUrl = (issuer: string) => `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+
+/** What the server said. */
 export async function discovery({ issuer, introspectionEndpoint }: Sight): Promise<Stop> {
   return {
-    title: 'The server says where to ask (the client finds this out by itself)',
-    curl: curl(`${issuer}/.well-known/openid-configuration`),
-    code: 'new IntrospectionClient({ issuer, clientId, clientSecret })',
+    title: 'The server says where to ask',
+    curl: curl(metadataUrl(issuer)),
+    code: '(the client does this by itself, at its first question: it is given the issuer alone)',
     outcome: { returned: { introspection_endpoint: introspectionEndpoint } },
   };
 }

@@ -1,5 +1,13 @@
 import { IntrospectionClient } from '@acme/introspect-core';
-import { discovery, question, type Sight, type Stop, serverDown, wrongSecret } from './tour.js';
+import {
+  discovery,
+  introspectionEndpointOf,
+  question,
+  type Sight,
+  type Stop,
+  serverDown,
+  wrongSecret,
+} from './tour.js';
 
 export interface ZitadelSettings {
   issuer: string;
@@ -55,13 +63,4 @@ export async function* zitadelTour(
   yield question('Garbage: just inactive, and the server does not say why', sight, 'garbage');
   yield wrongSecret(sight, token);
   yield serverDown(sight, token);
-}
-
-async function introspectionEndpointOf(issuer: string): Promise<string> {
-  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const metadata = await fetch(url, { signal: AbortSignal.timeout(5000), redirect: 'manual' })
-    .then((response): Promise<{ introspection_endpoint?: string }> => response.json())
-    .catch(() => ({}) as { introspection_endpoint?: string });
-  if (metadata.introspection_endpoint) return metadata.introspection_endpoint;
-  throw new Error(`${url} names no introspection_endpoint: is ZITADEL_ISSUER right, and reachable from here?`);
 }

@@ -28,7 +28,7 @@ describe('the tour of the local issuer', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const stops = stdout.split(/\n(?=\d+\. )/).slice(1);
     const expected = [
-      /the client finds this out by itself.*well-known\/openid-configuration.*introspection_endpoint: 'http/s,
+      /says where to ask.*well-known\/openid-configuration.*introspection_endpoint: 'http/s,
       /access token.*grant_type=client_credentials.*access_token: '/s,
       /active: true,.*'urn:zitadel:iam:org:project:roles': \{ admin:/s,
       /revokes it.*oauth\/v2\/revoke.*→ done/s,
@@ -99,7 +99,7 @@ describe("the tour of the reader's own server", () => {
     await server.close();
     const { code, stderr } = await tour(own);
     expect(code).toBe(1);
-    expect(stderr).toContain('is ZITADEL_ISSUER right, and reachable from here?');
+    expect(stderr).toContain('is the issuer right, and reachable from here?');
   });
 });
 
