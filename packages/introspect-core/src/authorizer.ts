@@ -5,7 +5,7 @@ import { urlProblem } from './endpoint-url.js';
 import { InvalidTokenError, MissingTokenError } from './errors.js';
 import { IntrospectionClient, type IntrospectionClientOptions, settingOf } from './introspection-client.js';
 import type { ActiveToken, IntrospectionResponse } from './introspection-response.js';
-import { checkedOptions, optionsObject } from './options.js';
+import { checkedOptions, optionsObject, textWithout } from './options.js';
 import { type Expectations, type Policy, type PreparedPolicy, preparePolicy } from './policy.js';
 import {
   type ProtectedResourceMetadata,
@@ -57,25 +57,19 @@ export type AuthorizerOptions = AuthorizerSettings & (IntrospectionClientOptions
 /** Decides about one request by a policy that was checked beforehand. */
 export type Guard<Token> = (request: Credentials | RequestContext) => Promise<Token>;
 
-const url = (problemOf: (value: string) => string | undefined) =>
-  v.pipe(
-    v.string('must be a string'),
-    v.rawCheck(({ dataset, addIssue }) => {
-      const problem = dataset.typed ? problemOf(dataset.value) : undefined;
-      if (problem !== undefined) addIssue({ message: problem });
-    }),
-  );
-
-const audience = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
+function isAudience(value: unknown): boolean {
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  return list.length > 0 && list.every((each) => typeof each === 'string' && each !== '');
+}
 
 const schema = optionsObject({
   client: v.optional(v.instance(IntrospectionClient, 'must be an IntrospectionClient')),
   audience: v.optional(
-    v.union([audience, v.pipe(v.array(audience), v.nonEmpty())], 'must be a string, or a list of them, and not empty'),
+    v.custom<string | readonly string[]>(isAudience, 'must be a string, or a list of strings, and not empty'),
   ),
-  realm: v.optional(url((value) => challengeProblem('realm', value))),
-  resource: v.optional(url(resourceProblem)),
-  resourceMetadata: v.optional(url((value) => urlProblem(value, false) ?? quoteProblem(value))),
+  realm: v.optional(textWithout((value) => challengeProblem('realm', value))),
+  resource: v.optional(textWithout(resourceProblem)),
+  resourceMetadata: v.optional(textWithout((value) => urlProblem(value, false) ?? quoteProblem(value))),
   clockSkewSeconds: v.optional(
     v.pipe(v.number('must be a number of seconds'), v.finite('must be finite'), v.minValue(0, 'must not be negative')),
   ),
@@ -103,7 +97,8 @@ export class Authorizer {
   /** What was answered for a request of a framework: a second guard on it judges, and does not ask again. */
   readonly #answered = new WeakMap<object, { token: string; answer: IntrospectionResponse }>();
   readonly #resource: string | undefined;
-  #readiness: { outcome: Promise<void>; since: number } | undefined;
+  #readiness: { at: number; error: unknown } | undefined;
+  #readyCheck: Promise<void> | undefined;
 
   /**
    * Checks the options. The network is not touched, and the object is neither written to nor kept.
@@ -165,14 +160,26 @@ export class Authorizer {
    * @throws IntrospectionError that tells what is wrong
    */
   async ready(): Promise<void> {
-    const now = this.#monotonicNow();
-    if (this.#readiness === undefined || now - this.#readiness.since >= readyMs) {
-      const outcome = this.#client.introspect(dummyToken).then(() => {});
-      outcome.catch(() => {}); // whoever asks sees it
-      if (!sharesPromises()) return outcome;
-      this.#readiness = { outcome, since: now };
-    }
-    return this.#readiness.outcome;
+    const known = this.#readiness;
+    if (known === undefined || this.#monotonicNow() - known.at >= readyMs)
+      return this.#readyCheck ?? this.#checkReady();
+    if (known.error !== undefined) throw known.error;
+  }
+
+  #checkReady(): Promise<void> {
+    const check = this.#client
+      .introspect(dummyToken)
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      .then((error) => {
+        this.#readiness = { at: this.#monotonicNow(), error };
+        this.#readyCheck = undefined;
+        if (error !== undefined) throw error;
+      });
+    if (sharesPromises()) this.#readyCheck = check;
+    return check;
   }
 
   /**
@@ -224,7 +231,7 @@ function contextOf(request: Credentials | RequestContext): RequestContext {
 /** Into what an authorizer knows and what it leaves to its client, which refuses what it does not know either. */
 function partition(options: AuthorizerOptions): [own: object, others: object] {
   const entries = Object.entries(options ?? {});
-  const isOwn = ([name]: [string, unknown]) => name in schema.entries;
+  const isOwn = ([name]: [string, unknown]) => Object.hasOwn(schema.entries, name);
   return [Object.fromEntries(entries.filter(isOwn)), Object.fromEntries(entries.filter((each) => !isOwn(each)))];
 }
 

@@ -72,5 +72,5 @@ function hasSecondCredentials(value: string): boolean {
       if (!parameter.test(value)) return true;
     }
   }
-  return false;
+  return quoted; // a string that never ends hides what follows
 }

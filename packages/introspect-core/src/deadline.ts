@@ -4,8 +4,7 @@ import { UnavailableError } from './errors.js';
  * Runs `work` under one deadline, joined with the caller's own signal.
  *
  * Rejects with an {@link UnavailableError} when the time is over, or with the caller's `signal.reason`: at once, and
- * whether or not `work` heeds the signal that it is given. Leaves no timer and no listener behind, so a caller may use
- * one signal for ever.
+ * whether or not `work` heeds the signal that it is given. Leaves no timer and no listener behind.
  */
 export async function withDeadline<T>(
   { timeoutMs, origin, signal: callers }: { timeoutMs: number; origin: string; signal?: AbortSignal | undefined },

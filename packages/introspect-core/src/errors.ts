@@ -19,7 +19,7 @@ export type InvalidTokenReason =
 /** Registered, so that two copies of this package know each other's errors. */
 const family: unique symbol = Symbol.for('@acme/introspect-core/error-family');
 
-const noStore: HeaderField = ['Cache-Control', 'no-store'];
+const noStore = Object.freeze(['Cache-Control', 'no-store'] as const);
 
 /** What both families have in common: each error already knows the HTTP answer that it asks for. */
 abstract class AnsweredError extends Error {
@@ -51,7 +51,9 @@ export abstract class IntrospectionError extends AnsweredError {
   constructor(message: string, retryAfterSeconds?: number) {
     super(message);
     this.headers = Object.freeze(
-      retryAfterSeconds === undefined ? [noStore] : [noStore, ['Retry-After', String(retryAfterSeconds)]],
+      retryAfterSeconds === undefined
+        ? [noStore]
+        : [noStore, Object.freeze(['Retry-After', String(retryAfterSeconds)] as const)],
     );
   }
 
@@ -169,7 +171,7 @@ function refusal(error: string, sentence: string, challenge: ChallengeParameters
 }
 
 function challengeFields(challenge: ChallengeParameters): readonly HeaderField[] {
-  return Object.freeze<HeaderField[]>([['WWW-Authenticate', bearerChallenge(challenge)], noStore]);
+  return Object.freeze([Object.freeze(['WWW-Authenticate', bearerChallenge(challenge)] as const), noStore]);
 }
 
 /** The server is unreachable, late, overloaded (429) or broken (5xx). Asking again later may help. */

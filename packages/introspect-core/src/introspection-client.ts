@@ -53,8 +53,19 @@ const reservedParameters = [
 const reservedHeaders = ['authorization', 'content-type', 'content-length', 'accept', 'host'];
 const maxTimerMs = 2 ** 31 - 1;
 
+/** By hand, since valibot's record leaves out names such as `constructor`, and takes a `Headers` for an empty object. */
+const texts = v.pipe(
+  v.custom<Record<string, string>>((value) => {
+    if (typeof value !== 'object' || value === null) return false;
+    const prototype = Object.getPrototypeOf(value);
+    return prototype === null || prototype === Object.prototype;
+  }, 'must be a plain object of strings'),
+  v.check((given) => Object.values(given).every((value) => typeof value === 'string'), 'must have strings as values'),
+  v.transform((given): Record<string, string> => ({ ...given })),
+);
+
 const parameters = v.pipe(
-  v.record(v.string(), v.string('must be a string'), 'must be an object of strings'),
+  texts,
   v.check(
     (given) => !Object.keys(given).some((name) => reservedParameters.includes(name)),
     `must not name ${reservedParameters.join(', ')}: the client sets these itself`,
@@ -69,7 +80,7 @@ const parameters = v.pipe(
 );
 
 const headers = v.pipe(
-  v.record(v.string(), v.string('must be a string'), 'must be an object of strings'),
+  texts,
   v.check(
     (given) => Object.keys(given).every((name) => /^[!#$%&'*+.^_`|~\w-]+$/.test(name)),
     'must have field names of letters, digits and hyphens',
@@ -89,6 +100,8 @@ const headers = v.pipe(
   v.transform((given) => Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))),
 );
 
+const text = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
+
 const isFunction = (value: unknown) => typeof value === 'function';
 
 /** A `ClientAuthentication` may be of any class: it is kept as it is. */
@@ -98,8 +111,8 @@ function isClientAuthentication(value: unknown): boolean {
 }
 
 const schema = optionsObject({
-  issuer: v.optional(v.string('must be a string')),
-  introspectionEndpoint: v.optional(v.string('must be a string')),
+  issuer: v.optional(text),
+  introspectionEndpoint: v.optional(text),
   clientId: v.optional(v.string('must be a string')),
   clientSecret: v.optional(
     v.custom<ClientSecret>((value) => typeof value === 'string' || isFunction(value), 'must be a string or a function'),
@@ -112,7 +125,11 @@ const schema = optionsObject({
   ),
   tokenTypeHint: v.optional(
     v.nullable(
-      v.pipe(v.string('must be a string, or null for none'), v.nonEmpty('must not be empty; null sends none')),
+      v.pipe(
+        v.string('must be a string, or null for none'),
+        v.nonEmpty('must not be empty; null sends none'),
+        v.check((hint) => hint.isWellFormed(), 'must not have lone surrogates: they cannot be sent'),
+      ),
     ),
     'access_token',
   ),
@@ -193,6 +210,7 @@ export class IntrospectionClient {
     if (typeof token !== 'string' || token === '' || !token.isWellFormed()) throw new InvalidTokenError('malformed');
     return withDeadline({ timeoutMs: this.#timeoutMs, origin: this.#origin, signal }, async (signal) => {
       const endpoint = await this.#endpoint();
+      signal.throwIfAborted();
       const response = await sendIntrospectionRequest(token, { endpoint, signal }, this.#settings);
       return readIntrospectionResponse(response, new URL(endpoint).origin, this.#setting.now);
     });

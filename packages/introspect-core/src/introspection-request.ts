@@ -1,6 +1,6 @@
 import type { ClientAuthentication, ClientAuthenticationContext } from './client-authentication.js';
 import { isIntrospectionError, UnavailableError } from './errors.js';
-import { faultCode, send, type Transport, type TransportResponse } from './transport.js';
+import { send, type Transport, type TransportResponse } from './transport.js';
 
 /** What every request of a client has in common. */
 export interface IntrospectionRequestSettings {
@@ -39,6 +39,7 @@ export async function sendIntrospectionRequest(
   };
   const context = { ...(issuer !== undefined && { issuer }), endpoint, afterRefusal: false };
   await authenticate(clientAuthentication, { headers, body }, context);
+  signal.throwIfAborted(); // a secret may take its time
   return send(transport, { url: endpoint, method: 'POST', headers, body: body.toString(), signal, maxResponseBytes });
 }
 
@@ -53,7 +54,7 @@ async function authenticate(
   } catch (fault) {
     if (isIntrospectionError(fault)) throw fault;
     throw new UnavailableError(
-      `This API's own credentials could not be had${faultCode(fault)}, so ${new URL(context.endpoint).origin} was not asked: ` +
+      `This API's own credentials could not be had, so ${new URL(context.endpoint).origin} was not asked: ` +
         'the "clientSecret" function or "clientAuthentication" failed',
     );
   }

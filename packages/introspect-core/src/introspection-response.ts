@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { type IntrospectionError, InvalidClientError, InvalidResponseError } from './errors.js';
-import { readJsonObject } from './json-object.js';
+import { ownMember, readJsonObject } from './json-object.js';
 import type { TransportResponse } from './transport.js';
 import { unexpectedStatus } from './unexpected-status.js';
 
@@ -127,10 +127,11 @@ export function readIntrospectionResponse(
 ): IntrospectionResponse {
   if (response.status !== 200) throw refusal(response, origin, now);
   const answer = readJsonObject(response, origin);
-  if (typeof answer.active !== 'boolean') {
+  const active = ownMember(answer, 'active');
+  if (typeof active !== 'boolean') {
     throw new InvalidResponseError(`${origin} answered without a boolean "active": is this an introspection endpoint?`);
   }
-  return answer.active ? activeToken(answer, origin) : inactive;
+  return active ? activeToken(answer, origin) : inactive;
 }
 
 function activeToken(answer: Record<string, unknown>, origin: string): ActiveToken {
@@ -161,10 +162,10 @@ function refusal(response: TransportResponse, origin: string, now: () => number)
   );
 }
 
-/** The `error` in a JSON body, `''` where it has none, or `undefined` where the body is no JSON object. */
+/** The `error` in a JSON body, `''` where it has none, or `undefined` where the body is not JSON. */
 function errorCode(body: string): string | undefined {
   try {
-    const { error } = JSON.parse(body);
+    const error = ownMember(Object(JSON.parse(body)), 'error');
     return typeof error === 'string' ? error : '';
   } catch {
     return undefined;

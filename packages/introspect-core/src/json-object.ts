@@ -7,7 +7,8 @@ const maxDepth = 64;
 /**
  * Reads the JSON object in the body of a 200.
  *
- * Has own properties only: a member called `__proto__` is left out at every level. All that is nested is frozen.
+ * A member called `__proto__` is left out at every level. All that is nested is frozen. Read members by
+ * {@link ownMember}: an object also inherits.
  *
  * @throws InvalidResponseError
  */
@@ -31,6 +32,11 @@ export function readJsonObject(response: TransportResponse, origin: string): Rec
     throw new InvalidResponseError(`${origin} answered with JSON that is nested deeper than ${maxDepth} levels`);
   }
   return value as Record<string, unknown>;
+}
+
+/** A member that was sent, never one that is inherited. */
+export function ownMember(object: object, name: string): unknown {
+  return Object.hasOwn(object, name) ? Reflect.get(object, name) : undefined;
 }
 
 /** Removes `__proto__` members and freezes what is nested; `false` when it is nested too deep. */

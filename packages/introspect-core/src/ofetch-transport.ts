@@ -21,11 +21,19 @@ export const ofetchTransport: Transport = async ({ url, method, headers, body, s
     ignoreResponseError: true,
     signal,
   });
-  const read = await readText(response.body, maxResponseBytes);
-  if (read.problem !== undefined && response.status === 200) {
-    throw new InvalidResponseError(`${new URL(url).origin} answered with a body that is ${read.problem}`);
+  const { status } = response;
+  const header = (name: string) => response.headers.get(name);
+  if (status === 200) {
+    const { text, problem } = await readText(response.body, maxResponseBytes);
+    if (problem === undefined) return { status, header, body: text };
+    throw new InvalidResponseError(`${new URL(url).origin} answered with a body that is ${problem}`);
   }
-  return { status: response.status, header: (name) => response.headers.get(name), body: read.text };
+  if (status === 400 || status === 403) {
+    const { text } = await readText(response.body, maxResponseBytes).catch(() => ({ text: '' }));
+    return { status, header, body: text };
+  }
+  response.body?.cancel().catch(() => {}); // such a status says enough, and its body may hang
+  return { status, header, body: '' };
 };
 
 interface ReadText {

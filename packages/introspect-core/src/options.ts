@@ -28,3 +28,14 @@ export function optionsObject<const Entries extends v.ObjectEntries>(entries: En
     return 'must be an object';
   });
 }
+
+/** A schema for a text in which `problemOf` finds nothing wrong. */
+export function textWithout(problemOf: (value: string) => string | undefined) {
+  return v.pipe(
+    v.string('must be a string'),
+    v.check(
+      (value) => problemOf(value) === undefined,
+      ({ input }) => String(problemOf(input)),
+    ),
+  );
+}

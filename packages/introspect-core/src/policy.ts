@@ -60,14 +60,14 @@ const defaultSkewSeconds = 30;
 const otherKinds = new Set(['refresh', 'refresh_token', 'offline', 'id', 'id_token', 'logout']);
 
 function words(name: 'scope' | 'acr_values') {
+  const problemOf = (given: string[]) => (given.length === 0 ? undefined : challengeProblem(name, given.join(' ')));
   return v.pipe(
     v.array(v.string('must be a string'), 'must be a list of strings'),
     v.check((given) => !given.some((word) => word.includes(' ')), 'must be a list with one value for each entry'),
-    v.rawCheck(({ dataset, addIssue }) => {
-      if (!dataset.typed || dataset.value.length === 0) return;
-      const problem = challengeProblem(name, dataset.value.join(' '));
-      if (problem !== undefined) addIssue({ message: problem });
-    }),
+    v.check(
+      (given) => problemOf(given) === undefined,
+      ({ input }) => String(problemOf(input)),
+    ),
   );
 }
 

@@ -5,9 +5,6 @@ import type { RequestContext } from './authorizer.js';
  * Any other `OPTIONS` request is guarded like the rest.
  */
 export function isPreflight(request: RequestContext): boolean {
-  return (
-    request.method === 'OPTIONS' &&
-    (request.header?.('origin') ?? []).length > 0 &&
-    (request.header?.('access-control-request-method') ?? []).length > 0
-  );
+  const has = (name: string) => (request.header?.(name) ?? []).length > 0;
+  return request.method === 'OPTIONS' && has('origin') && has('access-control-request-method');
 }

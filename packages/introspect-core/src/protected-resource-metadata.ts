@@ -29,6 +29,7 @@ export function protectedResourceMetadata({
 }: ProtectedResourceMetadataOptions): ProtectedResourceMetadata {
   const problem = resourceProblem(resource);
   if (problem !== undefined) throw new TypeError(`protectedResourceMetadata: "resource" ${problem}`);
+  if (!issuer) throw new TypeError('protectedResourceMetadata: "issuer" is missing');
   return {
     resource,
     authorization_servers: [issuer],

@@ -22,7 +22,8 @@ export function questionKey(setting: QuestionSetting): (token: string) => string
   if (hash !== undefined) return (token) => hash('sha256', prefix + written([token]), 'base64url');
   return async (token) => {
     const bytes = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(prefix + written([token])));
-    return btoa(String.fromCharCode(...new Uint8Array(bytes)));
+    const base64 = btoa(String.fromCharCode(...new Uint8Array(bytes)));
+    return base64.replaceAll('+', '-').replaceAll('/', '_').replace('=', ''); // as the other writes it
   };
 }
 
@@ -32,8 +33,8 @@ function written(parts: readonly string[]): string {
 
 function sorted(record: Readonly<Record<string, string>>): string {
   return written(
-    Object.keys(record)
-      .sort()
-      .flatMap((name) => [name, record[name] ?? '']),
+    Object.entries(record)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flat(),
   );
 }

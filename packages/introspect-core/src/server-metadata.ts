@@ -1,13 +1,15 @@
 import { withDeadline } from './deadline.js';
 import { urlProblem } from './endpoint-url.js';
 import { InvalidResponseError } from './errors.js';
-import { readJsonObject } from './json-object.js';
+import { ownMember, readJsonObject } from './json-object.js';
 import { send, type Transport, type TransportResponse } from './transport.js';
 import { unexpectedStatus } from './unexpected-status.js';
 import { sharesPromises } from './workerd.js';
 
 /** How long a document is used before it is fetched again. */
 const freshMs = 3_600_000;
+/** How long the next try waits when a document could not be renewed; the old one serves. */
+const renewalPauseMs = 60_000;
 
 export interface DiscoveryOptions {
   issuer: string;
@@ -26,7 +28,7 @@ export type EndpointDiscovery = () => Promise<string>;
 /**
  * Discovery of the introspection endpoint (OpenID Connect Discovery §4, RFC 8414 §3): lazily at the first call, and
  * shared by those who call meanwhile. A failure is never kept. After an hour the document is fetched once more, and the
- * old one serves until the new one is there, so that nobody waits.
+ * old one serves until the new one is there, so that nobody waits; where it cannot be had, a minute passes between tries.
  *
  * On workerd a promise that began in another request never settles: there only the document is shared, and the caller
  * that finds it old waits for the new one.
@@ -34,12 +36,16 @@ export type EndpointDiscovery = () => Promise<string>;
 export function endpointDiscovery(options: DiscoveryOptions): EndpointDiscovery {
   const shares = sharesPromises();
   let known: { endpoint: string; askedAt: number } | undefined;
+  let renewAt = 0;
   let flight: Promise<string> | undefined;
 
   async function ask(): Promise<string> {
     const askedAt = options.monotonicNow();
     const endpoint = await fetchEndpoint(options);
-    if (known === undefined || known.askedAt < askedAt) known = { endpoint, askedAt };
+    if (known === undefined || known.askedAt < askedAt) {
+      known = { endpoint, askedAt };
+      renewAt = askedAt + freshMs;
+    }
     return endpoint;
   }
 
@@ -55,7 +61,9 @@ export function endpointDiscovery(options: DiscoveryOptions): EndpointDiscovery 
 
   return async () => {
     if (known === undefined) return renew();
-    if (options.monotonicNow() - known.askedAt >= freshMs) {
+    const now = options.monotonicNow();
+    if (now >= renewAt) {
+      renewAt = now + renewalPauseMs;
       const renewal = renew();
       if (!shares) await renewal.catch(() => {});
     }
@@ -100,12 +108,13 @@ export function readServerMetadata(
   const { origin } = new URL(issuer);
   if (response.status !== 200) throw unexpectedStatus(response, origin, now);
   const metadata = readJsonObject(response, origin);
-  if (metadata.issuer !== issuer) {
+  const named = ownMember(metadata, 'issuer');
+  if (named !== issuer) {
     throw new InvalidResponseError(
-      `The metadata of ${origin} names another issuer than the option "issuer"${slashHint(metadata.issuer, issuer)}`,
+      `The metadata of ${origin} names another issuer than the option "issuer"${slashHint(named, issuer)}`,
     );
   }
-  const endpoint = metadata.introspection_endpoint;
+  const endpoint = ownMember(metadata, 'introspection_endpoint');
   if (typeof endpoint !== 'string') {
     throw new InvalidResponseError(
       `The metadata of ${origin} names no introspection_endpoint: if the server has one, give it as "introspectionEndpoint"`,

@@ -1,4 +1,4 @@
-import { isIntrospectionError, UnavailableError } from './errors.js';
+import { InvalidResponseError, isIntrospectionError, UnavailableError } from './errors.js';
 
 /** One HTTP request, complete: a transport adds nothing that matters to the server. */
 export interface TransportRequest {
@@ -16,7 +16,7 @@ export interface TransportRequest {
 export interface TransportResponse {
   status: number;
   header(name: string): string | null;
-  /** Decoded as UTF-8. May be empty for any status but 200 when it could not be read within the bound. */
+  /** Decoded as UTF-8. Looked at for 200, 400 and 403 alone; for the latter two it may be empty when it was unreadable. */
   body: string;
 }
 
@@ -30,27 +30,53 @@ export interface TransportResponse {
 export type Transport = (request: TransportRequest) => Promise<TransportResponse>;
 
 /**
- * Sends by a transport; what it throws becomes an {@link UnavailableError}.
+ * Sends by a transport; what it throws becomes an {@link UnavailableError}, and what it gives is checked.
  *
  * The fault itself is not kept as `cause`: those of HTTP libraries hold the request with its credentials and token.
  */
 export async function send(transport: Transport, request: TransportRequest): Promise<TransportResponse> {
+  const { origin } = new URL(request.url);
+  let response: TransportResponse;
   try {
-    return await transport(request);
+    response = await transport(request);
   } catch (fault) {
     if (isIntrospectionError(fault)) throw fault;
     throw new UnavailableError(
-      `${new URL(request.url).origin} could not be reached${faultCode(fault)}: is the server up, and its address right?`,
+      `${origin} could not be reached${faultCode(fault)}: is the server up, and its address right?`,
     );
   }
+  const { status, header, body } = Object(response) as Partial<TransportResponse>;
+  if (!Number.isInteger(status) || typeof header !== 'function' || typeof body !== 'string') {
+    throw new InvalidResponseError(
+      `The "transport" gave no status, header and body for ${origin}: see the type Transport`,
+    );
+  }
+  if (status === 200 && body.length > request.maxResponseBytes) {
+    throw new InvalidResponseError(`The "transport" gave more than "maxResponseBytes" from ${origin}`);
+  }
+  return response;
 }
 
-/** The short code in a fault or in what caused it, such as ` (ECONNREFUSED)`: the one part that is safe to show. */
-export function faultCode(fault: unknown): string {
-  for (let depth = 0; depth < 5 && typeof fault === 'object' && fault !== null; depth++) {
-    const { code, cause } = fault as { code?: unknown; cause?: unknown };
-    if (typeof code === 'string' && /^[A-Za-z][A-Za-z0-9_]{2,39}$/.test(code)) return ` (${code})`;
-    fault = cause;
+/** What a system, a TLS library or an HTTP library calls its faults. */
+const knownCodes = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EPROTO'],
+  ...['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EMFILE', 'EACCES', 'EPERM'],
+  ...['UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'],
+  ...['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN'],
+  ...['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ...['ERR_SSL_WRONG_VERSION_NUMBER', 'Z_DATA_ERROR', 'ConnectionRefused', 'ConnectionClosed', 'FailedToOpenSocket'],
+]);
+
+/** The code of a fault or of what caused it, such as ` (ECONNREFUSED)`. Known ones alone: any other text may be a secret. */
+function faultCode(fault: unknown): string {
+  try {
+    for (let depth = 0; depth < 5 && typeof fault === 'object' && fault !== null; depth++) {
+      const { code, cause } = fault as { code?: unknown; cause?: unknown };
+      if (typeof code === 'string' && knownCodes.has(code)) return ` (${code})`;
+      fault = cause;
+    }
+  } catch {
+    // a getter that throws
   }
   return '';
 }

@@ -29,7 +29,10 @@ function retryAfterSeconds(value: string | null, nowMs: number): number | undefi
   return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), maxRetryAfterSeconds);
 }
 
-/** Milliseconds since the epoch, or NaN for anything but an HTTP date: `Date.parse` alone takes "-5" for a year. */
+/** Milliseconds since the epoch, or NaN for anything but an HTTP date (RFC 9110 §5.6.7): `Date.parse` guesses. */
 function httpDate(value: string): number {
-  return /^[A-Z][a-z]+, .+ GMT$/.test(value) ? Date.parse(value) : Number.NaN;
+  if (/^[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -](\d\d){1,2} \d\d:\d\d:\d\d GMT$/.test(value))
+    return Date.parse(value);
+  const isAsctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/.test(value);
+  return isAsctime ? Date.parse(`${value} GMT`) : Number.NaN;
 }

@@ -43,7 +43,8 @@ export interface ZitadelRoleOptions {
 /** The options of an `Authorizer` for ZITADEL. What is given besides wins. */
 export function zitadel({ projectId, ...options }: ZitadelOptions): AuthorizerOptions {
   if (projectId === undefined) return options;
-  return { audience: projectId, rolesOf: zitadelRoles({ projectId }), ...options };
+  const { audience = projectId, rolesOf = zitadelRoles({ projectId }) } = options;
+  return { ...options, audience, rolesOf };
 }
 
 /**

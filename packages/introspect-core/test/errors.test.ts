@@ -1,13 +1,19 @@
 import { describe, expect, expectTypeOf, it, vi } from 'vitest';
 import {
+  AccessDeniedError,
   AuthorizationError,
+  InsufficientScopeError,
+  InsufficientUserAuthenticationError,
   IntrospectionError,
   InvalidClientError,
+  InvalidRequestError,
   InvalidResponseError,
   InvalidTokenError,
   type InvalidTokenReason,
   isAuthorizationError,
   isIntrospectionError,
+  MissingTokenError,
+  type RefusedRequestError,
   UnavailableError,
 } from '../src/index.js';
 
@@ -74,14 +80,69 @@ describe('InvalidTokenError', () => {
   });
 });
 
+describe('an authorization error', () => {
+  it.each([
+    [new InvalidRequestError({ realm: 'r' }), 'invalid_request', 'InvalidRequestError', 400],
+    [new InsufficientScopeError({ realm: 'r' }), 'insufficient_scope', 'InsufficientScopeError', 403],
+    [
+      new InsufficientUserAuthenticationError({ realm: 'r' }),
+      'insufficient_user_authentication',
+      'InsufficientUserAuthenticationError',
+      401,
+    ],
+  ])('%s knows its answer, and says the same in challenge and body', (error, code, name, status) => {
+    expect(error).toBeInstanceOf(AuthorizationError);
+    expect(error).toMatchObject({ name, code, status });
+    expect(error.message).toMatch(/^[A-Z][A-Za-z ,]+$/);
+    expect(error.headers).toEqual([
+      ['WWW-Authenticate', `Bearer realm="r", error="${code}", error_description="${error.message}"`],
+      ['Cache-Control', 'no-store'],
+    ]);
+    expect(error.body).toEqual({ error: code, error_description: error.message });
+  });
+
+  it('of a missing token says that nothing was wrong', () => {
+    const error = new MissingTokenError({ realm: 'r', scope: 's' });
+    expect(error).toBeInstanceOf(AuthorizationError);
+    expect(error).toMatchObject({ name: 'MissingTokenError', code: 'missing_token', status: 401 });
+    expect(error.headers).toEqual([
+      ['WWW-Authenticate', 'Bearer realm="r", scope="s"'],
+      ['Cache-Control', 'no-store'],
+    ]);
+    expect(error.body).toEqual({});
+  });
+
+  it('of a denied access has no challenge: asking again cannot help', () => {
+    const error = new AccessDeniedError();
+    expect(error).toBeInstanceOf(AuthorizationError);
+    expect(error).toMatchObject({ name: 'AccessDeniedError', code: 'access_denied', status: 403 });
+    expect(error.headers).toEqual([['Cache-Control', 'no-store']]);
+    expect(error.body).toEqual({ error: 'access_denied', error_description: error.message });
+  });
+
+  it.each([
+    new MissingTokenError(),
+    new InvalidRequestError(),
+    new InsufficientScopeError(),
+    new InsufficientUserAuthenticationError(),
+  ])('%s has a challenge, whatever is configured', (error) => {
+    expect(error.headers[0]).toEqual(['WWW-Authenticate', expect.stringMatching(/^Bearer [a-z]+="/)]);
+  });
+});
+
 describe('an error', () => {
-  it.each([new UnavailableError('m', 5), new InvalidTokenError('expired')])(
-    'cannot be changed in what it answers',
-    (error) => {
-      expect(error.headers).toSatisfy(Object.isFrozen);
-      expect(error.body).toSatisfy(Object.isFrozen);
-    },
-  );
+  it.each([
+    new UnavailableError('m', 5),
+    new MissingTokenError(),
+    new InvalidRequestError(),
+    new InvalidTokenError('expired'),
+    new InsufficientScopeError(),
+    new InsufficientUserAuthenticationError(),
+    new AccessDeniedError(),
+  ])('%s cannot be changed in what it answers', (error) => {
+    expect(error.headers).toSatisfy(Object.isFrozen);
+    expect(error.body).toSatisfy(Object.isFrozen);
+  });
 });
 
 describe('the guards', () => {
@@ -100,7 +161,17 @@ describe('the guards', () => {
     const copy = await import('../src/errors.js');
     expect(new copy.UnavailableError('m')).not.toBeInstanceOf(UnavailableError);
     expect(isIntrospectionError(new copy.UnavailableError('m'))).toBe(true);
-    expect(isAuthorizationError(new copy.InvalidTokenError('expired'))).toBe(true);
+    for (const error of [
+      new copy.MissingTokenError(),
+      new copy.InvalidRequestError(),
+      new copy.InvalidTokenError('expired'),
+      new copy.InsufficientScopeError(),
+      new copy.InsufficientUserAuthenticationError(),
+      new copy.AccessDeniedError(),
+    ]) {
+      expect(error).not.toBeInstanceOf(AuthorizationError);
+      expect([isAuthorizationError(error), isIntrospectionError(error)]).toEqual([true, false]);
+    }
   });
 
   it('narrow by code', () => {
@@ -119,5 +190,14 @@ describe('the guards', () => {
         break;
     }
     expect(error.code).toBe('unavailable');
+  });
+
+  it('narrow an authorization error by code, too', () => {
+    const error: unknown = new InvalidTokenError('expired');
+    if (!isAuthorizationError(error)) throw error;
+    expectTypeOf(error).toEqualTypeOf<RefusedRequestError>();
+    if (error.code === 'invalid_token') expectTypeOf(error.reason).toEqualTypeOf<InvalidTokenReason>();
+    // @ts-expect-error there is no such code
+    expect(error.code === 'inactive').toBe(false);
   });
 });

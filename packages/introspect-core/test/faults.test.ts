@@ -57,7 +57,7 @@ describe('one deadline', () => {
     ['hangs before its headers', hangBeforeHeaders()],
     ['hangs in its body, after headers in time', hangInBody()],
     ['drips its body, each byte in time', drip('{"active":true,"sub":"mickey"}', { everyMs: 20 })],
-    ['hangs after an error status', (response) => void response.writeHead(500).write('…')],
+    ['hangs after a status whose body matters', hangInBody({ status: 400 })],
   ] satisfies [string, Answer][])('ends a server that %s', async (_, answer) => {
     const error = await errorFor(answer, { timeoutMs });
     expect(error).toBeInstanceOf(UnavailableError);
@@ -185,6 +185,11 @@ describe('a fault of the server', () => {
     ["ZITADEL's quota", zitadelAnswers.quotaExhausted(), UnavailableError],
     ["ZITADEL's database down", zitadelAnswers.databaseDown(), UnavailableError],
     ["ZITADEL's panic", zitadelAnswers.serverError(), UnavailableError],
+    ['a truncated 401', truncated('{"error":"x"}', 3, { status: 401 }), InvalidClientError],
+    ['a truncated 403', truncated('{"error":"x"}', 3, { status: 403 }), InvalidClientError],
+    ['a truncated 404', truncated('{"error":"x"}', 3, { status: 404 }), InvalidResponseError],
+    ['a 401 that hangs in its body', hangInBody({ status: 401 }), InvalidClientError],
+    ['a redirect that hangs in its body', hangInBody({ status: 302 }), InvalidResponseError],
     ['10 MB with a 500', respond({ status: 500, body: 'x'.repeat(10_485_760) }), UnavailableError],
     ['bad UTF-8 with a 401', respond({ status: 401, body: Buffer.from([0xff]) }), InvalidClientError],
   ])('%s is told as what it is', async (_, answer, error) => {
@@ -204,7 +209,10 @@ describe('a fault of the server', () => {
     ['words', 'soon', undefined],
     ['nothing', '', undefined],
     ['a date of another kind', '2030-01-01T00:00:00Z', undefined],
-    ['a date in no time zone', 'Sun Nov  6 08:49:37 1994', undefined],
+    ['a date in the form of 1985', 'Sunday, 15-Jun-25 15:07:10 GMT', 30],
+    ['a date in the form of C', 'Sun Jun 15 15:07:10 2025', 30],
+    ['words with a number', 'After 60', undefined],
+    ['a month with a number', 'May 5', undefined],
     ['a date with something before it', `x ${new Date(1750000030_000).toUTCString()}`, undefined],
     ['a date with something after it', `${new Date(1750000030_000).toUTCString()} x`, undefined],
   ])('Retry-After of %s', async (_, value, seconds) => {
@@ -288,7 +296,7 @@ describe('a trap of ofetch', () => {
     server.always(respond({ status: 503 }));
     await expect(clientOf().introspect('token')).rejects.toBeInstanceOf(UnavailableError);
     expect(server.questions).toHaveLength(1);
-    server.at('/.well-known/openid-configuration', respond({ status: 503 })); // a GET, which ofetch retries once
+    server.at('/.well-known/openid-configuration', reset()); // of a GET, which ofetch retries once
     const discovering = new IntrospectionClient({ issuer: server.origin, clientId: 'c', clientSecret: 's' });
     await expect(discovering.introspect('token')).rejects.toBeInstanceOf(UnavailableError);
     expect(server.requests).toHaveLength(2);
@@ -381,6 +389,17 @@ describe('a canary', () => {
       null,
       { transport: (request) => Promise.reject(Object.assign(new Error(token), { request, cause: request })) },
     ],
+    [
+      'a transport that throws a code',
+      null,
+      { transport: () => Promise.reject(Object.assign(new Error(), { code: token })) },
+    ],
+    [
+      'a secret function that throws a code',
+      null,
+      { clientSecret: () => Promise.reject(Object.assign(new Error(), { code: inFunction })) },
+    ],
+    ['a transport that gives nonsense', null, { transport: async (request) => request as never }],
     ['a transport that throws no error', null, { transport: (request) => Promise.reject(request) }],
   ];
 

@@ -1,13 +1,29 @@
-import { describe, expect, it } from 'vitest';
-import { type Expectations, invalidReason } from '../src/policy.js';
+import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type ActiveToken, Authorizer, type Policy } from '../src/index.js';
+import { type Expectations, invalidReason, preparePolicy } from '../src/policy.js';
+import { vectors } from './vectors.js';
 
 const now = 1750000000;
-const judge = (claims: object, expected: Partial<Expectations> = {}) =>
-  invalidReason({ active: true, ...claims }, expected, now);
+const tokenOf = (claims: object) => ({ active: true, ...claims }) as ActiveToken;
+
+/** Judges a token by a policy: rejects with what is wrong. */
+const judge = (claims: object, policy: Policy = {}, expected: Partial<Expectations> = {}) =>
+  preparePolicy(policy, { challenge: {}, ...expected }).judge(tokenOf(claims), { authorization: 'Bearer t' }, now);
+
+/** The code of what is wrong. */
+const codeOf = (...parts: Parameters<typeof judge>) =>
+  judge(...parts).then(
+    () => 'ok',
+    (error: { code: unknown }) => error.code,
+  );
 
 describe('invalidReason', () => {
+  const reasonFor = (claims: object, expected: Partial<Expectations> = {}) =>
+    invalidReason(tokenOf(claims), expected, now);
+
   it('accepts a token of which nothing is known and nothing expected', () => {
-    expect(judge({})).toBeUndefined();
+    expect(reasonFor({})).toBeUndefined();
   });
 
   const cases: [what: string, claims: object, expected: Partial<Expectations>, reason: string | undefined][] = [
@@ -45,21 +61,252 @@ describe('invalidReason', () => {
   ];
 
   it.each(cases)('%s', (_, claims, expected, reason) => {
-    expect(judge(claims, expected)).toBe(reason);
+    expect(reasonFor(claims, expected)).toBe(reason);
+  });
+});
+
+describe('judgement', () => {
+  const faults: [claims: object, error: object][] = [
+    [{ exp: now }, { reason: 'expired' }],
+    [{ nbf: now + 99 }, { reason: 'not_yet_valid' }],
+    [{ iss: 'https://b' }, { reason: 'issuer_mismatch' }],
+    [{ aud: 'b' }, { reason: 'audience_mismatch' }],
+    [{ typ: 'Refresh' }, { reason: 'not_an_access_token' }],
+    [{ cnf: { jkt: 'x' } }, { reason: 'sender_constraint' }],
+    [{ acr: 'weak' }, { code: 'insufficient_user_authentication' }],
+    [{ scope: 'other' }, { code: 'insufficient_scope' }],
+    [{ roles: [] }, { code: 'access_denied' }],
+  ];
+  const good = { iss: 'https://a', aud: 'a', acr: 'strong', scope: 'read', roles: ['admin'] };
+  const rolesOf = ({ roles }: ActiveToken) => roles as string[];
+  const expected = { issuer: 'https://a', audience: ['a'], rolesOf };
+
+  it.each(faults.map(([, error], first) => ({ first, error })))(
+    '$error is found in its turn',
+    async ({ first, error }) => {
+      const check = vi.fn(() => false);
+      const policy = { acrValues: ['strong'], scopes: ['read'], anyRole: ['admin'], check };
+      const claims = Object.assign({ ...good }, ...faults.slice(first).map(([claims]) => claims));
+      await expect(judge(claims, policy, expected)).rejects.toMatchObject(error);
+      expect(check).not.toHaveBeenCalled();
+    },
+  );
+
+  it('asks for no roles before the scopes are there, and none where none is needed', async () => {
+    const rolesOf = vi.fn(() => ['admin']);
+    await codeOf({ scope: 'other' }, { scopes: ['read'], anyRole: ['admin'] }, { rolesOf });
+    await codeOf({ scope: 'read' }, { scopes: ['read'] }, { rolesOf });
+    expect(rolesOf).not.toHaveBeenCalled();
   });
 
-  it('gives the first reason in its order', () => {
-    const faults: [object, string][] = [
-      [{ exp: now }, 'expired'],
-      [{ nbf: now + 99 }, 'not_yet_valid'],
-      [{ iss: 'https://b' }, 'issuer_mismatch'],
-      [{ aud: 'b' }, 'audience_mismatch'],
-      [{ typ: 'Refresh' }, 'not_an_access_token'],
-      [{ cnf: { jkt: 'x' } }, 'sender_constraint'],
-    ];
-    faults.forEach(([, reason], first) => {
-      const claims = Object.assign({ iss: 'https://a', aud: 'a' }, ...faults.slice(first).map(([claims]) => claims));
-      expect(judge(claims, { issuer: 'https://a', audience: ['a'] })).toBe(reason);
+  it('gives the very token that it was given', async () => {
+    const token = Object.freeze(tokenOf(good));
+    const { judge } = preparePolicy({ scopes: ['read'] }, { challenge: {}, ...expected });
+    await expect(judge(token, { authorization: '' }, now)).resolves.toBe(token);
+  });
+});
+
+describe('step-up, over a socket', () => {
+  let server: ScriptedServer;
+  beforeAll(async () => {
+    server = await startScriptedServer();
+  });
+  afterAll(() => server.close());
+
+  it.each(
+    vectors<{
+      id: string;
+      now: number;
+      clockSkewSeconds: number;
+      required: { acrValues?: string[]; maxAge?: number };
+      token: object;
+      expect: string;
+    }>('step-up'),
+  )('$id', async ({ now, clockSkewSeconds, required: { acrValues, maxAge }, token, expect: outcome }) => {
+    const authorizer = new Authorizer({
+      introspectionEndpoint: server.introspectionEndpoint,
+      clientId: 'api',
+      clientSecret: 'secret',
+      clockSkewSeconds,
+      now: () => now * 1000,
     });
+    server.next(active({ ...token }));
+    const policy = {
+      ...(acrValues && { acrValues }),
+      ...(maxAge !== undefined && { maxAuthenticationAgeSeconds: maxAge }),
+    };
+    const answer = authorizer.authorize('Bearer t', policy);
+    if (outcome === 'ok') await expect(answer).resolves.toMatchObject({ active: true });
+    else await expect(answer).rejects.toMatchObject({ code: outcome, status: 401 });
+  });
+
+  it.each<[what: string, authTime: number, skew: number | undefined, code: string]>([
+    ['within the default skew', now + 30, undefined, 'ok'],
+    ['past the default skew', now + 31, undefined, 'insufficient_user_authentication'],
+    ['past a skew of none', now + 1, 0, 'insufficient_user_authentication'],
+    ['within a skew that is given', now + 60, 60, 'ok'],
+    ['past a skew that is given', now + 61, 60, 'insufficient_user_authentication'],
+  ])('takes a login in the future %s', async (_, auth_time, clockSkewSeconds, code) => {
+    expect(await codeOf({ auth_time }, { maxAuthenticationAgeSeconds: 300 }, { clockSkewSeconds })).toBe(code);
+  });
+
+  it.each(['my', 'a', 'myACR other', ''])('compares the acr whole: not %j', async (acr) => {
+    expect(await codeOf({ acr }, { acrValues: ['myACR', 'other'] })).toBe('insufficient_user_authentication');
+  });
+
+  it('gives a maximum age no skew', async () => {
+    const expected = { clockSkewSeconds: 60 };
+    expect(await codeOf({ auth_time: now - 300 }, { maxAuthenticationAgeSeconds: 300 }, expected)).toBe('ok');
+    expect(await codeOf({ auth_time: now - 301 }, { maxAuthenticationAgeSeconds: 300 }, expected)).toBe(
+      'insufficient_user_authentication',
+    );
+  });
+
+  it('names in its challenge all that the route needs', async () => {
+    const policy = { scopes: ['read', 'write'], acrValues: ['urn:a', 'urn:b'], maxAuthenticationAgeSeconds: 0 };
+    const challenge = { realm: 'r', resource_metadata: 'https://api.example.com/m' };
+    await expect(judge({}, policy, { challenge })).rejects.toMatchObject({
+      headers: [
+        [
+          'WWW-Authenticate',
+          'Bearer realm="r", error="insufficient_user_authentication", ' +
+            'error_description="A more recent or stronger authentication of the user is needed here", ' +
+            'scope="read write", acr_values="urn:a urn:b", max_age="0", resource_metadata="https://api.example.com/m"',
+        ],
+        ['Cache-Control', 'no-store'],
+      ],
+    });
+  });
+});
+
+describe('scopes', () => {
+  it.each<[granted: string | undefined, needed: string[], code: string]>([
+    ['read', ['read'], 'ok'],
+    ['openid read write', ['write', 'read'], 'ok'],
+    ['read', [], 'ok'],
+    [undefined, [], 'ok'],
+    [undefined, ['read'], 'insufficient_scope'],
+    ['', ['read'], 'insufficient_scope'],
+    ['read', ['read', 'write'], 'insufficient_scope'],
+    ['readonly', ['read'], 'insufficient_scope'],
+    ['items:read', ['read'], 'insufficient_scope'],
+    ['Read', ['read'], 'insufficient_scope'],
+    ['read,write', ['read'], 'insufficient_scope'],
+    ['  read  ', ['read'], 'ok'],
+  ])('%j, where %j is needed: %s', async (scope, scopes, code) => {
+    expect(await codeOf({ scope }, { scopes })).toBe(code);
+  });
+
+  it('are named all at once, also those that are there', async () => {
+    await expect(judge({ scope: 'read' }, { scopes: ['read', 'write', 'delete'] })).rejects.toMatchObject({
+      headers: [['WWW-Authenticate', expect.stringMatching(/", scope="read write delete"$/)], expect.anything()],
+    });
+  });
+});
+
+describe('roles', () => {
+  const rolesOf = ({ roles }: ActiveToken) => new Set(roles as string[]);
+
+  it.each<[roles: string[], anyRole: string[], code: string]>([
+    [['admin'], ['admin'], 'ok'],
+    [['b'], ['a', 'b'], 'ok'],
+    [['b'], ['a'], 'access_denied'],
+    [[], ['a'], 'access_denied'],
+    [['admins'], ['admin'], 'access_denied'],
+  ])('%j, where one of %j is needed: %s', async (roles, anyRole, code) => {
+    expect(await codeOf({ roles }, { anyRole }, { rolesOf })).toBe(code);
+  });
+
+  it('are looked for in the token and the request', async () => {
+    const rolesOf = vi.fn(() => ['a']);
+    const token = tokenOf({});
+    const request = { authorization: 'Bearer t', native: {} };
+    await preparePolicy({ anyRole: ['a'] }, { challenge: {}, rolesOf }).judge(token, request, now);
+    expect(rolesOf).toHaveBeenCalledExactlyOnceWith(token, request);
+  });
+});
+
+describe('check', () => {
+  it.each<[what: string, check: unknown, code: string]>([
+    ['true', () => true, 'ok'],
+    ['a promise of true', async () => true, 'ok'],
+    ['false', () => false, 'access_denied'],
+    ['a promise of false', async () => false, 'access_denied'],
+    ['nothing', () => undefined, 'access_denied'],
+    ['something truthy', () => 1, 'access_denied'],
+    ['a promise of something truthy', async () => 'yes', 'access_denied'],
+  ])('that says %s: %s', async (_, check, code) => {
+    expect(await codeOf({}, { check: check as NonNullable<Policy['check']> })).toBe(code);
+  });
+
+  it.each([
+    [() => Promise.reject(new Error('mine'))],
+    [
+      () => {
+        throw new Error('mine');
+      },
+    ],
+  ])('that throws is heard: %s', async (check) => {
+    await expect(judge({}, { check })).rejects.toThrow('mine');
+  });
+
+  it('is given the token and the request', async () => {
+    const check = vi.fn(() => true);
+    const token = tokenOf({});
+    const request = { authorization: 'Bearer t', native: {} };
+    await preparePolicy({ check }, { challenge: {} }).judge(token, request, now);
+    expect(check).toHaveBeenCalledExactlyOnceWith(token, request);
+  });
+});
+
+describe('where a route is declared', () => {
+  const rolesOf = () => [];
+
+  it.each<[what: string, policy: unknown, message: string]>([
+    ['null', null, 'Policy: the options must be an object'],
+    ['an unknown member', { scope: 'read' }, '"scope" is no option; there are scopes, anyRole, '],
+    ['scopes in one string', { scopes: 'read' }, '"scopes" must be a list of strings'],
+    ['a scope of another type', { scopes: [5] }, '"scopes.0" must be a string'],
+    ['two scopes in one', { scopes: ['read write'] }, '"scopes" must be a list with one value for each entry'],
+    ['an empty scope', { scopes: [''] }, '"scopes" must not be empty'],
+    ['an empty scope among others', { scopes: ['a', '', 'b'] }, '"scopes" must be of printable ASCII'],
+    ['a scope with a quotation mark', { scopes: ['a"b'] }, '"scopes" must be of printable ASCII'],
+    ['a scope beyond ASCII', { scopes: ['ä'] }, '"scopes" must be of printable ASCII'],
+    ['a scope of two lines', { scopes: ['a\r\nb'] }, '"scopes" must be of printable ASCII'],
+    ['scopes without end', { scopes: Array(1025).fill('a') }, '"scopes" must be no longer than 2048'],
+    ['no role', { anyRole: [] }, '"anyRole" must name at least one role'],
+    ['roles in one string', { anyRole: 'admin' }, '"anyRole" must be a list of strings'],
+    ['a role of another type', { anyRole: [null] }, '"anyRole.0" must be a string'],
+    ['no acr', { acrValues: [] }, '"acrValues" must name at least one value'],
+    ['an acr that cannot be written', { acrValues: ['\\'] }, '"acrValues" must be of printable ASCII'],
+    ['two acrs in one', { acrValues: ['a b'] }, '"acrValues" must be a list with one value'],
+    ...[-1].map((age) => bad(age, 'must not be negative')),
+    ...[1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '5', null].map((age) => bad(age, 'must be a whole number')),
+    ['an option of another type', { optional: 'yes' }, '"optional" must be true or false'],
+    ['a check of another type', { check: true }, '"check" must be a function'],
+  ])('refuses %s, naming the member', (_, policy, message) => {
+    const prepare = () => preparePolicy(policy as Policy, { challenge: {}, rolesOf });
+    expect(prepare).toThrow(TypeError);
+    expect(prepare).toThrow(message);
+  });
+
+  function bad(age: unknown, message: string): [string, unknown, string] {
+    return [`an age of ${age}`, { maxAuthenticationAgeSeconds: age }, `"maxAuthenticationAgeSeconds" ${message}`];
+  }
+
+  it('refuses a role where nobody finds roles', () => {
+    expect(() => preparePolicy({ anyRole: ['admin'] }, { challenge: {} })).toThrow(
+      /^Policy: "anyRole" needs the authorizer's option "rolesOf"/,
+    );
+  });
+
+  it('is not affected by what is done to the policy afterwards', async () => {
+    const policy = { scopes: ['read'], anyRole: ['a'], acrValues: ['x'] };
+    const { judge } = preparePolicy(policy, { challenge: {}, rolesOf: () => ['a'] });
+    for (const list of Object.values(policy)) list.push('y');
+    policy.scopes.push('write');
+    const token = tokenOf({ scope: 'read', acr: 'x' });
+    await expect(judge(token, { authorization: '' }, now)).resolves.toBe(token);
+    await expect(judge(tokenOf({ scope: 'read', acr: 'y' }), { authorization: '' }, now)).rejects.toThrow();
   });
 });

@@ -68,13 +68,13 @@ describe('discovery', () => {
     expect(() => new IntrospectionClient({ issuer, clientId: 'c', clientSecret: 's' })).toThrow(/"issuer" must/);
   });
 
-  it('leaves out only what has another reader: protected resources, MCP, shared signals, mTLS, key algorithms', () => {
+  // where a *resource* is described is tested in protected-resource-metadata.test.ts
+  it('leaves out only what has another reader: MCP, shared signals, mTLS, key algorithms', () => {
     const left = all.filter(
-      (vector) => vector.scope === 'later' || (vector.type === 'urls' && vector.kind === 'protected-resource'),
+      (vector) => vector.scope === 'later' && !(vector.type === 'urls' && vector.kind === 'protected-resource'),
     );
     expect(left.map(({ id }) => id.replace(/-.*/, ''))).toEqual([
       ...['8414', 'mcp', 'mcp'], // other orders of candidates than ours
-      ...['prm', 'prm', 'prm', 'prm', 'prm'], // RFC 9728: where a *resource* is described, not its server
       'ssf', // shared signals
       ...['v', 'v', 'v', 'v'], // metadata of client authentication by key and by certificate
     ]);
@@ -264,10 +264,14 @@ describe('a client that discovers its endpoint', () => {
       server.at(openid, respond({ status: 500 }));
       clock += hour;
       await expect(client.introspect('b')).resolves.toEqual({ active: false });
-      await vi.waitFor(async () => {
-        await expect(client.introspect('b')).resolves.toEqual({ active: false });
-        expect(paths().filter((path) => path === openid).length).toBeGreaterThan(2);
-      });
+      await client.introspect('b');
+      await vi.waitFor(() => expect(paths().filter((path) => path === openid)).toHaveLength(2));
+      clock += 59_999;
+      await client.introspect('b');
+      expect(paths().filter((path) => path === openid)).toHaveLength(2);
+      clock += 1;
+      await expect(client.introspect('b')).resolves.toEqual({ active: false });
+      await vi.waitFor(() => expect(paths().filter((path) => path === openid)).toHaveLength(3));
     });
   });
 

@@ -61,15 +61,25 @@ describe('a transport', () => {
     await expect(clientOf(transport).introspect('abc')).rejects.toBeInstanceOf(UnavailableError);
   });
 
-  const nested = (depth: number): unknown => (depth === 0 ? { code: 'EDEEP' } : { cause: nested(depth - 1) });
+  const nested = (depth: number): unknown => (depth === 0 ? { code: 'EPIPE' } : { cause: nested(depth - 1) });
   const cyclic: { cause?: unknown } = {};
   cyclic.cause = cyclic;
 
   it.each([
     ['ECONNREFUSED', { code: 'ECONNREFUSED' }, ' (ECONNREFUSED)'],
     ['a code of Bun', { code: 'ConnectionRefused' }, ' (ConnectionRefused)'],
+    ['a code that nobody knows', { code: 'ECANARY' }, ''],
+    [
+      'a code that throws',
+      {
+        get code() {
+          throw new Error('canary');
+        },
+      },
+      '',
+    ],
     ['the code of a cause', { code: 23, cause: { cause: { code: 'ENOTFOUND' } } }, ' (ENOTFOUND)'],
-    ['a code four causes deep', nested(4), ' (EDEEP)'],
+    ['a code four causes deep', nested(4), ' (EPIPE)'],
     ['a code five causes deep', nested(5), ''],
     ['a cause that is its own cause', cyclic, ''],
     ['a code with a space before it', { code: ' ECANARY' }, ''],
@@ -120,5 +130,80 @@ describe('a transport', () => {
     await client.introspect('abc');
     vi.restoreAllMocks();
     expect(transport.mock.calls.filter(([{ method }]) => method === 'GET')).toHaveLength(2);
+  });
+});
+
+describe('what a transport gives', () => {
+  it.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['a text', 'active'],
+    ['no header function', { status: 200, body: '{"active":true}' }],
+    ['a status that is a text', { status: '200', header: () => 'application/json', body: '{"active":true}' }],
+    ['a body that is no text', { status: 200, header: () => 'application/json', body: { active: true } }],
+    ['more than was allowed', answerOf(`{"active":true,"pad":"${'x'.repeat(262_144)}"}`)],
+  ])('is refused when it is %s', async (_, response) => {
+    await expect(clientOf(async () => response as never).introspect('abc')).rejects.toMatchObject({
+      code: 'invalid_response',
+      message: expect.stringContaining('The "transport" gave'),
+    });
+  });
+});
+
+describe('an abort', () => {
+  it('while the secret is fetched sends nothing', async () => {
+    const transport = vi.fn<Transport>(async () => answerOf('{"active":false}'));
+    const secret = Promise.withResolvers<string>();
+    const controller = new AbortController();
+    const client = new IntrospectionClient({
+      introspectionEndpoint: 'https://as.example.com/introspect',
+      clientId: 'c',
+      clientSecret: () => secret.promise,
+      transport,
+    });
+    const question = client.introspect('abc', { signal: controller.signal });
+    controller.abort('left');
+    await expect(question).rejects.toBe('left');
+    secret.resolve('s');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(transport).not.toHaveBeenCalled();
+  });
+
+  it('during discovery asks for no secret', async () => {
+    const issuer = 'https://as.example.com';
+    const metadata = Promise.withResolvers<void>();
+    const clientSecret = vi.fn(() => 's');
+    const controller = new AbortController();
+    const transport: Transport = async () => {
+      await metadata.promise;
+      return answerOf(JSON.stringify({ issuer, introspection_endpoint: `${issuer}/i` }));
+    };
+    const client = new IntrospectionClient({ issuer, clientId: 'c', clientSecret, transport });
+    const question = client.introspect('abc', { signal: controller.signal });
+    controller.abort('left');
+    await expect(question).rejects.toBe('left');
+    metadata.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(clientSecret).not.toHaveBeenCalled();
+  });
+});
+
+describe('members that an object inherits', () => {
+  it('are never read: a polluted prototype sends no token elsewhere and makes nothing active', async () => {
+    const issuer = 'https://as.example.com';
+    const inherited = { introspection_endpoint: 'https://evil.example/', active: true, error: 'invalid_client' };
+    const transport = vi.fn<Transport>(async () => answerOf(JSON.stringify({ issuer })));
+    const clients = [
+      clientOf(transport, { issuer }),
+      clientOf(async () => answerOf('{}')),
+      clientOf(async () => ({ ...answerOf('{}'), status: 400 })),
+    ];
+    for (const [name, value] of Object.entries(inherited)) {
+      Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
+    }
+    const outcomes = await Promise.allSettled(clients.map((client) => client.introspect('abc')));
+    for (const name of Object.keys(inherited)) Reflect.deleteProperty(Object.prototype, name);
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'invalid_response' } });
+    expect(transport.mock.calls.map(([{ url }]) => new URL(url).origin)).toEqual([issuer]);
   });
 });

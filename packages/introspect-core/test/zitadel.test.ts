@@ -1,6 +1,164 @@
-import { describe, expectTypeOf, it } from 'vitest';
-import type { ActiveToken, IntrospectionResponse } from '../src/index.js';
-import type { ZitadelRoles } from '../src/zitadel.js';
+import { startScriptedServer } from '@acme/introspect-testing';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { type ActiveToken, Authorizer, type AuthorizerOptions, type IntrospectionResponse } from '../src/index.js';
+import {
+  hasRole,
+  metadata,
+  organization,
+  type ZitadelOptions,
+  type ZitadelRoles,
+  zitadel,
+  zitadelRoles,
+} from '../src/zitadel.js';
+
+const tokenOf = (claims: object) => ({ active: true, ...claims }) as ActiveToken;
+
+describe('zitadel', () => {
+  const options: ZitadelOptions = { issuer: 'https://as.example.com', clientId: 'c', clientSecret: 's' };
+
+  it('gives the options of an authorizer, and does not write to those that it was given', () => {
+    const given = Object.freeze({ ...options, projectId: '42', timeoutMs: 500 });
+    expectTypeOf(zitadel).returns.toEqualTypeOf<AuthorizerOptions>();
+    expect(zitadel(given)).toEqual({
+      ...options,
+      timeoutMs: 500,
+      audience: '42',
+      rolesOf: expect.any(Function),
+    });
+    new Authorizer(zitadel(given)).guard({ anyRole: ['admin'] });
+  });
+
+  it('sets neither audience nor roles without a project', () => {
+    expect(zitadel(options)).toEqual(options);
+  });
+
+  it('leaves to whoever gives them audience and roles', () => {
+    const rolesOf = () => [];
+    expect(zitadel({ ...options, projectId: '42', audience: 'api', rolesOf })).toMatchObject({
+      audience: 'api',
+      rolesOf,
+    });
+  });
+
+  it('makes an authorizer that judges by the project', async () => {
+    const server = await startScriptedServer();
+    const roles = (project: string) => ({ [`urn:zitadel:iam:org:project:${project}:roles`]: { admin: { 1: 'a' } } });
+    server.tokens.set('ours', { aud: ['42', 'other'], ...roles('42') });
+    server.tokens.set('theirs', { aud: ['43'], ...roles('42') });
+    server.tokens.set('elsewhere', { aud: ['42'], ...roles('43') });
+    const { origin: issuer } = server;
+    const guard = new Authorizer(zitadel({ issuer, clientId: 'api', clientSecret: 'secret', projectId: '42' })).guard({
+      anyRole: ['admin'],
+    });
+    await expect(guard('Bearer ours')).resolves.toMatchObject({ active: true });
+    await expect(guard('Bearer theirs')).rejects.toMatchObject({ reason: 'audience_mismatch' });
+    await expect(guard('Bearer elsewhere')).rejects.toMatchObject({ code: 'access_denied' });
+    await server.close();
+  });
+});
+
+describe('zitadelRoles', () => {
+  const own = 'urn:zitadel:iam:org:project:roles';
+  const of42 = 'urn:zitadel:iam:org:project:42:roles';
+  const granted = { admin: { 1: 'a.example.com' }, editor: { 1: 'a.example.com', 2: 'b.example.com' } };
+
+  it.each<[what: string, options: Parameters<typeof zitadelRoles>[0], claims: object, roles: string[]]>([
+    ['in the project that asks', undefined, { [own]: granted, [of42]: { other: { 1: 'a' } } }, ['admin', 'editor']],
+    ['in a project', { projectId: '42' }, { [own]: { other: { 1: 'a' } }, [of42]: granted }, ['admin', 'editor']],
+    ['in one organisation', { organizationId: '2' }, { [own]: granted }, ['editor']],
+    [
+      'in an organisation and a project',
+      { projectId: '42', organizationId: '1' },
+      { [of42]: granted },
+      ['admin', 'editor'],
+    ],
+    ['in an organisation that granted none', { organizationId: '3' }, { [own]: granted }, []],
+    ['in the form of a list', {}, { [own]: [{ admin: { 1: 'a' } }, { editor: { 2: 'b' } }] }, ['admin', 'editor']],
+    [
+      'in a list, in one organisation',
+      { organizationId: '2' },
+      { [own]: [{ admin: { 1: 'a' } }, { editor: { 2: 'b' } }] },
+      ['editor'],
+    ],
+    ['in a list with something else', {}, { [own]: [null, 'admin', 5, ['admin'], { editor: { 2: 'b' } }] }, ['editor']],
+    ['that no organisation granted', {}, { [own]: { admin: {} } }, []],
+    ['without a claim', {}, {}, []],
+    ['in a claim of null', {}, { [own]: null }, []],
+    ['in a claim of another type', {}, { [own]: 'admin' }, []],
+    ['granted by something else', {}, { [own]: { a: 'x', b: null, c: ['1'], d: true } }, []],
+    ['of own organisations only', { organizationId: 'constructor' }, { [own]: granted }, []],
+    ['of own names only', {}, { [own]: Object.create(granted) }, []],
+  ])('finds those %s', (_, options, claims, roles) => {
+    expect(zitadelRoles(options)(tokenOf(claims))).toEqual(roles);
+  });
+
+  it('tells by hasRole whether there is one', () => {
+    const token = tokenOf({ [own]: { admin: { 1: 'a' } }, [of42]: { editor: { 2: 'b' } } });
+    expect(hasRole(token, 'admin')).toBe(true);
+    expect(hasRole(token, 'adm')).toBe(false);
+    expect(hasRole(token, 'constructor')).toBe(false);
+    expect(hasRole(token, 'editor', { projectId: '42' })).toBe(true);
+    expect(hasRole(token, 'editor', { projectId: '42', organizationId: '2' })).toBe(true);
+    expect(hasRole(token, 'editor', { projectId: '42', organizationId: '1' })).toBe(false);
+  });
+});
+
+describe('metadata', () => {
+  const read = (claim: unknown) => metadata(tokenOf({ 'urn:zitadel:iam:user:metadata': claim }));
+
+  it('is decoded from base64url, with padding or without', () => {
+    expect(
+      read({ a: 'YQ', b: 'YQ==', c: '4oKs8J-Zgg', d: Buffer.from('>>>???').toString('base64url'), e: '' }),
+    ).toEqual({
+      a: 'a',
+      b: 'a',
+      c: '€🙂',
+      d: '>>>???',
+      e: '',
+    });
+  });
+
+  it('leaves out what is no text, and keeps the rest', () => {
+    expect(read({ a: 'YQ', b: '*', c: 5, d: null, e: '_w', f: 'a' })).toEqual({ a: 'a' });
+  });
+
+  it('keeps a byte order mark, which belongs to the text', () => {
+    expect(read({ a: '77u_YQ' })).toEqual({ a: '\ufeffa' });
+  });
+
+  it.each([undefined, null, 'YQ', 5, []])('is empty for a claim of %j', (claim) => {
+    expect(read(claim)).toEqual({});
+  });
+
+  it('is frozen, and takes no name for more than a name', () => {
+    const found = read(JSON.parse('{"__proto__":"YQ"}'));
+    expect(Object.entries(found)).toEqual([['__proto__', 'a']]);
+    expect(found).toSatisfy(Object.isFrozen);
+  });
+});
+
+describe('organization', () => {
+  const claims = (parts: object) =>
+    organization(
+      tokenOf(
+        Object.fromEntries(Object.entries(parts).map(([k, v]) => [`urn:zitadel:iam:user:resourceowner:${k}`, v])),
+      ),
+    );
+
+  it.each([
+    [
+      { id: '1', name: 'Acme', primary_domain: 'acme.example' },
+      { id: '1', name: 'Acme', primaryDomain: 'acme.example' },
+    ],
+    [{ id: '1' }, { id: '1' }],
+    [{ id: '1', name: 5, primary_domain: null }, { id: '1' }],
+    [{ name: 'Acme', primary_domain: 'acme.example' }, undefined],
+    [{ id: 5, name: 'Acme' }, undefined],
+    [{}, undefined],
+  ])('of %j is %j', (parts, found) => {
+    expect(claims(parts)).toEqual(found);
+  });
+});
 
 /** Types alone: these tests fail in the type check. */
 describe('the types of an answer', () => {

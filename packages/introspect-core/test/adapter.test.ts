@@ -1,0 +1,120 @@
+import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  authorizerSource,
+  checkPolicy,
+  errorAnswer,
+  guardBySource,
+  isRequestError,
+  resourceMetadataOf,
+} from '../src/adapter.js';
+import { Authorizer, InvalidTokenError, UnavailableError } from '../src/index.js';
+
+let server: ScriptedServer;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  server.always(active({ sub: 'mickey' }));
+});
+afterEach(() => server.close());
+
+const optionsOf = () => ({ issuer: server.origin, clientId: 'api', clientSecret: 'secret' });
+const request = (native: object, authorization = 'Bearer good') => ({ authorization, native });
+
+describe('authorizerSource', () => {
+  it('takes an authorizer or a function as it is, alone or by name', () => {
+    const authorizer = new Authorizer(optionsOf());
+    const choose = () => authorizer;
+    for (const source of [authorizer, choose]) {
+      expect(authorizerSource(source)).toBe(source);
+      expect(authorizerSource({ authorizer: source })).toBe(source);
+    }
+  });
+
+  it('makes an authorizer of options', () => {
+    expect(authorizerSource(optionsOf())).toBeInstanceOf(Authorizer);
+  });
+
+  it.each([
+    ['no options', undefined, 'is missing'],
+    ['null', null, 'is missing'],
+    ['bad options', { issuer: 'https://as.example.com', clientId: '' }, '"client'],
+    ['something else by name', { authorizer: {} }, '"authorizer" must be an Authorizer'],
+    [
+      'an option beside an authorizer',
+      { authorizer: () => {}, realm: 'x' },
+      '"realm" is no option beside "authorizer"',
+    ],
+  ])('refuses %s', (_, input, message) => {
+    expect(() => authorizerSource(input as never)).toThrow(TypeError);
+    expect(() => authorizerSource(input as never)).toThrow(message);
+  });
+});
+
+describe('guardBySource', () => {
+  it('checks the policy when it is made', () => {
+    expect(() => guardBySource(() => new Authorizer(optionsOf()), { scopes: ['a b'] })).toThrow('Policy: "scopes"');
+    expect(() => guardBySource(new Authorizer(optionsOf()), { anyRole: ['admin'] })).toThrow('"rolesOf"');
+  });
+
+  it('gives the token', async () => {
+    const guard = guardBySource(new Authorizer(optionsOf()));
+    await expect(guard(request({}))).resolves.toMatchObject({ sub: 'mickey' });
+  });
+
+  it('lets a preflight pass without a question', async () => {
+    const guard = guardBySource(new Authorizer(optionsOf()));
+    const preflight = { ...request({}, ''), method: 'OPTIONS', header: () => ['x'] };
+    await expect(guard(preflight)).resolves.toBeNull();
+    expect(server.requests).toEqual([]);
+  });
+
+  it('lets a function choose the authorizer by the framework’s request, and prepares the policy once for each', async () => {
+    const tenants = { a: new Authorizer(optionsOf()), b: new Authorizer({ ...optionsOf(), audience: 'b' }) };
+    const guard = guardBySource<{ tenant: 'a' | 'b' }>(async ({ tenant }) => tenants[tenant]);
+    await expect(guard({ authorization: 'Bearer x', native: { tenant: 'a' } })).resolves.toMatchObject({
+      sub: 'mickey',
+    });
+    await expect(guard({ authorization: 'Bearer x', native: { tenant: 'a' } })).resolves.toMatchObject({
+      sub: 'mickey',
+    });
+    await expect(guard({ authorization: 'Bearer x', native: { tenant: 'b' } })).rejects.toMatchObject({
+      reason: 'audience_mismatch',
+    });
+  });
+});
+
+describe('checkPolicy', () => {
+  it('checks what can be checked without an authorizer', () => {
+    checkPolicy({ anyRole: ['admin'] });
+    expect(() => checkPolicy({ scope: 'x' } as never)).toThrow('"scope" is no option');
+  });
+});
+
+describe('resourceMetadataOf', () => {
+  it('gives document and path of one authorizer, and needs one', () => {
+    const authorizer = new Authorizer({ ...optionsOf(), resource: 'https://api.example.com/v1' });
+    expect(resourceMetadataOf(authorizer)).toMatchObject({
+      path: '/.well-known/oauth-protected-resource/v1',
+      document: { resource: 'https://api.example.com/v1', authorization_servers: [server.origin] },
+    });
+    expect(() => resourceMetadataOf(() => authorizer)).toThrow('needs one Authorizer');
+  });
+});
+
+describe('an error', () => {
+  it('is ours or the framework’s', () => {
+    expect([new UnavailableError('m'), new InvalidTokenError('expired')].map(isRequestError)).toEqual([true, true]);
+    expect([new Error('m'), null].map(isRequestError)).toEqual([false, false]);
+  });
+
+  it('gives status, fields and body as they are to be written', () => {
+    expect(errorAnswer(new UnavailableError('m', 7))).toEqual({
+      status: 503,
+      headers: [
+        ['Cache-Control', 'no-store'],
+        ['Retry-After', '7'],
+      ],
+      body: '{"error":"temporarily_unavailable"}',
+    });
+  });
+});
