@@ -1,12 +1,28 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, globSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { IntrospectionClient, type IntrospectionClientOptions } from '@acme/introspect-core';
-import { startScriptedServer } from '@acme/introspect-testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  AccessDeniedError,
+  InsufficientScopeError,
+  InsufficientUserAuthenticationError,
+  IntrospectionClient,
+  type IntrospectionClientOptions,
+  InvalidClientError,
+  InvalidRequestError,
+  InvalidResponseError,
+  InvalidTokenError,
+  MissingTokenError,
+  UnavailableError,
+} from '@acme/introspect-core';
+import { askApi, contractCases, contractOptions, inactive, startScriptedServer } from '@acme/introspect-testing';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startNodeApi } from './apis/node.js';
+import { freePort } from './free-port.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -37,8 +53,8 @@ describe("the README's program", () => {
   let program: string;
   beforeAll(async () => {
     program = join(folder, 'introspect.mjs');
-    const [first] = await blocks('README.md', /^js$/);
-    await writeFile(program, first?.code ?? '');
+    const [found] = (await blocks('README.md', /^js$/)).filter(({ code }) => code.startsWith('// introspect.mjs'));
+    await writeFile(program, found?.code ?? '');
   });
 
   it('prints what the README says that it prints', async () => {
@@ -52,8 +68,93 @@ describe("the README's program", () => {
     const printed = [await print('good'), await print('garbage'), await print('good', 'wrong')];
     await server.close();
     printed.push(await print('good'));
-    const table = rows((await read('README.md')).split('## What happens')[0] ?? '');
+    const table = rows((await read('README.md')).split('### Anything else')[1]?.split('## What happens')[0] ?? '');
     expect(table.slice(2).map(([, prints]) => prints)).toEqual(printed);
+  });
+});
+
+describe("the README's program for", () => {
+  it.each([
+    ['Fastify', 'server.mjs'],
+    ['Hono', 'server.mjs'],
+    ['NestJS', 'server.ts'],
+  ])('%s answers 401, 200 and 403', async (framework, name) => {
+    const server = await startScriptedServer({ clientId: 'my-api', clientSecret: 'my secret' });
+    server.tokens.set('good', { sub: 'mickey', scope: 'openid' });
+    const [found] = (await blocks('README.md', /^[jt]s$/)).filter(
+      ({ code }) => code.startsWith(`// ${name}`) && code.includes(`introspect-${framework.toLowerCase()}`),
+    );
+    const file = join(folder, `${framework}.mjs`);
+    await writeFile(file, name.endsWith('.ts') ? transpiled(found?.code ?? '') : (found?.code ?? ''));
+    const port = await freePort();
+    const child = spawn(process.execPath, [file], {
+      env: {
+        ZITADEL_ISSUER: server.origin,
+        ZITADEL_CLIENT_ID: 'my-api',
+        ZITADEL_CLIENT_SECRET: 'my secret',
+        PORT: String(port),
+      },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    const status = async (path: string, token?: string) => {
+      const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      return (await fetch(`http://localhost:${port}${path}`, { headers })).status;
+    };
+    try {
+      await vi.waitFor(() => status('/'), { timeout: 20_000, interval: 50 });
+      expect([await status('/me'), await status('/me', 'good'), await status('/items', 'good')]).toEqual([
+        401, 200, 403,
+      ]);
+      await server.close();
+      expect(await status('/me', 'good')).toBe(503);
+    } finally {
+      child.kill();
+      await ended;
+      await server.close();
+    }
+  });
+});
+
+describe('docs/errors.md', () => {
+  it('shows what is really answered', async () => {
+    const challenge = { realm: 'items' };
+    const errors = [
+      new MissingTokenError(challenge),
+      new InvalidRequestError(challenge),
+      new InvalidTokenError('inactive', challenge),
+      new InsufficientScopeError({ ...challenge, scope: 'items:read items:write' }),
+      new InsufficientUserAuthenticationError({ ...challenge, max_age: 300 }),
+      new AccessDeniedError(),
+      new UnavailableError('…', 7),
+      new InvalidResponseError('…'),
+      new InvalidClientError('…'),
+    ];
+    const written = errors.map(({ status, headers, body }) => {
+      const fields = headers.map(([name, value]) => `${name}: ${value}\n`).join('');
+      return `${status}\n${fields}\n${JSON.stringify(body)}\n`;
+    });
+    expect((await blocks('docs/errors.md', /^http$/)).map(({ code }) => code)).toEqual(written);
+    const page = await read('docs/errors.md');
+    for (const { code, name } of errors) expect(page).toContain(`## \`${code}\`: \`${name}\``);
+  });
+});
+
+describe('the adapter in docs/writing-an-adapter.md', () => {
+  it('passes the contract', async () => {
+    const [adapter] = await blocks('docs/writing-an-adapter.md', /^ts$/);
+    const file = join(folder, 'adapter.mjs');
+    await writeFile(file, transpiled(adapter?.code ?? ''));
+    const { tokenRequirer } = await import(/* @vite-ignore */ file);
+    const server = await startScriptedServer();
+    const api = await startNodeApi(tokenRequirer(contractOptions(server)));
+    for (const { name, request, answer, server: script } of contractCases(server)) {
+      if (request.path.startsWith('/.well-known/')) continue; // what this one leaves out
+      server.always(script ?? inactive());
+      expect(await askApi(api.origin, request), name).toEqual(answer);
+    }
+    await api.close();
+    await server.close();
   });
 });
 
@@ -72,6 +173,7 @@ describe('the code in the documentation', () => {
       '--ignoreConfig',
       '--noEmit',
       '--strict',
+      '--experimentalDecorators',
       '--allowJs',
       '--checkJs',
       '--module',
@@ -95,7 +197,7 @@ describe('the documentation', () => {
   it('names every option of the client, and no other', async () => {
     const construct = () => new IntrospectionClient({ unknown: 1 } as IntrospectionClientOptions);
     const [, names = ''] = /there are (.*)$/.exec(String(catching(construct))) ?? [];
-    const table = (await read('README.md')).split('## Options')[1]?.split('## Errors')[0] ?? '';
+    const table = (await read('README.md')).split('## Options')[1]?.split('Of the `Authorizer`')[0] ?? '';
     const inFirstColumn = rows(table).flatMap(([option]) => option?.match(/`(\w+)`/g) ?? []);
     expect(inFirstColumn.map((name) => name.replaceAll('`', '')).sort()).toEqual(names.split(', ').sort());
   });
@@ -115,4 +217,17 @@ function catching(work: () => unknown): unknown {
   } catch (error) {
     return error;
   }
+}
+
+/** TypeScript with decorators, as a user's build would make it. */
+function transpiled(code: string): string {
+  const { outputText } = ts.transpileModule(code, {
+    compilerOptions: {
+      module: ts.ModuleKind.ESNext,
+      target: ts.ScriptTarget.ES2022,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+    },
+  });
+  return outputText;
 }

@@ -1,0 +1,37 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ActiveToken, Policy } from '@acme/introspect-core';
+import { type ContractApi, contractRoutes } from '@acme/introspect-testing';
+
+type Handler = (request: IncomingMessage, response: ServerResponse, token: ActiveToken | null) => void;
+
+/** The contract's API in plain Node, guarded by an adapter of the documentation's. */
+export async function startNodeApi(
+  requireToken: (policy: Policy, handler: Handler) => RequestListener,
+): Promise<ContractApi> {
+  let handled = 0;
+  const handle: Handler = ({ method }, response, token) => {
+    handled++;
+    if (method === 'OPTIONS') response.writeHead(204).end();
+    else response.end(JSON.stringify({ sub: token?.sub ?? null }));
+  };
+  const routes = new Map<string, RequestListener>([
+    ['/public', (request, response) => handle(request, response, null)],
+    ...Object.entries<Policy>(contractRoutes).map(([path, policy]): [string, RequestListener] => [
+      path,
+      requireToken(policy, handle),
+    ]),
+  ]);
+  const http = createServer((request, response) => routes.get(request.url ?? '')?.(request, response));
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  return {
+    origin: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    handled: () => handled,
+    close: async () => {
+      http.close();
+      http.closeAllConnections();
+    },
+  };
+}
