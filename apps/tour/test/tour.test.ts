@@ -44,6 +44,25 @@ describe('the tour of the local issuer', () => {
     });
   });
 
+  it('shows what three frameworks answered, side by side and alike', async () => {
+    const { stdout } = await tour();
+    const table = stdout.split('The same API in three frameworks')[1] ?? '';
+    const rows = [...table.matchAll(/^ {3}((?:GET|POST) .*?) {2,}(.*)$/gm)].map(([, title, answers]) => [
+      title,
+      answers?.split(/ {2,}/),
+    ]);
+    const three = (answer: string) => [answer, answer, answer, '='];
+    expect(rows).toEqual([
+      ['GET /me without a token', three('401')],
+      ['GET /me with a token', three('200')],
+      ['POST /items, a scope missing', three('403 insufficient_scope')],
+      ['GET /admin, the role missing', three('403 access_denied')],
+      ['GET /recent, no login known', three('401 insufficient_user_authentication')],
+      ['GET /me with a revoked token', three('401 invalid_token')],
+      ['GET /me while the issuer is down', three('503 temporarily_unavailable')],
+    ]);
+  });
+
   it('never prints a secret whole, in any encoding', async () => {
     const { stdout } = await tour();
     for (const secret of ['api secret: 50% + more', 'demo secret: 100% + more']) {
@@ -79,6 +98,7 @@ describe("the tour of the reader's own server", () => {
     expect(stdout).toContain("{ active: true, sub: 'me' }");
     expect(stdout).toContain('throws InvalidClientError');
     expect(stdout).toContain('(ECONNREFUSED)');
+    expect(stdout).toMatch(/GET \/me with your token +200 +200 +200 +=/);
     expect(stdout).not.toContain('my own secret');
     expect(stdout).not.toContain('my+own+secret');
   });
@@ -109,6 +129,7 @@ describe('a curl', () => {
     expect(curl('https://as.example.com/introspect', { user, form: { token: "it's" } })).toBe(
       "curl -s \\\n       -u '7836%40acme:a+b…' \\\n       --data-urlencode 'token=it'\\''s' \\\n       https://as.example.com/introspect",
     );
-    expect(shortened('canary')).toBe('can…');
+    expect(shortened('canary')).toBe('ca…');
+    expect(shortened('very long canary')).toBe('ver…');
   });
 });
