@@ -10,7 +10,7 @@ export interface NodeRequest {
 
 /** The part of a Node response that tells when the caller has gone. */
 export interface NodeResponse {
-  readonly writableFinished: boolean;
+  readonly writableEnded: boolean;
   once(event: 'close', listener: () => void): unknown;
 }
 
@@ -44,7 +44,7 @@ export function nodeRequestContext<Native>(
         const own = new AbortController();
         controller = own;
         response.once('close', () => {
-          if (!response.writableFinished) own.abort();
+          if (!response.writableEnded) own.abort(); // over HTTP/2, writableFinished is true all the same
         });
       }
       return controller.signal;

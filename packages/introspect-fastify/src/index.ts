@@ -1,8 +1,11 @@
 export * from '@acme/introspect-core';
 export {
+  type HookReply,
+  type HookRequest,
   type IntrospectExtras,
   type IntrospectOptions,
   introspect,
   introspect as default,
   introspectionOf,
+  type TokenHook,
 } from './introspect.js';

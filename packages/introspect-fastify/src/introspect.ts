@@ -1,4 +1,4 @@
-import type { ActiveToken, Policy, RequestError } from '@acme/introspect-core';
+import type { ActiveToken, Authorizer, Policy, RequestError } from '@acme/introspect-core';
 import {
   type AuthorizerInput,
   authorizerSource,
@@ -7,8 +7,8 @@ import {
   isRequestError,
   resourceMetadataOf,
 } from '@acme/introspect-core/adapter';
-import { nodeRequestContext } from '@acme/introspect-core/node';
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import { type NodeRequest, type NodeResponse, nodeRequestContext } from '@acme/introspect-core/node';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 
 export interface IntrospectExtras {
@@ -21,13 +21,26 @@ export interface IntrospectExtras {
 }
 
 /** The options of an `Authorizer`, or `{ authorizer }`: one, or a function that chooses one for each request. */
-export type IntrospectOptions = Exclude<AuthorizerInput<FastifyRequest>, (...args: never) => unknown> &
+export type IntrospectOptions = Exclude<AuthorizerInput<FastifyRequest>, Authorizer | ((...args: never) => unknown)> &
   IntrospectExtras;
+
+/** A hook for `onRequest`, of an app over HTTP/1 or HTTP/2. */
+export type TokenHook = (request: HookRequest, reply: HookReply) => Promise<unknown>;
+
+/** What the hook looks at, so that it fits whatever server the app runs on. */
+export interface HookRequest {
+  readonly raw: NodeRequest;
+  introspection: ActiveToken | null;
+}
+
+export interface HookReply {
+  readonly raw: NodeResponse;
+}
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** A hook that lets a request pass with a token that satisfies the policy. */
-    requireToken(policy?: Policy): onRequestAsyncHookHandler;
+    requireToken(policy?: Policy): TokenHook;
   }
   interface FastifyRequest {
     /** `null` until a token was accepted. */
@@ -43,9 +56,11 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
   const { serveResourceMetadata = false, onError, global = false, ...input } = options;
   const source = authorizerSource<FastifyRequest>(input as AuthorizerInput<FastifyRequest>);
 
-  const requireToken = (policy?: Policy): onRequestAsyncHookHandler => {
+  const requireToken = (policy?: Policy): TokenHook => {
     const guard = guardBySource(source, policy);
-    return async (request, reply) => {
+    return async (hookRequest, hookReply) => {
+      const request = hookRequest as FastifyRequest;
+      const reply = hookReply as FastifyReply;
       try {
         request.introspection = await guard(nodeRequestContext(request.raw, reply.raw, request));
       } catch (error) {
@@ -62,8 +77,8 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
   app.decorate('requireToken', requireToken);
   if (global) {
     const hook = requireToken();
-    app.addHook('onRequest', async function guard(request, reply) {
-      if (request.routeOptions.config.public !== true) await hook.call(this, request, reply);
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.routeOptions.config.public !== true) await hook(request, reply);
     });
   }
   if (serveResourceMetadata) {
@@ -86,7 +101,9 @@ export const introspect = fp(plugin, { fastify: '5.x', name: '@acme/introspect-f
  *
  * @throws Error, answered by Fastify with 500, on a route without guard, or with an optional one that let nobody in
  */
-export function introspectionOf(request: FastifyRequest): ActiveToken {
+export function introspectionOf(
+  request: Pick<FastifyRequest, 'introspection'> & { readonly routeOptions: { readonly url?: string | undefined } },
+): ActiveToken {
   if (request.introspection !== null) return request.introspection;
   throw new Error(
     `No token was accepted for ${request.routeOptions.url ?? 'this route'}: guard it with { onRequest: app.requireToken() }`,

@@ -50,7 +50,7 @@ export function requireToken(input: RequireTokenInput, policy?: Policy): Middlew
   const guard = guardBySource(source, policy);
   const metadata = serveResourceMetadata ? resourceMetadataOf(source) : undefined;
   return async function requireToken(c, next) {
-    if (c.req.path === metadata?.path && c.req.method === 'GET') return c.json(metadata.document);
+    if (c.req.path === metadata?.path && ['GET', 'HEAD'].includes(c.req.method)) return c.json(metadata.document);
     try {
       c.set('introspection', await guard(contextOf(c)));
     } catch (error) {

@@ -1,7 +1,6 @@
 import type { Policy } from '@acme/introspect-core';
 import {
   type AuthorizerSource,
-  authorizerSource,
   errorAnswer,
   guardBySource,
   isRequestError,
@@ -12,8 +11,8 @@ import { type NodeRequest, nodeRequestContext } from '@acme/introspect-core/node
 import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable, type Type } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { type Access, accessKey } from './access.js';
-import { type IntrospectModuleOptions, MODULE_OPTIONS_TOKEN } from './introspect-module-options.js';
-import { keepIntrospection } from './introspection.js';
+import { AUTHORIZER_SOURCE, type IntrospectExtras, MODULE_OPTIONS_TOKEN } from './introspect-module-options.js';
+import { httpRequestOf, keepIntrospection, type RequestOf } from './introspection.js';
 
 /** Fastify's holds Node's request, Express's is Node's. */
 type PlatformRequest = Partial<NodeRequest> & { raw?: Partial<NodeRequest> };
@@ -22,24 +21,26 @@ type RouteHandler = ReturnType<ExecutionContext['getHandler']>;
 /** Lets a request pass with a token that satisfies the policy of its route, or of its controller, or any token. */
 @Injectable()
 export class IntrospectGuard implements CanActivate {
-  readonly source: AuthorizerSource<unknown>;
   readonly #anyToken: NativeGuard<unknown>;
   readonly #guards = new WeakMap<Policy, NativeGuard<unknown>>();
+  readonly #requestOf: RequestOf;
 
   constructor(
-    @Inject(MODULE_OPTIONS_TOKEN) private readonly options: IntrospectModuleOptions,
+    @Inject(AUTHORIZER_SOURCE) private readonly source: AuthorizerSource<unknown>,
+    @Inject(MODULE_OPTIONS_TOKEN) private readonly options: IntrospectExtras,
     @Inject(Reflector) private readonly reflector: Reflector,
   ) {
-    const { serveResourceMetadata: _, onError: __, requestOf: ___, ...input } = options;
-    this.source = authorizerSource(input);
-    this.#anyToken = guardBySource(this.source);
+    this.#anyToken = guardBySource(source);
+    this.#requestOf = (context) => options.requestOf?.(context) ?? httpRequestOf(context);
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const guard = this.guardFor(context.getHandler(), context.getClass());
     if (guard === undefined) return true;
     try {
-      keepIntrospection(context, await guard(this.#contextOf(context)));
+      const request = this.#contextOf(context);
+      const token = await guard(request);
+      keepIntrospection(context, { request: request.native, requestOf: this.#requestOf, token });
       return true;
     } catch (error) {
       if (!isRequestError(error)) throw error;
@@ -62,18 +63,15 @@ export class IntrospectGuard implements CanActivate {
     return guard;
   }
 
-  #contextOf(context: ExecutionContext): NativeRequestContext<unknown> {
-    const isHttp = context.getType() === 'http';
-    const http = context.switchToHttp();
-    const native: PlatformRequest | undefined =
-      this.options.requestOf?.(context) ?? (isHttp ? http.getRequest() : undefined);
+  #contextOf(context: ExecutionContext): NativeRequestContext<object> {
+    const native: PlatformRequest | undefined = this.#requestOf(context);
     const request = native?.raw ?? native;
-    if (!isNodeRequest(request)) {
+    if (native === undefined || !isNodeRequest(request)) {
       throw new Error(
         `IntrospectGuard finds no HTTP request in a context of kind "${context.getType()}": give IntrospectModule the option "requestOf"`,
       );
     }
-    const response = isHttp ? http.getResponse() : undefined;
+    const response = context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
     return nodeRequestContext(request, response?.raw ?? response, native);
   }
 }

@@ -1,6 +1,6 @@
-import type { RequestError } from '@acme/introspect-core';
-import type { AuthorizerInput } from '@acme/introspect-core/adapter';
-import { ConfigurableModuleBuilder, type ExecutionContext } from '@nestjs/common';
+import { Authorizer, type RequestError } from '@acme/introspect-core';
+import { type AuthorizerInput, type AuthorizerSource, authorizerSource } from '@acme/introspect-core/adapter';
+import { ConfigurableModuleBuilder, type ExecutionContext, type FactoryProvider } from '@nestjs/common';
 
 export interface IntrospectExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded. */
@@ -15,8 +15,21 @@ export interface IntrospectExtras {
 export type IntrospectModuleOptions = Exclude<AuthorizerInput<unknown>, (...args: never) => unknown> & IntrospectExtras;
 
 /** Global unless `isGlobal` is false, so that a guard in a feature module finds its authorizer. */
-export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<IntrospectModuleOptions>({ moduleName: 'Introspect' })
     .setClassMethodName('forRoot')
     .setExtras({ isGlobal: true }, (definition, { isGlobal }) => ({ ...definition, global: isGlobal }))
     .build();
+
+/** One for the app: each module that uses the guard has a guard of its own. */
+export const AUTHORIZER_SOURCE = Symbol('@acme/introspect-nestjs/authorizer-source');
+
+export const authorizerSourceProvider: FactoryProvider<AuthorizerSource<unknown>> = {
+  provide: AUTHORIZER_SOURCE,
+  inject: [MODULE_OPTIONS_TOKEN],
+  useFactory(options: IntrospectModuleOptions) {
+    if (options instanceof Authorizer || typeof options === 'function') return options;
+    const { serveResourceMetadata: _, onError: __, requestOf: ___, ...input } = options;
+    return authorizerSource(input);
+  },
+};

@@ -4,8 +4,10 @@ import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/c
 import { DiscoveryModule, DiscoveryService, HttpAdapterHost, MetadataScanner } from '@nestjs/core';
 import { IntrospectGuard } from './introspect-guard.js';
 import {
+  AUTHORIZER_SOURCE,
+  authorizerSourceProvider,
   ConfigurableModuleClass,
-  type IntrospectModuleOptions,
+  type IntrospectExtras,
   MODULE_OPTIONS_TOKEN,
   type OPTIONS_TYPE,
 } from './introspect-module-options.js';
@@ -13,8 +15,8 @@ import {
 /** `IntrospectModule.forRoot({ issuer, clientId, clientSecret })`, or `forRootAsync`: one authorizer for the app. */
 @Module({
   imports: [DiscoveryModule],
-  providers: [IntrospectGuard],
-  exports: [IntrospectGuard, MODULE_OPTIONS_TOKEN],
+  providers: [authorizerSourceProvider, IntrospectGuard],
+  exports: [AUTHORIZER_SOURCE, IntrospectGuard, MODULE_OPTIONS_TOKEN],
 })
 export class IntrospectModule extends ConfigurableModuleClass implements OnModuleInit {
   static override forRoot(options: AuthorizerSource<unknown> | typeof OPTIONS_TYPE): DynamicModule {
@@ -23,7 +25,8 @@ export class IntrospectModule extends ConfigurableModuleClass implements OnModul
   }
 
   constructor(
-    @Inject(MODULE_OPTIONS_TOKEN) private readonly options: IntrospectModuleOptions,
+    @Inject(AUTHORIZER_SOURCE) private readonly source: AuthorizerSource<unknown>,
+    @Inject(MODULE_OPTIONS_TOKEN) private readonly options: IntrospectExtras,
     @Inject(IntrospectGuard) private readonly guard: IntrospectGuard,
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
@@ -42,7 +45,7 @@ export class IntrospectModule extends ConfigurableModuleClass implements OnModul
       }
     }
     if (this.options.serveResourceMetadata !== true) return;
-    const { path, document } = resourceMetadataOf(this.guard.source);
+    const { path, document } = resourceMetadataOf(this.source);
     const { httpAdapter } = this.host;
     httpAdapter.get(path, (_: unknown, response: unknown) => httpAdapter.reply(response, document, 200));
   }

@@ -1,12 +1,26 @@
 import type { ActiveToken } from '@acme/introspect-core';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 
-/** By the objects that a handler is called with: the request itself, or whatever else belongs to it alone. */
+/** Finds the request of a context, in the way that its guard was told to. */
+export type RequestOf = (context: ExecutionContext) => object | undefined;
+
+/** By the request: nothing else that a handler is called with belongs to one request alone. */
 const tokens = new WeakMap<object, ActiveToken | null>();
+/** By the class of a guarded handler. */
+const finders = new WeakMap<object, RequestOf>();
+
+/** The request of an HTTP context. */
+export function httpRequestOf(context: ExecutionContext): object | undefined {
+  return context.getType() === 'http' ? context.switchToHttp().getRequest() : undefined;
+}
 
 /** Keeps the token that a guard accepted, for the rest of its request. */
-export function keepIntrospection(context: ExecutionContext, token: ActiveToken | null): void {
-  for (const part of partsOf(context)) tokens.set(part, token);
+export function keepIntrospection(
+  context: ExecutionContext,
+  { request, requestOf, token }: { request: object; requestOf: RequestOf; token: ActiveToken | null },
+): void {
+  tokens.set(request, token);
+  finders.set(context.getClass(), requestOf);
 }
 
 /**
@@ -15,8 +29,10 @@ export function keepIntrospection(context: ExecutionContext, token: ActiveToken 
  * @throws Error, answered with 500, on a route without `IntrospectGuard`
  */
 export function introspectionOf(context: ExecutionContext): ActiveToken | null {
-  const part = partsOf(context).find((each) => tokens.has(each));
-  if (part !== undefined) return tokens.get(part) ?? null;
+  const requestOf = finders.get(context.getClass()) ?? httpRequestOf;
+  const request = requestOf(context);
+  const token = request === undefined ? undefined : tokens.get(request);
+  if (token !== undefined) return token;
   throw new Error(
     `No token was accepted for ${context.getClass().name}.${context.getHandler().name}: guard it with @UseGuards(IntrospectGuard)`,
   );
@@ -26,9 +42,3 @@ export function introspectionOf(context: ExecutionContext): ActiveToken | null {
 export const Introspection = createParamDecorator((_: undefined, context: ExecutionContext) =>
   introspectionOf(context),
 );
-
-function partsOf(context: ExecutionContext): object[] {
-  const [first] = context.getArgs();
-  const parts: unknown[] = context.getType() === 'http' ? [first] : context.getArgs();
-  return parts.filter((part) => typeof part === 'object' && part !== null);
-}

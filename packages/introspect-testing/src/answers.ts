@@ -45,9 +45,9 @@ export function hangBeforeHeaders(): Answer {
 }
 
 /** Sends the head and the beginning of an active answer, then nothing more. */
-export function hangInBody(): Answer {
+export function hangInBody({ status = 200, headers = {} }: Omit<ResponseParts, 'body'> = {}): Answer {
   return (response) => {
-    response.writeHead(200, { 'content-type': 'application/json' });
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.write('{"active":');
   };
 }
@@ -74,9 +74,14 @@ export function reset(): Answer {
 }
 
 /** Sends the first `bytes` of a body, and closes the connection in the middle of it. */
-export function truncated(body: string, bytes: number): Answer {
+export function truncated(
+  body: string,
+  bytes: number,
+  { status = 200, headers = {} }: Omit<ResponseParts, 'body'> = {},
+): Answer {
   return (response) => {
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+    const head = { 'content-type': 'application/json', ...headers, 'content-length': Buffer.byteLength(body) };
+    response.writeHead(status, head);
     response.write(Buffer.from(body).subarray(0, bytes), () => response.socket?.destroy());
   };
 }
