@@ -19,10 +19,10 @@ import {
   UnavailableError,
 } from '@acme/introspect-core';
 import { askApi, contractCases, contractOptions, inactive, startScriptedServer } from '@acme/introspect-testing';
-import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startNodeApi } from './apis/node.js';
 import { freePort } from './free-port.js';
+import { transpiled } from './transpiled.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -217,17 +217,4 @@ function catching(work: () => unknown): unknown {
   } catch (error) {
     return error;
   }
-}
-
-/** TypeScript with decorators, as a user's build would make it. */
-function transpiled(code: string): string {
-  const { outputText } = ts.transpileModule(code, {
-    compilerOptions: {
-      module: ts.ModuleKind.ESNext,
-      target: ts.ScriptTarget.ES2022,
-      experimentalDecorators: true,
-      emitDecoratorMetadata: true,
-    },
-  });
-  return outputText;
 }

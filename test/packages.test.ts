@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -6,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { askApi, contractCases, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { transpiled } from './transpiled.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -103,6 +105,49 @@ describe.each([
   });
 });
 
+describe.each(nodes())('the packed introspect-nestjs with NestJS 11, on %s', (node) => {
+  const platforms = ['startNestExpressApi', 'startNestFastifyApi'] as const;
+
+  it.for(platforms)('passes the contract: %s', async (start, { annotate }) => {
+    const project = join(folder, 'nest11');
+    const installed = await installNest11(project);
+    if (!installed) return void (await annotate('NestJS 11 is not here and there is no network: left out'));
+    const server = await startScriptedServer();
+    const program = join(project, 'api.mjs');
+    await writeFile(join(project, 'nestjs.mjs'), transpiled(await readFile(join(root, 'test/apis/nestjs.ts'), 'utf8')));
+    await writeFile(
+      program,
+      `import * as apis from './nestjs.mjs';
+      const api = await apis[process.argv[2]]({ origin: process.argv[3] });
+      console.log(api.origin);`,
+    );
+    const child = spawn(node, [program, start, server.origin], { cwd: project, stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'exit');
+    try {
+      const [printed] = await once(child.stdout, 'data');
+      const origin = String(printed).trim();
+      for (const { name, request, answer, server: script } of contractCases(server)) {
+        server.always(script ?? inactive());
+        expect(await askApi(origin, request), name).toEqual(answer);
+      }
+    } finally {
+      child.kill('SIGKILL');
+      await ended;
+      await server.close();
+    }
+  });
+});
+
+/** Installs the tarballs beside NestJS 11, once; `false` where there is no network. */
+async function installNest11(project: string): Promise<boolean> {
+  if (existsSync(join(project, 'node_modules/@nestjs/core'))) return true;
+  await mkdir(project, { recursive: true });
+  await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'nest11', private: true, type: 'module' }));
+  const nest = ['common', 'core', 'platform-express', 'platform-fastify'].map((name) => `@nestjs/${name}@11`);
+  const tarballs = ['introspect-core', 'introspect-nestjs', 'introspect-testing'].map(tarball);
+  return npmInstall(project, [...tarballs, ...nest, 'reflect-metadata@0.2', 'rxjs@7']);
+}
+
 /** Each Node on the path: the one of the tools, and the one of the machine. */
 function nodes(): string[] {
   const found = (process.env.PATH ?? '').split(delimiter).map((each) => join(each, 'node'));
@@ -113,14 +158,7 @@ function nodes(): string[] {
 
 /** Installs a tarball with npm; without a network by hand, with nothing but its declared dependencies beside it. */
 async function install(name: string, project: string): Promise<void> {
-  try {
-    const options = ['--no-audit', '--no-fund', '--fetch-retries=0'];
-    await run('npm', ['install', ...options, tarball(name)], { cwd: project, env });
-    return;
-  } catch (error) {
-    if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ENOTCACHED/.test(String((error as { stderr?: string }).stderr)))
-      throw error;
-  }
+  if (await npmInstall(project, [tarball(name)])) return;
   const target = join(project, 'node_modules/@acme', name);
   await mkdir(target, { recursive: true });
   await run('tar', ['-xzf', tarball(name), '-C', target, '--strip-components=1']);
@@ -129,5 +167,18 @@ async function install(name: string, project: string): Promise<void> {
     const link = join(project, 'node_modules', dependency);
     await mkdir(dirname(link), { recursive: true });
     await symlink(realpathSync(join(root, 'packages', name, 'node_modules', dependency)), link);
+  }
+}
+
+/** Installs with npm; `false` where there is no network. */
+async function npmInstall(project: string, packages: string[]): Promise<boolean> {
+  try {
+    const options = ['--no-audit', '--no-fund', '--fetch-retries=0'];
+    await run('npm', ['install', ...options, ...packages], { cwd: project, env });
+    return true;
+  } catch (error) {
+    const { stderr } = error as { stderr?: string };
+    if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ENOTCACHED/.test(String(stderr))) return false;
+    throw error;
   }
 }
