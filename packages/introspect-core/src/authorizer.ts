@@ -3,7 +3,8 @@ import { bearerToken, type Credentials } from './bearer-token.js';
 import { challengeProblem } from './challenge.js';
 import { urlProblem } from './endpoint-url.js';
 import { InvalidTokenError, MissingTokenError } from './errors.js';
-import { IntrospectionClient, type IntrospectionClientOptions, settingOf } from './introspection-client.js';
+import { IntrospectionClient, settingsOf } from './introspection-client.js';
+import type { IntrospectionClientOptions } from './introspection-client-options.js';
 import type { ActiveToken, IntrospectionResponse } from './introspection-response.js';
 import { checkedOptions, optionsObject, textWithout } from './options.js';
 import { type Expectations, type Policy, type PreparedPolicy, preparePolicy } from './policy.js';
@@ -57,6 +58,7 @@ export type AuthorizerOptions = AuthorizerSettings & (IntrospectionClientOptions
 /** Decides about one request by a policy that was checked beforehand. */
 export type Guard<Token> = (request: Credentials | RequestContext) => Promise<Token>;
 
+/** One, or a list that is not empty. */
 function isAudience(value: unknown): boolean {
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.length > 0 && list.every((each) => typeof each === 'string' && each !== '');
@@ -112,15 +114,15 @@ export class Authorizer {
       throw new TypeError(`Authorizer: "${Object.keys(others)[0]}" is no option beside "client", which has its own`);
     }
     this.#client = checked.client ?? new IntrospectionClient(others as IntrospectionClientOptions);
-    const setting = settingOf(this.#client);
-    this.#now = setting.now;
-    this.#monotonicNow = setting.monotonicNow;
-    this.#key = questionKey(setting);
+    const settings = settingsOf(this.#client);
+    this.#now = settings.now;
+    this.#monotonicNow = settings.monotonicNow;
+    this.#key = questionKey(settings);
     this.#resource = checked.resource;
     const { resource, resourceMetadata = resource && protectedResourceMetadataUrl(resource) } = checked;
     this.#expectations = {
       clockSkewSeconds: checked.clockSkewSeconds,
-      issuer: setting.issuer,
+      issuer: settings.issuer,
       audience: typeof checked.audience === 'string' ? [checked.audience] : checked.audience?.slice(),
       rolesOf: checked.rolesOf,
       challenge: { realm: checked.realm, resource_metadata: resourceMetadata },

@@ -37,7 +37,8 @@ export {
   type RequestError,
   UnavailableError,
 } from './errors.js';
-export { IntrospectionClient, type IntrospectionClientOptions } from './introspection-client.js';
+export { IntrospectionClient } from './introspection-client.js';
+export type { IntrospectionClientOptions } from './introspection-client-options.js';
 export type { ActiveToken, Actor, Address, InactiveToken, IntrospectionResponse } from './introspection-response.js';
 export type { Policy } from './policy.js';
 export { isPreflight } from './preflight.js';

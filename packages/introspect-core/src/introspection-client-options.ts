@@ -1,0 +1,194 @@
+import * as v from 'valibot';
+import { type ClientAuthentication, type ClientSecret, clientSecretBasic } from './client-authentication.js';
+import { urlProblem } from './endpoint-url.js';
+import type { IntrospectionRequestSettings } from './introspection-request.js';
+import { ofetchTransport } from './ofetch-transport.js';
+import { checkedOptions, optionsObject } from './options.js';
+import type { QuestionSetting } from './question-key.js';
+import { issuerProblem } from './server-metadata.js';
+import type { Transport } from './transport.js';
+
+export interface IntrospectionClientOptions {
+  /** The authorization server; its introspection endpoint is then discovered at the first question. */
+  issuer?: string;
+  /** One of `issuer` and this is needed; with both there is no discovery. */
+  introspectionEndpoint?: string;
+  /** With `clientSecret`: `client_secret_basic`. */
+  clientId?: string;
+  /** A function is called for each request, so the secret may rotate. */
+  clientSecret?: ClientSecret;
+  /** Another way than Basic for this client to prove itself, instead of `clientId` and `clientSecret`. */
+  clientAuthentication?: ClientAuthentication;
+  /** `"access_token"` unless given; `null` sends none (RFC 7662 §2.1). */
+  tokenTypeHint?: string | null;
+  /** Further form parameters, such as `scope`. */
+  parameters?: Record<string, string>;
+  /** Further header fields, such as `x-zitadel-instance-host`; sent for discovery too. */
+  headers?: Record<string, string>;
+  /** 5000 unless given: one deadline for a whole question, discovery included. */
+  timeoutMs?: number;
+  /** 262144 unless given; counted after decompression. */
+  maxResponseBytes?: number;
+  /** ofetch unless given. */
+  transport?: Transport;
+  /** Plain http to anything but loopback. */
+  allowInsecureHttp?: boolean;
+  /** Milliseconds since the epoch; `Date.now` unless given. */
+  now?: () => number;
+  /** Milliseconds that never go back; `performance.now` unless given. */
+  monotonicNow?: () => number;
+}
+
+/** The options, checked and with their defaults. */
+export interface IntrospectionClientSettings extends IntrospectionRequestSettings, QuestionSetting {
+  timeoutMs: number;
+  allowInsecureHttp: boolean;
+  now: () => number;
+  monotonicNow: () => number;
+}
+
+const reservedParameters = [
+  'token',
+  'token_type_hint',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+];
+const reservedHeaders = ['authorization', 'content-type', 'content-length', 'accept', 'host'];
+const maxTimerMs = 2 ** 31 - 1;
+
+/** By hand, since valibot's record leaves out names such as `constructor`, and takes a `Headers` for an empty object. */
+const texts = v.pipe(
+  v.custom<Record<string, string>>((value) => {
+    if (typeof value !== 'object' || value === null) return false;
+    const prototype = Object.getPrototypeOf(value);
+    return prototype === null || prototype === Object.prototype;
+  }, 'must be a plain object of strings'),
+  v.check((given) => Object.values(given).every((value) => typeof value === 'string'), 'must have strings as values'),
+  v.transform((given): Record<string, string> => ({ ...given })),
+);
+
+const parameters = v.pipe(
+  texts,
+  v.check(
+    (given) => !Object.keys(given).some((name) => reservedParameters.includes(name)),
+    `must not name ${reservedParameters.join(', ')}: the client sets these itself`,
+  ),
+  v.check(
+    (given) =>
+      Object.entries(given)
+        .flat()
+        .every((text) => text.isWellFormed()),
+    'must not have lone surrogates: they cannot be sent',
+  ),
+);
+
+const headers = v.pipe(
+  texts,
+  v.check(
+    (given) => Object.keys(given).every((name) => /^[!#$%&'*+.^_`|~\w-]+$/.test(name)),
+    'must have field names of letters, digits and hyphens',
+  ),
+  v.check(
+    (given) => Object.values(given).every((value) => /^[\t\x20-\x7e\x80-\xff]*$/.test(value)),
+    'must have values of one line in Latin-1, without control characters',
+  ),
+  v.check(
+    (given) => !Object.keys(given).some((name) => reservedHeaders.includes(name.toLowerCase())),
+    `must not name ${reservedHeaders.join(', ')}: the client sets these itself`,
+  ),
+  v.check(
+    (given) => new Set(Object.keys(given).map((name) => name.toLowerCase())).size === Object.keys(given).length,
+    'must not name a field twice, in different case',
+  ),
+  v.transform((given) => Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))),
+);
+
+const text = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
+
+const isFunction = (value: unknown) => typeof value === 'function';
+
+/** A `ClientAuthentication` may be of any class: it is kept as it is. */
+function isClientAuthentication(value: unknown): boolean {
+  const candidate = value as Partial<ClientAuthentication> | null;
+  return typeof candidate?.clientId === 'string' && typeof candidate.apply === 'function';
+}
+
+const schema = optionsObject({
+  issuer: v.optional(text),
+  introspectionEndpoint: v.optional(text),
+  clientId: v.optional(v.string('must be a string')),
+  clientSecret: v.optional(
+    v.custom<ClientSecret>((value) => typeof value === 'string' || isFunction(value), 'must be a string or a function'),
+  ),
+  clientAuthentication: v.optional(
+    v.custom<ClientAuthentication>(
+      isClientAuthentication,
+      'must have a "clientId" and a function "apply", such as clientSecretPost({…}) gives',
+    ),
+  ),
+  tokenTypeHint: v.optional(
+    v.nullable(
+      v.pipe(
+        v.string('must be a string, or null for none'),
+        v.nonEmpty('must not be empty; null sends none'),
+        v.check((hint) => hint.isWellFormed(), 'must not have lone surrogates: they cannot be sent'),
+      ),
+    ),
+    'access_token',
+  ),
+  parameters: v.optional(parameters, {}),
+  headers: v.optional(headers, {}),
+  timeoutMs: v.optional(wholeNumber(maxTimerMs, 'milliseconds'), 5000),
+  maxResponseBytes: v.optional(wholeNumber(Number.MAX_SAFE_INTEGER, 'bytes'), 262_144),
+  transport: v.optional(v.custom<Transport>(isFunction, 'must be a function'), () => ofetchTransport),
+  allowInsecureHttp: v.optional(v.boolean('must be true or false'), false),
+  now: v.optional(v.custom<() => number>(isFunction, 'must be a function'), () => Date.now),
+  monotonicNow: v.optional(v.custom<() => number>(isFunction, 'must be a function'), () => () => performance.now()),
+});
+
+function wholeNumber(max: number, unit: string) {
+  const message = `must be a whole number of ${unit}, at least 1 and at most ${max}`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(1, message), v.maxValue(max, message));
+}
+
+/**
+ * Checks a client's options, and copies them.
+ *
+ * @throws TypeError naming the option
+ */
+export function introspectionClientSettings(options: IntrospectionClientOptions): IntrospectionClientSettings {
+  const { introspectionEndpoint: endpoint, ...checked } = checkedOptions('IntrospectionClient', schema, options);
+  const { issuer, allowInsecureHttp } = checked;
+  const clientAuthentication = authenticationOf(checked);
+  if (clientAuthentication.needsIssuer === true && issuer === undefined) {
+    throw new TypeError('IntrospectionClient: "issuer" is needed by this "clientAuthentication"');
+  }
+  refuse('issuer', issuer && issuerProblem(issuer, allowInsecureHttp));
+  refuse('introspectionEndpoint', endpoint && urlProblem(endpoint, allowInsecureHttp));
+  if (issuer === undefined && endpoint === undefined) {
+    throw new TypeError('IntrospectionClient: "issuer" or "introspectionEndpoint" is needed');
+  }
+  return { ...checked, endpoint, clientAuthentication, clientId: clientAuthentication.clientId };
+}
+
+function authenticationOf({
+  clientId,
+  clientSecret,
+  clientAuthentication,
+}: Pick<v.InferOutput<typeof schema>, 'clientId' | 'clientSecret' | 'clientAuthentication'>): ClientAuthentication {
+  if (clientAuthentication !== undefined) {
+    if (clientId === undefined && clientSecret === undefined) return clientAuthentication;
+    throw new TypeError(
+      'IntrospectionClient: "clientAuthentication" stands instead of "clientId" and "clientSecret": give one or the other',
+    );
+  }
+  if (clientId === undefined) throw new TypeError('IntrospectionClient: "clientId" is missing');
+  if (clientSecret === undefined) throw new TypeError('IntrospectionClient: "clientSecret" is missing');
+  return clientSecretBasic({ clientId, clientSecret });
+}
+
+function refuse(option: string, problem: string | undefined): void {
+  if (problem) throw new TypeError(`IntrospectionClient: "${option}" ${problem}`);
+}
