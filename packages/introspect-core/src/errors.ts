@@ -34,6 +34,21 @@ abstract class AnsweredError extends Error {
 
 /** The request is at fault: its token, or the lack of one (RFC 6750 §3.1). */
 export abstract class AuthorizationError extends AnsweredError {
+  readonly headers: readonly HeaderField[];
+  readonly body: Readonly<Record<string, string>>;
+
+  /** @param answer the error's name on the wire, and what its challenge holds besides; without either there is none */
+  constructor(sentence: string, { error, challenge }: { error?: string; challenge?: ChallengeParameters }) {
+    super(sentence);
+    const described = error === undefined ? {} : { error, error_description: sentence };
+    this.body = Object.freeze(described);
+    this.headers = Object.freeze(
+      challenge === undefined
+        ? [noStore]
+        : [Object.freeze(['WWW-Authenticate', bearerChallenge({ ...challenge, ...described })] as const), noStore],
+    );
+  }
+
   get [family](): 'authorization' {
     return 'authorization';
   }
@@ -67,12 +82,9 @@ export class MissingTokenError extends AuthorizationError {
   override readonly name = 'MissingTokenError';
   readonly code = 'missing_token';
   readonly status = 401;
-  readonly headers: readonly HeaderField[];
-  readonly body: Readonly<Record<string, string>> = Object.freeze({});
 
   constructor(challenge: ChallengeParameters = {}) {
-    super('The request has no bearer token');
-    this.headers = challengeFields(challenge);
+    super('The request has no bearer token', { challenge });
   }
 }
 
@@ -81,12 +93,9 @@ export class InvalidRequestError extends AuthorizationError {
   override readonly name = 'InvalidRequestError';
   readonly code = 'invalid_request';
   readonly status = 400;
-  readonly headers: readonly HeaderField[];
-  readonly body: Readonly<Record<string, string>>;
 
   constructor(challenge: ChallengeParameters = {}) {
-    super('The Authorization header field must hold one bearer token, once');
-    ({ headers: this.headers, body: this.body } = refusal(this.code, this.message, challenge));
+    super('The Authorization header field must hold one bearer token, once', { error: 'invalid_request', challenge });
   }
 }
 
@@ -109,15 +118,12 @@ export class InvalidTokenError extends AuthorizationError {
   override readonly name = 'InvalidTokenError';
   readonly code = 'invalid_token';
   readonly status = 401;
-  readonly headers: readonly HeaderField[];
-  readonly body: Readonly<Record<string, string>>;
 
   constructor(
     readonly reason: InvalidTokenReason,
     challenge: ChallengeParameters = {},
   ) {
-    super(sentences[reason]);
-    ({ headers: this.headers, body: this.body } = refusal(this.code, this.message, challenge));
+    super(sentences[reason], { error: 'invalid_token', challenge });
   }
 }
 
@@ -126,12 +132,9 @@ export class InsufficientScopeError extends AuthorizationError {
   override readonly name = 'InsufficientScopeError';
   readonly code = 'insufficient_scope';
   readonly status = 403;
-  readonly headers: readonly HeaderField[];
-  readonly body: Readonly<Record<string, string>>;
 
   constructor(challenge: ChallengeParameters = {}) {
-    super('The access token lacks a scope that is needed here');
-    ({ headers: this.headers, body: this.body } = refusal(this.code, this.message, challenge));
+    super('The access token lacks a scope that is needed here', { error: 'insufficient_scope', challenge });
   }
 }
 
@@ -140,12 +143,10 @@ export class InsufficientUserAuthenticationError extends AuthorizationError {
   override readonly name = 'InsufficientUserAuthenticationError';
   readonly code = 'insufficient_user_authentication';
   readonly status = 401;
-  readonly headers: readonly HeaderField[];
-  readonly body: Readonly<Record<string, string>>;
 
   constructor(challenge: ChallengeParameters = {}) {
-    super('A more recent or stronger authentication of the user is needed here');
-    ({ headers: this.headers, body: this.body } = refusal(this.code, this.message, challenge));
+    const error = 'insufficient_user_authentication';
+    super('A more recent or stronger authentication of the user is needed here', { error, challenge });
   }
 }
 
@@ -154,24 +155,10 @@ export class AccessDeniedError extends AuthorizationError {
   override readonly name = 'AccessDeniedError';
   readonly code = 'access_denied';
   readonly status = 403;
-  readonly headers: readonly HeaderField[] = Object.freeze([noStore]);
-  readonly body: Readonly<Record<string, string>>;
 
   constructor() {
-    super('The access token does not permit this');
-    this.body = Object.freeze({ error: this.code, error_description: this.message });
+    super('The access token does not permit this', { error: 'access_denied' });
   }
-}
-
-function refusal(error: string, sentence: string, challenge: ChallengeParameters) {
-  return {
-    headers: challengeFields({ ...challenge, error, error_description: sentence }),
-    body: Object.freeze({ error, error_description: sentence }),
-  };
-}
-
-function challengeFields(challenge: ChallengeParameters): readonly HeaderField[] {
-  return Object.freeze([Object.freeze(['WWW-Authenticate', bearerChallenge(challenge)] as const), noStore]);
 }
 
 /** The server is unreachable, late, overloaded (429) or broken (5xx). Asking again later may help. */
