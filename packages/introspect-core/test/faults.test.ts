@@ -230,6 +230,13 @@ describe('a fault of the server', () => {
   });
 });
 
+it('a 200 without any body is no answer', async () => {
+  const fetch = vi.spyOn(globalThis, 'fetch');
+  fetch.mockResolvedValue(new Response(null, { headers: { 'content-type': 'application/json' } }));
+  await expect(clientOf().introspect('token')).rejects.toThrow('answered with a body that is not JSON');
+  fetch.mockRestore();
+});
+
 describe('the size of a body', () => {
   const ofSize = (bytes: number) => {
     const body = JSON.stringify({ active: true, pad: '' });

@@ -73,6 +73,12 @@ describe('protectedResourceMetadata', () => {
   });
 });
 
+it('a document without an issuer is refused', () => {
+  expect(() => protectedResourceMetadata({ resource: 'https://api.example.com', issuer: undefined as never })).toThrow(
+    '"issuer" is missing',
+  );
+});
+
 describe('the place of that document', () => {
   const urls = vectors<UrlVector>('discovery').filter(({ kind }) => kind === 'protected-resource');
 
