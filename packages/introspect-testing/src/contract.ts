@@ -1,4 +1,3 @@
-import { request as httpRequest } from 'node:http';
 import {
   type Answer,
   gzipBomb,
@@ -11,60 +10,12 @@ import {
   respond,
   truncated,
 } from './answers.js';
+import type { ContractAnswer, ContractRequest } from './ask-api.js';
+import type { contractRoutes } from './contract-api.js';
 import type { ScriptedServer } from './scripted-server.js';
 import { zitadelAnswers } from './zitadel.js';
 
 type Claims = Readonly<Record<string, unknown>>;
-
-/** The API that an adapter protects for the contract: these paths, each by `GET`, `HEAD` and `OPTIONS`. */
-export const contractRoutes = {
-  '/any': {},
-  '/scopes': { scopes: ['items:read', 'items:write'] },
-  '/role': { anyRole: ['admin', 'owner'] },
-  '/recent': { maxAuthenticationAgeSeconds: 300, scopes: ['items:read'] },
-  '/strong': { acrValues: ['urn:mfa', 'urn:key'] },
-  '/optional': { optional: true },
-  '/denied': { check: () => false },
-} as const;
-
-/** The options of the authorizer that protects it. */
-export function contractOptions({ origin }: Pick<ScriptedServer, 'origin'>) {
-  return {
-    issuer: origin,
-    clientId: 'api',
-    clientSecret: 'secret',
-    audience: 'contract-api',
-    realm: 'contract',
-    resource: 'https://api.example.com/contract',
-    resourceMetadata: 'https://api.example.com/.well-known/oauth-protected-resource/contract',
-    rolesOf: (token: Claims) => (Array.isArray(token.roles) ? token.roles : []),
-    timeoutMs: 500,
-  };
-}
-
-/** The API under test. Each of its handlers answers `{"sub": …}`, with `null` where there is no token. */
-export interface ContractApi {
-  readonly origin: string;
-  /** How often a handler has run. */
-  handled(): number;
-  close(): Promise<void>;
-}
-
-export interface ContractRequest {
-  method?: string;
-  path: string;
-  /** The field lines, in their order; a name may come twice. */
-  fields?: readonly (readonly [name: string, value: string])[];
-}
-
-/** What an adapter must answer, to the byte. A field that is `undefined` must not be there. */
-export interface ContractAnswer {
-  status: number;
-  'www-authenticate': string | undefined;
-  'cache-control': string | undefined;
-  'retry-after': string | undefined;
-  body: string;
-}
 
 export interface ContractCase {
   name: string;
@@ -329,28 +280,4 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
       questions: 0,
     },
   ];
-}
-
-/** Sends one request, field lines as they are given, and reads what the contract looks at. */
-export function askApi(
-  origin: string,
-  { method = 'GET', path, fields = [] }: ContractRequest,
-): Promise<ContractAnswer> {
-  return new Promise((resolve, reject) => {
-    const { hostname, port, host } = new URL(origin);
-    const lines = [['Host', host], ...fields].flat();
-    const request = httpRequest({ hostname, port, method, path, headers: lines, agent: false }, async (response) => {
-      let body = '';
-      for await (const chunk of response.setEncoding('utf8')) body += chunk;
-      resolve({
-        status: response.statusCode ?? 0,
-        'www-authenticate': response.headers['www-authenticate'],
-        'cache-control': response.headers['cache-control'],
-        'retry-after': response.headers['retry-after'],
-        body,
-      });
-    });
-    request.once('error', reject);
-    request.end();
-  });
 }

@@ -15,16 +15,9 @@ export {
   respond,
   truncated,
 } from './answers.js';
-export {
-  askApi,
-  type ContractAnswer,
-  type ContractApi,
-  type ContractCase,
-  type ContractRequest,
-  contractCases,
-  contractOptions,
-  contractRoutes,
-} from './contract.js';
+export { askApi, type ContractAnswer, type ContractRequest } from './ask-api.js';
+export { type ContractCase, contractCases } from './contract.js';
+export { type ContractApi, contractOptions, contractRoutes } from './contract-api.js';
 export type { RecordedRequest } from './recorded-request.js';
 export { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from './scripted-server.js';
 export { likeZitadel, type ZitadelState, zitadelAnswers } from './zitadel.js';
