@@ -8,8 +8,6 @@ import { zitadel, zitadelRoles } from '@acme/introspect-core/zitadel';
 export interface DemoSettings {
   port: number;
   authorizer: AuthorizerOptions & { resource: string };
-  /** Only where the issuer is known: the document names it. */
-  serveResourceMetadata: boolean;
 }
 
 /** A demo API that runs. */
@@ -55,7 +53,7 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
         ...credentials,
         ...(projectId && { audience: projectId }),
       };
-  return { port, authorizer: { ...authorizer, resource }, serveResourceMetadata: Boolean(issuer) };
+  return { port, authorizer: { ...authorizer, resource } };
 }
 
 /** Starts a demo as a program: prints its URL, and stops cleanly on Ctrl-C or SIGTERM. */

@@ -5,10 +5,10 @@ import Fastify from 'fastify';
 const items = ['hammer', 'nail'];
 
 /** The demo API in Fastify. */
-export async function startFastifyDemo({ port, serveResourceMetadata, ...settings }: DemoSettings): Promise<Demo> {
+export async function startFastifyDemo({ port, ...settings }: DemoSettings): Promise<Demo> {
   const authorizer = new Authorizer(settings.authorizer);
   const app = Fastify({ forceCloseConnections: true });
-  await app.register(introspect, { authorizer, serveResourceMetadata });
+  await app.register(introspect, { authorizer, serveResourceMetadata: true });
 
   app.get('/public', async () => ({ hello: 'everybody' }));
 

@@ -7,10 +7,10 @@ import { Hono } from 'hono';
 const items = ['hammer', 'nail'];
 
 /** The demo API in Hono, on Node. */
-export async function startHonoDemo({ port, serveResourceMetadata, ...settings }: DemoSettings): Promise<Demo> {
+export async function startHonoDemo({ port, ...settings }: DemoSettings): Promise<Demo> {
   const authorizer = new Authorizer(settings.authorizer);
   const app = new Hono();
-  if (serveResourceMetadata) app.use('/.well-known/*', requireToken({ authorizer, serveResourceMetadata }));
+  app.use('/.well-known/*', requireToken({ authorizer, serveResourceMetadata: true }));
 
   app.get('/public', (c) => c.json({ hello: 'everybody' }));
 

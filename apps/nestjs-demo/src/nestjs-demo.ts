@@ -10,11 +10,11 @@ import { DemoController } from './demo.controller.js';
 class DemoModule {}
 
 /** The demo API in NestJS, on Express. */
-export async function startNestjsDemo({ port, serveResourceMetadata, ...settings }: DemoSettings): Promise<Demo> {
+export async function startNestjsDemo({ port, ...settings }: DemoSettings): Promise<Demo> {
   const authorizer = new Authorizer(settings.authorizer);
   const module = {
     module: DemoModule,
-    imports: [IntrospectModule.forRoot({ authorizer, serveResourceMetadata })],
+    imports: [IntrospectModule.forRoot({ authorizer, serveResourceMetadata: true })],
     controllers: [DemoController],
     providers: [{ provide: Authorizer, useValue: authorizer }],
   };

@@ -55,7 +55,9 @@ async function tourLocally(): Promise<void> {
     }
     showTable(rows);
     if (serve) {
-      terminal.write(`\nTokens:   ALL=${all}\n          READ_ONLY=${readOnly}\n          REVOKED=${revoked}\n`);
+      terminal.write(
+        `\nThree tokens, to paste into your shell:\n\nALL=${all}\nREAD_ONLY=${readOnly}\nREVOKED=${revoked}\n`,
+      );
       return await keepRunning(demos, '$ALL', close);
     }
   } finally {

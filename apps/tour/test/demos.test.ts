@@ -103,6 +103,7 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
     const { ask } = await start({ ...others, INTROSPECTION_ENDPOINT: local.introspectionEndpoint, RESOURCE: resource });
     expect(await ask('/me', await local.mintAccessToken())).toMatchObject({ status: 200 });
     expect((await ask('/me')).headers.get('www-authenticate')).toContain('https://api.example.com/.well-known/');
+    expect(await ask('/.well-known/oauth-protected-resource')).toMatchObject({ status: 200, body: { resource } });
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)('ends cleanly on %s', async (signal) => {

@@ -29,7 +29,7 @@ export interface NativeRequestContext<Native> extends RequestContext {
 }
 
 /** Guards a route by its framework's own request. */
-export type NativeGuard<Native> = (request: NativeRequestContext<Native>) => Promise<ActiveToken | null>;
+export type NativeGuard<Native> = (request: NativeRequestContext<Native>) => Promise<ActiveToken | null | undefined>;
 
 /** An HTTP answer, ready to be written. */
 export interface ErrorAnswer {
@@ -58,7 +58,7 @@ export function authorizerSource<Native>(input: AuthorizerInput<Native>): Author
  * Guards a route. The policy is checked now; where a function chooses the authorizer, its part of it (`anyRole` needs
  * `rolesOf`) with the first request.
  *
- * @returns the token, or `null` for a CORS preflight and where the policy is optional and there are no credentials
+ * @returns the token; `null` where the policy is optional and there are no credentials; `undefined` for a CORS preflight
  * @throws TypeError naming what is wrong with the policy
  */
 export function guardBySource<Native>(source: AuthorizerSource<Native>, policy: Policy = {}): NativeGuard<Native> {
@@ -71,8 +71,9 @@ export function guardBySource<Native>(source: AuthorizerSource<Native>, policy: 
   };
   if (source instanceof Authorizer) guardOf(source);
   return async (request) => {
-    if (isPreflight(request)) return null;
+    if (isPreflight(request)) return undefined;
     const authorizer = source instanceof Authorizer ? source : await source(request.native);
+    if (!(authorizer instanceof Authorizer)) throw new TypeError('The function that chooses gave no Authorizer');
     return guardOf(authorizer)(request);
   };
 }

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { bearerToken, type Credentials } from './bearer-token.js';
 import { challengeProblem } from './challenge.js';
-import { urlProblem } from './endpoint-url.js';
 import { InvalidTokenError, MissingTokenError } from './errors.js';
 import { IntrospectionClient, settingsOf } from './introspection-client.js';
 import type { IntrospectionClientOptions } from './introspection-client-options.js';
@@ -32,7 +31,7 @@ export interface RequestContext {
   signal?: AbortSignal | undefined;
   /** Keeps a runtime awake for work that goes on after the answer. */
   waitUntil?(promise: Promise<unknown>): void;
-  /** The framework's own request. */
+  /** The framework's own request, one object for each: guards that see the same one within 5 s share an answer. */
   native?: unknown;
 }
 
@@ -71,7 +70,7 @@ const schema = optionsObject({
   ),
   realm: v.optional(textWithout((value) => challengeProblem('realm', value))),
   resource: v.optional(textWithout(resourceProblem)),
-  resourceMetadata: v.optional(textWithout((value) => urlProblem(value, false) ?? quoteProblem(value))),
+  resourceMetadata: v.optional(textWithout((value) => resourceProblem(value) ?? quoteProblem(value))),
   clockSkewSeconds: v.optional(
     v.pipe(v.number('must be a number of seconds'), v.finite('must be finite'), v.minValue(0, 'must not be negative')),
   ),
@@ -83,6 +82,8 @@ const schema = optionsObject({
 /** Harmless, and answered as inactive: what `ready` asks about. */
 const dummyToken = 'introspect-is-it-ready';
 const readyMs = 5000;
+/** How long the guards of one request share an answer: a bound, should `native` outlive its request. */
+const sameRequestMs = 5000;
 
 /**
  * Decides whether a request may pass: reads its bearer token, asks about it, and judges the answer by a policy.
@@ -97,7 +98,7 @@ export class Authorizer {
   readonly #key: (token: string) => string | Promise<string>;
   readonly #flights = new SingleFlight<IntrospectionResponse>();
   /** What was answered for a request of a framework: a second guard on it judges, and does not ask again. */
-  readonly #answered = new WeakMap<object, { token: string; answer: IntrospectionResponse }>();
+  readonly #answered = new WeakMap<object, { token: string; answer: IntrospectionResponse; askedAt: number }>();
   readonly #resource: string | undefined;
   #readiness: { at: number; error: unknown } | undefined;
   #readyCheck: Promise<void> | undefined;
@@ -187,12 +188,12 @@ export class Authorizer {
   /**
    * The RFC 9728 document of this API, and the path at which it is to be served, unguarded.
    *
-   * @throws TypeError when `resource` or `issuer` was not configured
+   * @throws TypeError when `resource` was not configured
    */
   resourceMetadata(): { path: string; document: ProtectedResourceMetadata } {
     const { issuer } = this.#expectations;
-    if (this.#resource === undefined || issuer === undefined) {
-      throw new TypeError('Authorizer: to serve the resource metadata, configure "resource" and "issuer"');
+    if (this.#resource === undefined) {
+      throw new TypeError('Authorizer: to serve the resource metadata, configure "resource"');
     }
     const { pathname } = new URL(protectedResourceMetadataUrl(this.#resource));
     return { path: pathname, document: protectedResourceMetadata({ resource: this.#resource, issuer }) };
@@ -212,9 +213,10 @@ export class Authorizer {
   async #answer(token: string, { native, signal }: RequestContext): Promise<IntrospectionResponse> {
     if (typeof native !== 'object' || native === null) return this.#ask(token, signal);
     const known = this.#answered.get(native);
-    if (known?.token === token) return known.answer;
+    const askedAt = this.#monotonicNow();
+    if (known?.token === token && askedAt - known.askedAt < sameRequestMs) return known.answer;
     const answer = await this.#ask(token, signal);
-    this.#answered.set(native, { token, answer });
+    this.#answered.set(native, { token, answer, askedAt });
     return answer;
   }
 

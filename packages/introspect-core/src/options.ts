@@ -12,6 +12,7 @@ export function checkedOptions<const Schema extends v.GenericSchema>(
   schema: Schema,
   options: unknown,
 ): v.InferOutput<Schema> {
+  if (Array.isArray(options)) throw new TypeError(`${owner}: the options must be an object`);
   const result = v.safeParse(schema, options, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;

@@ -131,7 +131,9 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
       if (!isAuthenticatedEnough(token, now)) throw new InsufficientUserAuthenticationError(stepUpChallenge);
       if (!hasScopes(token, scopes)) throw new InsufficientScopeError(scopeChallenge);
       if (anyRole !== undefined && rolesOf !== undefined) {
-        const roles = new Set(rolesOf(token, request));
+        const found = rolesOf(token, request);
+        if (typeof found === 'string') throw new TypeError('"rolesOf" must give a list of roles, not a string');
+        const roles = new Set(found);
         if (!anyRole.some((role) => roles.has(role))) throw new AccessDeniedError();
       }
       if (check !== undefined && (await check(token, request)) !== true) throw new AccessDeniedError();

@@ -4,7 +4,7 @@ export interface ProtectedResourceMetadataOptions {
   /** This API's URL: https, or http on loopback; no fragment. */
   resource: string;
   /** The authorization server that issues its tokens. */
-  issuer: string;
+  issuer?: string | undefined;
   /** The scopes that clients may need. */
   scopes?: readonly string[];
 }
@@ -12,7 +12,7 @@ export interface ProtectedResourceMetadataOptions {
 /** An RFC 9728 §2 document. */
 export interface ProtectedResourceMetadata {
   readonly resource: string;
-  readonly authorization_servers: readonly string[];
+  readonly authorization_servers?: readonly string[];
   readonly scopes_supported?: readonly string[];
   readonly bearer_methods_supported: readonly string[];
 }
@@ -29,10 +29,9 @@ export function protectedResourceMetadata({
 }: ProtectedResourceMetadataOptions): ProtectedResourceMetadata {
   const problem = resourceProblem(resource);
   if (problem !== undefined) throw new TypeError(`protectedResourceMetadata: "resource" ${problem}`);
-  if (!issuer) throw new TypeError('protectedResourceMetadata: "issuer" is missing');
   return {
     resource,
-    authorization_servers: [issuer],
+    ...(issuer !== undefined && { authorization_servers: [issuer] }),
     ...(scopes.length > 0 && { scopes_supported: [...scopes] }), // an empty list must be left out
     bearer_methods_supported: ['header'],
   };
@@ -40,7 +39,7 @@ export function protectedResourceMetadata({
 
 /** What is wrong with a resource's URL, or `undefined` (RFC 9728 §1.2). */
 export function resourceProblem(resource: string): string | undefined {
-  return urlProblem(resource, false);
+  return urlProblem(resource, false, 'must be https, except on loopback (RFC 9728 §1.2)');
 }
 
 /** Where that document is found: between host and path (RFC 9728 §3.1). */

@@ -64,7 +64,7 @@ describe('guardBySource', () => {
   it('lets a preflight pass without a question', async () => {
     const guard = guardBySource(new Authorizer(optionsOf()));
     const preflight = { ...request({}, ''), method: 'OPTIONS', header: () => ['x'] };
-    await expect(guard(preflight)).resolves.toBeNull();
+    await expect(guard(preflight)).resolves.toBeUndefined();
     expect(server.requests).toEqual([]);
   });
 
@@ -116,5 +116,27 @@ describe('an error', () => {
       ],
       body: '{"error":"temporarily_unavailable"}',
     });
+  });
+});
+
+describe('what a function chooses', () => {
+  it('must be an Authorizer', async () => {
+    const guard = guardBySource<object>(() => undefined as never);
+    await expect(guard(request({}))).rejects.toThrow('gave no Authorizer');
+  });
+});
+
+describe('two guards that see the same request', () => {
+  it('share an answer for 5 s and no longer', async () => {
+    let clock = 0;
+    const guard = guardBySource(new Authorizer({ ...optionsOf(), monotonicNow: () => clock }));
+    const native = {};
+    await guard(request(native));
+    clock = 4999;
+    await guard(request(native));
+    expect(server.questions).toHaveLength(1);
+    clock = 5000;
+    await guard(request(native));
+    expect(server.questions).toHaveLength(2);
   });
 });

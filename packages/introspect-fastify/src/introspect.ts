@@ -14,7 +14,7 @@ import fp from 'fastify-plugin';
 export interface IntrospectExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded. */
   serveResourceMetadata?: boolean;
-  /** Answers in place of the plugin. It must send a reply or throw; else `error` is thrown. */
+  /** Answers in place of the plugin: it sends a reply, or throws an error of its own. Else the plugin answers. */
   onError?: (error: RequestError, request: FastifyRequest, reply: FastifyReply) => unknown;
   /** Guards every route but those with `config: { public: true }`. */
   global?: boolean;
@@ -62,12 +62,11 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
       const request = hookRequest as FastifyRequest;
       const reply = hookReply as FastifyReply;
       try {
-        request.introspection = await guard(nodeRequestContext(request.raw, reply.raw, request));
+        request.introspection = (await guard(nodeRequestContext(request.raw, reply.raw, request))) ?? null;
       } catch (error) {
         if (!isRequestError(error)) throw error;
-        if (onError === undefined) return answer(reply, error);
-        await onError(error, request, reply);
-        if (!reply.sent) throw error;
+        if (onError !== undefined && (await hasSent(reply, () => onError(error, request, reply)))) return reply;
+        return answer(reply, error);
       }
       return undefined;
     };
@@ -86,6 +85,19 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
     app.get(path, { config: { public: true } }, async () => document);
   }
 };
+
+/** Whether `work` sends the reply. Not `reply.sent`, which is false while a hook for `onSend` takes its time. */
+async function hasSent(reply: FastifyReply, work: () => unknown): Promise<boolean> {
+  const send = reply.send.bind(reply);
+  let sent = false;
+  reply.send = (payload) => {
+    sent = true;
+    return send(payload);
+  };
+  await work();
+  reply.send = send;
+  return sent || reply.sent;
+}
 
 function answer(reply: FastifyReply, error: RequestError): FastifyReply {
   const { status, headers, body } = errorAnswer(error);

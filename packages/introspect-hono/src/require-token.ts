@@ -50,9 +50,15 @@ export function requireToken(input: RequireTokenInput, policy?: Policy): Middlew
   const guard = guardBySource(source, policy);
   const metadata = serveResourceMetadata ? resourceMetadataOf(source) : undefined;
   return async function requireToken(c, next) {
-    if (c.req.path === metadata?.path && ['GET', 'HEAD'].includes(c.req.method)) return c.json(metadata.document);
+    if (
+      metadata !== undefined &&
+      new URL(c.req.url).pathname === metadata.path &&
+      ['GET', 'HEAD'].includes(c.req.method)
+    )
+      return c.json(metadata.document);
     try {
-      c.set('introspection', await guard(contextOf(c)));
+      const token = await guard(contextOf(c));
+      if (token !== undefined) c.set('introspection', token);
     } catch (error) {
       if (!isRequestError(error)) throw error;
       if (onError !== undefined) return onError(error, c);
@@ -63,7 +69,7 @@ export function requireToken(input: RequireTokenInput, policy?: Policy): Middlew
 }
 
 function resolved(input: RequireTokenInput) {
-  const isOptions = typeof input === 'object' && Object.getPrototypeOf(input) === Object.prototype;
+  const isOptions = typeof input === 'object' && input !== null && Object.getPrototypeOf(input) === Object.prototype;
   if (!isOptions) return { source: authorizerSource(input as AuthorizerInput<Context>) };
   const { serveResourceMetadata, onError, ...options } = input as RequireTokenExtras;
   return { serveResourceMetadata, onError, source: authorizerSource(options as AuthorizerInput<Context>) };
@@ -83,9 +89,19 @@ function contextOf(c: Context): NativeRequestContext<Context> {
     get signal() {
       return c.req.raw.signal;
     },
-    waitUntil: (promise) => c.executionCtx.waitUntil(promise),
+    ...waitUntilOf(c),
     native: c,
   };
+}
+
+/** Only some runtimes have it; `executionCtx` throws on the others. */
+function waitUntilOf(c: Context): Pick<NativeRequestContext<Context>, 'waitUntil'> {
+  try {
+    const { executionCtx } = c;
+    return { waitUntil: (promise) => executionCtx.waitUntil(promise) };
+  } catch {
+    return {};
+  }
 }
 
 function exceptionOf(error: RequestError): HTTPException {

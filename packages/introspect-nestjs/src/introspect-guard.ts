@@ -40,7 +40,8 @@ export class IntrospectGuard implements CanActivate {
     try {
       const request = this.#contextOf(context);
       const token = await guard(request);
-      keepIntrospection(context, { request: request.native, requestOf: this.#requestOf, token });
+      if (token !== undefined)
+        keepIntrospection(context, { request: request.native, requestOf: this.#requestOf, token });
       return true;
     } catch (error) {
       if (!isRequestError(error)) throw error;

@@ -7,7 +7,10 @@ export interface IntrospectExtras {
   serveResourceMetadata?: boolean;
   /** Called in place of the guard's answer. It must throw; else the guard does. */
   onError?: (error: RequestError, context: ExecutionContext) => unknown;
-  /** Finds the HTTP request where the context is of another kind than `http`, such as GraphQL's. */
+  /**
+   * Finds the HTTP request where the context is of another kind than `http`, such as GraphQL's. One object for each
+   * request: not the one that opened a WebSocket, whose token would count for all that follows within 5 s.
+   */
   requestOf?: (context: ExecutionContext) => object | undefined;
 }
 
