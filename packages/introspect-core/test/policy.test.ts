@@ -18,6 +18,11 @@ const codeOf = (...parts: Parameters<typeof judge>) =>
     (error: { code: unknown }) => error.code,
   );
 
+it('takes no string for a list of roles: its letters would count as roles', async () => {
+  const lying = { rolesOf: () => 'admin' };
+  await expect(judge({}, { anyRole: ['a'] }, lying)).rejects.toThrow('"rolesOf" must give a list of roles');
+});
+
 describe('invalidReason', () => {
   const reasonFor = (claims: object, expected: Partial<Expectations> = {}) =>
     invalidReason(tokenOf(claims), expected, now);

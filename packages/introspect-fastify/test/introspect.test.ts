@@ -362,6 +362,22 @@ describe('onError', () => {
     expect(handler).not.toHaveBeenCalled();
   });
 
+  it('may reply without returning it, also while a hook for onSend takes its time', async () => {
+    app.addHook('onSend', async (_, __, payload) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return payload;
+    });
+    await app.register(introspect, {
+      ...options(),
+      onError: (error, _, reply) => {
+        reply.code(418).send({ own: error.code });
+      },
+    });
+    const handler = countingRoute('/me');
+    expect(await ask('/me')).toMatchObject({ status: 418, body: { own: 'missing_token' } });
+    expect(handler).not.toHaveBeenCalled();
+  });
+
   it('may throw what the app answers by itself', async () => {
     app.setErrorHandler((error, _, reply) => reply.code(499).send({ message: (error as Error).message }));
     await app.register(introspect, {
@@ -382,7 +398,7 @@ describe('onError', () => {
   ])('refuses the request all the same when it %s', async (_, onError) => {
     await app.register(introspect, { ...options(), onError });
     const handler = countingRoute('/me');
-    expect((await ask('/me')).status).toBe(401);
+    expect(await ask('/me')).toEqual(missing);
     server.next(inactive());
     expect((await ask('/me', good)).status).toBe(401);
     server.next(respond({ status: 500 }));

@@ -325,6 +325,15 @@ describe('serveResourceMetadata', () => {
     expect(handler).not.toHaveBeenCalled();
   });
 
+  it('serves it where the resource has escapes in its path', async () => {
+    const app = new Hono();
+    app.use(
+      '*',
+      requireToken({ ...withResource(), resource: 'https://api.example.com/ü', serveResourceMetadata: true }),
+    );
+    expect((await app.request('/.well-known/oauth-protected-resource/%C3%BC')).status).toBe(200);
+  });
+
   it('answers HEAD like GET', async () => {
     const app = new Hono();
     app.use('*', requireToken({ ...withResource(), serveResourceMetadata: true }));

@@ -1,0 +1,28 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, vi } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+describe('npm start -- --serve', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('leaves nothing behind when npm gets a %s', async (signal) => {
+    const npm = spawn('npm', ['start', '--', '--serve'], { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] });
+    const ended = once(npm, 'exit');
+    let printed = '';
+    npm.stdout.setEncoding('utf8').on('data', (text) => {
+      printed += text;
+    });
+    await vi.waitFor(() => expect(printed).toContain('Ctrl-C ends everything'), { timeout: 50_000, interval: 100 });
+    const origins = [...printed.matchAll(/^(?:Fastify|NestJS|Hono): (\S+)$/gm)].map(([, origin]) => origin);
+    expect(origins).toHaveLength(3);
+    npm.kill(signal);
+    await ended;
+    await vi.waitFor(
+      async () => {
+        for (const origin of origins) await expect(fetch(`${origin}/public`)).rejects.toThrow();
+      },
+      { timeout: 10_000, interval: 100 },
+    );
+  });
+});
