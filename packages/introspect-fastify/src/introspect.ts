@@ -2,7 +2,6 @@ import type { ActiveToken, Authorizer, Policy, RequestError } from '@acme/intros
 import {
   type AuthorizerInput,
   authorizerSource,
-  errorAnswer,
   guardBySource,
   isRequestError,
   resourceMetadataOf,
@@ -10,6 +9,7 @@ import {
 import { type NodeRequest, type NodeResponse, nodeRequestContext } from '@acme/introspect-core/node';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { hasSent, refuse } from './refuse.js';
 
 export interface IntrospectExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded. */
@@ -66,7 +66,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
       } catch (error) {
         if (!isRequestError(error)) throw error;
         if (onError !== undefined && (await hasSent(reply, () => onError(error, request, reply)))) return reply;
-        return answer(reply, error);
+        return refuse(reply, error);
       }
       return undefined;
     };
@@ -85,25 +85,6 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
     app.get(path, { config: { public: true } }, async () => document);
   }
 };
-
-/** Whether `work` sends the reply. Not `reply.sent`, which is false while a hook for `onSend` takes its time. */
-async function hasSent(reply: FastifyReply, work: () => unknown): Promise<boolean> {
-  const send = reply.send.bind(reply);
-  let sent = false;
-  reply.send = (payload) => {
-    sent = true;
-    return send(payload);
-  };
-  await work();
-  reply.send = send;
-  return sent || reply.sent;
-}
-
-function answer(reply: FastifyReply, error: RequestError): FastifyReply {
-  const { status, headers, body } = errorAnswer(error);
-  for (const [name, value] of headers) reply.header(name, value);
-  return reply.code(status).type('application/json').send(body);
-}
 
 /** `app.register(introspect, { issuer, clientId, clientSecret })`. */
 export const introspect = fp(plugin, { fastify: '5.x', name: '@acme/introspect-fastify' });

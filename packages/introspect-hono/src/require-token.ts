@@ -5,11 +5,11 @@ import {
   errorAnswer,
   guardBySource,
   isRequestError,
-  type NativeRequestContext,
   resourceMetadataOf,
 } from '@acme/introspect-core/adapter';
 import type { Context, MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
+import { honoRequestContext } from './hono-request-context.js';
 
 export interface RequireTokenExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded, where the middleware is mounted at its path (`'*'`). */
@@ -57,7 +57,7 @@ export function requireToken(input: RequireTokenInput, policy?: Policy): Middlew
     )
       return c.json(metadata.document);
     try {
-      const token = await guard(contextOf(c));
+      const token = await guard(honoRequestContext(c));
       if (token !== undefined) c.set('introspection', token);
     } catch (error) {
       if (!isRequestError(error)) throw error;
@@ -73,35 +73,6 @@ function resolved(input: RequireTokenInput) {
   if (!isOptions) return { source: authorizerSource(input as AuthorizerInput<Context>) };
   const { serveResourceMetadata, onError, ...options } = input as RequireTokenExtras;
   return { serveResourceMetadata, onError, source: authorizerSource(options as AuthorizerInput<Context>) };
-}
-
-/** `Headers` joins two lines by a comma, and the core knows it. */
-function contextOf(c: Context): NativeRequestContext<Context> {
-  const { method, url, headers } = c.req.raw;
-  return {
-    authorization: headers.get('authorization'),
-    method,
-    url,
-    header(name) {
-      const value = headers.get(name);
-      return value === null ? [] : [value];
-    },
-    get signal() {
-      return c.req.raw.signal;
-    },
-    ...waitUntilOf(c),
-    native: c,
-  };
-}
-
-/** Only some runtimes have it; `executionCtx` throws on the others. */
-function waitUntilOf(c: Context): Pick<NativeRequestContext<Context>, 'waitUntil'> {
-  try {
-    const { executionCtx } = c;
-    return { waitUntil: (promise) => executionCtx.waitUntil(promise) };
-  } catch {
-    return {};
-  }
 }
 
 function exceptionOf(error: RequestError): HTTPException {
