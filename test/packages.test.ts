@@ -178,7 +178,9 @@ async function npmInstall(project: string, packages: string[]): Promise<boolean>
     return true;
   } catch (error) {
     const { stderr } = error as { stderr?: string };
-    if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ENOTCACHED/.test(String(stderr))) return false;
+    // Where peers are concerned, npm reports a package that it could not look up as one without a version.
+    if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ENOTCACHED|Found: \S+@undefined/.test(String(stderr)))
+      return false;
     throw error;
   }
 }
