@@ -75,7 +75,7 @@ function portOf(value: string): number {
 }
 
 /** A port that is free at this moment. The resource's own URL names it, so it must be known before it is used. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { freePort } from 'demo';
 import { type LocalIssuer, startLocalIssuer } from 'local-issuer';
 import { askDemos, type DemoRequest, type DemoRow, type Demos, startDemos, table } from './demo-table.js';
 import { localTour } from './local-tour.js';
@@ -68,7 +67,7 @@ async function tourLocally(): Promise<void> {
 
 async function tourZitadel(zitadel: ZitadelSettings): Promise<void> {
   terminal.write(`\n${bold(`A tour of ${zitadel.issuer}`)}, about the token in ZITADEL_TOKEN\n`);
-  await show(zitadelTour(zitadel, await endpointWhereNothingListens()));
+  await show(zitadelTour(zitadel, `http://127.0.0.1:${await freePort()}/oauth/v2/introspect`));
   const demos = await startDemos(process.env);
   try {
     showTable(
@@ -127,16 +126,6 @@ function sayGoodbye(): void {
     `\n${bold('That was the tour.')} Next: README.md for the API, docs/register-an-api.md for your ZITADEL,\n`,
   );
   terminal.write('and `npm start -- --serve` to keep the three demo APIs running and try them yourself.\n');
-}
-
-/** A port that was free a moment ago. */
-async function endpointWhereNothingListens(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}/oauth/v2/introspect`;
 }
 
 try {

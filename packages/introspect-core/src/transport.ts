@@ -67,7 +67,7 @@ const knownCodes = new Set([
   ...['ERR_SSL_WRONG_VERSION_NUMBER', 'Z_DATA_ERROR', 'ConnectionRefused', 'ConnectionClosed', 'FailedToOpenSocket'],
 ]);
 
-/** The code of a fault or of what caused it, such as ` (ECONNREFUSED)`. Known ones alone: any other text may be a secret. */
+/** The code of a fault or of what caused it, such as ` (ECONNREFUSED)`. Only known ones: other text may be a secret. */
 function faultCode(fault: unknown): string {
   try {
     for (let depth = 0; depth < 5 && typeof fault === 'object' && fault !== null; depth++) {

@@ -10,8 +10,11 @@ export async function hasSent(reply: FastifyReply, work: () => unknown): Promise
     sent = true;
     return send(payload);
   };
-  await work();
-  reply.send = send;
+  try {
+    await work();
+  } finally {
+    reply.send = send;
+  }
   return sent || reply.sent;
 }
 
