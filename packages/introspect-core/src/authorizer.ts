@@ -1,10 +1,12 @@
 import * as v from 'valibot';
 import { bearerToken, type Credentials } from './bearer-token.js';
+import { type CacheOptions, cacheOptions } from './cache-options.js';
 import { challengeProblem } from './challenge.js';
 import { InvalidTokenError, MissingTokenError } from './errors.js';
+import type { ForgetTarget } from './forget-marks.js';
 import { IntrospectionClient, settingsOf } from './introspection-client.js';
 import type { IntrospectionClientOptions } from './introspection-client-options.js';
-import type { ActiveToken, IntrospectionResponse } from './introspection-response.js';
+import type { ActiveToken } from './introspection-response.js';
 import { checkedOptions, optionsObject, textWithout } from './options.js';
 import { type Expectations, type Policy, type PreparedPolicy, preparePolicy } from './policy.js';
 import {
@@ -13,8 +15,7 @@ import {
   protectedResourceMetadataUrl,
   resourceProblem,
 } from './protected-resource-metadata.js';
-import { questionKey } from './question-key.js';
-import { SingleFlight } from './single-flight.js';
+import { TokenAnswers } from './token-answers.js';
 import { sharesPromises } from './workerd.js';
 
 /** What a request brought. An adapter hands over all that its framework has. */
@@ -49,6 +50,8 @@ export interface AuthorizerSettings {
   clockSkewSeconds?: number;
   /** Finds the roles in a token, for `anyRole`; none by default. */
   rolesOf?: (token: ActiveToken, request: RequestContext) => Iterable<string>;
+  /** Absent: every request asks; those that ask the same at the same time share one question. */
+  cache?: CacheOptions;
 }
 
 /** Those, and the options of the client that it shall make, or a client. */
@@ -77,13 +80,12 @@ const schema = optionsObject({
   rolesOf: v.optional(
     v.custom<NonNullable<AuthorizerSettings['rolesOf']>>((value) => typeof value === 'function', 'must be a function'),
   ),
+  cache: v.optional(cacheOptions),
 });
 
 /** Harmless, and answered as inactive: what `ready` asks about. */
 const dummyToken = 'introspect-is-it-ready';
 const readyMs = 5000;
-/** How long the guards of one request share an answer: a bound, should `native` outlive its request. */
-const sameRequestMs = 5000;
 
 /**
  * Decides whether a request may pass: reads its bearer token, asks about it, and judges the answer by a policy.
@@ -95,10 +97,7 @@ export class Authorizer {
   readonly #expectations: Expectations;
   readonly #now: () => number;
   readonly #monotonicNow: () => number;
-  readonly #key: (token: string) => string | Promise<string>;
-  readonly #flights = new SingleFlight<IntrospectionResponse>();
-  /** What was answered for a request of a framework: a second guard on it judges, and does not ask again. */
-  readonly #answered = new WeakMap<object, { token: string; answer: IntrospectionResponse; askedAt: number }>();
+  readonly #answers: TokenAnswers;
   readonly #resource: string | undefined;
   #readiness: { at: number; error: unknown } | undefined;
   #readyCheck: Promise<void> | undefined;
@@ -118,7 +117,7 @@ export class Authorizer {
     const settings = settingsOf(this.#client);
     this.#now = settings.now;
     this.#monotonicNow = settings.monotonicNow;
-    this.#key = questionKey(settings);
+    this.#answers = new TokenAnswers(this.#client, checked.cache);
     this.#resource = checked.resource;
     const { resource, resourceMetadata = resource && protectedResourceMetadataUrl(resource) } = checked;
     this.#expectations = {
@@ -186,6 +185,19 @@ export class Authorizer {
   }
 
   /**
+   * Forgets the answer about a token, or those about a subject, a token id, a client, or all: for logout, and for
+   * events that tell of a revocation. What was asked before and is answered later is neither kept nor served.
+   *
+   * In this process it holds at once. Others that share the cache's `store` hear of it at their next look there.
+   *
+   * @throws TypeError unless one thing is named
+   * @throws UnavailableError when the store could not be told; this process has forgotten all the same
+   */
+  forget(target: ForgetTarget): Promise<void> {
+    return this.#answers.forget(target);
+  }
+
+  /**
    * The RFC 9728 document of this API, and the path at which it is to be served, unguarded.
    *
    * @throws TypeError when `resource` was not configured
@@ -205,25 +217,9 @@ export class Authorizer {
       if (policy.optional) return null;
       throw new MissingTokenError(policy.missingChallenge);
     }
-    const answer = await this.#answer(token, request);
+    const answer = await this.#answers.about(token, request, policy.maxStalenessMs);
     if (!answer.active) throw new InvalidTokenError('inactive', policy.challenge);
     return policy.judge(answer, request, this.#now() / 1000);
-  }
-
-  async #answer(token: string, { native, signal }: RequestContext): Promise<IntrospectionResponse> {
-    if (typeof native !== 'object' || native === null) return this.#ask(token, signal);
-    const known = this.#answered.get(native);
-    const askedAt = this.#monotonicNow();
-    if (known?.token === token && askedAt - known.askedAt < sameRequestMs) return known.answer;
-    const answer = await this.#ask(token, signal);
-    this.#answered.set(native, { token, answer, askedAt });
-    return answer;
-  }
-
-  async #ask(token: string, signal: AbortSignal | undefined): Promise<IntrospectionResponse> {
-    return this.#flights.join(await this.#key(token), signal, (shared) =>
-      this.#client.introspect(token, { signal: shared }),
-    );
   }
 }
 

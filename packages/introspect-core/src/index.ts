@@ -6,6 +6,7 @@ export {
   type RequestContext,
 } from './authorizer.js';
 export { bearerToken, type Credentials } from './bearer-token.js';
+export type { CacheOptions } from './cache-options.js';
 export type { ChallengeParameters } from './challenge.js';
 export {
   type AuthenticatedRequest,
@@ -37,6 +38,8 @@ export {
   type RequestError,
   UnavailableError,
 } from './errors.js';
+export type { EventListener, IntrospectEvent } from './events.js';
+export type { ForgetTarget } from './forget-marks.js';
 export { IntrospectionClient } from './introspection-client.js';
 export type { IntrospectionClientOptions } from './introspection-client-options.js';
 export type { ActiveToken, Actor, Address, InactiveToken, IntrospectionResponse } from './introspection-response.js';
@@ -47,4 +50,5 @@ export {
   type ProtectedResourceMetadataOptions,
   protectedResourceMetadata,
 } from './protected-resource-metadata.js';
+export type { CacheStore } from './stored-answers.js';
 export type { Transport, TransportRequest, TransportResponse } from './transport.js';

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { type ClientAuthentication, type ClientSecret, clientSecretBasic } from './client-authentication.js';
 import { urlProblem } from './endpoint-url.js';
+import { type EventListener, harmless } from './events.js';
 import type { IntrospectionRequestSettings } from './introspection-request.js';
 import { ofetchTransport } from './ofetch-transport.js';
 import { checkedOptions, optionsObject } from './options.js';
@@ -37,6 +38,8 @@ export interface IntrospectionClientOptions {
   now?: () => number;
   /** Milliseconds that never go back; `performance.now` unless given. */
   monotonicNow?: () => number;
+  /** Is told what happens, here and in the authorizers built on this client; what it throws is dropped. */
+  onEvent?: EventListener;
 }
 
 /** The options, checked and with their defaults. */
@@ -45,6 +48,9 @@ export interface IntrospectionClientSettings extends IntrospectionRequestSetting
   allowInsecureHttp: boolean;
   now: () => number;
   monotonicNow: () => number;
+  /** Of the server, for messages; before discovery the issuer's. */
+  origin: string;
+  onEvent?: EventListener | undefined;
 }
 
 const reservedParameters = [
@@ -146,6 +152,7 @@ const schema = optionsObject({
   allowInsecureHttp: v.optional(v.boolean('must be true or false'), false),
   now: v.optional(v.custom<() => number>(isFunction, 'must be a function'), () => Date.now),
   monotonicNow: v.optional(v.custom<() => number>(isFunction, 'must be a function'), () => () => performance.now()),
+  onEvent: v.optional(v.pipe(v.custom<EventListener>(isFunction, 'must be a function'), v.transform(harmless))),
 });
 
 function wholeNumber(max: number, unit: string) {
@@ -170,7 +177,8 @@ export function introspectionClientSettings(options: IntrospectionClientOptions)
   if (issuer === undefined && endpoint === undefined) {
     throw new TypeError('IntrospectionClient: "issuer" or "introspectionEndpoint" is needed');
   }
-  return { ...checked, endpoint, clientAuthentication, clientId: clientAuthentication.clientId };
+  const { origin } = new URL(endpoint ?? String(issuer));
+  return { ...checked, endpoint, origin, clientAuthentication, clientId: clientAuthentication.clientId };
 }
 
 function authenticationOf({

@@ -1,4 +1,4 @@
-import { withDeadline } from './deadline.js';
+import { lateAnswer, withDeadline } from './deadline.js';
 import { InvalidTokenError } from './errors.js';
 import {
   type IntrospectionClientOptions,
@@ -22,8 +22,6 @@ export class IntrospectionClient {
   }
 
   readonly #settings: IntrospectionClientSettings;
-  /** Of the server, for messages; before discovery the issuer's. */
-  readonly #origin: string;
   readonly #endpoint: EndpointDiscovery;
 
   /**
@@ -35,7 +33,6 @@ export class IntrospectionClient {
     const settings = introspectionClientSettings(options);
     const { issuer = '', endpoint } = settings;
     this.#settings = settings;
-    this.#origin = new URL(endpoint ?? issuer).origin;
     this.#endpoint = endpoint === undefined ? endpointDiscovery({ ...settings, issuer }) : async () => endpoint;
   }
 
@@ -49,7 +46,7 @@ export class IntrospectionClient {
   async introspect(token: string, { signal }: { signal?: AbortSignal } = {}): Promise<IntrospectionResponse> {
     if (typeof token !== 'string' || token === '' || !token.isWellFormed()) throw new InvalidTokenError('malformed');
     const { timeoutMs, now } = this.#settings;
-    return withDeadline({ timeoutMs, origin: this.#origin, signal }, async (signal) => {
+    return withDeadline({ timeoutMs, late: () => lateAnswer(this.#settings), signal }, async (signal) => {
       const endpoint = await this.#endpoint();
       signal.throwIfAborted();
       const response = await sendIntrospectionRequest(token, { endpoint, signal }, this.#settings);

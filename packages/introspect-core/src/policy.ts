@@ -21,6 +21,8 @@ export interface Policy {
   maxAuthenticationAgeSeconds?: number;
   /** One of them must be the token's `acr` (RFC 9470 §3). */
   acrValues?: readonly string[];
+  /** How old the server's answer may be, at most, where there is a cache; 0 always asks. A question that runs is joined. */
+  maxStalenessSeconds?: number;
   /** Lets a request without bearer credentials through, as `null`; a bad token is still refused. */
   optional?: boolean;
   /** The last word: anything but `true` denies. What it throws is not caught. */
@@ -42,6 +44,8 @@ export interface Expectations {
 /** A policy, checked once and ready to be judged by. */
 export interface PreparedPolicy {
   readonly optional: boolean;
+  /** Infinity where any age will do. */
+  readonly maxStalenessMs: number;
   /** For a request without credentials. */
   readonly missingChallenge: ChallengeParameters;
   /** For a token that is no good. */
@@ -87,6 +91,9 @@ const schema = optionsObject({
     ),
   ),
   acrValues: v.optional(v.pipe(words('acr_values'), v.nonEmpty('must name at least one value'))),
+  maxStalenessSeconds: v.optional(
+    v.pipe(v.number('must be a number of seconds'), v.finite('must be finite'), v.minValue(0, 'must not be negative')),
+  ),
   optional: v.optional(v.boolean('must be true or false'), false),
   check: v.optional(
     v.custom<NonNullable<Policy['check']>>((value) => typeof value === 'function', 'must be a function'),
@@ -100,7 +107,7 @@ const schema = optionsObject({
  */
 export function preparePolicy(policy: Policy, expectations: Expectations): PreparedPolicy {
   const { scopes = [], anyRole, acrValues, optional, check, ...checked } = checkedOptions('Policy', schema, policy);
-  const { maxAuthenticationAgeSeconds } = checked;
+  const { maxAuthenticationAgeSeconds, maxStalenessSeconds = Number.POSITIVE_INFINITY } = checked;
   const { rolesOf, challenge, clockSkewSeconds = defaultSkewSeconds } = expectations;
   if (anyRole !== undefined && rolesOf === undefined) {
     throw new TypeError('Policy: "anyRole" needs the authorizer\'s option "rolesOf", which finds the roles in a token');
@@ -123,6 +130,7 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
 
   return {
     optional,
+    maxStalenessMs: maxStalenessSeconds * 1000,
     missingChallenge: challenge.resource_metadata === undefined ? challenge : scopeChallenge,
     challenge,
     async judge(token, request, now) {

@@ -1,4 +1,4 @@
-import { withDeadline } from './deadline.js';
+import { lateAnswer, withDeadline } from './deadline.js';
 import { urlProblem } from './endpoint-url.js';
 import { InvalidResponseError } from './errors.js';
 import { ownMember, readJsonObject } from './json-object.js';
@@ -130,7 +130,7 @@ export function readServerMetadata(
 function fetchEndpoint(options: DiscoveryOptions): Promise<string> {
   const { issuer, headers, transport, timeoutMs, maxResponseBytes } = options;
   const { origin } = new URL(issuer);
-  return withDeadline({ timeoutMs, origin }, async (signal) => {
+  return withDeadline({ timeoutMs, late: () => lateAnswer({ origin, timeoutMs }) }, async (signal) => {
     for (const url of metadataUrls(issuer)) {
       const response = await send(transport, {
         url,

@@ -18,6 +18,10 @@ export class SingleFlight<Value> {
   readonly #flights = new Map<string, Flight<Value>>();
   readonly #shares = sharesPromises();
 
+  has(key: string): boolean {
+    return this.#flights.has(key);
+  }
+
   async join(
     key: string,
     signal: AbortSignal | undefined,

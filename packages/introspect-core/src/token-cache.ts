@@ -1,0 +1,194 @@
+import { LRUCache } from 'lru-cache';
+import type { CacheSettings } from './cache-options.js';
+import type { AskedAnswer, ForgetMarks } from './forget-marks.js';
+import type { ActiveToken, IntrospectionResponse } from './introspection-response.js';
+
+/** For how long an active answer speaks against an inactive one, which may be a fault of the server's own. */
+const knownActiveMs = 60_000;
+/** Answers are renewed up to this part earlier, by chance, so that hot ones are not all renewed at once. */
+const renewalJitter = 0.05;
+/** How long a renewal keeps the next one off, whatever becomes of it. */
+const renewalPauseMs = 500;
+
+/** An answer, and when it was asked for. */
+export interface DatedAnswer extends AskedAnswer {
+  /** How often {@link TokenCache.rereadAll} had been called by then. */
+  generation: number;
+}
+
+/** An answer that is kept; times by the monotonic clock. */
+export interface KeptAnswer extends DatedAnswer {
+  /** Its `exp`. */
+  readonly expiresAt: number;
+  freshUntil: number;
+  renewAt: number;
+  /** When a question was asked that called the token inactive: until that is settled, nothing serves this answer. */
+  suspectedAt: number | undefined;
+}
+
+/**
+ * The answers that are kept in this process, and the rules by which they may be used again.
+ *
+ * Active and inactive ones are kept apart, each bounded, the least recently used going first: a flood of unknown tokens
+ * evicts no good one. An answer ends with its `exp` by the wall clock or by the monotonic one, whichever comes first: a
+ * clock set back revives nothing. No timer runs; what has ended lies until it is looked at or evicted.
+ */
+export class TokenCache {
+  readonly #active: LRUCache<string, KeptAnswer>;
+  readonly #inactive: LRUCache<string, KeptAnswer>;
+  readonly #settings: CacheSettings;
+  readonly #now: () => number;
+  readonly #monotonicNow: () => number;
+  readonly #marks: ForgetMarks;
+  #generation = 0;
+
+  constructor(
+    settings: CacheSettings,
+    { now, monotonicNow }: { now: () => number; monotonicNow: () => number },
+    marks: ForgetMarks,
+  ) {
+    this.#active = new LRUCache({ max: settings.maxEntries });
+    this.#inactive = new LRUCache({ max: settings.maxEntries });
+    this.#settings = settings;
+    this.#now = now;
+    this.#monotonicNow = monotonicNow;
+    this.#marks = marks;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** What may be used without a question: fresh, and younger than `maxStalenessMs`. */
+  fresh(key: string, maxStalenessMs: number): KeptAnswer | undefined {
+    const kept = this.#active.get(key) ?? this.#inactive.get(key);
+    if (kept === undefined) return undefined;
+    const now = this.#monotonicNow();
+    if (now >= kept.freshUntil || now - kept.askedAt >= maxStalenessMs) return undefined;
+    if (kept.generation !== this.#generation && kept.answer.active) return undefined;
+    return this.#lives(key, kept, now) ? kept : undefined;
+  }
+
+  /** What may serve while the server is unreachable: an active answer, no older than `staleIfErrorMs`. */
+  stale(key: string, maxStalenessMs: number): { answer: IntrospectionResponse; ageMs: number } | undefined {
+    const kept = this.#active.peek(key);
+    if (kept === undefined || kept.suspectedAt !== undefined) return undefined;
+    const now = this.#monotonicNow();
+    const ageMs = now - kept.askedAt;
+    if (ageMs > this.#settings.staleIfErrorMs || ageMs >= maxStalenessMs) return undefined;
+    return this.#lives(key, kept, now) ? { answer: kept.answer, ageMs } : undefined;
+  }
+
+  /** Whether it is time to renew an answer. Whoever is told so is the only one for a while. */
+  takeRenewal(kept: KeptAnswer): boolean {
+    const now = this.#monotonicNow();
+    if (now < kept.renewAt) return false;
+    kept.renewAt = now + renewalPauseMs;
+    return true;
+  }
+
+  /**
+   * Takes note that a token was called inactive. Where it is known as active, nothing is served from now on, and the
+   * result is `true`: the server is to be asked once more before that is believed.
+   */
+  suspect(key: string, { askedAt }: DatedAnswer): boolean {
+    const kept = this.#active.peek(key);
+    if (kept === undefined) return false;
+    const now = this.#monotonicNow();
+    const knownMs = Math.max(knownActiveMs, this.#settings.maxAgeMs);
+    if (now - kept.askedAt >= knownMs || !this.#lives(key, kept, now)) return false;
+    kept.suspectedAt = askedAt;
+    kept.freshUntil = Number.NEGATIVE_INFINITY;
+    return true;
+  }
+
+  /** Keeps an answer that was asked for here, unless a newer one is known: then the result is `false`. */
+  keep(key: string, asked: DatedAnswer): boolean {
+    if (this.#newestAskedAt(key) > asked.askedAt) return false;
+    if (asked.answer.active) {
+      this.#setActive(key, asked, asked.answer);
+      this.#inactive.delete(key);
+    } else {
+      const freshUntil = asked.askedAt + this.#settings.inactiveMaxAgeMs;
+      this.#inactive.set(key, {
+        ...asked,
+        expiresAt: Number.POSITIVE_INFINITY,
+        freshUntil,
+        renewAt: Number.POSITIVE_INFINITY,
+        suspectedAt: undefined,
+      });
+      this.#active.delete(key);
+    }
+    return true;
+  }
+
+  /** Keeps an active answer from the second tier, unless a newer one is known; that one then is as good as read again. */
+  adopt(key: string, asked: DatedAnswer & { readonly answer: ActiveToken }): void {
+    const kept = this.#active.peek(key);
+    if (this.#newestAskedAt(key) < asked.askedAt) {
+      this.#setActive(key, asked, asked.answer);
+      this.#inactive.delete(key);
+    } else if (kept !== undefined && kept.suspectedAt === undefined) {
+      kept.freshUntil = this.#freshUntil(kept);
+      kept.generation = asked.generation;
+    }
+  }
+
+  /** The second tier has news of a key. */
+  reread(key: string): void {
+    const kept = this.#active.peek(key);
+    if (kept !== undefined) kept.freshUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The second tier has news that may concern any key. */
+  rereadAll(): void {
+    this.#generation++;
+  }
+
+  drop(key: string): void {
+    this.#active.delete(key);
+    this.#inactive.delete(key);
+  }
+
+  clear(): void {
+    this.#active.clear();
+    this.#inactive.clear();
+  }
+
+  #setActive(key: string, asked: DatedAnswer, answer: ActiveToken): void {
+    const expiresAt = this.#monotonicNow() + (expiryOf(answer) - this.#now());
+    const { refreshAfterMs } = this.#settings;
+    const kept: KeptAnswer = {
+      ...asked,
+      expiresAt,
+      freshUntil: 0,
+      renewAt: asked.askedAt + refreshAfterMs * (1 - renewalJitter * Math.random()),
+      suspectedAt: undefined,
+    };
+    kept.freshUntil = this.#freshUntil(kept);
+    this.#active.set(key, kept);
+  }
+
+  #freshUntil({ askedAt }: { askedAt: number }): number {
+    const { maxAgeMs, store, localMaxAgeMs } = this.#settings;
+    const until = askedAt + maxAgeMs;
+    return store === undefined ? until : Math.min(until, this.#monotonicNow() + localMaxAgeMs);
+  }
+
+  #newestAskedAt(key: string): number {
+    const kept = this.#active.peek(key) ?? this.#inactive.peek(key);
+    return kept?.suspectedAt ?? kept?.askedAt ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether it is neither expired nor forgotten; drops it where it is. */
+  #lives(key: string, kept: KeptAnswer, now: number): boolean {
+    const lives = now < kept.expiresAt && this.#now() < expiryOf(kept.answer) && !this.#marks.forgets(key, kept);
+    if (!lives) this.drop(key);
+    return lives;
+  }
+}
+
+/** When an answer expires, in milliseconds since the epoch. A fraction of a second is left away. */
+export function expiryOf(answer: IntrospectionResponse): number {
+  return answer.active && answer.exp !== undefined ? Math.floor(answer.exp) * 1000 : Number.POSITIVE_INFINITY;
+}
