@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import type { AuthorizerOptions } from '@acme/introspect-core';
+import type { AuthorizerOptions, CacheOptions } from '@acme/introspect-core';
 import { zitadel, zitadelRoles } from '@acme/introspect-core/zitadel';
 
 /** What a demo API is started with. */
@@ -18,9 +18,10 @@ export interface Demo {
 
 /**
  * What the environment says: `ZITADEL_ISSUER` (or `INTROSPECTION_ENDPOINT`), `ZITADEL_CLIENT_ID`,
- * `ZITADEL_CLIENT_SECRET`, and if you like `PORT`, `ZITADEL_PROJECT_ID` and `RESOURCE`.
+ * `ZITADEL_CLIENT_SECRET`, and if you like `PORT`, `ZITADEL_PROJECT_ID`, `RESOURCE`, and for a cache
+ * `CACHE_MAX_AGE_SECONDS`, with it `CACHE_REFRESH_AFTER_SECONDS` and `CACHE_STALE_IF_ERROR_SECONDS`.
  *
- * @throws Error naming what is missing
+ * @throws Error naming what is missing, or is no number
  */
 export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<DemoSettings> {
   const {
@@ -40,7 +41,14 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
   }
   const port = environment.PORT ? portOf(environment.PORT) : await freePort();
   const resource = environment.RESOURCE || `http://127.0.0.1:${port}`;
-  const credentials = { clientId, clientSecret, resource, rolesOf: zitadelRoles({ projectId }) };
+  const cache = cacheOf(environment);
+  const credentials = {
+    clientId,
+    clientSecret,
+    resource,
+    rolesOf: zitadelRoles({ projectId }),
+    ...(cache && { cache }),
+  };
   const authorizer = issuer
     ? zitadel({
         issuer,
@@ -66,6 +74,30 @@ export async function runDemo(name: string, start: (settings: DemoSettings) => P
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;
   }
+}
+
+/** No cache without `CACHE_MAX_AGE_SECONDS`. */
+function cacheOf(environment: NodeJS.ProcessEnv): CacheOptions | undefined {
+  const maxAgeSeconds = secondsOf(environment, 'CACHE_MAX_AGE_SECONDS');
+  const refreshAfterSeconds = secondsOf(environment, 'CACHE_REFRESH_AFTER_SECONDS');
+  const staleIfErrorSeconds = secondsOf(environment, 'CACHE_STALE_IF_ERROR_SECONDS');
+  if (maxAgeSeconds === undefined) {
+    if (refreshAfterSeconds === undefined && staleIfErrorSeconds === undefined) return undefined;
+    throw new Error('Set CACHE_MAX_AGE_SECONDS as well: without it there is no cache');
+  }
+  return {
+    maxAgeSeconds,
+    ...(refreshAfterSeconds !== undefined && { refreshAfterSeconds }),
+    ...(staleIfErrorSeconds !== undefined && { staleIfErrorSeconds }),
+  };
+}
+
+function secondsOf(environment: NodeJS.ProcessEnv, name: string): number | undefined {
+  const value = environment[name];
+  if (!value) return undefined;
+  const seconds = Number(value);
+  if (seconds >= 0 && Number.isFinite(seconds)) return seconds;
+  throw new Error(`${name} must be a number of seconds`);
 }
 
 function portOf(value: string): number {

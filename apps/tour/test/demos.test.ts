@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { type LocalIssuer, startLocalIssuer } from 'local-issuer';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
+const complete = { ZITADEL_ISSUER: 'https://a.example', ZITADEL_CLIENT_ID: 'c', ZITADEL_CLIENT_SECRET: 's' };
+
 let local: LocalIssuer;
 let own: Record<string, string>;
 let running: ChildProcess | undefined;
@@ -106,6 +108,19 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
     expect(await ask('/.well-known/oauth-protected-resource')).toMatchObject({ status: 200, body: { resource } });
   });
 
+  it('takes a cache: an answer is used again while it is young', async () => {
+    const times = {
+      CACHE_MAX_AGE_SECONDS: '60',
+      CACHE_REFRESH_AFTER_SECONDS: '30',
+      CACHE_STALE_IF_ERROR_SECONDS: '300',
+    };
+    const { ask } = await start({ ...own, ...times });
+    const token = await local.mintAccessToken();
+    expect(await ask('/me', token)).toMatchObject({ status: 200 });
+    await local.revoke(token);
+    expect(await ask('/me', token)).toMatchObject({ status: 200 });
+  });
+
   it.each(['SIGINT', 'SIGTERM'] as const)('ends cleanly on %s', async (signal) => {
     const { child, ask, ended } = await start();
     await ask('/public');
@@ -116,14 +131,14 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
   it.each([
     [{}, 'Set ZITADEL_ISSUER (or INTROSPECTION_ENDPOINT), ZITADEL_CLIENT_ID, ZITADEL_CLIENT_SECRET in the environment'],
     [{ ZITADEL_ISSUER: 'https://a.example', ZITADEL_CLIENT_ID: 'c' }, 'Set ZITADEL_CLIENT_SECRET in the environment'],
+    [{ ...complete, PORT: 'x' }, 'PORT must be a number'],
+    [{ ...complete, CACHE_MAX_AGE_SECONDS: 'x' }, 'CACHE_MAX_AGE_SECONDS must be a number of seconds'],
+    [{ ...complete, CACHE_REFRESH_AFTER_SECONDS: '5' }, 'Set CACHE_MAX_AGE_SECONDS as well'],
     [
-      { ZITADEL_ISSUER: 'https://a.example', ZITADEL_CLIENT_ID: 'c', ZITADEL_CLIENT_SECRET: 's', PORT: 'x' },
-      'PORT must be a number',
+      { ...complete, CACHE_MAX_AGE_SECONDS: '5', CACHE_REFRESH_AFTER_SECONDS: '5' },
+      '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"',
     ],
-    [
-      { ZITADEL_ISSUER: 'http://a.example', ZITADEL_CLIENT_ID: 'c', ZITADEL_CLIENT_SECRET: 's' },
-      '"issuer" must be https',
-    ],
+    [{ ...complete, ZITADEL_ISSUER: 'http://a.example' }, '"issuer" must be https'],
   ])('names what is missing or wrong: %j', async (environment, message) => {
     const { printed, ended } = run(demo, [], environment as Record<string, string>);
     expect(await ended).toEqual([1, null]);
