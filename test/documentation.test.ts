@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
   AccessDeniedError,
+  Authorizer,
+  type CacheOptions,
   InsufficientScopeError,
   InsufficientUserAuthenticationError,
   IntrospectionClient,
@@ -185,6 +187,23 @@ describe('the code in the documentation', () => {
     ];
     const tsc = run(join(root, 'node_modules/.bin/tsc'), [...options, ...files], { cwd: folder });
     await tsc.catch((error) => expect(error.stdout || error).toBe(''));
+  });
+});
+
+describe('the store in docs/caching.md', () => {
+  it('is the one that passes the contract', async () => {
+    const [{ code } = { code: '' }] = await blocks('docs/caching.md', /^ts$/);
+    const store = await read('packages/introspect-core/test/stores/redis-store.ts');
+    expect(code.replace(/^\/\/ .*\n/, '')).toBe(store);
+  });
+
+  it('has its options explained, each by its name', async () => {
+    const cache = { maxAgeSeconds: 1, unknown: 1 } as CacheOptions;
+    const construct = () => new Authorizer({ issuer: 'https://a.example', clientId: 'c', clientSecret: 's', cache });
+    const [, names = ''] = /there are (.*)$/.exec(String(catching(construct))) ?? [];
+    const table = (await read('docs/caching.md')).split('## The life')[0] ?? '';
+    const inFirstColumn = rows(table).flatMap(([option]) => option?.match(/^`(\w+)`$/)?.[1] ?? []);
+    expect(inFirstColumn.sort()).toEqual(names.split(', ').sort());
   });
 });
 

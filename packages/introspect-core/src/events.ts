@@ -5,7 +5,7 @@ import type { StoreOperation } from './stored-answers.js';
 export type IntrospectEvent =
   /** An answer was used again. */
   | { readonly type: 'hit'; readonly active: boolean }
-  /** None could be, and the server was asked, or the flight joined that does. Only with a cache. */
+  /** None could be, and the server is asked. Only with a cache. */
   | { readonly type: 'miss' }
   /** A request joined a question that was running already. */
   | { readonly type: 'coalesced' }

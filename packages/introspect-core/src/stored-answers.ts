@@ -1,6 +1,6 @@
 import { withDeadline } from './deadline.js';
 import { UnavailableError } from './errors.js';
-import type { MarkName } from './forget-marks.js';
+import { type MarkName, markNames } from './forget-marks.js';
 import { type ActiveToken, readIntrospectionResponse } from './introspection-response.js';
 
 /**
@@ -21,7 +21,20 @@ export interface CacheStore {
   lease?(key: string, ttlMs: number): Promise<boolean>;
 }
 
-export type StoreOperation = 'get' | 'set' | 'delete' | 'lease';
+export type StoreOperation = 'get' | 'set' | 'delete' | 'lease' | 'onInvalidate';
+
+/** An active answer, and when it was asked for, by the wall clock. */
+export interface DatedToken {
+  readonly answer: ActiveToken;
+  readonly askedAt: number;
+}
+
+export interface StoreReading {
+  /** What is there, if it was not forgotten. */
+  readonly stored?: DatedToken;
+  /** Whether another process has forgotten what this one knows. */
+  readonly knownIsForgotten: boolean;
+}
 
 const storeTimeoutMs = 250;
 const markPrefix = 'forget.';
@@ -58,19 +71,22 @@ export class StoredAnswers {
   }
 
   /**
-   * An active answer, and when its process asked for it, by the wall clock.
-   *
-   * @param namesOf the names under which it may have been forgotten, in any process
+   * Looks for the answer under a key, and holds it, and the one that this process knows, against the marks of all
+   * processes. `undefined` where the store failed.
    */
-  async read(
-    key: string,
-    namesOf: (answer: ActiveToken) => MarkName[],
-  ): Promise<{ answer: ActiveToken; askedAt: number } | undefined> {
+  async read(key: string, known?: DatedToken): Promise<StoreReading | undefined> {
     try {
-      const stored = this.#parse(await this.#run('get', () => this.#store.get(key)));
-      if (stored === undefined) return undefined;
-      const marks = await Promise.all(namesOf(stored.answer).map((name) => this.#readMark(name)));
-      return marks.every((leftAt) => leftAt < stored.askedAt) ? stored : undefined;
+      const [value, knownMark] = await Promise.all([
+        this.#run('get', () => this.#store.get(key)),
+        known && this.#latestMark(markNames(key, known.answer)),
+      ]);
+      const knownIsForgotten = known !== undefined && knownMark !== undefined && !(knownMark < known.askedAt);
+      const stored = this.#parse(value);
+      if (stored === undefined) return { knownIsForgotten };
+      const names = markNames(key, stored.answer);
+      const isNamedAlike = known !== undefined && names.join() === markNames(key, known.answer).join();
+      const mark = isNamedAlike && knownMark !== undefined ? knownMark : await this.#latestMark(names);
+      return mark < stored.askedAt ? { stored, knownIsForgotten } : { knownIsForgotten };
     } catch {
       return undefined;
     }
@@ -83,6 +99,15 @@ export class StoredAnswers {
 
   async remove(key: string): Promise<void> {
     await this.#run('delete', () => this.#store.delete(key)).catch(() => {});
+  }
+
+  /** Listens to what other processes set and delete, where the store tells of it. */
+  onNews(listener: (key: string) => void): void {
+    try {
+      this.#store.onInvalidate?.(listener);
+    } catch {
+      this.#failed('onInvalidate');
+    }
   }
 
   /** Whether this process is the one to renew an answer. */
@@ -102,9 +127,13 @@ export class StoredAnswers {
     await this.#run('set', () => this.#store.set(key, String(this.#now()), ttlMs));
   }
 
-  async #readMark(name: MarkName): Promise<number> {
-    const key = await this.#markKey(name);
-    return Number((await this.#run('get', () => this.#store.get(key))) ?? '-Infinity');
+  /** When the latest of these marks was left; what is no number counts as now. */
+  async #latestMark(names: MarkName[]): Promise<number> {
+    const marks = names.map(async (name) => {
+      const markKey = await this.#markKey(name);
+      return Number.parseFloat((await this.#run('get', () => this.#store.get(markKey))) ?? '-Infinity');
+    });
+    return Math.max(...(await Promise.all(marks)));
   }
 
   /** A colon cannot be in a bearer token, so that no token has the key of a mark. */
@@ -112,17 +141,21 @@ export class StoredAnswers {
     return markPrefix + (await this.#keyOf(name));
   }
 
-  #parse(value: string | undefined): { answer: ActiveToken; askedAt: number } | undefined {
-    const [, digits, body] = /^(\d{1,15}) (.*)$/s.exec(value ?? '') ?? [];
-    if (digits === undefined || body === undefined) return undefined;
+  #parse(value: string | undefined): DatedToken | undefined {
+    if (value === undefined || value === null) return undefined;
+    const [, digits, body = ''] = /^(\d{1,15}) (.*)$/s.exec(value) ?? [];
     const response = { status: 200, header: () => 'application/json', body };
-    const answer = readIntrospectionResponse(response, 'The cache store', this.#now);
-    return answer.active ? { answer, askedAt: Number(digits) } : undefined;
+    try {
+      const answer = readIntrospectionResponse(response, 'The cache store', this.#now);
+      if (answer.active && digits !== undefined) return { answer, askedAt: Number(digits) };
+    } catch {}
+    this.#failed('get'); // somebody else has written it
+    return undefined;
   }
 
   async #run<Value>(operation: StoreOperation, work: () => Promise<Value>): Promise<Value> {
     try {
-      return await withDeadline({ timeoutMs: storeTimeoutMs, late: storeProblem }, async () => work());
+      return await withDeadline({ timeoutMs: storeTimeoutMs, late: storeProblem }, work);
     } catch {
       this.#failed(operation);
       throw storeProblem();

@@ -3,12 +3,13 @@ import type { CacheSettings } from './cache-options.js';
 import { lateAnswer, withDeadline } from './deadline.js';
 import { delay } from './delay.js';
 import { isIntrospectionError } from './errors.js';
-import { ForgetMarks, type ForgetTarget, forgetTarget, type MarkName, markNames } from './forget-marks.js';
+import { ForgetMarks, type ForgetTarget, forgetTarget, type MarkName } from './forget-marks.js';
 import { type IntrospectionClient, settingsOf } from './introspection-client.js';
 import type { IntrospectionClientSettings } from './introspection-client-options.js';
 import type { IntrospectionResponse } from './introspection-response.js';
 import { questionKey } from './question-key.js';
 import { SingleFlight } from './single-flight.js';
+import { steadyClock } from './steady-clock.js';
 import { isMarkKey, StoredAnswers, type StoreOperation } from './stored-answers.js';
 import { type DatedAnswer, expiryOf, TokenCache } from './token-cache.js';
 import { afterAnswer } from './workerd.js';
@@ -37,6 +38,8 @@ interface Question {
 export class TokenAnswers {
   readonly #client: IntrospectionClient;
   readonly #settings: IntrospectionClientSettings;
+  /** By which answers and marks of several processes are compared. */
+  readonly #sharedNow: () => number;
   readonly #keyOf: (token: string) => string | Promise<string>;
   readonly #marks: ForgetMarks;
   readonly #cache: TokenCache | undefined;
@@ -45,7 +48,9 @@ export class TokenAnswers {
   readonly #lifeMs: number;
   readonly #leaseMs: number;
   readonly #questions = new SingleFlight<DatedAnswer>();
-  readonly #reads = new SingleFlight<void>();
+  readonly #reads = new SingleFlight<boolean>();
+  /** The keys that are being read from the second tier, and whether there was news of them since. */
+  readonly #reading = new Map<string, boolean>();
   /** Without a cache, what was answered for a request of a framework: a second guard on it does not ask again. */
   readonly #answered = new WeakMap<object, { key: string; asked: DatedAnswer }>();
 
@@ -57,14 +62,20 @@ export class TokenAnswers {
     this.#keyOf = questionKey(settings);
     this.#lifeMs = Math.max(cache?.maxAgeMs ?? 0, cache?.staleIfErrorMs ?? 0);
     this.#leaseMs = Math.max(1, Math.floor(Math.min(settings.timeoutMs, cache?.refreshAfterMs ?? 0)));
-    this.#marks = new ForgetMarks(settings, this.#lifeMs + markSlackMs);
+    this.#sharedNow = steadyClock(settings);
+    const clocks = { now: settings.now, monotonicNow: settings.monotonicNow, sharedNow: this.#sharedNow };
+    this.#marks = new ForgetMarks(clocks, this.#lifeMs + markSlackMs);
     if (cache === undefined) return;
-    const kept = new TokenCache(cache, settings, this.#marks);
+    const kept = new TokenCache(cache, clocks, this.#marks);
     this.#cache = kept;
     if (cache.store === undefined) return;
     const failed = (operation: StoreOperation) => settings.onEvent?.({ type: 'store_failed', operation });
-    this.#stored = new StoredAnswers(cache.store, { now: settings.now, keyOf: this.#keyOf, failed });
-    cache.store.onInvalidate?.((key) => (isMarkKey(key) ? kept.rereadAll() : kept.reread(key)));
+    this.#stored = new StoredAnswers(cache.store, { now: this.#sharedNow, keyOf: this.#keyOf, failed });
+    this.#stored.onNews((key) => {
+      if (isMarkKey(key)) kept.rereadAll();
+      else kept.reread(key);
+      if (this.#reading.has(key)) this.#reading.set(key, true);
+    });
   }
 
   /**
@@ -106,14 +117,18 @@ export class TokenAnswers {
   }
 
   /** An answer that is due for renewal serves once more, while one question renews it. */
-  async #fromCache(question: Question, maxStalenessMs: number): Promise<IntrospectionResponse | undefined> {
-    const kept = this.#cache?.fresh(question.key, maxStalenessMs);
+  async #fromCache(
+    question: Question,
+    maxStalenessMs: number,
+    justRead = false,
+  ): Promise<IntrospectionResponse | undefined> {
+    const kept = this.#cache?.fresh(question.key, maxStalenessMs, justRead);
     if (kept === undefined) return undefined;
     this.#settings.onEvent?.({ type: 'hit', active: kept.answer.active });
     const renewed = this.#cache?.takeRenewal(kept) ? question.afterwards(this.#renew(question)) : undefined;
     if (renewed === undefined) return kept.answer;
     await renewed;
-    return this.#cache?.fresh(question.key, maxStalenessMs)?.answer;
+    return this.#cache?.fresh(question.key, maxStalenessMs, justRead)?.answer;
   }
 
   #fromSameRequest(
@@ -137,16 +152,30 @@ export class TokenAnswers {
     const [stored, cache] = [this.#stored, this.#cache];
     if (stored === undefined || cache === undefined || maxStalenessMs === 0) return undefined;
     const { key } = question;
-    await this.#reads.join(key, signal, async () => {
-      const { generation } = cache;
-      const read = await stored.read(key, (answer) => markNames(key, answer));
-      if (read === undefined || this.#marks.forgetsSince(key, read.answer, read.askedAt)) return;
-      const ageMs = this.#settings.now() - read.askedAt;
-      if (ageMs < 0) return; // a clock was set back, here or there: nobody knows how old it is
-      const askedAt = this.#settings.monotonicNow() - ageMs;
-      cache.adopt(key, { answer: read.answer, askedAt, order: this.#marks.order, generation });
-    });
-    return this.#fromCache(question, maxStalenessMs);
+    const justRead = await this.#reads.join(key, signal, () => this.#read(key, stored, cache));
+    return justRead ? this.#fromCache(question, maxStalenessMs, justRead) : undefined;
+  }
+
+  /** Whether the second tier had an answer, which the first one now has. */
+  async #read(key: string, stored: StoredAnswers, cache: TokenCache): Promise<boolean> {
+    const { monotonicNow } = this.#settings;
+    const { generation } = cache;
+    const known = cache.known(key);
+    const ageOfKnownMs = monotonicNow() - (known?.askedAt ?? 0);
+    this.#reading.set(key, false);
+    const reading = await stored.read(
+      key,
+      known?.answer.active ? { answer: known.answer, askedAt: this.#sharedNow() - ageOfKnownMs } : undefined,
+    );
+    const isOldNews = this.#reading.get(key);
+    this.#reading.delete(key);
+    if (reading?.knownIsForgotten && cache.known(key) === known) cache.drop(key);
+    if (reading?.stored === undefined || isOldNews) return false;
+    const { answer, askedAt } = reading.stored;
+    const ageMs = this.#sharedNow() - askedAt;
+    // Below zero: the other process's clock is ahead, and nobody knows how old it is.
+    if (ageMs < 0 || this.#marks.forgetsSince(key, answer, askedAt)) return false;
+    return cache.adopt(key, { answer, askedAt: monotonicNow() - ageMs, order: this.#marks.order, generation });
   }
 
   async #fromServer(
@@ -181,24 +210,35 @@ export class TokenAnswers {
     } catch {}
   }
 
-  /** Asks until there is an answer to be believed, under one deadline, and keeps it. */
-  #ask({ key, token, afterwards }: Question, callers: AbortSignal): Promise<DatedAnswer> {
+  /** Asks under one deadline, keeps what is to be believed, and tells the second tier, which nobody need wait for. */
+  async #ask(question: Question, callers: AbortSignal): Promise<DatedAnswer> {
+    const { timeoutMs } = this.#settings;
+    const deadline = { timeoutMs, late: () => lateAnswer(this.#settings), signal: callers };
+    const { asked, isKept } = await withDeadline(deadline, (signal) => this.#believable(question, signal));
+    if (isKept) await this.#afterwards(question, (stored) => this.#share(question.key, asked, stored));
+    return asked;
+  }
+
+  /** An answer that no doubt and no `forget` speaks against. */
+  async #believable(question: Question, signal: AbortSignal): Promise<{ asked: DatedAnswer; isKept: boolean }> {
+    const { key, token } = question;
     const { timeoutMs, monotonicNow, onEvent } = this.#settings;
     const startedAt = monotonicNow();
-    return withDeadline({ timeoutMs, late: () => lateAnswer(this.#settings), signal: callers }, async (signal) => {
-      let asked = await this.#question(token, signal);
-      if (!asked.answer.active && this.#cache?.suspect(key, asked)) {
-        if (this.#stored !== undefined) await afterwards(this.#stored.remove(key));
-        const leftMs = timeoutMs - (monotonicNow() - startedAt);
-        await delay(Math.min(blipMs + blipJitterMs * Math.random(), leftMs / 2), signal);
-        asked = await this.#question(token, signal);
-        onEvent?.({ type: 'flipped', believed: !asked.answer.active });
-      }
-      while (this.#marks.forgets(key, asked)) asked = await this.#question(token, signal);
-      const kept = this.#cache?.keep(key, asked);
-      if (kept === true && this.#stored !== undefined) await afterwards(this.#share(key, asked, this.#stored));
-      return asked;
-    });
+    let asked = await this.#question(token, signal);
+    if (!asked.answer.active && this.#cache?.suspect(key, asked)) {
+      const removed = this.#afterwards(question, (stored) => stored.remove(key));
+      const leftMs = timeoutMs - (monotonicNow() - startedAt);
+      await delay(Math.min(blipMs + blipJitterMs * Math.random(), leftMs / 2), signal);
+      await removed;
+      asked = await this.#question(token, signal);
+      onEvent?.({ type: 'flipped', believed: !asked.answer.active });
+    }
+    while (this.#marks.forgets(key, asked)) asked = await this.#question(token, signal);
+    return { asked, isKept: this.#cache?.keep(key, asked) === true };
+  }
+
+  #afterwards(question: Question, work: (stored: StoredAnswers) => Promise<void>): Promise<void> | undefined {
+    return this.#stored && question.afterwards(work(this.#stored));
   }
 
   async #question(token: string, signal: AbortSignal): Promise<DatedAnswer> {
@@ -210,9 +250,8 @@ export class TokenAnswers {
 
   async #share(key: string, { answer, askedAt }: DatedAnswer, stored: StoredAnswers): Promise<void> {
     if (!answer.active) return stored.remove(key);
-    const now = this.#settings.now();
     const ageMs = this.#settings.monotonicNow() - askedAt;
-    const ttlMs = Math.floor(Math.min(this.#lifeMs - ageMs, expiryOf(answer) - now, maxTtlMs));
-    if (ttlMs > 0) await stored.write(key, answer, { askedAt: now - ageMs, ttlMs });
+    const ttlMs = Math.floor(Math.min(this.#lifeMs - ageMs, expiryOf(answer) - this.#settings.now(), maxTtlMs));
+    if (ttlMs > 0) await stored.write(key, answer, { askedAt: this.#sharedNow() - ageMs, ttlMs });
   }
 }

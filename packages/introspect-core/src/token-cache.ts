@@ -20,7 +20,9 @@ export interface DatedAnswer extends AskedAnswer {
 export interface KeptAnswer extends DatedAnswer {
   /** Its `exp`. */
   readonly expiresAt: number;
-  freshUntil: number;
+  readonly freshUntil: number;
+  /** When the second tier is to be looked at again. */
+  rereadAt: number;
   renewAt: number;
   /** When a question was asked that called the token inactive: until that is settled, nothing serves this answer. */
   suspectedAt: number | undefined;
@@ -38,19 +40,21 @@ export class TokenCache {
   readonly #inactive: LRUCache<string, KeptAnswer>;
   readonly #settings: CacheSettings;
   readonly #now: () => number;
+  readonly #sharedNow: () => number;
   readonly #monotonicNow: () => number;
   readonly #marks: ForgetMarks;
   #generation = 0;
 
   constructor(
     settings: CacheSettings,
-    { now, monotonicNow }: { now: () => number; monotonicNow: () => number },
+    { now, sharedNow, monotonicNow }: { now: () => number; sharedNow: () => number; monotonicNow: () => number },
     marks: ForgetMarks,
   ) {
     this.#active = new LRUCache({ max: settings.maxEntries });
     this.#inactive = new LRUCache({ max: settings.maxEntries });
     this.#settings = settings;
     this.#now = now;
+    this.#sharedNow = sharedNow;
     this.#monotonicNow = monotonicNow;
     this.#marks = marks;
   }
@@ -59,12 +63,18 @@ export class TokenCache {
     return this.#generation;
   }
 
-  /** What may be used without a question: fresh, and younger than `maxStalenessMs`. */
-  fresh(key: string, maxStalenessMs: number): KeptAnswer | undefined {
+  /**
+   * What may be used without a question: fresh, and younger than `maxStalenessMs`.
+   *
+   * @param justRead whether the second tier has just been looked at
+   */
+  fresh(key: string, maxStalenessMs: number, justRead = false): KeptAnswer | undefined {
     const kept = this.#active.get(key) ?? this.#inactive.get(key);
     if (kept === undefined) return undefined;
     const now = this.#monotonicNow();
-    if (now >= kept.freshUntil || now - kept.askedAt >= maxStalenessMs) return undefined;
+    if (now >= kept.freshUntil || now - kept.askedAt >= maxStalenessMs || kept.suspectedAt !== undefined)
+      return undefined;
+    if (now >= kept.rereadAt && !justRead) return undefined;
     if (kept.generation !== this.#generation && kept.answer.active) return undefined;
     return this.#lives(key, kept, now) ? kept : undefined;
   }
@@ -75,7 +85,8 @@ export class TokenCache {
     if (kept === undefined || kept.suspectedAt !== undefined) return undefined;
     const now = this.#monotonicNow();
     const ageMs = now - kept.askedAt;
-    if (ageMs > this.#settings.staleIfErrorMs || ageMs >= maxStalenessMs) return undefined;
+    const { staleIfErrorMs } = this.#settings;
+    if (staleIfErrorMs === 0 || ageMs > staleIfErrorMs || ageMs >= maxStalenessMs) return undefined;
     return this.#lives(key, kept, now) ? { answer: kept.answer, ageMs } : undefined;
   }
 
@@ -97,8 +108,7 @@ export class TokenCache {
     const now = this.#monotonicNow();
     const knownMs = Math.max(knownActiveMs, this.#settings.maxAgeMs);
     if (now - kept.askedAt >= knownMs || !this.#lives(key, kept, now)) return false;
-    kept.suspectedAt = askedAt;
-    kept.freshUntil = Number.NEGATIVE_INFINITY;
+    kept.suspectedAt = Math.max(kept.suspectedAt ?? askedAt, askedAt);
     return true;
   }
 
@@ -106,7 +116,7 @@ export class TokenCache {
   keep(key: string, asked: DatedAnswer): boolean {
     if (this.#newestAskedAt(key) > asked.askedAt) return false;
     if (asked.answer.active) {
-      this.#setActive(key, asked, asked.answer);
+      this.#setActive(key, asked, expiryOf(asked.answer) - this.#now());
       this.#inactive.delete(key);
     } else {
       const freshUntil = asked.askedAt + this.#settings.inactiveMaxAgeMs;
@@ -114,6 +124,7 @@ export class TokenCache {
         ...asked,
         expiresAt: Number.POSITIVE_INFINITY,
         freshUntil,
+        rereadAt: Number.POSITIVE_INFINITY,
         renewAt: Number.POSITIVE_INFINITY,
         suspectedAt: undefined,
       });
@@ -122,22 +133,32 @@ export class TokenCache {
     return true;
   }
 
-  /** Keeps an active answer from the second tier, unless a newer one is known; that one then is as good as read again. */
-  adopt(key: string, asked: DatedAnswer & { readonly answer: ActiveToken }): void {
+  /** The active answer that is known, if one is: also where it has ended. */
+  known(key: string): KeptAnswer | undefined {
+    return this.#active.peek(key);
+  }
+
+  /**
+   * Keeps an active answer from the second tier, unless a newer one is known, which then is as good as read again. The
+   * result is `false` where the newer one speaks against it.
+   */
+  adopt(key: string, asked: DatedAnswer & { readonly answer: ActiveToken }): boolean {
     const kept = this.#active.peek(key);
     if (this.#newestAskedAt(key) < asked.askedAt) {
-      this.#setActive(key, asked, asked.answer);
+      this.#setActive(key, asked, expiryOf(asked.answer) - this.#sharedNow());
       this.#inactive.delete(key);
-    } else if (kept !== undefined && kept.suspectedAt === undefined) {
-      kept.freshUntil = this.#freshUntil(kept);
-      kept.generation = asked.generation;
+      return true;
     }
+    if (kept === undefined || kept.suspectedAt !== undefined) return false;
+    kept.rereadAt = this.#monotonicNow() + this.#settings.localMaxAgeMs;
+    kept.generation = asked.generation;
+    return true;
   }
 
   /** The second tier has news of a key. */
   reread(key: string): void {
     const kept = this.#active.peek(key);
-    if (kept !== undefined) kept.freshUntil = Number.NEGATIVE_INFINITY;
+    if (kept !== undefined) kept.rereadAt = Number.NEGATIVE_INFINITY;
   }
 
   /** The second tier has news that may concern any key. */
@@ -145,6 +166,7 @@ export class TokenCache {
     this.#generation++;
   }
 
+  /** Forgets what is known of a key. */
   drop(key: string): void {
     this.#active.delete(key);
     this.#inactive.delete(key);
@@ -155,24 +177,17 @@ export class TokenCache {
     this.#inactive.clear();
   }
 
-  #setActive(key: string, asked: DatedAnswer, answer: ActiveToken): void {
-    const expiresAt = this.#monotonicNow() + (expiryOf(answer) - this.#now());
-    const { refreshAfterMs } = this.#settings;
-    const kept: KeptAnswer = {
+  #setActive(key: string, asked: DatedAnswer, expiresInMs: number): void {
+    const { maxAgeMs, refreshAfterMs, store, localMaxAgeMs } = this.#settings;
+    const now = this.#monotonicNow();
+    this.#active.set(key, {
       ...asked,
-      expiresAt,
-      freshUntil: 0,
+      expiresAt: now + expiresInMs,
+      freshUntil: asked.askedAt + maxAgeMs,
+      rereadAt: store === undefined ? Number.POSITIVE_INFINITY : now + localMaxAgeMs,
       renewAt: asked.askedAt + refreshAfterMs * (1 - renewalJitter * Math.random()),
       suspectedAt: undefined,
-    };
-    kept.freshUntil = this.#freshUntil(kept);
-    this.#active.set(key, kept);
-  }
-
-  #freshUntil({ askedAt }: { askedAt: number }): number {
-    const { maxAgeMs, store, localMaxAgeMs } = this.#settings;
-    const until = askedAt + maxAgeMs;
-    return store === undefined ? until : Math.min(until, this.#monotonicNow() + localMaxAgeMs);
+    });
   }
 
   #newestAskedAt(key: string): number {

@@ -17,6 +17,7 @@ import {
   type ActiveToken,
   Authorizer,
   type AuthorizerOptions,
+  type ForgetTarget,
   type Guard,
   IntrospectionClient,
   isAuthorizationError,
@@ -24,6 +25,7 @@ import {
   type Policy,
   type RequestContext,
 } from '../src/index.js';
+import { held } from './caching.js';
 
 let server: ScriptedServer;
 beforeEach(async () => {
@@ -41,13 +43,6 @@ const authorizerOf = (options: object = {}) =>
     clientSecret: 'secret',
     ...options,
   });
-
-/** An answer that waits until it is released. */
-function held(answer: Answer) {
-  const { promise, resolve: release } = Promise.withResolvers<void>();
-  const waits: Answer = (response, request) => void promise.then(() => answer(response, request));
-  return { waits, release };
-}
 
 const errorOf = (promise: Promise<unknown>) =>
   promise.then(
@@ -363,6 +358,15 @@ describe('the types', () => {
       authorizer.guard({ scope: 'a' });
     };
     expectTypeOf(policies).toBeFunction();
+  });
+
+  it('let forget name one thing', () => {
+    expectTypeOf<Parameters<Authorizer['forget']>>().toEqualTypeOf<[ForgetTarget]>();
+    for (const target of [{ token: 't' }, { sub: 's' }, { jti: 'j' }, { client_id: 'c' }, { all: true }] as const)
+      expectTypeOf(target).toExtend<ForgetTarget>();
+    expectTypeOf<{ all: false }>().not.toExtend<ForgetTarget>();
+    expectTypeOf<{ sub: undefined }>().not.toExtend<ForgetTarget>();
+    expectTypeOf<Record<string, never>>().not.toExtend<ForgetTarget>();
   });
 
   it('take a client or the options of one', () => {

@@ -173,6 +173,8 @@ describe('at construction', () => {
     ],
     ['a clock of another type', { ...valid, now: 5 }, '"now" must be a function'],
     ['a monotonic clock of another type', { ...valid, monotonicNow: 5 }, '"monotonicNow" must be a function'],
+    ['a listener of another type', { ...valid, onEvent: [] }, '"onEvent" must be a function'],
+    ['no listener, said so by null', { ...valid, onEvent: null }, '"onEvent" must be a function'],
   ];
 
   it.each(refused)('refuses %s, naming the option', (_, options, message) => {
@@ -194,6 +196,7 @@ describe('at construction', () => {
       allowInsecureHttp: true,
       now: () => 0,
       monotonicNow: () => 0,
+      onEvent: () => {},
     })();
     construct({
       ...valid,

@@ -287,6 +287,11 @@ describe('where a route is declared', () => {
     ['two acrs in one', { acrValues: ['a b'] }, '"acrValues" must be a list with one value'],
     ...[-1].map((age) => bad(age, 'must not be negative')),
     ...[1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '5', null].map((age) => bad(age, 'must be a whole number')),
+    ...[-1, -0.001, Number.NaN, Number.POSITIVE_INFINITY, '5', null].map((age): [string, unknown, string] => [
+      `a staleness of ${age}`,
+      { maxStalenessSeconds: age },
+      '"maxStalenessSeconds" must ',
+    ]),
     ['an option of another type', { optional: 'yes' }, '"optional" must be true or false'],
     ['a check of another type', { check: true }, '"check" must be a function'],
   ])('refuses %s, naming the member', (_, policy, message) => {
@@ -298,6 +303,16 @@ describe('where a route is declared', () => {
   function bad(age: unknown, message: string): [string, unknown, string] {
     return [`an age of ${age}`, { maxAuthenticationAgeSeconds: age }, `"maxAuthenticationAgeSeconds" ${message}`];
   }
+
+  it.each([
+    [undefined, Number.POSITIVE_INFINITY],
+    [0, 0],
+    [0.5, 500],
+    [60, 60_000],
+  ])('takes a staleness of %s s', (maxStalenessSeconds, ms) => {
+    const policy = maxStalenessSeconds === undefined ? {} : { maxStalenessSeconds };
+    expect(preparePolicy(policy, { challenge: {} }).maxStalenessMs).toBe(ms);
+  });
 
   it('refuses a role where nobody finds roles', () => {
     expect(() => preparePolicy({ anyRole: ['admin'] }, { challenge: {} })).toThrow(

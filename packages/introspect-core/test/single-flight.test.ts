@@ -44,6 +44,22 @@ describe('a single flight', () => {
     expect(asked.map(({ signal }) => signal.aborted)).toEqual([false, false, false]);
   });
 
+  it('knows whether a question runs', async () => {
+    const flights = new SingleFlight<string>();
+    const { ask, nth } = heldQuestion();
+    expect(flights.has('a')).toBe(false);
+    const waiting = flights.join('a', undefined, ask);
+    expect([flights.has('a'), flights.has('b')]).toEqual([true, false]);
+    nth(1).resolve('yes');
+    await waiting;
+    expect(flights.has('a')).toBe(false);
+    const failing = flights.join('a', undefined, ask);
+    expect(flights.has('a')).toBe(true);
+    nth(2).reject(new Error('down'));
+    await expect(failing).rejects.toThrow('down');
+    expect(flights.has('a')).toBe(false);
+  });
+
   it("is not ended by one waiter's abort, which rejects with its own reason", async () => {
     const flights = new SingleFlight<string>();
     const { ask, nth } = heldQuestion();
@@ -162,6 +178,7 @@ describe('on workerd', () => {
     controller.abort('left');
     await expect(leaves).rejects.toBe('left');
     expect(asked.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+    expect(flights.has('a')).toBe(false);
     nth(2).resolve('yes');
     expect(await stays).toBe('yes');
   });

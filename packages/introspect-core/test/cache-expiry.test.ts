@@ -1,0 +1,189 @@
+import {
+  type Answer,
+  active,
+  json,
+  reset,
+  respond,
+  type ScriptedServer,
+  startScriptedServer,
+} from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Authorizer } from '../src/index.js';
+import { Clocks, caching, outcomeOf } from './caching.js';
+import { vectors } from './vectors.js';
+
+interface CachingVector {
+  id: string;
+  /** Seconds since the epoch. */
+  now: number;
+  config: { maxTtl: number; negativeTtl: number; clockSkewSeconds: number; enabled: boolean };
+  response: { active: boolean } | { status: number } | { failure: 'network' };
+  expectTtlSeconds: number;
+  scope?: 'later';
+}
+
+let server: ScriptedServer;
+let clocks: Clocks;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  clocks = new Clocks();
+});
+afterEach(() => server.close());
+
+describe('how long an answer is used', () => {
+  const all = vectors<CachingVector>('caching');
+
+  function answerOf(response: CachingVector['response']): Answer {
+    if ('failure' in response) return reset();
+    return 'status' in response ? respond({ status: response.status }) : json(response);
+  }
+
+  it.each(all.filter(({ scope }) => scope !== 'later'))(
+    '$id: $expectTtlSeconds s',
+    async ({ now, config, response, expectTtlSeconds }) => {
+      server.always(answerOf(response));
+      clocks.wallMs = now * 1000;
+      const { maxTtl: maxAgeSeconds, negativeTtl: inactiveMaxAgeSeconds, clockSkewSeconds, enabled } = config;
+      const authorizer = new Authorizer({
+        introspectionEndpoint: server.introspectionEndpoint,
+        clientId: 'api',
+        clientSecret: 'secret',
+        now: clocks.now,
+        monotonicNow: clocks.monotonicNow,
+        clockSkewSeconds,
+        ...(enabled && { cache: { maxAgeSeconds, inactiveMaxAgeSeconds } }),
+      });
+      const first = await outcomeOf(authorizer.authorize('Bearer t'));
+      if (expectTtlSeconds > 0) {
+        clocks.pass(expectTtlSeconds - 0.001);
+        expect(await outcomeOf(authorizer.authorize('Bearer t'))).toBe(first);
+        clocks.pass(0.001);
+      }
+      expect(server.questions).toHaveLength(1);
+      await outcomeOf(authorizer.authorize('Bearer t'));
+      expect(server.questions).toHaveLength(2);
+    },
+  );
+
+  it('leaves out only what a Cache-Control field would say, which is of an HTTP cache', () => {
+    const later = all.filter(({ scope }) => scope === 'later');
+    expect(later.map(({ id }) => id)).toEqual([
+      'no-store-honoured',
+      'max-age-lowers',
+      'max-age-never-raises',
+      'private-public-ignored',
+    ]);
+    expect(later).toEqual(all.filter(({ config }) => 'respectCacheControl' in config));
+  });
+
+  it.each<[what: string, exp: number | undefined, seconds: number]>([
+    ['missing', undefined, 60],
+    ['far', 253402300800, 60],
+    ['beyond all dates', 1e300, 60],
+    ['beyond all numbers of milliseconds', 1e306, 60],
+    ['fractional', 1_750_000_010.999, 10],
+    ['now', 1_750_000_000, 0],
+    ['a fraction ahead', 1_750_000_000.9, 0],
+    ['past', 1_749_999_999, 0],
+    ['zero', 0, 0],
+    ['negative', -1.5, 0],
+    ['far in the past', -1e300, 0],
+  ])('with an exp that is %s (%d): %d s', async (_, exp, seconds) => {
+    server.always(active({ exp }));
+    const { ask } = caching(server, clocks);
+    await ask();
+    clocks.pass(Math.max(0, seconds - 0.001));
+    await ask();
+    expect(server.questions).toHaveLength(seconds > 0 ? 1 : 2);
+    clocks.pass(0.001);
+    await ask();
+    expect(server.questions).toHaveLength(seconds > 0 ? 2 : 3);
+  });
+
+  it('is not lengthened by a skew, which lengthens how long the token is accepted', async () => {
+    server.always(active({ exp: clocks.in(10) }));
+    const { ask } = caching(server, clocks, { clockSkewSeconds: 30 });
+    await ask();
+    clocks.pass(10);
+    for (let i = 2; i < 5; i++) {
+      expect(await ask()).toBe('ok');
+      expect(server.questions).toHaveLength(i);
+    }
+  });
+});
+
+describe('clocks that are set', () => {
+  const expiring = () => {
+    server.always(active({ exp: clocks.in(10) }));
+    return caching(server, clocks);
+  };
+
+  it('back before exp lengthen nothing: it is then over by the monotonic one', async () => {
+    const { ask } = expiring();
+    await ask();
+    clocks.pass(5);
+    clocks.turn(-3600);
+    expect(await ask()).toBe('ok');
+    expect(server.questions).toHaveLength(1);
+    clocks.pass(4.999);
+    await ask();
+    expect(server.questions).toHaveLength(1);
+    clocks.pass(0.001);
+    await ask();
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('back after exp revive nothing, when nobody came in between', async () => {
+    const { ask } = expiring();
+    await ask();
+    clocks.pass(10);
+    clocks.turn(-10);
+    await ask();
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('back after exp revive nothing that had been seen to be over', async () => {
+    const { ask } = expiring();
+    await ask();
+    clocks.pass(10);
+    expect(await ask()).toBe('expired');
+    expect(server.questions).toHaveLength(2);
+    clocks.turn(-10);
+    expect(await ask()).toBe('ok');
+    expect(server.questions).toHaveLength(3);
+  });
+
+  it('forward end an answer at its exp, and setting them back again does not revive it', async () => {
+    const { ask } = expiring();
+    await ask();
+    clocks.turn(10);
+    expect(await ask()).toBe('expired');
+    expect(server.questions).toHaveLength(2);
+    clocks.turn(-10);
+    await ask();
+    expect(server.questions).toHaveLength(3);
+  });
+
+  it.each([3600, -3600])('by %d s leave alone how old an answer without exp may be', async (seconds) => {
+    server.always(active());
+    const { ask } = caching(server, clocks);
+    await ask();
+    clocks.turn(seconds);
+    clocks.pass(59.999);
+    await ask();
+    expect(server.questions).toHaveLength(1);
+    clocks.pass(0.001);
+    await ask();
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('back leave an answer that outlived its exp unserved, when the server cannot be reached either', async () => {
+    server.next(active({ exp: clocks.in(10) }));
+    server.always(reset());
+    const { ask } = caching(server, clocks, { cache: { staleIfErrorSeconds: 300 } });
+    await ask();
+    clocks.pass(10);
+    clocks.turn(-10);
+    expect(await ask()).toBe('unavailable');
+  });
+});

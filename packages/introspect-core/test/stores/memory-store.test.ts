@@ -1,0 +1,100 @@
+import {
+  type MemoryStore,
+  memoryStore,
+  type StoreContractSetup,
+  type StoreUnderTest,
+  storeContractCases,
+} from '@acme/introspect-testing';
+import { describe, expect, expectTypeOf, it, vi } from 'vitest';
+import type { CacheStore } from '../../src/index.js';
+
+const everything = { lease: true, onInvalidate: true };
+
+/** Two stores on one data, with a clock of their own; each becomes what `as` makes of it. */
+function setup(as: (store: MemoryStore) => StoreUnderTest = (store) => store): StoreContractSetup {
+  let now = 1_750_000_000_000;
+  const store = memoryStore({ now: () => now });
+  return {
+    store: as(store),
+    other: as(memoryStore({ connectTo: store })),
+    elapse: (ms) => {
+      now += ms;
+    },
+  };
+}
+
+it('asks for the store that the core wants', () => {
+  expectTypeOf<StoreUnderTest>().toEqualTypeOf<CacheStore>();
+});
+
+describe('the store in memory', () => {
+  it.each(storeContractCases(everything))('$name', ({ check }) => check(setup()));
+
+  it('goes by the clock of the machine, unless it is given one', async () => {
+    const store = memoryStore();
+    await store.set('key', 'value', 60_000);
+    await expect(store.get('key')).resolves.toBe('value');
+    await store.set('key', 'value', -1);
+    await expect(store.get('key')).resolves.toBeUndefined();
+  });
+
+  it('is of one data with those alone that it is connected to', async () => {
+    const store = memoryStore();
+    await store.set('key', 'value', 60_000);
+    await expect(memoryStore().get('key')).resolves.toBeUndefined();
+    expect(() => memoryStore({ connectTo: { ...store } })).toThrow('"connectTo"');
+  });
+
+  it('forgets the oldest of more than 100000 values', async () => {
+    const store = memoryStore();
+    for (let index = 0; index <= 100_000; index++) await store.set(`${index}`, 'value', 60_000);
+    await expect(store.get('0')).resolves.toBeUndefined();
+    await expect(store.get('1')).resolves.toBe('value');
+    await expect(store.get('100000')).resolves.toBe('value');
+  });
+
+  it('fails, or hangs, as it is told, and leaves the data alone', async () => {
+    const store = memoryStore();
+    const other = memoryStore({ connectTo: store });
+    await other.set('key', 'value', 60_000);
+    const heard = vi.fn();
+    store.onInvalidate(heard);
+    const calls = () => [store.get('key'), store.set('key', 'new', 1), store.delete('key'), store.lease('key', 60_000)];
+
+    store.fault = 'reject';
+    for (const call of calls()) await expect(call).rejects.toThrow('told to fail');
+    store.fault = 'hang';
+    const settled = vi.fn();
+    for (const call of calls()) call.then(settled, settled);
+    await other.set('another', 'value', 60_000);
+    await expect(other.get('key')).resolves.toBe('value');
+    await expect(other.lease('key', 60_000)).resolves.toBe(true);
+    expect(settled).not.toHaveBeenCalled();
+    expect(heard).not.toHaveBeenCalled();
+
+    store.fault = undefined;
+    await expect(store.get('key')).resolves.toBe('value');
+    await other.delete('key');
+    expect(heard).toHaveBeenCalledExactlyOnceWith('key');
+  });
+});
+
+describe('a store without the optional functions', () => {
+  const plain = (store: MemoryStore): StoreUnderTest => ({
+    get: (key) => store.get(key),
+    set: (key, value, ttlMs) => store.set(key, value, ttlMs),
+    delete: (key) => store.delete(key),
+  });
+
+  it.each(storeContractCases({ lease: false, onInvalidate: false }))('$name', ({ check }) => check(setup(plain)));
+
+  it('has fewer cases, and none of the others', () => {
+    const names = (has: typeof everything) => storeContractCases(has).map(({ name }) => name);
+    const base = names({ lease: false, onInvalidate: false }).slice(1);
+    const withLease = names({ lease: true, onInvalidate: false }).slice(1);
+    const withBoth = names(everything).slice(1);
+    expect(withLease).toEqual([...base, ...withLease.filter((name) => name.includes('lease'))]);
+    expect(withBoth).toEqual([...withLease, ...withBoth.filter((name) => name.startsWith('tells'))]);
+    expect(new Set(withBoth).size).toBe(withBoth.length);
+  });
+});

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+const readyWithinMs = 10_000;
+
+export interface RedisServer {
+  readonly url: string;
+  /** Makes it hang: its connections stay, and nothing is answered. */
+  freeze(): void;
+  kill(): Promise<void>;
+  /** Starts it where it was, empty. */
+  startAgain(): Promise<void>;
+}
+
+/** Where the redis-server program is, or undefined on a machine that lacks it. */
+export function findRedis(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return folders.map((folder) => join(folder, 'redis-server')).find((file) => existsSync(file));
+}
+
+/** Starts redis-server on a free loopback port; it writes no file, and ends by `kill`. */
+export async function startRedis(): Promise<RedisServer> {
+  const program = findRedis();
+  if (program === undefined) throw new Error('redis-server is not installed');
+  for (;;) {
+    const port = randomInt(10_000, 32_000); // below those that the system gives away by itself
+    const started = await start(program, port);
+    if (started.problem === undefined) return serverAt(program, port, started.child);
+    if (!started.problem.includes('Address already in use')) throw new Error(started.problem);
+  }
+}
+
+function serverAt(program: string, port: number, first: ChildProcess): RedisServer {
+  let child = first;
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    freeze: () => void child.kill('SIGSTOP'),
+    kill: () => end(child),
+    startAgain: async () => {
+      const started = await start(program, port);
+      if (started.problem !== undefined) throw new Error(started.problem);
+      child = started.child;
+    },
+  };
+}
+
+/** Resolves when the server takes connections, or with what it said when it does not. */
+async function start(program: string, port: number): Promise<{ child: ChildProcess; problem: string | undefined }> {
+  const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const child = spawn(program, options, { cwd: tmpdir(), stdio: ['ignore', 'pipe', 'inherit'] });
+  const late = setTimeout(() => child.kill('SIGKILL'), readyWithinMs);
+  let said = '';
+  try {
+    for await (const chunk of child.stdout) {
+      said += chunk;
+      if (!said.includes('Ready to accept connections')) continue;
+      return { child, problem: undefined };
+    }
+    return { child, problem: `redis-server ended: ${said}` };
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+/** Ends the process by its pid and waits until it is gone. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}

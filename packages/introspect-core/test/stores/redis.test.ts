@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto';
+import { type ScriptedServer, startScriptedServer, storeContractCases } from '@acme/introspect-testing';
+import { ClientOfflineError, createClient } from 'redis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Authorizer, type CacheStore, type IntrospectEvent } from '../../src/index.js';
+import { findRedis, type RedisServer, startRedis } from './redis-server.js';
+import { redisStore } from './redis-store.js';
+
+const found = findRedis();
+
+it('says whether redis-server is here to be tested with', ({ annotate }) =>
+  annotate(found ?? 'redis-server is not installed on this machine: its tests are left out'));
+
+describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
+  let redis: RedisServer;
+  let prefix: string;
+  beforeAll(async () => {
+    redis = await startRedis();
+  }, 30_000);
+  afterAll(() => redis.kill());
+  beforeEach(() => {
+    prefix = `${randomUUID()}:`;
+  });
+
+  /** A store of this test, connected. */
+  async function connected(onError: (error: unknown) => void = () => {}) {
+    const store = redisStore({ url: redis.url, prefix, onError });
+    onTestFinished(() => store.close());
+    await isBack(store);
+    return store;
+  }
+
+  const isBack = (store: CacheStore) =>
+    vi.waitFor(() => expect(store.get('any')).resolves.toBeUndefined(), { interval: 5, timeout: 10_000 });
+
+  /** Every key of this test, as Redis has it, and the milliseconds that it has left. */
+  async function entries() {
+    const client = await createClient({ url: redis.url }).connect();
+    const all: { key: string; leftMs: number; endIn(ms: number): Promise<unknown> }[] = [];
+    for (const key of await client.keys(`${prefix}*`)) {
+      all.push({ key, leftMs: await client.pTTL(key), endIn: (ms) => client.pExpire(key, ms) });
+    }
+    onTestFinished(() => client.destroy());
+    return all;
+  }
+
+  it.each(storeContractCases({ lease: true, onInvalidate: true }))('$name', async ({ check }) => {
+    const elapse = async (ms: number) => {
+      for (const { leftMs, endIn } of await entries()) await endIn(leftMs - ms);
+    };
+    await check({ store: await connected(), other: await connected(), elapse });
+  });
+
+  it('writes nothing that has no end, and nothing beside its prefix', async () => {
+    const store = await connected();
+    await store.set('key', 'value', 60_000);
+    await store.lease?.('key', 60_000);
+    const written = await entries();
+    expect(written.map(({ key }) => key).sort()).toEqual([`${prefix}lease:key`, `${prefix}value:key`]);
+    for (const { leftMs } of written) expect(leftMs).toBeGreaterThan(50_000);
+  });
+
+  it('does not tell of its own writes, nor of leases', async () => {
+    const [store, other] = [await connected(), await connected()];
+    const heard: string[] = [];
+    const end = store.onInvalidate?.((key) => heard.push(key));
+    await store.set('own', 'value', 60_000);
+    await store.delete('own');
+    await other.lease?.('leased', 60_000);
+    await other.set('last', 'value', 60_000);
+    await vi.waitFor(() => expect(heard).toContain('last'));
+    expect(heard).toEqual(['last']);
+    end?.();
+  });
+
+  it('rejects while there is no connection, and queues nothing', async () => {
+    const onError = vi.fn();
+    const store = redisStore({ url: 'redis://127.0.0.1:1', onError });
+    onTestFinished(() => store.close());
+    await expect(store.get('key')).rejects.toThrow(ClientOfflineError);
+    await expect(store.set('key', 'value', 1)).rejects.toThrow(ClientOfflineError);
+    await expect(store.delete('key')).rejects.toThrow(ClientOfflineError);
+    await expect(store.lease?.('key', 1)).rejects.toThrow(ClientOfflineError);
+    await vi.waitFor(() => expect(onError).toHaveBeenCalled());
+  });
+
+  describe('behind two authorizers', () => {
+    let server: ScriptedServer;
+    let now: number;
+    beforeEach(async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }); // no time limit ends because a machine is slow
+      now = 1_750_000_000_000;
+      server = await startScriptedServer();
+      server.tokens.set('good', { sub: 'mickey' });
+    });
+    afterEach(async () => {
+      vi.useRealTimers();
+      await server.close();
+    });
+
+    /** An authorizer of another process, with what it tells and what it hears. */
+    async function authorizer(wrapped: (store: CacheStore) => CacheStore = (store) => store) {
+      const store = await connected();
+      const events: IntrospectEvent[] = [];
+      const made = new Authorizer({
+        introspectionEndpoint: server.introspectionEndpoint,
+        clientId: 'api',
+        clientSecret: 'secret',
+        now: () => now,
+        monotonicNow: () => now,
+        onEvent: (event) => events.push(event),
+        cache: { maxAgeSeconds: 60, store: wrapped(store) },
+      });
+      const heard: string[] = [];
+      store.onInvalidate?.((key) => heard.push(key)); // after the authorizer's own
+      return { authorize: () => made.authorize('Bearer good'), made, store, events, heard };
+    }
+
+    const isShared = () => vi.waitFor(async () => expect(await entries()).toHaveLength(1));
+
+    it('shares an answer: one question for both', async () => {
+      const [a, b] = [await authorizer(), await authorizer()];
+      await expect(a.authorize()).resolves.toMatchObject({ sub: 'mickey' });
+      await isShared();
+      now += 10_000;
+      await expect(b.authorize()).resolves.toMatchObject({ sub: 'mickey' });
+      expect(server.questions).toHaveLength(1);
+      expect(b.events).toContainEqual({ type: 'hit', active: true });
+      const [{ leftMs } = { leftMs: 0 }] = await entries();
+      expect(leftMs).toBeGreaterThan(50_000);
+      expect(leftMs).toBeLessThanOrEqual(60_000);
+    });
+
+    it.each([{ sub: 'mickey' }, { token: 'good' }, { all: true } as const])(
+      'shows the other at once that one forgot %j',
+      async (target) => {
+        const [a, b] = [await authorizer(), await authorizer()];
+        await a.authorize();
+        await isShared();
+        now += 1000;
+        await b.authorize();
+        await b.authorize();
+        expect(server.questions).toHaveLength(1);
+
+        server.tokens.set('good', { sub: 'mickey', scope: 'new' });
+        await a.made.forget(target);
+        await vi.waitFor(() => expect(b.heard.some((key) => key.startsWith('forget.'))).toBe(true));
+        now += 10;
+        await expect(b.authorize()).resolves.toMatchObject({ scope: 'new' });
+        await expect(a.authorize()).resolves.toMatchObject({ scope: 'new' });
+      },
+    );
+
+    it('asks while Redis hangs, dies and is away, and shares again when it is back', async () => {
+      onTestFinished(() => isUp());
+      const asked = Promise.withResolvers<void>();
+      const telling = (store: CacheStore): CacheStore => ({
+        ...store,
+        get: (key) => {
+          const got = store.get(key);
+          asked.resolve();
+          return got;
+        },
+      });
+      const [a, b] = [await authorizer(telling), await authorizer()];
+
+      redis.freeze();
+      const inFlight = a.authorize();
+      await asked.promise;
+      await redis.kill();
+      await expect(inFlight).resolves.toMatchObject({ sub: 'mickey' });
+      expect(server.questions).toHaveLength(1);
+
+      await expect(b.authorize()).resolves.toMatchObject({ sub: 'mickey' });
+      await expect(b.made.authorize('Bearer bad')).rejects.toMatchObject({ status: 401, reason: 'inactive' });
+      expect(server.questions).toHaveLength(3);
+      expect(b.events).toContainEqual({ type: 'store_failed', operation: 'get' });
+      await expect(b.made.forget({ sub: 'mickey' })).rejects.toMatchObject({ code: 'unavailable' });
+
+      await isUp();
+      await Promise.all([isBack(a.store), isBack(b.store)]);
+      now += 61_000;
+      await a.authorize();
+      await isShared();
+      await vi.waitFor(() => expect(b.heard).toHaveLength(1)); // it listens on its new connection, too
+      await b.authorize();
+      expect(server.questions).toHaveLength(4);
+    });
+
+    async function isUp() {
+      await redis.kill();
+      await redis.startAgain();
+    }
+  });
+});
