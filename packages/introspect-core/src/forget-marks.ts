@@ -16,7 +16,7 @@ export type MarkName = `${ForgetKind}:${string}`;
 interface Mark {
   /** Counts marks, since two things may happen within one tick of a clock. */
   readonly order: number;
-  /** By the clock that processes share, for answers that another one asked for. */
+  /** By a wall clock that never goes back, for answers that another one asked for. */
   readonly leftAt: number;
   /** By the monotonic clock: from then on no answer from before can be of use. */
   readonly until: number;
@@ -70,12 +70,12 @@ export function markNames(key: string, answer: IntrospectionResponse): MarkName[
  */
 export class ForgetMarks {
   readonly #marks = new Map<MarkName, Mark>();
-  readonly #clocks: { sharedNow: () => number; monotonicNow: () => number };
+  readonly #clocks: { steadyNow: () => number; monotonicNow: () => number };
   readonly #lifetimeMs: number;
   #order = 0;
 
   /** @param lifetimeMs how long an answer may be of use after it was asked for */
-  constructor(clocks: { sharedNow: () => number; monotonicNow: () => number }, lifetimeMs: number) {
+  constructor(clocks: { steadyNow: () => number; monotonicNow: () => number }, lifetimeMs: number) {
     this.#clocks = clocks;
     this.#lifetimeMs = lifetimeMs;
   }
@@ -96,7 +96,7 @@ export class ForgetMarks {
     const left = overflows ? 'all:' : name;
     this.#marks.delete(left); // so that the youngest is the last
     this.#order++;
-    this.#marks.set(left, { order: this.#order, leftAt: this.#clocks.sharedNow(), until: now + this.#lifetimeMs });
+    this.#marks.set(left, { order: this.#order, leftAt: this.#clocks.steadyNow(), until: now + this.#lifetimeMs });
   }
 
   /** Whether an answer was asked for before a mark that concerns it. */

@@ -1,3 +1,4 @@
+import { unlessAborted } from './unless-aborted.js';
 import { sharesPromises } from './workerd.js';
 
 interface Flight<Value> {
@@ -31,7 +32,7 @@ export class SingleFlight<Value> {
     const flight = this.#flights.get(key) ?? this.#start(key, ask);
     flight.waiting++;
     try {
-      return await (signal === undefined ? flight.result : unlessAborted(flight.result, signal));
+      return await unlessAborted(flight.result, signal);
     } finally {
       flight.waiting--;
       if (flight.waiting === 0) {
@@ -56,18 +57,5 @@ export class SingleFlight<Value> {
   /** Only its own slot: a newer flight may be in it. */
   #clear(key: string, flight: Flight<Value>): void {
     if (this.#flights.get(key) === flight) this.#flights.delete(key);
-  }
-}
-
-async function unlessAborted<Value>(result: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  let leave = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    leave = () => reject(signal.reason);
-    signal.addEventListener('abort', leave);
-  });
-  try {
-    return await Promise.race([aborted, result]);
-  } finally {
-    signal.removeEventListener('abort', leave);
   }
 }

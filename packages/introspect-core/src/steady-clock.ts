@@ -1,11 +1,20 @@
 /**
- * The wall clock, but for that it never goes back: it is by this one that answers and marks of several processes are
- * compared, and a clock set back must not make an old one look young.
+ * The wall clock, but for that it does not go back until `memoryMs` after it was set back: an answer that was stamped before
+ * must not look younger than it is, and a mark not older.
  */
-export function steadyClock({ now, monotonicNow }: { now: () => number; monotonicNow: () => number }): () => number {
+export function steadyClock(
+  { now, monotonicNow }: { now: () => number; monotonicNow: () => number },
+  memoryMs: number,
+): () => number {
   let ahead = Number.NEGATIVE_INFINITY;
+  let seenAt = 0;
   return () => {
-    ahead = Math.max(ahead, now() - monotonicNow());
-    return ahead + monotonicNow();
+    const monotonic = monotonicNow();
+    const seen = now() - monotonic;
+    if (seen >= ahead || monotonic - seenAt > memoryMs) {
+      ahead = seen;
+      seenAt = monotonic;
+    }
+    return ahead + monotonic;
   };
 }

@@ -122,9 +122,9 @@ export class StoredAnswers {
    *
    * @throws UnavailableError when the store did not take it
    */
-  async mark(name: MarkName, ttlMs: number): Promise<void> {
+  async mark(name: MarkName, { leftAt, ttlMs }: { leftAt: number; ttlMs: number }): Promise<void> {
     const key = await this.#markKey(name);
-    await this.#run('set', () => this.#store.set(key, String(this.#now()), ttlMs));
+    await this.#run('set', () => this.#store.set(key, String(leftAt), ttlMs));
   }
 
   /** When the latest of these marks was left; what is no number counts as now. */

@@ -40,21 +40,21 @@ export class TokenCache {
   readonly #inactive: LRUCache<string, KeptAnswer>;
   readonly #settings: CacheSettings;
   readonly #now: () => number;
-  readonly #sharedNow: () => number;
+  readonly #steadyNow: () => number;
   readonly #monotonicNow: () => number;
   readonly #marks: ForgetMarks;
   #generation = 0;
 
   constructor(
     settings: CacheSettings,
-    { now, sharedNow, monotonicNow }: { now: () => number; sharedNow: () => number; monotonicNow: () => number },
+    { now, steadyNow, monotonicNow }: { now: () => number; steadyNow: () => number; monotonicNow: () => number },
     marks: ForgetMarks,
   ) {
     this.#active = new LRUCache({ max: settings.maxEntries });
     this.#inactive = new LRUCache({ max: settings.maxEntries });
     this.#settings = settings;
     this.#now = now;
-    this.#sharedNow = sharedNow;
+    this.#steadyNow = steadyNow;
     this.#monotonicNow = monotonicNow;
     this.#marks = marks;
   }
@@ -145,7 +145,7 @@ export class TokenCache {
   adopt(key: string, asked: DatedAnswer & { readonly answer: ActiveToken }): boolean {
     const kept = this.#active.peek(key);
     if (this.#newestAskedAt(key) < asked.askedAt) {
-      this.#setActive(key, asked, expiryOf(asked.answer) - this.#sharedNow());
+      this.#setActive(key, asked, expiryOf(asked.answer) - this.#steadyNow());
       this.#inactive.delete(key);
       return true;
     }

@@ -1,6 +1,6 @@
 import { active, inactive, reset, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Clocks, caching, mapStore, until } from './caching.js';
+import { Clocks, caching, held, mapStore, until } from './caching.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -105,6 +105,50 @@ it('a store that hangs costs a request on workerd its 250 ms, and not its answer
   const options = { timeoutMs: 200, now: Date.now, monotonicNow: () => performance.now() };
   const { authorizer } = caching(server, clocks, { ...options, cache: { store: { ...store, set } } });
   await expect(authorizer.authorize('Bearer t')).resolves.toEqual({ active: true });
+});
+
+it('an answer that is only being told to the store is no question that runs: who always asks, asks', async () => {
+  server.next(active({ version: 1 }), active({ version: 2 }), active({ version: 3 }));
+  const gate = Promise.withResolvers<void>();
+  const set = vi.fn(() => gate.promise);
+  const options = { refreshAfterSeconds: 10, store: { ...store, set } };
+  const { ask, authorizer, settle } = caching(server, clocks, { cache: options });
+  await ask();
+  clocks.pass(10);
+  await ask();
+  await until(() => set.mock.calls.length === 2);
+  expect(await authorizer.authorize('Bearer t', { maxStalenessSeconds: 0 })).toMatchObject({ version: 3 });
+  gate.resolve();
+  await settle();
+});
+
+it('an answer that is forgotten while the store is told is asked for again, where a request must wait for that', async () => {
+  vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+  server.next(active({ version: 1 }), active({ version: 2 }));
+  const gate = Promise.withResolvers<void>();
+  const set = vi.fn(() => gate.promise);
+  const { authorizer } = caching(server, clocks, { cache: { store: { ...store, set } } });
+  const asked = authorizer.authorize('Bearer t');
+  await until(() => set.mock.calls.length === 1);
+  const forgotten = authorizer.forget({ all: true });
+  gate.resolve();
+  expect(await asked).toMatchObject({ version: 2 });
+  await forgotten;
+});
+
+it('a caller who leaves need not wait for a renewal that he would have to wait for', async () => {
+  vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+  const { waits, release } = held(active());
+  server.next(active(), waits);
+  const { authorizer } = caching(server, clocks, { cache: { refreshAfterSeconds: 10 } });
+  await authorizer.authorize('Bearer t');
+  clocks.pass(10);
+  const controller = new AbortController();
+  const leaving = authorizer.authorize({ authorization: 'Bearer t', signal: controller.signal });
+  await server.question(2);
+  controller.abort('left');
+  await expect(leaving).rejects.toBe('left');
+  release();
 });
 
 it('nothing serves while the server is unreachable unless it is allowed, whatever its age', async () => {

@@ -18,7 +18,7 @@ export class Clocks {
   monotonicMs = 5_000_000;
 
   readonly now = () => this.wallMs;
-  readonly sharedNow = this.now;
+  readonly steadyNow = this.now;
   readonly monotonicNow = () => this.monotonicMs;
 
   pass(seconds: number): void {

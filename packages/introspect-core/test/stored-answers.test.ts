@@ -55,10 +55,10 @@ describe('a stored answer', () => {
     const write = () => answers.write('k', answer, { askedAt: clocks.wallMs, ttlMs: 600_000 });
     const read = async () => (await answers.read('k'))?.stored;
     await write();
-    await answers.mark('sub:other', 600_000);
+    await answers.mark('sub:other', { leftAt: clocks.wallMs, ttlMs: 600_000 });
     expect(await read()).toBeDefined();
     for (const name of ['all:', 'sub:s', 'token:k'] as const) {
-      await answers.mark(name, 600_000);
+      await answers.mark(name, { leftAt: clocks.wallMs, ttlMs: 600_000 });
       expect(await read()).toBeUndefined();
       await write();
       expect(await read()).toBeUndefined();
@@ -87,7 +87,7 @@ describe('an answer that this process knows', () => {
   it('is forgotten where a mark says so, whether or not the store has another', async () => {
     const { answers, clocks } = stored();
     expect(await answers.read('k', known)).toEqual({ knownIsForgotten: false });
-    await answers.mark('sub:s', 600_000);
+    await answers.mark('sub:s', { leftAt: clocks.wallMs, ttlMs: 600_000 });
     expect(await answers.read('k', known)).toEqual({ knownIsForgotten: true });
     clocks.pass(1);
     await answers.write('k', answer, { askedAt: clocks.wallMs, ttlMs: 1000 });
@@ -100,7 +100,7 @@ describe('an answer that this process knows', () => {
     const { answers, clocks } = stored();
     const other: ActiveToken = { active: true, sub: 'other' };
     await answers.write('k', other, { askedAt: clocks.wallMs, ttlMs: 1000 });
-    await answers.mark('sub:other', 600_000);
+    await answers.mark('sub:other', { leftAt: clocks.wallMs, ttlMs: 600_000 });
     expect(await answers.read('k', known)).toEqual({ knownIsForgotten: false });
   });
 
@@ -119,8 +119,8 @@ describe('an answer that this process knows', () => {
 
 describe('a mark', () => {
   it('lies under a key that is no answer’s, made as theirs are, and says when it was left', async () => {
-    const { answers, store } = stored();
-    await answers.mark('sub:s', 1000);
+    const { answers, clocks, store } = stored();
+    await answers.mark('sub:s', { leftAt: clocks.wallMs, ttlMs: 1000 });
     expect(store.set.mock.calls).toEqual([['forget.key-of-sub:s', '1750000000000', 1000]]);
     expect(isMarkKey('forget.key-of-sub:s')).toBe(true);
     expect(isMarkKey('key-of-t')).toBe(false);
@@ -128,7 +128,7 @@ describe('a mark', () => {
 
   it('that the store did not take is a fault', async () => {
     const { answers, failed } = stored({ set: () => Promise.reject(new Error('canary')) });
-    const error = await answers.mark('sub:s', 1000).catch((fault: unknown) => fault);
+    const error = await answers.mark('sub:s', { leftAt: 5, ttlMs: 1000 }).catch((fault: unknown) => fault);
     expect(error).toMatchObject({
       code: 'unavailable',
       message: 'The cache store failed, or took longer than 250 ms',
