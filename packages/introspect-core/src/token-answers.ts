@@ -139,13 +139,17 @@ export class TokenAnswers {
     return ageMs < Math.min(sameRequestMs, maxStalenessMs) ? known.asked.answer : undefined;
   }
 
-  /** What the second tier has goes into the first, by whose rules it is then used. */
   async #fromStore(question: Question): Promise<IntrospectionResponse | undefined> {
-    const { key, request, maxStalenessMs } = question;
-    const secondTier = this.#secondTier;
-    if (secondTier === undefined || maxStalenessMs === 0) return undefined;
-    const justRead = await this.#reads.join(key, request.signal, () => secondTier.read(key));
+    if (question.maxStalenessMs === 0) return undefined;
+    const justRead = await this.#lookIntoStore(question);
     return justRead ? this.#fromCache(question, justRead) : undefined;
+  }
+
+  /** What the second tier has goes into the first, by whose rules it is then used; `false` where it has nothing. */
+  async #lookIntoStore({ key, request }: Question): Promise<boolean> {
+    const secondTier = this.#secondTier;
+    if (secondTier === undefined) return false;
+    return this.#reads.join(key, request.signal, () => secondTier.read(key));
   }
 
   async #fromServer(question: Question): Promise<IntrospectionResponse> {
@@ -165,8 +169,9 @@ export class TokenAnswers {
       }
       return asked.answer;
     } catch (error) {
-      const unreachable = isIntrospectionError(error) && error.code === 'unavailable' && signal?.aborted !== true;
-      const stale = unreachable ? this.#cache?.stale(key, maxStalenessMs) : undefined;
+      if (!isIntrospectionError(error) || error.code !== 'unavailable' || signal?.aborted === true) throw error;
+      await this.#lookIntoStore(question); // another process may have forgotten it meanwhile
+      const stale = this.#cache?.stale(key, maxStalenessMs);
       if (stale === undefined) throw error;
       this.#settings.onEvent?.({ type: 'stale', ageSeconds: stale.ageMs / 1000 });
       return stale.answer;
