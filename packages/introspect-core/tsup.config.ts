@@ -5,6 +5,7 @@ export default defineConfig({
     index: 'src/index.ts',
     adapter: 'src/adapter.ts',
     node: 'src/node-request-context.ts',
+    opentelemetry: 'src/opentelemetry.ts',
     zitadel: 'src/zitadel.ts',
   },
   external: ['@acme/introspect-core'], // an entry point must not bring a second copy of the classes

@@ -42,6 +42,8 @@ export async function startFastifyDemo({ port, ...settings }: DemoSettings): Pro
     }
   });
 
+  app.get('/stats', async () => authorizer.stats());
+
   const origin = await app.listen({ port, host: '127.0.0.1' });
   return { origin, close: () => app.close() };
 }

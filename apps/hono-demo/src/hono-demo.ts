@@ -43,6 +43,8 @@ export async function startHonoDemo({ port, ...settings }: DemoSettings): Promis
     }
   });
 
+  app.get('/stats', (c) => c.json(authorizer.stats()));
+
   const server = createAdaptorServer({ fetch: app.fetch });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');

@@ -70,4 +70,10 @@ export class DemoController {
       throw new HttpException(error.body, error.status);
     }
   }
+
+  @Get('stats')
+  @Public()
+  stats() {
+    return this.authorizer.stats();
+  }
 }

@@ -115,7 +115,7 @@ async function keepRunning({ byName }: Demos, token: string, close: () => Promis
     );
   }
   terminal.write(
-    `\nMore routes: /public /optional /items /admin /recent /ready /.well-known/oauth-protected-resource\nCtrl-C ends everything.\n`,
+    `\nMore routes: /public /optional /items /admin /recent /ready /stats /.well-known/oauth-protected-resource\nCtrl-C ends everything.\n`,
   );
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   await close();

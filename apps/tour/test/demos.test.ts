@@ -119,6 +119,15 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
     expect(await ask('/me', token)).toMatchObject({ status: 200 });
     await local.revoke(token);
     expect(await ask('/me', token)).toMatchObject({ status: 200 });
+    expect(await ask('/stats')).toMatchObject({
+      status: 200,
+      body: {
+        answers: { hit: 1, miss: 1 },
+        entries: { active: 1 },
+        questions: { active: 1 },
+        circuitBreaker: 'closed',
+      },
+    });
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)('ends cleanly on %s', async (signal) => {

@@ -4,7 +4,7 @@ import { type CacheOptions, cacheOptions } from './cache-options.js';
 import { challengeProblem } from './challenge.js';
 import { InvalidTokenError, MissingTokenError } from './errors.js';
 import type { ForgetTarget } from './forget-marks.js';
-import { IntrospectionClient, settingsOf } from './introspection-client.js';
+import { type ClientStats, IntrospectionClient, settingsOf } from './introspection-client.js';
 import type { IntrospectionClientOptions } from './introspection-client-options.js';
 import type { ActiveToken } from './introspection-response.js';
 import { checkedOptions, optionsObject, textWithout } from './options.js';
@@ -15,7 +15,7 @@ import {
   protectedResourceMetadataUrl,
   resourceProblem,
 } from './protected-resource-metadata.js';
-import { TokenAnswers } from './token-answers.js';
+import { type AnswerStats, TokenAnswers } from './token-answers.js';
 import { sharesPromises } from './workerd.js';
 
 /** What a request brought. An adapter hands over all that its framework has. */
@@ -56,6 +56,9 @@ export interface AuthorizerSettings {
 
 /** Those, and the options of the client that it shall make, or a client. */
 export type AuthorizerOptions = AuthorizerSettings & (IntrospectionClientOptions | { client: IntrospectionClient });
+
+/** Plain numbers, and one word: for a health page. */
+export interface AuthorizerStats extends AnswerStats, ClientStats {}
 
 /** Decides about one request by a policy that was checked beforehand. */
 export type Guard<Token> = (request: Credentials | RequestContext) => Promise<Token>;
@@ -170,7 +173,7 @@ export class Authorizer {
 
   #checkReady(): Promise<void> {
     const check = this.#client
-      .introspect(dummyToken)
+      .introspect(dummyToken, { priority: 'first' })
       .then(
         () => undefined,
         (error: unknown) => error,
@@ -195,6 +198,11 @@ export class Authorizer {
    */
   forget(target: ForgetTarget): Promise<void> {
     return this.#answers.forget(target);
+  }
+
+  /** What this authorizer and its client have done since they were made, and how they stand: for a health page. */
+  stats(): AuthorizerStats {
+    return { ...this.#answers.stats(), ...this.#client.stats() };
   }
 
   /**

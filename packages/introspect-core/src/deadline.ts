@@ -23,9 +23,17 @@ export async function withDeadline<T>(
   }
 }
 
-/** The server did not answer in time. */
-export function lateAnswer({ origin, timeoutMs }: { origin: string; timeoutMs: number }): UnavailableError {
-  return new UnavailableError(`${origin} gave no answer within ${timeoutMs} ms ("timeoutMs")`);
+/** The server did not answer in time, as an option says. */
+export function lateAnswer({
+  origin,
+  timeoutMs,
+  option = 'timeoutMs',
+}: {
+  origin: string;
+  timeoutMs: number;
+  option?: string;
+}): UnavailableError {
+  return new UnavailableError(`${origin} gave no answer within ${timeoutMs} ms ("${option}")`);
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

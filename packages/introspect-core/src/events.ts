@@ -1,8 +1,28 @@
+import type { FailedIntrospectionError } from './errors.js';
 import type { ForgetKind } from './forget-marks.js';
+import type { Priority } from './question-limits.js';
 import type { StoreOperation } from './stored-answers.js';
 
-/** What happened, for logs and metrics. Never with a token, a secret, or what the server said. */
+/** How an attempt at a question ended. */
+export type QuestionOutcome = 'active' | 'inactive' | FailedIntrospectionError['code'] | 'aborted';
+
+/** What happened, for logs and metrics: few values, and never a token, a secret, or what the server said. */
 export type IntrospectEvent =
+  /** One attempt has ended. `origin` is the server's. */
+  | {
+      readonly type: 'question';
+      readonly origin: string;
+      /** 1 for the first. */
+      readonly attempt: number;
+      readonly outcome: QuestionOutcome;
+      readonly durationMs: number;
+    }
+  /** The server refused this API's own credentials: page somebody. */
+  | { readonly type: 'credentials_refused'; readonly origin: string }
+  /** A question was turned away by `limits`. */
+  | { readonly type: 'shed'; readonly priority: Priority }
+  | { readonly type: 'breaker_opened' }
+  | { readonly type: 'breaker_closed' }
   /** An answer was used again. */
   | { readonly type: 'hit'; readonly active: boolean }
   /** None could be, and the server is asked. Only with a cache. */
@@ -22,13 +42,30 @@ export type IntrospectEvent =
 
 export type EventListener = (event: IntrospectEvent) => void;
 
-/** A listener that cannot fail what it listens to. */
-export function harmless(listener: EventListener): EventListener {
-  return (event) => {
+const channelName = '@acme/introspect-core';
+
+/**
+ * Tells what happens to a listener, and to the channel `@acme/introspect-core` of `node:diagnostics_channel` where there
+ * is one.
+ */
+export class Events {
+  readonly #listener: EventListener | undefined;
+  readonly #channel = globalThis.process?.getBuiltinModule?.('node:diagnostics_channel')?.channel(channelName);
+
+  constructor(listener: EventListener | undefined) {
+    this.#listener = listener;
+  }
+
+  /** Whether anybody listens: an event need not be made for nobody. */
+  get heard(): boolean {
+    return this.#listener !== undefined || this.#channel?.hasSubscribers === true;
+  }
+
+  /** What the listener throws is dropped: no request is refused because a log could not be written. */
+  tell(event: IntrospectEvent): void {
     try {
-      listener(event);
-    } catch {
-      // a request is not refused because a log could not be written
-    }
-  };
+      this.#listener?.(event);
+    } catch {}
+    this.#channel?.publish(event);
+  }
 }

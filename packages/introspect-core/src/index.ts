@@ -2,6 +2,7 @@ export {
   Authorizer,
   type AuthorizerOptions,
   type AuthorizerSettings,
+  type AuthorizerStats,
   type Guard,
   type RequestContext,
 } from './authorizer.js';
@@ -38,9 +39,9 @@ export {
   type RequestError,
   UnavailableError,
 } from './errors.js';
-export type { EventListener, IntrospectEvent } from './events.js';
+export type { EventListener, IntrospectEvent, QuestionOutcome } from './events.js';
 export type { ForgetTarget } from './forget-marks.js';
-export { IntrospectionClient } from './introspection-client.js';
+export { type ClientStats, IntrospectionClient } from './introspection-client.js';
 export type { IntrospectionClientOptions } from './introspection-client-options.js';
 export type { ActiveToken, Actor, Address, InactiveToken, IntrospectionResponse } from './introspection-response.js';
 export type { Policy } from './policy.js';
@@ -50,5 +51,7 @@ export {
   type ProtectedResourceMetadataOptions,
   protectedResourceMetadata,
 } from './protected-resource-metadata.js';
+export type { Priority } from './question-limits.js';
 export type { CacheStore } from './stored-answers.js';
+export type { AnswerStats } from './token-answers.js';
 export type { Transport, TransportRequest, TransportResponse } from './transport.js';

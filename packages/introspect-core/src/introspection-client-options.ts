@@ -1,11 +1,14 @@
 import * as v from 'valibot';
+import type { CircuitBreakerSettings } from './circuit-breaker.js';
 import { type ClientAuthentication, type ClientSecret, clientSecretBasic } from './client-authentication.js';
 import { urlProblem } from './endpoint-url.js';
-import { type EventListener, harmless } from './events.js';
+import { type EventListener, Events } from './events.js';
 import type { IntrospectionRequestSettings } from './introspection-request.js';
 import { ofetchTransport } from './ofetch-transport.js';
 import { checkedOptions, optionsObject } from './options.js';
 import type { QuestionSetting } from './question-key.js';
+import type { LimitSettings } from './question-limits.js';
+import type { RetrySettings } from './retries.js';
 import { issuerProblem } from './server-metadata.js';
 import type { Transport } from './transport.js';
 
@@ -26,7 +29,7 @@ export interface IntrospectionClientOptions {
   parameters?: Record<string, string>;
   /** Further header fields, such as `x-zitadel-instance-host`; sent for discovery too. */
   headers?: Record<string, string>;
-  /** 5000 unless given: one deadline for a whole question, discovery included. */
+  /** 5000 unless given: one deadline for a whole question, discovery and all attempts included. */
   timeoutMs?: number;
   /** 262144 unless given; counted after decompression. */
   maxResponseBytes?: number;
@@ -38,6 +41,19 @@ export interface IntrospectionClientOptions {
   now?: () => number;
   /** Milliseconds that never go back; `performance.now` unless given. */
   monotonicNow?: () => number;
+  /**
+   * A question that met a connection fault, 429, 502, 503 or 504 is asked again, unless retries come to more than a tenth
+   * of all questions. `attempts` counts the first one, and is 2 unless given; `attemptTimeoutMs` is `timeoutMs` divided by
+   * it.
+   */
+  retry?: { attempts?: number; attemptTimeoutMs?: number };
+  /**
+   * Does not ask for `openMs` (500) once at least `minimumQuestions` (10) were asked within some seconds and a part of them
+   * failed, the `failureRate` (0.5); `false` always asks.
+   */
+  circuitBreaker?: { failureRate?: number; minimumQuestions?: number; openMs?: number } | false;
+  /** How many questions may run at a time, and begin in a second; none unless given. */
+  limits?: { concurrent?: number; perSecond?: number };
   /** Is told what happens, here and in the authorizers built on this client; what it throws is dropped. */
   onEvent?: EventListener;
 }
@@ -50,7 +66,12 @@ export interface IntrospectionClientSettings extends IntrospectionRequestSetting
   monotonicNow: () => number;
   /** Of the server, for messages; before discovery the issuer's. */
   origin: string;
-  onEvent?: EventListener | undefined;
+  events: Events;
+  transport: Transport;
+  maxResponseBytes: number;
+  retry: RetrySettings;
+  circuitBreaker: CircuitBreakerSettings | undefined;
+  limits: LimitSettings | undefined;
 }
 
 const reservedParameters = [
@@ -111,6 +132,13 @@ const headers = v.pipe(
   v.transform((given) => Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))),
 );
 
+const rateMessage = 'must be a number above 0, and at most 1';
+const breakerOptions = optionsObject({
+  failureRate: v.optional(v.pipe(v.number(rateMessage), v.gtValue(0, rateMessage), v.maxValue(1, rateMessage)), 0.5),
+  minimumQuestions: v.optional(wholeNumber(Number.MAX_SAFE_INTEGER, 'questions'), 10),
+  openMs: v.optional(wholeNumber(maxTimerMs, 'milliseconds'), 500),
+});
+
 const text = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
 
 const isFunction = (value: unknown) => typeof value === 'function';
@@ -152,7 +180,32 @@ const schema = optionsObject({
   allowInsecureHttp: v.optional(v.boolean('must be true or false'), false),
   now: v.optional(v.custom<() => number>(isFunction, 'must be a function'), () => Date.now),
   monotonicNow: v.optional(v.custom<() => number>(isFunction, 'must be a function'), () => () => performance.now()),
-  onEvent: v.optional(v.pipe(v.custom<EventListener>(isFunction, 'must be a function'), v.transform(harmless))),
+  retry: v.optional(
+    optionsObject({
+      attempts: v.optional(wholeNumber(10, 'attempts'), 2),
+      attemptTimeoutMs: v.optional(wholeNumber(maxTimerMs, 'milliseconds')),
+    }),
+    {},
+  ),
+  circuitBreaker: v.optional(
+    v.lazy((given) => (given === false ? v.literal(false) : breakerOptions)),
+    {},
+  ),
+  limits: v.optional(
+    v.pipe(
+      optionsObject({
+        concurrent: v.optional(wholeNumber(Number.MAX_SAFE_INTEGER, 'questions')),
+        perSecond: v.optional(wholeNumber(100_000, 'questions')),
+      }),
+      v.transform(
+        ({ concurrent = Number.POSITIVE_INFINITY, perSecond = Number.POSITIVE_INFINITY }): LimitSettings => ({
+          concurrent,
+          perSecond,
+        }),
+      ),
+    ),
+  ),
+  onEvent: v.optional(v.custom<EventListener>(isFunction, 'must be a function')),
 });
 
 function wholeNumber(max: number, unit: string) {
@@ -166,7 +219,11 @@ function wholeNumber(max: number, unit: string) {
  * @throws TypeError naming the option
  */
 export function introspectionClientSettings(options: IntrospectionClientOptions): IntrospectionClientSettings {
-  const { introspectionEndpoint: endpoint, ...checked } = checkedOptions('IntrospectionClient', schema, options);
+  const {
+    introspectionEndpoint: endpoint,
+    onEvent,
+    ...checked
+  } = checkedOptions('IntrospectionClient', schema, options);
   const { issuer, allowInsecureHttp } = checked;
   const clientAuthentication = authenticationOf(checked);
   if (clientAuthentication.needsIssuer === true && issuer === undefined) {
@@ -178,7 +235,18 @@ export function introspectionClientSettings(options: IntrospectionClientOptions)
     throw new TypeError('IntrospectionClient: "issuer" or "introspectionEndpoint" is needed');
   }
   const { origin } = new URL(endpoint ?? String(issuer));
-  return { ...checked, endpoint, origin, clientAuthentication, clientId: clientAuthentication.clientId };
+  const { attempts, attemptTimeoutMs = checked.timeoutMs / attempts } = checked.retry;
+  return {
+    ...checked,
+    endpoint,
+    origin,
+    clientAuthentication,
+    clientId: clientAuthentication.clientId,
+    retry: { attempts, attemptTimeoutMs },
+    circuitBreaker: checked.circuitBreaker || undefined,
+    limits: checked.limits,
+    events: new Events(onEvent),
+  };
 }
 
 function authenticationOf({

@@ -1,6 +1,5 @@
 import type { ClientAuthentication, ClientAuthenticationContext } from './client-authentication.js';
 import { isIntrospectionError, UnavailableError } from './errors.js';
-import { send, type Transport, type TransportResponse } from './transport.js';
 
 /** What every request of a client has in common. */
 export interface IntrospectionRequestSettings {
@@ -11,24 +10,27 @@ export interface IntrospectionRequestSettings {
   parameters: Readonly<Record<string, string>>;
   /** Lower-case names. */
   headers: Readonly<Record<string, string>>;
-  transport: Transport;
-  maxResponseBytes: number;
+}
+
+/** An introspection request, ready to be sent. */
+export interface IntrospectionRequest {
+  url: string;
+  method: 'POST';
+  headers: Record<string, string>;
+  body: string;
 }
 
 /**
- * Sends an introspection request (RFC 7662 §2.1) and returns its status and body text.
+ * Makes an introspection request (RFC 7662 §2.1), with this API's credentials.
  *
- * Follows no redirect: a 307 would post the token again to another host. Does not retry, and does not interpret the
- * answer.
- *
- * @throws UnavailableError, InvalidResponseError
+ * @throws UnavailableError when the credentials cannot be had
  */
-export async function sendIntrospectionRequest(
+export async function introspectionRequest(
   token: string,
-  { endpoint, signal }: { endpoint: string; signal: AbortSignal },
+  { endpoint, afterRefusal }: { endpoint: string; afterRefusal: boolean },
   settings: IntrospectionRequestSettings,
-): Promise<TransportResponse> {
-  const { issuer, clientAuthentication, tokenTypeHint, parameters, transport, maxResponseBytes } = settings;
+): Promise<IntrospectionRequest> {
+  const { issuer, clientAuthentication, tokenTypeHint, parameters } = settings;
   const body = new URLSearchParams({ token });
   if (tokenTypeHint !== null) body.append('token_type_hint', tokenTypeHint);
   for (const [name, value] of Object.entries(parameters)) body.append(name, value);
@@ -37,10 +39,14 @@ export async function sendIntrospectionRequest(
     accept: 'application/json',
     'content-type': 'application/x-www-form-urlencoded', // a URLSearchParams body would add a charset
   };
-  const context = { ...(issuer !== undefined && { issuer }), endpoint, afterRefusal: false };
+  const context = { ...(issuer !== undefined && { issuer }), endpoint, afterRefusal };
   await authenticate(clientAuthentication, { headers, body }, context);
-  signal.throwIfAborted(); // a secret may take its time
-  return send(transport, { url: endpoint, method: 'POST', headers, body: body.toString(), signal, maxResponseBytes });
+  return { url: endpoint, method: 'POST', headers, body: body.toString() };
+}
+
+/** Whether two requests about one token prove this API in the same way. */
+export function hasSameCredentials(one: IntrospectionRequest, other: IntrospectionRequest): boolean {
+  return one.headers.authorization === other.headers.authorization && one.body === other.body;
 }
 
 /** Where a secret is fetched, its source may fail too. What it threw may hold the secret, so it is not kept. */

@@ -3,11 +3,13 @@ import type { CacheSettings } from './cache-options.js';
 import { lateAnswer, withDeadline } from './deadline.js';
 import { delay } from './delay.js';
 import { isIntrospectionError } from './errors.js';
+import type { IntrospectEvent } from './events.js';
 import { ForgetMarks, type ForgetTarget, forgetTarget, type MarkName } from './forget-marks.js';
 import { type IntrospectionClient, settingsOf } from './introspection-client.js';
 import type { IntrospectionClientSettings } from './introspection-client-options.js';
 import type { IntrospectionResponse } from './introspection-response.js';
 import { questionKey } from './question-key.js';
+import type { Priority } from './question-limits.js';
 import { SecondTier } from './second-tier.js';
 import { SingleFlight } from './single-flight.js';
 import { steadyClock } from './steady-clock.js';
@@ -23,6 +25,20 @@ const blipMs = 1000;
 const blipJitterMs = 250;
 /** Marks outlast the answers that they concern, and the questions that were running. */
 const markSlackMs = 120_000;
+
+/** What an authorizer itself tells, and counts. */
+type AnswerEvent = Exclude<
+  IntrospectEvent,
+  { type: 'question' | 'credentials_refused' | 'shed' | 'breaker_opened' | 'breaker_closed' }
+>;
+
+/** What an authorizer has done since it was made, and what it keeps. */
+export interface AnswerStats {
+  /** As the events of these names. */
+  readonly answers: Readonly<Record<AnswerEvent['type'], number>>;
+  /** What is kept in this process; some of it may have ended. */
+  readonly entries: { readonly active: number; readonly inactive: number };
+}
 
 /** A token, and the request that brought it. */
 interface Question {
@@ -50,6 +66,16 @@ export class TokenAnswers {
   readonly #marks: ForgetMarks;
   readonly #cache: TokenCache | undefined;
   readonly #secondTier: SecondTier | undefined;
+  readonly #counts: Record<AnswerEvent['type'], number> = {
+    hit: 0,
+    miss: 0,
+    coalesced: 0,
+    stale: 0,
+    refreshed: 0,
+    flipped: 0,
+    forgotten: 0,
+    store_failed: 0,
+  };
   readonly #questions = new SingleFlight<Asked>();
   readonly #reads = new SingleFlight<boolean>();
   /** Without a cache, what was answered for a request of a framework: a second guard on it does not ask again. */
@@ -58,7 +84,7 @@ export class TokenAnswers {
   /** @param cache absent: nothing is kept */
   constructor(client: IntrospectionClient, cache: CacheSettings | undefined) {
     const settings = settingsOf(client);
-    const { now, monotonicNow, timeoutMs, onEvent } = settings;
+    const { now, monotonicNow, timeoutMs } = settings;
     this.#client = client;
     this.#settings = settings;
     this.#keyOf = questionKey(settings);
@@ -77,7 +103,7 @@ export class TokenAnswers {
       markLifeMs,
       leaseMs: Math.max(1, Math.floor(Math.min(timeoutMs, cache.refreshAfterMs))),
       keyOf: this.#keyOf,
-      failed: (operation: StoreOperation) => onEvent?.({ type: 'store_failed', operation }),
+      failed: (operation: StoreOperation) => this.#note({ type: 'store_failed', operation }),
     });
   }
 
@@ -114,8 +140,18 @@ export class TokenAnswers {
     this.#marks.leave(name);
     if (kind === 'token') this.#cache?.drop(named);
     if (kind === 'all') this.#cache?.clear();
-    this.#settings.onEvent?.({ type: 'forgotten', by: kind });
+    this.#note({ type: 'forgotten', by: kind });
     await this.#secondTier?.forget(name, kind === 'token' ? named : undefined);
+  }
+
+  /** What was done so far, and what is kept. */
+  stats(): AnswerStats {
+    return { answers: { ...this.#counts }, entries: this.#cache?.entries ?? { active: 0, inactive: 0 } };
+  }
+
+  #note(event: AnswerEvent): void {
+    this.#counts[event.type]++;
+    if (this.#settings.events.heard) this.#settings.events.tell(event);
   }
 
   /** An answer that is due for renewal serves once more, while one question renews it. */
@@ -123,7 +159,7 @@ export class TokenAnswers {
     const { key, request, maxStalenessMs } = question;
     const kept = this.#cache?.fresh(key, maxStalenessMs, justRead);
     if (kept === undefined) return undefined;
-    this.#settings.onEvent?.({ type: 'hit', active: kept.answer.active });
+    this.#note({ type: 'hit', active: kept.answer.active });
     const wait = this.#cache?.takeRenewal(kept) ? afterAnswer(this.#renew(question), request) : undefined;
     if (wait === undefined) return kept.answer;
     await unlessAborted(wait, request.signal);
@@ -155,8 +191,8 @@ export class TokenAnswers {
   async #fromServer(question: Question): Promise<IntrospectionResponse> {
     const { key, request, maxStalenessMs } = question;
     const { signal, native } = request;
-    if (this.#questions.has(key)) this.#settings.onEvent?.({ type: 'coalesced' });
-    else if (this.#cache !== undefined) this.#settings.onEvent?.({ type: 'miss' });
+    if (this.#questions.has(key)) this.#note({ type: 'coalesced' });
+    else if (this.#cache !== undefined) this.#note({ type: 'miss' });
     try {
       const { asked, told } = await this.#questions.join(key, signal, (shared) => this.#ask(question, shared));
       const wait = told && afterAnswer(told, request);
@@ -173,7 +209,7 @@ export class TokenAnswers {
       await this.#lookIntoStore(question); // another process may have forgotten it meanwhile
       const stale = this.#cache?.stale(key, maxStalenessMs);
       if (stale === undefined) throw error;
-      this.#settings.onEvent?.({ type: 'stale', ageSeconds: stale.ageMs / 1000 });
+      this.#note({ type: 'stale', ageSeconds: stale.ageMs / 1000 });
       return stale.answer;
     }
   }
@@ -184,7 +220,7 @@ export class TokenAnswers {
     try {
       if ((await this.#secondTier?.mayRenew(key)) === false) return;
       const { asked, told } = await this.#questions.join(key, undefined, (signal) => this.#ask(question, signal));
-      this.#settings.onEvent?.({ type: 'refreshed', active: asked.answer.active });
+      this.#note({ type: 'refreshed', active: asked.answer.active });
       await told;
     } catch {}
   }
@@ -197,26 +233,27 @@ export class TokenAnswers {
 
   /** Keeps an answer that no doubt and no `forget` speaks against. */
   async #askUntilBelieved({ key, token }: Question, signal: AbortSignal): Promise<Asked> {
-    const { timeoutMs, monotonicNow, onEvent } = this.#settings;
+    const { timeoutMs, monotonicNow } = this.#settings;
     const startedAt = monotonicNow();
-    let asked = await this.#question(token, signal);
+    const known = this.#cache?.knows(key) === true;
+    let asked = await this.#question(token, signal, known ? 'first' : 'normal');
     let removed: Promise<void> | undefined;
     if (!asked.answer.active && this.#cache?.suspect(key, asked)) {
       removed = this.#secondTier?.remove(key);
       const leftMs = timeoutMs - (monotonicNow() - startedAt);
       await delay(Math.min(blipMs + blipJitterMs * Math.random(), leftMs / 2), signal);
-      asked = await this.#question(token, signal);
-      onEvent?.({ type: 'flipped', believed: !asked.answer.active });
+      asked = await this.#question(token, signal, 'first');
+      this.#note({ type: 'flipped', believed: !asked.answer.active });
     }
-    while (this.#marks.forgets(key, asked)) asked = await this.#question(token, signal);
+    while (this.#marks.forgets(key, asked)) asked = await this.#question(token, signal, 'normal');
     const kept = this.#cache?.keep(key, asked) === true;
     return { asked, told: (kept ? this.#secondTier?.share(key, asked) : undefined) ?? removed };
   }
 
-  async #question(token: string, signal: AbortSignal): Promise<DatedAnswer> {
+  async #question(token: string, signal: AbortSignal, priority: Priority): Promise<DatedAnswer> {
     const askedAt = this.#settings.monotonicNow();
     const { order } = this.#marks;
     const generation = this.#cache?.generation ?? 0;
-    return { answer: await this.#client.introspect(token, { signal }), askedAt, order, generation };
+    return { answer: await this.#client.introspect(token, { signal, priority }), askedAt, order, generation };
   }
 }

@@ -90,6 +90,17 @@ export class TokenCache {
     return this.#lives(key, kept, now) ? { answer: kept.answer, ageMs } : undefined;
   }
 
+  /** Whether a token is known as active, or was when it was last asked about: it has not expired since. */
+  knows(key: string): boolean {
+    const kept = this.#active.peek(key);
+    return kept !== undefined && this.#lives(key, kept, this.#monotonicNow());
+  }
+
+  /** How many answers lie here, also those that have ended. */
+  get entries(): { active: number; inactive: number } {
+    return { active: this.#active.size, inactive: this.#inactive.size };
+  }
+
   /** Whether it is time to renew an answer. Whoever is told so is the only one for a while. */
   takeRenewal(kept: KeptAnswer): boolean {
     const now = this.#monotonicNow();

@@ -1,4 +1,5 @@
 import { InvalidResponseError, isIntrospectionError, UnavailableError } from './errors.js';
+import { transient } from './transient.js';
 
 /** One HTTP request, complete: a transport adds nothing that matters to the server. */
 export interface TransportRequest {
@@ -41,8 +42,10 @@ export async function send(transport: Transport, request: TransportRequest): Pro
     response = await transport(request);
   } catch (fault) {
     if (isIntrospectionError(fault)) throw fault;
-    throw new UnavailableError(
-      `${origin} could not be reached${faultCode(fault)}: is the server up, and its address right?`,
+    throw transient(
+      new UnavailableError(
+        `${origin} could not be reached${faultCode(fault)}: is the server up, and its address right?`,
+      ),
     );
   }
   const { status, header, body } = Object(response) as Partial<TransportResponse>;

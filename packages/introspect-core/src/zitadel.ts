@@ -40,8 +40,12 @@ export interface ZitadelRoleOptions {
   organizationId?: string | undefined;
 }
 
+/** ZITADEL Cloud bans an address for a minute that asks more than 50 times a second. */
+const perSecond = 40;
+
 /** The options of an `Authorizer` for ZITADEL. What is given besides wins. */
-export function zitadel({ projectId, ...options }: ZitadelOptions): AuthorizerOptions {
+export function zitadel({ projectId, ...given }: ZitadelOptions): AuthorizerOptions {
+  const options = { ...given, limits: { perSecond, ...given.limits } };
   if (projectId === undefined) return options;
   const { audience = projectId, rolesOf = zitadelRoles({ projectId }) } = options;
   return { ...options, audience, rolesOf };

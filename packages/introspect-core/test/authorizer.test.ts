@@ -41,6 +41,7 @@ const authorizerOf = (options: object = {}) =>
     introspectionEndpoint: server.introspectionEndpoint,
     clientId: 'api',
     clientSecret: 'secret',
+    retry: { attempts: 1 },
     ...options,
   });
 

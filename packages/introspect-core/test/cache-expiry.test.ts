@@ -48,6 +48,7 @@ describe('how long an answer is used', () => {
         introspectionEndpoint: server.introspectionEndpoint,
         clientId: 'api',
         clientSecret: 'secret',
+        retry: { attempts: 1 },
         now: clocks.now,
         monotonicNow: clocks.monotonicNow,
         clockSkewSeconds,

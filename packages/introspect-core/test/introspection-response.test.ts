@@ -67,7 +67,12 @@ describe('introspection-responses, over a socket', () => {
   beforeAll(async () => {
     server = await startScriptedServer();
     const { introspectionEndpoint } = server;
-    client = new IntrospectionClient({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret' });
+    client = new IntrospectionClient({
+      introspectionEndpoint,
+      clientId: 'api',
+      clientSecret: 'secret',
+      retry: { attempts: 1 },
+    });
   });
   afterAll(() => server.close());
 

@@ -22,6 +22,7 @@ describe('zitadel', () => {
     expect(zitadel(given)).toEqual({
       ...options,
       timeoutMs: 500,
+      limits: { perSecond: 40 },
       audience: '42',
       rolesOf: expect.any(Function),
     });
@@ -29,7 +30,13 @@ describe('zitadel', () => {
   });
 
   it('sets neither audience nor roles without a project', () => {
-    expect(zitadel(options)).toEqual(options);
+    expect(zitadel(options)).toEqual({ ...options, limits: { perSecond: 40 } });
+  });
+
+  it('keeps to the limit of ZITADEL Cloud, unless it is told otherwise', () => {
+    const limits = { concurrent: 5, perSecond: 40 };
+    expect(zitadel({ ...options, limits: { concurrent: 5 } })).toEqual({ ...options, limits });
+    expect(zitadel({ ...options, limits: { perSecond: 500 } })).toEqual({ ...options, limits: { perSecond: 500 } });
   });
 
   it('leaves to whoever gives them audience and roles', () => {

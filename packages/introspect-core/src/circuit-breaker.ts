@@ -1,0 +1,93 @@
+/** How a question ended, for the breaker. */
+export type Outcome = 'answered' | 'failed' | 'unknown';
+
+export interface CircuitBreakerSettings {
+  /** From 0 to 1. */
+  failureRate: number;
+  minimumQuestions: number;
+  openMs: number;
+}
+
+/** Failures are counted over the last one to two of these. */
+const windowMs = 5000;
+/** Up to this part of `openMs` more or less, by chance: several processes do not probe in step. */
+const jitter = 0.2;
+
+/**
+ * Stops asking a server that mostly fails, and finds out when it is back.
+ *
+ * Closed, all pass. Once `minimumQuestions` were asked within some seconds and `failureRate` of them failed, it opens:
+ * nothing passes for `openMs`. Then one question passes, the probe: answered, the breaker closes; failed, it stays open
+ * for as long again. Whoever comes while it is open is turned away at once, so that nobody waits to be let go in a herd.
+ */
+export class CircuitBreaker {
+  readonly #settings: CircuitBreakerSettings;
+  readonly #monotonicNow: () => number;
+  readonly #changed: (state: 'opened' | 'closed') => void;
+  #openUntil: number | undefined;
+  #probing = false;
+  #window = { since: Number.NEGATIVE_INFINITY, asked: 0, failed: 0 };
+  #before = { asked: 0, failed: 0 };
+
+  constructor(
+    settings: CircuitBreakerSettings,
+    monotonicNow: () => number,
+    changed: (state: 'opened' | 'closed') => void,
+  ) {
+    this.#settings = settings;
+    this.#monotonicNow = monotonicNow;
+    this.#changed = changed;
+  }
+
+  get state(): 'closed' | 'open' | 'half_open' {
+    if (this.#openUntil === undefined) return 'closed';
+    return this.#monotonicNow() < this.#openUntil ? 'open' : 'half_open';
+  }
+
+  /** For how many milliseconds nothing passes, at least; 0 where a question may pass. */
+  get closedForMs(): number {
+    if (this.#openUntil === undefined) return 0;
+    const leftMs = Math.max(0, this.#openUntil - this.#monotonicNow());
+    return this.#probing ? Math.max(1, leftMs) : leftMs;
+  }
+
+  /** Lets a question pass. To be called where `closedForMs` is 0; the result is to be called when it has ended. */
+  enter(): (outcome: Outcome) => void {
+    if (this.#openUntil === undefined) return (outcome) => this.#count(outcome);
+    this.#probing = true;
+    return (outcome) => this.#probed(outcome);
+  }
+
+  #probed(outcome: Outcome): void {
+    this.#probing = false;
+    if (outcome === 'failed') this.#open();
+    if (outcome !== 'answered') return;
+    this.#openUntil = undefined;
+    this.#window.asked = this.#window.failed = this.#before.asked = this.#before.failed = 0;
+    this.#changed('closed');
+  }
+
+  #count(outcome: Outcome): void {
+    if (outcome === 'unknown' || this.#openUntil !== undefined) return; // late news of before it opened
+    const now = this.#monotonicNow();
+    const passed = now - this.#window.since;
+    if (passed >= windowMs) {
+      this.#before = passed < 2 * windowMs ? this.#window : { asked: 0, failed: 0 };
+      this.#window = { since: now, asked: 0, failed: 0 };
+    }
+    this.#window.asked++;
+    if (outcome === 'answered') return;
+    this.#window.failed++;
+    const asked = this.#window.asked + this.#before.asked;
+    const failed = this.#window.failed + this.#before.failed;
+    const { minimumQuestions, failureRate } = this.#settings;
+    if (asked < minimumQuestions || failed < asked * failureRate) return;
+    this.#open();
+    this.#changed('opened');
+  }
+
+  #open(): void {
+    const { openMs } = this.#settings;
+    this.#openUntil = this.#monotonicNow() + openMs * (1 + jitter * (2 * Math.random() - 1));
+  }
+}
