@@ -26,6 +26,8 @@ export class CircuitBreaker {
   readonly #changed: (state: 'opened' | 'closed') => void;
   #openUntil: number | undefined;
   #probing = false;
+  /** Counts how often it has opened: what a question of before tells later is no news. */
+  #opened = 0;
   #window = { since: Number.NEGATIVE_INFINITY, asked: 0, failed: 0 };
   #before = { asked: 0, failed: 0 };
 
@@ -53,9 +55,14 @@ export class CircuitBreaker {
 
   /** Lets a question pass. To be called where `closedForMs` is 0; the result is to be called when it has ended. */
   enter(): (outcome: Outcome) => void {
-    if (this.#openUntil === undefined) return (outcome) => this.#count(outcome);
-    this.#probing = true;
-    return (outcome) => this.#probed(outcome);
+    if (this.#openUntil !== undefined) {
+      this.#probing = true;
+      return (outcome) => this.#probed(outcome);
+    }
+    const opened = this.#opened;
+    return (outcome) => {
+      if (opened === this.#opened) this.#count(outcome);
+    };
   }
 
   #probed(outcome: Outcome): void {
@@ -68,7 +75,7 @@ export class CircuitBreaker {
   }
 
   #count(outcome: Outcome): void {
-    if (outcome === 'unknown' || this.#openUntil !== undefined) return; // late news of before it opened
+    if (outcome === 'unknown') return;
     const now = this.#monotonicNow();
     const passed = now - this.#window.since;
     if (passed >= windowMs) {
@@ -82,6 +89,7 @@ export class CircuitBreaker {
     const failed = this.#window.failed + this.#before.failed;
     const { minimumQuestions, failureRate } = this.#settings;
     if (asked < minimumQuestions || failed < asked * failureRate) return;
+    this.#opened++;
     this.#open();
     this.#changed('opened');
   }

@@ -64,7 +64,8 @@ export class Events {
   /** What the listener throws is dropped: no request is refused because a log could not be written. */
   tell(event: IntrospectEvent): void {
     try {
-      this.#listener?.(event);
+      const result: unknown = this.#listener?.(event);
+      if (result instanceof Promise) result.catch(() => {});
     } catch {}
     this.#channel?.publish(event);
   }

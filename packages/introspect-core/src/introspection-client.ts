@@ -39,9 +39,11 @@ interface Question {
   /** Of the deadline over all attempts. */
   leftMs(): number;
   attempt: number;
-  /** What was sent last; once that was refused, what is to be sent next. */
+  /** What was sent last. */
   request?: IntrospectionRequest;
   refused?: boolean;
+  /** What is to be sent next, after a refusal. */
+  renewed?: IntrospectionRequest | undefined;
   /** What it means for the breaker if the attempt fails at this moment. */
   failureMeans: Outcome;
 }
@@ -193,9 +195,10 @@ export class IntrospectionClient {
     const endpoint = await this.#endpoint();
     signal.throwIfAborted();
     question.failureMeans = 'unknown'; // it is this API's own, until the server is asked
-    if (question.refused !== true) question.request = await this.#request(question.token, endpoint, false);
+    const request = question.renewed ?? (await this.#request(question.token, endpoint, false));
     signal.throwIfAborted();
-    const request = question.request as IntrospectionRequest;
+    question.request = request;
+    question.renewed = undefined;
     question.failureMeans = 'failed';
     const response = await send(transport, { ...request, signal, maxResponseBytes });
     if (response.status === 403) question.failureMeans = 'answered'; // perhaps by a filter that disliked this one token
@@ -232,7 +235,7 @@ export class IntrospectionClient {
       this.#request(token, request.url, true),
     );
     if (hasSameCredentials(again, request)) return false;
-    question.request = again;
+    question.renewed = again;
     return true;
   }
 

@@ -128,11 +128,17 @@ export class QuestionLimits {
     }
   }
 
-  /** Until when the limits forbid the next question; Infinity: until one has ended. */
+  /** For how long the limits forbid the next question; Infinity: until one has ended. */
   #waitMs(): number {
-    if (this.#running >= this.#settings.concurrent) return Number.POSITIVE_INFINITY;
-    const oldest = this.#begun[this.#oldest];
-    return oldest === undefined ? 0 : Math.max(0, oldest + secondMs - this.#monotonicNow());
+    return this.#running >= this.#settings.concurrent ? Number.POSITIVE_INFINITY : this.#rateWaitMs(0);
+  }
+
+  /** For how long `perSecond` forbids a question that so many others come before. */
+  #rateWaitMs(ahead: number): number {
+    const { length } = this.#begun;
+    if (length === 0) return 0;
+    const begunAt = this.#begun[(this.#oldest + ahead) % length] ?? 0;
+    return Math.max(0, begunAt + secondMs - this.#monotonicNow()) + Math.floor(ahead / length) * secondMs;
   }
 
   /** How many wait that come before one of this priority. */
@@ -145,10 +151,9 @@ export class QuestionLimits {
   /** Why a question is turned away at once, or `undefined` where its turn may come in time. */
   #refusal(priority: Priority, withinMs: number): UnavailableError | undefined {
     const ahead = this.#ahead(priority);
-    const waitSeconds = Math.ceil((ahead + 1) / this.#settings.perSecond);
-    const late = ((ahead + 1) / this.#settings.perSecond) * 1000 > withinMs;
-    if (late || ahead >= maxWaiting || !sharesPromises()) return this.#shedError(Math.max(1, waitSeconds));
-    return undefined;
+    const waitMs = this.#rateWaitMs(ahead);
+    if (waitMs <= withinMs && ahead < maxWaiting && sharesPromises()) return undefined;
+    return this.#shedError(Math.max(1, Math.ceil(waitMs / 1000)));
   }
 
   #shedError(retryAfterSeconds: number): UnavailableError {

@@ -45,7 +45,7 @@ export class Retries {
     const { retryAfterSeconds = 0 } = failure as IntrospectionError & { retryAfterSeconds?: number };
     const waitMs = Math.max(jittered, retryAfterSeconds * 1000);
     if (waitMs >= leftMs) return undefined;
-    if (this.#window.retries >= Math.max(fewRetries, this.#window.questions * budget)) return undefined;
+    if (this.#window.retries + 1 > Math.max(fewRetries, this.#window.questions * budget)) return undefined;
     this.#window.retries++;
     return waitMs;
   }

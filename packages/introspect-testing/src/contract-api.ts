@@ -13,7 +13,7 @@ export const contractRoutes = {
   '/denied': { check: () => false },
 } as const;
 
-/** The options of the authorizer that protects it. */
+/** The options of the authorizer that protects it: each fault is met once, whatever came before it. */
 export function contractOptions({ origin }: Pick<ScriptedServer, 'origin'>) {
   return {
     issuer: origin,
@@ -25,6 +25,8 @@ export function contractOptions({ origin }: Pick<ScriptedServer, 'origin'>) {
     resourceMetadata: 'https://api.example.com/.well-known/oauth-protected-resource/contract',
     rolesOf: (token: Claims) => (Array.isArray(token.roles) ? token.roles : []),
     timeoutMs: 500,
+    retry: { attempts: 1 },
+    circuitBreaker: false as const,
   };
 }
 
