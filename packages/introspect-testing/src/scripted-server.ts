@@ -8,6 +8,8 @@ export interface ScriptedServerOptions {
   /** What the server accepts until it is scripted otherwise. */
   clientId?: string;
   clientSecret?: string;
+  /** A free one unless given: to come back where a closed server was. */
+  port?: number;
 }
 
 /** A real HTTP authorization server on loopback, each of whose answers can be scripted. */
@@ -35,10 +37,11 @@ export interface ScriptedServer {
 
 const introspectionPath = '/oauth/v2/introspect';
 
-/** Starts a scripted server on a free loopback port. Unscripted, it answers like ZITADEL and serves its metadata. */
+/** Starts a scripted server on a loopback port. Unscripted, it answers like ZITADEL and serves its metadata. */
 export async function startScriptedServer({
   clientId = 'api',
   clientSecret = 'secret',
+  port = 0,
 }: ScriptedServerOptions = {}): Promise<ScriptedServer> {
   const requests: RecordedRequest[] = [];
   const questions: RecordedRequest[] = [];
@@ -65,7 +68,7 @@ export async function startScriptedServer({
     waiting.get(questions.length)?.(request);
     (queue.shift() ?? usual)(response, request);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const introspectionEndpoint = `${origin}${introspectionPath}`;
   byPath.set(

@@ -1,0 +1,43 @@
+import type { Outcome } from './chaos.js';
+import type { Kind } from './judge.js';
+import { total, wrongs } from './tally.js';
+
+const backWithinMs = 1000;
+/** The client's deadline, and what a busy machine adds to it. */
+const deadlineMs = 5000 + 1000;
+/** ZITADEL Cloud bans an address that asks more in a second. */
+const mostQuestions = 50;
+/** What must have been seen, or the run proves nothing. */
+const seen: readonly [kind: Kind, status: number][] = [
+  ['good', 200],
+  ['alive', 200],
+  ['revoked', 401],
+  ['unseen', 200],
+  ['unseen', 503],
+  ['garbage', 401],
+  ['none', 401],
+];
+
+/** Everything that must not have been; empty when all is well. */
+export function failures(outcome: Outcome): string[] {
+  const { phases, errors, mostQuestionsInASecond, longestStallMs, stats, end } = outcome;
+  const found: string[] = [];
+  const must = (met: boolean, otherwise: string) => void (met || found.push(otherwise));
+
+  for (const [what, number] of wrongs(phases)) found.push(`${number} wrong answers: ${what}`);
+  phases.forEach(({ fault, unserved, slowestMs }, index) => {
+    must(unserved === 0, `${unserved} requests with known good tokens were not served (${fault})`);
+    const slowest = Math.max(slowestMs.known, slowestMs.others);
+    must(slowest <= deadlineMs, `a request waited ${Math.round(slowest)} ms (${fault})`);
+    const back = phases[index + 1]?.backAfterMs ?? Number.POSITIVE_INFINITY;
+    must(fault !== 'outage' || back <= backWithinMs, `back ${Math.round(back)} ms after an outage`);
+  });
+  must(errors === 0, `${errors} requests got no reply`);
+  // What came while this program stood still was counted all at once afterwards.
+  const bearable = mostQuestions * (1 + longestStallMs / 1000);
+  must(mostQuestionsInASecond <= bearable, `${mostQuestionsInASecond} questions in a second`);
+  must(end.code === 0 && end.stderr === '', `the demo ended with ${end.code}: ${end.stderr}`);
+  for (const [kind, status] of seen) must(total(phases, { kind, status }) > 0, `no ${status} for "${kind}" was seen`);
+  for (const event of ['stale', 'flipped', 'refreshed']) must((stats.answers[event] ?? 0) > 0, `nothing was ${event}`);
+  return found;
+}

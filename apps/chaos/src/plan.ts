@@ -1,0 +1,84 @@
+import type { Fault } from './faulty-server.js';
+
+/** What the authorization server does for how long. */
+interface Phase {
+  readonly fault: Fault;
+  readonly ms: number;
+}
+
+/** A kind of request, and how many of it in a second, over so many connections. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly connections: number;
+}
+
+export interface Plan {
+  readonly cache: { readonly maxAgeMs: number; readonly refreshAfterMs: number; readonly staleIfErrorMs: number };
+  /** How many tokens are good from the beginning to the end. */
+  readonly good: number;
+  /** Of others one is revoked every so often; so many are alive, and so many are still tried afterwards. */
+  readonly mortal: { readonly alive: number; readonly revoked: number; readonly everyMs: number };
+  readonly rates: { readonly [kind in 'good' | 'mortal' | 'unseen' | 'garbage' | 'none']: Rate };
+  readonly phases: readonly Phase[];
+}
+
+const healthy = (ms: number): Phase => ({ fault: 'healthy', ms });
+
+/** Three minutes. */
+export const fullPlan: Plan = {
+  cache: { maxAgeMs: 6000, refreshAfterMs: 3000, staleIfErrorMs: 60_000 },
+  good: 20,
+  mortal: { alive: 5, revoked: 12, everyMs: 4000 },
+  rates: {
+    good: { perSecond: 400, connections: 10 },
+    mortal: { perSecond: 40, connections: 5 },
+    unseen: { perSecond: 12, connections: 12 },
+    garbage: { perSecond: 3, connections: 3 },
+    none: { perSecond: 5, connections: 5 },
+  },
+  phases: [
+    healthy(15_000),
+    { fault: 'outage', ms: 30_000 },
+    healthy(10_000),
+    { fault: 'slow', ms: 10_000 },
+    healthy(4000),
+    { fault: 'hangs', ms: 15_000 },
+    healthy(10_000),
+    { fault: 'truncated', ms: 8000 },
+    healthy(5000),
+    { fault: 'status 500', ms: 8000 },
+    healthy(5000),
+    { fault: 'status 429', ms: 8000 },
+    healthy(5000),
+    { fault: 'html', ms: 8000 },
+    healthy(5000),
+    { fault: 'blip', ms: 1000 },
+    healthy(13_000),
+    { fault: 'outage', ms: 5000 },
+    healthy(15_000),
+  ],
+};
+
+/** Ten seconds. */
+export const shortPlan: Plan = {
+  cache: { maxAgeMs: 1000, refreshAfterMs: 600, staleIfErrorMs: 30_000 },
+  good: 6,
+  mortal: { alive: 3, revoked: 6, everyMs: 500 },
+  rates: {
+    good: { perSecond: 150, connections: 5 },
+    mortal: { perSecond: 30, connections: 3 },
+    unseen: { perSecond: 10, connections: 10 },
+    garbage: { perSecond: 2, connections: 2 },
+    none: { perSecond: 2, connections: 2 },
+  },
+  phases: [
+    healthy(1500),
+    { fault: 'outage', ms: 2000 },
+    healthy(1300),
+    { fault: 'slow', ms: 700 },
+    { fault: 'garbage', ms: 1200 },
+    healthy(900),
+    { fault: 'blip', ms: 1000 },
+    healthy(1700),
+  ],
+};

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import type { Outcome } from '../src/chaos.js';
+import { failures } from '../src/failures.js';
+import type { Kind, Reply } from '../src/judge.js';
+import { count, mostInASecond, type PhaseTally, phaseTally } from '../src/tally.js';
+
+function reply(kind: Kind, status: number, took = 5): Reply {
+  return { kind, token: 'mine', sentAt: 1000, receivedAt: 1000 + took, status, body: '' };
+}
+
+/** An outage and what came after it; all is well. */
+function outcome(parts: Partial<Outcome> = {}): Outcome & { phases: [PhaseTally, PhaseTally] } {
+  const phases: [PhaseTally, PhaseTally] = [phaseTally('outage', 1000), phaseTally('healthy', 1000)];
+  phases[1].backAfterMs = 1000;
+  const replies = [
+    ...[reply('good', 200), reply('alive', 200), reply('unseen', 200), reply('unseen', 503)],
+    ...[reply('revoked', 401), reply('garbage', 401), reply('none', 401)],
+  ];
+  for (const each of replies) count(phases[0], each, { excused: false });
+  return {
+    errors: 0,
+    latestLetInMs: { reachable: 0, unreachable: 0 },
+    mostQuestionsInASecond: 40,
+    memory: undefined,
+    longestStallMs: 0,
+    stats: { answers: { stale: 1, flipped: 1, refreshed: 1 }, questions: {}, shed: 0 },
+    end: { code: 0, stderr: '' },
+    ...parts,
+    phases,
+  };
+}
+
+describe('a run', () => {
+  it('is good', () => {
+    expect(failures(outcome())).toEqual([]);
+  });
+
+  it('is not blamed for questions that came in a bunch because it stood still itself', () => {
+    expect(failures(outcome({ mostQuestionsInASecond: 75, longestStallMs: 500 }))).toEqual([]);
+  });
+
+  it('fails on a wrong answer', () => {
+    const bad = outcome();
+    count(bad.phases[0], reply('good', 401), { wrong: 'refused', excused: true });
+    expect(failures(bad)).toEqual(['1 wrong answers: good: refused']);
+  });
+
+  it('fails when a known good token was not served, unless the server talked nonsense', () => {
+    const bad = outcome();
+    count(bad.phases[0], reply('good', 503), { excused: true });
+    expect(failures(bad)).toEqual([]);
+    count(bad.phases[0], reply('good', 503), { excused: false });
+    expect(failures(bad)).toEqual(['1 requests with known good tokens were not served (outage)']);
+  });
+
+  it('fails when anybody waited longer than the deadline', () => {
+    const bad = outcome();
+    count(bad.phases[0], reply('unseen', 503, 6001), { excused: false });
+    expect(failures(bad)).toEqual(['a request waited 6001 ms (outage)']);
+  });
+
+  it.each([
+    [1001, 'back 1001 ms after an outage'],
+    [undefined, 'back Infinity ms after an outage'],
+  ])('fails when new tokens pass %s ms after an outage', (backAfterMs, message) => {
+    const bad = outcome();
+    bad.phases[1].backAfterMs = backAfterMs;
+    expect(failures(bad)).toEqual([message]);
+  });
+
+  it.each<[Partial<Outcome>, string]>([
+    [{ errors: 1 }, '1 requests got no reply'],
+    [{ mostQuestionsInASecond: 51 }, '51 questions in a second'],
+    [{ mostQuestionsInASecond: 76, longestStallMs: 500 }, '76 questions in a second'],
+    [{ end: { code: null, stderr: '' } }, 'the demo ended with null: '],
+    [{ end: { code: 0, stderr: 'oops' } }, 'the demo ended with 0: oops'],
+    [{ stats: { answers: { stale: 1, refreshed: 1 }, questions: {}, shed: 0 } }, 'nothing was flipped'],
+  ])('fails on %j', (parts, message) => {
+    expect(failures(outcome(parts))).toEqual([message]);
+  });
+
+  it('fails when it proves nothing', () => {
+    const empty = { ...outcome(), phases: [] };
+    expect(failures(empty)).toContain('no 401 for "revoked" was seen');
+    expect(failures(empty)).toHaveLength(7);
+  });
+});
+
+describe('the most in a second', () => {
+  it('is counted in any second, not in those of the clock', () => {
+    expect(mostInASecond([])).toBe(0);
+    expect(mostInASecond([0, 900, 1000, 1100, 1899, 5000])).toBe(4);
+  });
+});
