@@ -33,6 +33,8 @@ export interface CacheSettings {
 
 const maxSeconds = 2_147_483; // a timer of a store holds no more milliseconds than 2³¹ − 1
 const maxEntries = 2 ** 24; // what a Map holds
+/** So that marks need not lie in a store for longer, whatever the settings of the processes that share it. */
+export const maxSharedSeconds = 86_400;
 
 function seconds() {
   const message = `must be a number of seconds, at least 0 and at most ${maxSeconds}`;
@@ -90,6 +92,14 @@ export const cacheOptions = v.pipe(
       'is the whole age that an answer may reach, so it must not be less than "maxAgeSeconds"',
     ),
     ['staleIfErrorSeconds'],
+  ),
+  v.forward(
+    v.check(
+      ({ store, maxAgeSeconds, staleIfErrorSeconds }) =>
+        store === undefined || Math.max(maxAgeSeconds, staleIfErrorSeconds) <= maxSharedSeconds,
+      `takes no answer that is to be kept for more than ${maxSharedSeconds} seconds ("maxAgeSeconds", "staleIfErrorSeconds")`,
+    ),
+    ['store'],
   ),
   v.transform(
     (checked): CacheSettings => ({

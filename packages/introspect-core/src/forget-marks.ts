@@ -27,11 +27,15 @@ export interface AskedAnswer {
   readonly answer: IntrospectionResponse;
   /** Milliseconds of the monotonic clock. */
   readonly askedAt: number;
+  /** The same by the wall clock: the stamp that other processes go by. */
+  readonly stamp: number;
   /** How many marks there were by then; raised when newer ones were seen not to concern it. */
   order: number;
 }
 
 const kinds: readonly ForgetKind[] = ['token', 'sub', 'jti', 'client_id', 'all'];
+/** How far the wall clocks of processes that share answers may be apart. */
+export const clockToleranceMs = 5000;
 const maxMarks = 10_000;
 const claims = ['sub', 'jti', 'client_id'] as const;
 
@@ -108,9 +112,9 @@ export class ForgetMarks {
     return false;
   }
 
-  /** The same for the answer of another process, which has only its wall clock's word for when it asked. */
-  forgetsSince(key: string, answer: IntrospectionResponse, askedAt: number): boolean {
-    return this.#concerning(key, answer).some(({ leftAt }) => leftAt >= askedAt);
+  /** The same for an answer from the store, which has only a stamp. In doubt it is forgotten: that costs a question. */
+  forgetsStamped(key: string, answer: IntrospectionResponse, stamp: number): boolean {
+    return this.#concerning(key, answer).some(({ leftAt }) => stamp <= leftAt + clockToleranceMs);
   }
 
   #concerning(key: string, answer: IntrospectionResponse): Mark[] {

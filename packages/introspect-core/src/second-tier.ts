@@ -1,8 +1,10 @@
+import { maxSharedSeconds } from './cache-options.js';
 import type { ForgetMarks, MarkName } from './forget-marks.js';
-import { type CacheStore, isMarkKey, StoredAnswers, type StoreOperation } from './stored-answers.js';
+import { type CacheStore, isMarkKey, type StampedToken, StoredAnswers, type StoreOperation } from './stored-answers.js';
 import { type DatedAnswer, expiryOf, type TokenCache } from './token-cache.js';
 
-const maxTtlMs = 2 ** 31 - 1;
+/** The longest that any process may use an answer, and then some for the questions that run. */
+const markTtlMs = maxSharedSeconds * 1000 + 120_000;
 
 export interface SecondTierSettings {
   now: () => number;
@@ -11,8 +13,6 @@ export interface SecondTierSettings {
   steadyNow: () => number;
   /** How long an answer may be of use, at most. */
   lifeMs: number;
-  /** How long a mark is of use. */
-  markLifeMs: number;
   leaseMs: number;
   keyOf: (text: string) => string | Promise<string>;
   failed: (operation: StoreOperation) => void;
@@ -27,19 +27,26 @@ export class SecondTier {
   readonly #cache: TokenCache;
   readonly #marks: ForgetMarks;
   readonly #settings: SecondTierSettings;
-  /** The keys that are being read, and whether there was news of them meanwhile. */
-  readonly #reading = new Map<string, boolean>();
+  /** For each key the looks that are being taken, and whether there was news meanwhile. */
+  readonly #reading = new Map<string, Set<{ hadNews: boolean }>>();
 
   constructor(store: CacheStore, cache: TokenCache, marks: ForgetMarks, settings: SecondTierSettings) {
     this.#stored = new StoredAnswers(store, settings);
     this.#cache = cache;
     this.#marks = marks;
     this.#settings = settings;
-    this.#stored.onNews((key) => {
-      if (isMarkKey(key)) cache.rereadAll();
-      else cache.reread(key);
-      if (this.#reading.has(key)) this.#reading.set(key, true);
+    const tier = new WeakRef(this); // a store that is shared must not keep what nobody uses any more
+    const end = this.#stored.onNews((key) => {
+      const told = tier.deref();
+      if (told === undefined) end?.();
+      else told.#heard(key);
     });
+  }
+
+  #heard(key: unknown): void {
+    if (typeof key !== 'string' || key === '' || isMarkKey(key)) this.#cache.rereadAll();
+    else this.#cache.reread(key);
+    for (const look of this.#reading.get(String(key)) ?? []) look.hadNews = true;
   }
 
   /** Whether the store had an answer, which the cache now has. What others have forgotten, this process then has, too. */
@@ -47,30 +54,34 @@ export class SecondTier {
     const { monotonicNow, steadyNow } = this.#settings;
     const { generation } = this.#cache;
     const known = this.#cache.known(key);
-    this.#reading.set(key, false);
-    const reading = await this.#stored.read(key, known && this.#stamped(known));
-    const hadNews = this.#reading.get(key);
-    this.#reading.delete(key);
+    const look = { hadNews: false };
+    const looks = this.#reading.get(key) ?? new Set();
+    this.#reading.set(key, looks.add(look));
+    const reading = await this.#stored.read(key, known && stamped(known));
+    looks.delete(look);
+    if (looks.size === 0) this.#reading.delete(key);
     // What is doubted stays, since the doubt must: an older answer could take its place.
     if (reading?.knownIsForgotten && known?.suspectedAt === undefined && this.#cache.known(key) === known) {
       this.#cache.drop(key);
     }
-    if (reading?.stored === undefined || hadNews) return false;
-    const { answer, askedAt } = reading.stored;
-    const ageMs = steadyNow() - askedAt;
+    if (reading?.stored === undefined || look.hadNews) return false;
+    const { answer, stamp } = reading.stored;
+    const ageMs = steadyNow() - stamp;
     // Below zero: the other process's clock is ahead, and nobody knows how old its answer is.
-    if (ageMs < 0 || this.#marks.forgetsSince(key, answer, askedAt)) return false;
-    return this.#cache.adopt(key, { answer, askedAt: monotonicNow() - ageMs, order: this.#marks.order, generation });
+    if (ageMs < 0 || this.#marks.forgetsStamped(key, answer, stamp)) return false;
+    const { order } = this.#marks;
+    return this.#cache.adopt(key, { answer, askedAt: monotonicNow() - ageMs, stamp, order, generation });
   }
 
-  /** Puts an answer there, or takes away what was there before. */
+  /** Puts an active answer there. */
   async share(key: string, asked: DatedAnswer): Promise<void> {
     const { now, monotonicNow, steadyNow, lifeMs } = this.#settings;
-    steadyNow(); // sees the time by which the stamp is made
-    if (!asked.answer.active) return this.remove(key);
+    const answer = stamped(asked);
+    if (answer === undefined) return;
+    steadyNow(); // sees the time by which the stamp was made
     const ageMs = monotonicNow() - asked.askedAt;
-    const ttlMs = Math.floor(Math.min(lifeMs - ageMs, expiryOf(asked.answer) - now(), maxTtlMs));
-    if (ttlMs > 0) await this.#stored.write(key, asked.answer, { askedAt: now() - ageMs, ttlMs });
+    const ttlMs = Math.floor(Math.min(lifeMs - ageMs, expiryOf(answer.answer) - now()));
+    if (ttlMs > 0) await this.#stored.write(key, answer, ttlMs);
   }
 
   remove(key: string): Promise<void> {
@@ -84,7 +95,7 @@ export class SecondTier {
    */
   async forget(name: MarkName, key: string | undefined): Promise<void> {
     const leftAt = this.#settings.steadyNow();
-    const marked = this.#stored.mark(name, { leftAt, ttlMs: Math.min(this.#settings.markLifeMs, maxTtlMs) });
+    const marked = this.#stored.mark(name, { leftAt, ttlMs: markTtlMs });
     await Promise.all([marked, key === undefined ? undefined : this.remove(key)]);
   }
 
@@ -92,9 +103,8 @@ export class SecondTier {
   mayRenew(key: string): Promise<boolean> {
     return this.#stored.mayRenew(key, this.#settings.leaseMs);
   }
+}
 
-  #stamped({ answer, askedAt }: DatedAnswer) {
-    const { now, monotonicNow } = this.#settings;
-    return answer.active ? { answer, askedAt: now() - (monotonicNow() - askedAt) } : undefined;
-  }
+function stamped({ answer, stamp }: DatedAnswer): StampedToken | undefined {
+  return answer.active ? { answer, stamp } : undefined;
 }

@@ -1,6 +1,6 @@
 import { withDeadline } from './deadline.js';
 import { UnavailableError } from './errors.js';
-import { type MarkName, markNames } from './forget-marks.js';
+import { clockToleranceMs, type MarkName, markNames } from './forget-marks.js';
 import { type ActiveToken, readIntrospectionResponse } from './introspection-response.js';
 
 /**
@@ -15,7 +15,10 @@ export interface CacheStore {
   /** Keeps a value, in place of an older one, for `ttlMs` milliseconds (a whole number from 1 to 2³¹ − 1). */
   set(key: string, value: string, ttlMs: number): Promise<void>;
   delete(key: string): Promise<void>;
-  /** Calls back for each key that another process has set or deleted; the result ends it. */
+  /**
+   * Calls back for each key that another process has set or deleted, and with an empty key where it may have been any;
+   * the result ends it.
+   */
   onInvalidate?(listener: (key: string) => void): () => void;
   /** Gives the lease on a key to the first who asks, for `ttlMs`, and `false` to others. It leaves the key's value alone. */
   lease?(key: string, ttlMs: number): Promise<boolean>;
@@ -23,15 +26,15 @@ export interface CacheStore {
 
 export type StoreOperation = 'get' | 'set' | 'delete' | 'lease' | 'onInvalidate';
 
-/** An active answer, and when it was asked for, by the wall clock. */
-export interface DatedToken {
+/** An active answer, and when it was asked for, by the wall clock of the process that did. */
+export interface StampedToken {
   readonly answer: ActiveToken;
-  readonly askedAt: number;
+  readonly stamp: number;
 }
 
 export interface StoreReading {
   /** What is there, if it was not forgotten. */
-  readonly stored?: DatedToken;
+  readonly stored?: StampedToken;
   /** Whether another process has forgotten what this one knows. */
   readonly knownIsForgotten: boolean;
 }
@@ -74,26 +77,26 @@ export class StoredAnswers {
    * Looks for the answer under a key, and holds it, and the one that this process knows, against the marks of all
    * processes. `undefined` where the store failed.
    */
-  async read(key: string, known?: DatedToken): Promise<StoreReading | undefined> {
+  async read(key: string, known?: StampedToken): Promise<StoreReading | undefined> {
     try {
       const [value, knownMark] = await Promise.all([
         this.#run('get', () => this.#store.get(key)),
         known && this.#latestMark(markNames(key, known.answer)),
       ]);
-      const knownIsForgotten = known !== undefined && knownMark !== undefined && !(knownMark < known.askedAt);
+      const knownIsForgotten = known !== undefined && knownMark !== undefined && !isAfter(known.stamp, knownMark);
       const stored = this.#parse(value);
       if (stored === undefined) return { knownIsForgotten };
       const names = markNames(key, stored.answer);
       const isNamedAlike = known !== undefined && names.join() === markNames(key, known.answer).join();
       const mark = isNamedAlike && knownMark !== undefined ? knownMark : await this.#latestMark(names);
-      return mark < stored.askedAt ? { stored, knownIsForgotten } : { knownIsForgotten };
+      return isAfter(stored.stamp, mark) ? { stored, knownIsForgotten } : { knownIsForgotten };
     } catch {
       return undefined;
     }
   }
 
-  async write(key: string, answer: ActiveToken, { askedAt, ttlMs }: { askedAt: number; ttlMs: number }): Promise<void> {
-    const value = `${Math.floor(askedAt)} ${JSON.stringify(answer)}`;
+  async write(key: string, { answer, stamp }: StampedToken, ttlMs: number): Promise<void> {
+    const value = `${Math.floor(stamp)} ${JSON.stringify(answer)}`;
     await this.#run('set', () => this.#store.set(key, value, ttlMs)).catch(() => {});
   }
 
@@ -101,12 +104,13 @@ export class StoredAnswers {
     await this.#run('delete', () => this.#store.delete(key)).catch(() => {});
   }
 
-  /** Listens to what other processes set and delete, where the store tells of it. */
-  onNews(listener: (key: string) => void): void {
+  /** Listens to what other processes set and delete, where the store tells of it. The result ends it. */
+  onNews(listener: (key: string) => void): (() => void) | undefined {
     try {
-      this.#store.onInvalidate?.(listener);
+      return this.#store.onInvalidate?.(listener);
     } catch {
       this.#failed('onInvalidate');
+      return undefined;
     }
   }
 
@@ -124,6 +128,8 @@ export class StoredAnswers {
    */
   async mark(name: MarkName, { leftAt, ttlMs }: { leftAt: number; ttlMs: number }): Promise<void> {
     const key = await this.#markKey(name);
+    const left = Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '-Infinity');
+    if (left >= leftAt) return; // by a process whose clock is ahead
     await this.#run('set', () => this.#store.set(key, String(leftAt), ttlMs));
   }
 
@@ -141,13 +147,13 @@ export class StoredAnswers {
     return markPrefix + (await this.#keyOf(name));
   }
 
-  #parse(value: string | undefined): DatedToken | undefined {
+  #parse(value: string | undefined): StampedToken | undefined {
     if (value === undefined || value === null) return undefined;
     const [, digits, body = ''] = /^(\d{1,15}) (.*)$/s.exec(value) ?? [];
     const response = { status: 200, header: () => 'application/json', body };
     try {
       const answer = readIntrospectionResponse(response, 'The cache store', this.#now);
-      if (answer.active && digits !== undefined) return { answer, askedAt: Number(digits) };
+      if (answer.active && digits !== undefined) return { answer, stamp: Number(digits) };
     } catch {}
     this.#failed('get'); // somebody else has written it
     return undefined;
@@ -161,6 +167,11 @@ export class StoredAnswers {
       throw storeProblem();
     }
   }
+}
+
+/** In doubt not, and not either where the mark is no number. */
+function isAfter(stamp: number, mark: number): boolean {
+  return stamp > mark + clockToleranceMs;
 }
 
 /** Without its cause: what a store throws may hold the key, the value, or its own password. */

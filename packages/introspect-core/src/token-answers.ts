@@ -100,7 +100,6 @@ export class TokenAnswers {
       monotonicNow,
       steadyNow,
       lifeMs,
-      markLifeMs,
       leaseMs: Math.max(1, Math.floor(Math.min(timeoutMs, cache.refreshAfterMs))),
       keyOf: this.#keyOf,
       failed: (operation: StoreOperation) => this.#note({ type: 'store_failed', operation }),
@@ -159,11 +158,12 @@ export class TokenAnswers {
     const { key, request, maxStalenessMs } = question;
     const kept = this.#cache?.fresh(key, maxStalenessMs, justRead);
     if (kept === undefined) return undefined;
-    this.#note({ type: 'hit', active: kept.answer.active });
     const wait = this.#cache?.takeRenewal(kept) ? afterAnswer(this.#renew(question), request) : undefined;
-    if (wait === undefined) return kept.answer;
-    await unlessAborted(wait, request.signal);
-    return this.#cache?.fresh(key, maxStalenessMs, justRead)?.answer ?? this.#fromServer(question);
+    if (wait !== undefined) await unlessAborted(wait, request.signal);
+    const { answer } = wait === undefined ? kept : (this.#cache?.fresh(key, maxStalenessMs, justRead) ?? {});
+    if (answer === undefined) return this.#fromServer(question);
+    this.#note({ type: 'hit', active: answer.active });
+    return answer;
   }
 
   #fromSameRequest({ key, request, maxStalenessMs }: Question): IntrospectionResponse | undefined {
@@ -218,7 +218,7 @@ export class TokenAnswers {
   async #renew(question: Question): Promise<void> {
     const { key } = question;
     try {
-      if ((await this.#secondTier?.mayRenew(key)) === false) return;
+      if ((await this.#secondTier?.mayRenew(key)) === false) return this.#cache?.reread(key); // another one renews it
       const { asked, told } = await this.#questions.join(key, undefined, (signal) => this.#ask(question, signal));
       this.#note({ type: 'refreshed', active: asked.answer.active });
       await told;
@@ -232,28 +232,32 @@ export class TokenAnswers {
   }
 
   /** Keeps an answer that no doubt and no `forget` speaks against. */
-  async #askUntilBelieved({ key, token }: Question, signal: AbortSignal): Promise<Asked> {
+  async #askUntilBelieved({ key, token, maxStalenessMs }: Question, signal: AbortSignal): Promise<Asked> {
     const { timeoutMs, monotonicNow } = this.#settings;
     const startedAt = monotonicNow();
     const known = this.#cache?.knows(key) === true;
     let asked = await this.#question(token, signal, known ? 'first' : 'normal');
     let removed: Promise<void> | undefined;
+    if (!asked.answer.active) {
+      if (maxStalenessMs === 0) await this.#secondTier?.read(key); // where it was not looked for: others may know it
+      if (this.#cache?.known(key) !== undefined) removed = this.#secondTier?.remove(key);
+    }
     if (!asked.answer.active && this.#cache?.suspect(key, asked)) {
-      removed = this.#secondTier?.remove(key);
-      const leftMs = timeoutMs - (monotonicNow() - startedAt);
+      const leftMs = Math.max(0, timeoutMs - (monotonicNow() - startedAt));
       await delay(Math.min(blipMs + blipJitterMs * Math.random(), leftMs / 2), signal);
       asked = await this.#question(token, signal, 'first');
       this.#note({ type: 'flipped', believed: !asked.answer.active });
     }
     while (this.#marks.forgets(key, asked)) asked = await this.#question(token, signal, 'normal');
-    const kept = this.#cache?.keep(key, asked) === true;
-    return { asked, told: (kept ? this.#secondTier?.share(key, asked) : undefined) ?? removed };
+    const isToBeShared = this.#cache?.keep(key, asked) === true && asked.answer.active;
+    return { asked, told: isToBeShared ? this.#secondTier?.share(key, asked) : removed };
   }
 
   async #question(token: string, signal: AbortSignal, priority: Priority): Promise<DatedAnswer> {
     const askedAt = this.#settings.monotonicNow();
+    const stamp = this.#settings.now();
     const { order } = this.#marks;
     const generation = this.#cache?.generation ?? 0;
-    return { answer: await this.#client.introspect(token, { signal, priority }), askedAt, order, generation };
+    return { answer: await this.#client.introspect(token, { signal, priority }), askedAt, stamp, order, generation };
   }
 }

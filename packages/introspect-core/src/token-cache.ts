@@ -18,7 +18,7 @@ export interface DatedAnswer extends AskedAnswer {
 
 /** An answer that is kept; times by the monotonic clock. */
 export interface KeptAnswer extends DatedAnswer {
-  /** Its `exp`. */
+  /** When its `exp` comes, as the wall clock stood when it was kept. */
   readonly expiresAt: number;
   readonly freshUntil: number;
   /** When the second tier is to be looked at again. */
@@ -127,7 +127,7 @@ export class TokenCache {
   keep(key: string, asked: DatedAnswer): boolean {
     if (this.#newestAskedAt(key) > asked.askedAt) return false;
     if (asked.answer.active) {
-      this.#setActive(key, asked, expiryOf(asked.answer) - this.#now());
+      this.#setActive(key, asked, { now: this.#now(), lookedAt: asked.askedAt });
       this.#inactive.delete(key);
     } else {
       const freshUntil = asked.askedAt + this.#settings.inactiveMaxAgeMs;
@@ -156,7 +156,7 @@ export class TokenCache {
   adopt(key: string, asked: DatedAnswer & { readonly answer: ActiveToken }): boolean {
     const kept = this.#active.peek(key);
     if (this.#newestAskedAt(key) < asked.askedAt) {
-      this.#setActive(key, asked, expiryOf(asked.answer) - this.#steadyNow());
+      this.#setActive(key, asked, { now: this.#steadyNow(), lookedAt: this.#monotonicNow() });
       this.#inactive.delete(key);
       return true;
     }
@@ -188,14 +188,17 @@ export class TokenCache {
     this.#inactive.clear();
   }
 
-  #setActive(key: string, asked: DatedAnswer, expiresInMs: number): void {
+  /**
+   * @param now the wall clock by which `exp` is to be understood
+   * @param lookedAt since when the second tier need not be looked at
+   */
+  #setActive(key: string, asked: DatedAnswer, { now, lookedAt }: { now: number; lookedAt: number }): void {
     const { maxAgeMs, refreshAfterMs, store, localMaxAgeMs } = this.#settings;
-    const now = this.#monotonicNow();
     this.#active.set(key, {
       ...asked,
-      expiresAt: now + expiresInMs,
+      expiresAt: this.#monotonicNow() + (expiryOf(asked.answer) - now),
       freshUntil: asked.askedAt + maxAgeMs,
-      rereadAt: store === undefined ? Number.POSITIVE_INFINITY : now + localMaxAgeMs,
+      rereadAt: store === undefined ? Number.POSITIVE_INFINITY : lookedAt + localMaxAgeMs,
       renewAt: asked.askedAt + refreshAfterMs * (1 - renewalJitter * Math.random()),
       suspectedAt: undefined,
     });

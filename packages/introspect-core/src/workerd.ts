@@ -8,7 +8,8 @@ export function afterAnswer(
   work: Promise<void>,
   request: { waitUntil?(promise: Promise<unknown>): void },
 ): Promise<void> | undefined {
-  if (request.waitUntil === undefined) return sharesPromises() ? undefined : work;
-  request.waitUntil(work);
-  return undefined;
+  try {
+    if (request.waitUntil !== undefined) return void request.waitUntil(work);
+  } catch {} // the request has ended already, or the function lost its object
+  return sharesPromises() ? undefined : work;
 }

@@ -220,8 +220,9 @@ describe('an answer that was asked for before forget and arrives after it', () =
     clocks.pass(1);
     const asked = versionOf(second.authorizer);
     await until(() => get.mock.calls.length === 1);
-    await second.authorizer.forget({ sub: 's' });
+    const forgotten = second.authorizer.forget({ sub: 's' });
     reading.resolve();
     expect(await asked).toBe(2);
+    await forgotten;
   });
 });

@@ -110,6 +110,11 @@ describe('the option cache', () => {
     [{ maxAgeSeconds: 60, refreshAfterSeconds: 60 }, '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"'],
     [{ maxAgeSeconds: 60, refreshAfterSeconds: 61 }, '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"'],
     [{ maxAgeSeconds: 60, staleIfErrorSeconds: 59 }, '"cache.staleIfErrorSeconds" is the whole age'],
+    [{ maxAgeSeconds: 86_401, store }, '"cache.store" takes no answer that is to be kept for more than 86400 seconds'],
+    [
+      { maxAgeSeconds: 60, staleIfErrorSeconds: 86_401, store },
+      '"cache.store" takes no answer that is to be kept for more than 86400 seconds',
+    ],
   ])('may not be %j', (cache, message) => {
     expect(construct(cache)).toThrow(TypeError);
     expect(construct(cache)).toThrow(`Authorizer: ${message}`);

@@ -44,7 +44,6 @@ describe.each(fails)('a store whose every function %s', (_, member) => {
       { type: 'store_failed', operation: 'set' },
       { type: 'store_failed', operation: 'get' },
       { type: 'miss' },
-      { type: 'store_failed', operation: 'delete' },
     ]);
     expect(await ask('good')).toBe('ok');
     expect(server.questions).toHaveLength(2);
@@ -176,7 +175,7 @@ describe('garbage in the store', () => {
   it('is not what this is', async () => {
     expect(await finding(good).ask('good')).toBe('ok');
     expect(await finding(good, null).ask('bad')).toBe('ok');
-    expect(await finding(good, String(now - 1)).ask('bad')).toBe('ok');
+    expect(await finding(good, String(now - 5001)).ask('bad')).toBe('ok');
     expect(server.questions).toHaveLength(0);
   });
 

@@ -32,7 +32,10 @@ const cacheOf = (settings: Partial<CacheSettings> = {}) =>
     marks,
   );
 
-const dated = (generation = 0) => ({ askedAt: clocks.monotonicMs, order: marks.order, generation });
+const dated = (generation = 0) => {
+  const { monotonicMs: askedAt, wallMs: stamp } = clocks;
+  return { askedAt, stamp, order: marks.order, generation };
+};
 const active = (claims: object = {}): DatedAnswer & { answer: ActiveToken } => ({
   answer: { active: true, ...claims },
   ...dated(),

@@ -57,7 +57,9 @@ export class Rules {
     if (ageMs >= setting.cache.inactiveMaxAgeSeconds * 1000) return `the answer is ${ageMs} ms old`;
     if (ageMs >= request.maxStalenessMs) return `the answer is ${ageMs} ms old, older than the policy allows`;
     const { lastAnswer } = thread;
-    if (lastAnswer !== undefined && lastAnswer.asked.elapsed > question.asked.elapsed && this.#isKept(lastAnswer)) {
+    const isAsNew = (each: Question) =>
+      each.outcome === 'inactive' && each.asked.elapsed >= (lastAnswer?.asked.elapsed ?? 0);
+    if (lastAnswer !== undefined && !thread.ended.some(isAsNew) && this.#isKept(lastAnswer)) {
       return 'the server has answered active since';
     }
     return this.#counted(request, 'inactive');
