@@ -61,7 +61,7 @@ export class SecondTier {
     looks.delete(look);
     if (looks.size === 0) this.#reading.delete(key);
     // What is doubted stays, since the doubt must: an older answer could take its place.
-    if (reading?.knownIsForgotten && known?.suspectedAt === undefined && this.#cache.known(key) === known) {
+    if (reading?.knownIsForgotten && known?.isDoubted === false && this.#cache.known(key) === known) {
       this.#cache.drop(key);
     }
     if (reading?.stored === undefined || look.hadNews) return false;

@@ -128,9 +128,9 @@ export class StoredAnswers {
    */
   async mark(name: MarkName, { leftAt, ttlMs }: { leftAt: number; ttlMs: number }): Promise<void> {
     const key = await this.#markKey(name);
-    const left = Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '-Infinity');
-    if (left >= leftAt) return; // by a process whose clock is ahead
-    await this.#run('set', () => this.#store.set(key, String(leftAt), ttlMs));
+    const other = Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '');
+    const latest = other > leftAt ? other : leftAt; // it may be of a process whose clock is ahead
+    await this.#run('set', () => this.#store.set(key, String(latest), ttlMs)); // in any case: the others are to hear of it
   }
 
   /** When the latest of these marks was left; what is no number counts as now. */

@@ -193,17 +193,9 @@ export class TokenAnswers {
     const { signal, native } = request;
     if (this.#questions.has(key)) this.#note({ type: 'coalesced' });
     else if (this.#cache !== undefined) this.#note({ type: 'miss' });
+    let answered: Asked;
     try {
-      const { asked, told } = await this.#questions.join(key, signal, (shared) => this.#ask(question, shared));
-      const wait = told && afterAnswer(told, request);
-      if (wait !== undefined) {
-        await unlessAborted(wait, signal);
-        if (this.#marks.forgets(key, asked)) return await this.#fromServer(question);
-      }
-      if (this.#cache === undefined && typeof native === 'object' && native !== null) {
-        this.#answered.set(native, { key, asked });
-      }
-      return asked.answer;
+      answered = await this.#questions.join(key, signal, (shared) => this.#ask(question, shared));
     } catch (error) {
       if (!isIntrospectionError(error) || error.code !== 'unavailable' || signal?.aborted === true) throw error;
       await this.#lookIntoStore(question); // another process may have forgotten it meanwhile
@@ -212,6 +204,16 @@ export class TokenAnswers {
       this.#note({ type: 'stale', ageSeconds: stale.ageMs / 1000 });
       return stale.answer;
     }
+    const { asked, told } = answered;
+    const wait = told && afterAnswer(told, request);
+    if (wait !== undefined) {
+      await unlessAborted(wait, signal);
+      if (this.#marks.forgets(key, asked)) return this.#fromServer(question);
+    }
+    if (this.#cache === undefined && typeof native === 'object' && native !== null) {
+      this.#answered.set(native, { key, asked });
+    }
+    return asked.answer;
   }
 
   /** Never rejects: the answer serves on, its next use tries again, and the question after its end tells what is wrong. */
@@ -236,12 +238,10 @@ export class TokenAnswers {
     const { timeoutMs, monotonicNow } = this.#settings;
     const startedAt = monotonicNow();
     const known = this.#cache?.knows(key) === true;
+    if (maxStalenessMs === 0) void this.#secondTier?.read(key); // not to be used: but others may know it as active
     let asked = await this.#question(token, signal, known ? 'first' : 'normal');
-    let removed: Promise<void> | undefined;
-    if (!asked.answer.active) {
-      if (maxStalenessMs === 0) await this.#secondTier?.read(key); // where it was not looked for: others may know it
-      if (this.#cache?.known(key) !== undefined) removed = this.#secondTier?.remove(key);
-    }
+    const isShared = this.#cache?.known(key) !== undefined;
+    const removed = isShared && !asked.answer.active ? this.#secondTier?.remove(key) : undefined;
     if (!asked.answer.active && this.#cache?.suspect(key, asked)) {
       const leftMs = Math.max(0, timeoutMs - (monotonicNow() - startedAt));
       await delay(Math.min(blipMs + blipJitterMs * Math.random(), leftMs / 2), signal);

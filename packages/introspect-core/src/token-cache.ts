@@ -24,8 +24,8 @@ export interface KeptAnswer extends DatedAnswer {
   /** When the second tier is to be looked at again. */
   rereadAt: number;
   renewAt: number;
-  /** When a question was asked that called the token inactive: until that is settled, nothing serves this answer. */
-  suspectedAt: number | undefined;
+  /** The token was called inactive since: until that is settled, nothing serves this answer. */
+  isDoubted: boolean;
 }
 
 /**
@@ -72,8 +72,7 @@ export class TokenCache {
     const kept = this.#active.get(key) ?? this.#inactive.get(key);
     if (kept === undefined) return undefined;
     const now = this.#monotonicNow();
-    if (now >= kept.freshUntil || now - kept.askedAt >= maxStalenessMs || kept.suspectedAt !== undefined)
-      return undefined;
+    if (now >= kept.freshUntil || now - kept.askedAt >= maxStalenessMs || kept.isDoubted) return undefined;
     if (now >= kept.rereadAt && !justRead) return undefined;
     if (kept.generation !== this.#generation && kept.answer.active) return undefined;
     return this.#lives(key, kept, now) ? kept : undefined;
@@ -82,7 +81,7 @@ export class TokenCache {
   /** What may serve while the server is unreachable: an active answer, no older than `staleIfErrorMs`. */
   stale(key: string, maxStalenessMs: number): { answer: IntrospectionResponse; ageMs: number } | undefined {
     const kept = this.#active.peek(key);
-    if (kept === undefined || kept.suspectedAt !== undefined) return undefined;
+    if (kept === undefined || kept.isDoubted) return undefined;
     const now = this.#monotonicNow();
     const ageMs = now - kept.askedAt;
     const { staleIfErrorMs } = this.#settings;
@@ -113,13 +112,14 @@ export class TokenCache {
    * Takes note that a token was called inactive. Where it is known as active, nothing is served from now on, and the
    * result is `true`: the server is to be asked once more before that is believed.
    */
-  suspect(key: string, { askedAt }: DatedAnswer): boolean {
+  suspect(key: string, asked: DatedAnswer): boolean {
     const kept = this.#active.peek(key);
     if (kept === undefined) return false;
     const now = this.#monotonicNow();
     const knownMs = Math.max(knownActiveMs, this.#settings.maxAgeMs);
     if (now - kept.askedAt >= knownMs || !this.#lives(key, kept, now)) return false;
-    kept.suspectedAt = Math.max(kept.suspectedAt ?? askedAt, askedAt);
+    kept.isDoubted = true;
+    this.#setInactive(key, asked, Number.NEGATIVE_INFINITY); // the doubt outlives what is doubted
     return true;
   }
 
@@ -130,15 +130,7 @@ export class TokenCache {
       this.#setActive(key, asked, { now: this.#now(), lookedAt: asked.askedAt });
       this.#inactive.delete(key);
     } else {
-      const freshUntil = asked.askedAt + this.#settings.inactiveMaxAgeMs;
-      this.#inactive.set(key, {
-        ...asked,
-        expiresAt: Number.POSITIVE_INFINITY,
-        freshUntil,
-        rereadAt: Number.POSITIVE_INFINITY,
-        renewAt: Number.POSITIVE_INFINITY,
-        suspectedAt: undefined,
-      });
+      this.#setInactive(key, asked, asked.askedAt + this.#settings.inactiveMaxAgeMs);
       this.#active.delete(key);
     }
     return true;
@@ -160,7 +152,7 @@ export class TokenCache {
       this.#inactive.delete(key);
       return true;
     }
-    if (kept === undefined || kept.suspectedAt !== undefined) return false;
+    if (kept === undefined || kept.isDoubted) return false;
     kept.rereadAt = this.#monotonicNow() + this.#settings.localMaxAgeMs;
     kept.generation = asked.generation;
     return true;
@@ -200,19 +192,25 @@ export class TokenCache {
       freshUntil: asked.askedAt + maxAgeMs,
       rereadAt: store === undefined ? Number.POSITIVE_INFINITY : lookedAt + localMaxAgeMs,
       renewAt: asked.askedAt + refreshAfterMs * (1 - renewalJitter * Math.random()),
-      suspectedAt: undefined,
+      isDoubted: false,
     });
   }
 
+  #setInactive(key: string, asked: DatedAnswer, freshUntil: number): void {
+    const never = Number.POSITIVE_INFINITY;
+    const kept = { ...asked, expiresAt: never, freshUntil, rereadAt: never, renewAt: never, isDoubted: false };
+    this.#inactive.set(key, kept);
+  }
+
   #newestAskedAt(key: string): number {
-    const kept = this.#active.peek(key) ?? this.#inactive.peek(key);
-    return kept?.suspectedAt ?? kept?.askedAt ?? Number.NEGATIVE_INFINITY;
+    const never = Number.NEGATIVE_INFINITY;
+    return Math.max(this.#active.peek(key)?.askedAt ?? never, this.#inactive.peek(key)?.askedAt ?? never);
   }
 
   /** Whether it is neither expired nor forgotten; drops it where it is. */
   #lives(key: string, kept: KeptAnswer, now: number): boolean {
     const lives = now < kept.expiresAt && this.#now() < expiryOf(kept.answer) && !this.#marks.forgets(key, kept);
-    if (!lives) this.drop(key);
+    if (!lives) (kept.answer.active ? this.#active : this.#inactive).delete(key);
     return lives;
   }
 }

@@ -90,12 +90,25 @@ describe('maxStalenessSeconds', () => {
     expect(server.questions).toHaveLength(4);
   });
 
-  it('0 does not look into the store', async () => {
+  it('0 does not go by the store, and does not wait for it', async () => {
+    server.next(active({ version: 1 }), active({ version: 2 }));
+    const values = new Map<string, string>();
+    const store = {
+      get: async (key: string) => values.get(key),
+      set: async (key: string, value: string) => void values.set(key, value),
+      delete: async () => {},
+    };
+    await caching(server, clocks, { cache: { store } }).ask();
+    await until(() => values.size === 1);
+    const always = { maxStalenessSeconds: 0 };
+    const other = caching(server, clocks, { cache: { store } });
+    expect(await other.authorizer.authorize('Bearer t', always)).toMatchObject({ version: 2 });
     server.always(active());
-    const store = { get: vi.fn(async () => undefined), set: async () => {}, delete: async () => {} };
-    const { ask } = caching(server, clocks, { cache: { store } });
-    await ask('t', { maxStalenessSeconds: 0 });
-    expect(store.get).not.toHaveBeenCalled();
+    const hanging = caching(server, clocks, {
+      cache: { store: { ...store, get: () => new Promise<never>(() => {}) } },
+    });
+    expect(await hanging.ask('t', always)).toBe('ok');
+    expect(hanging.events).toEqual([{ type: 'miss' }]);
   });
 });
 

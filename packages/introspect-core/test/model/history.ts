@@ -38,6 +38,9 @@ export interface Request {
   settled: boolean;
 }
 
+/** Processes that share a store take what was asked so soon after a `forget` for forgotten. */
+const toleranceMs = 5000;
+
 /** What one process has seen of one token. */
 export class Thread {
   /** The question that is running. */
@@ -174,7 +177,7 @@ export class History {
   #isUnknownElsewhere({ process, token, asked }: Question): boolean {
     const [own, other] = [this.thread({ process, token }), this.elsewhere({ process, token })];
     const forgottenAt = Math.max(own.forgottenAt, other.forgottenAt);
-    return this.lastStep === 0 && other.lastActive === undefined && forgottenAt < asked.elapsed;
+    return this.lastStep === 0 && other.lastActive === undefined && forgottenAt + toleranceMs < asked.elapsed;
   }
 }
 

@@ -137,13 +137,14 @@ export class System {
   async forget(process: number, target: ForgetTarget): Promise<void> {
     const { history, store } = this;
     const asOf = history.moment();
-    const mayFail = store.mode !== 'works' && store.mode !== 'slow' && this.setting.store !== undefined;
+    const wasUp = store.mode === 'works';
     history.forgot(process, target, asOf);
     this.#of(process)
       .forget(target)
       .then(
         () => history.forgotEverywhere(process, target, asOf),
         (error: unknown) => {
+          const mayFail = !wasUp || history.storeEverFailed;
           if (!mayFail || !isIntrospectionError(error)) this.#violated(`forget: ${String(error)}`);
         },
       );
@@ -169,6 +170,8 @@ export class System {
       introspectionEndpoint: 'https://issuer.example/introspect',
       clientId: 'api',
       clientSecret: 'secret',
+      retry: { attempts: 1 },
+      circuitBreaker: false,
       timeoutMs,
       now: () => this.time.wall,
       monotonicNow: () => this.time.elapsed + (clockOrigins[process] ?? 0),
