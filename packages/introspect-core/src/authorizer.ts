@@ -191,7 +191,8 @@ export class Authorizer {
    * Forgets the answer about a token, or those about a subject, a token id, a client, or all: for logout, and for
    * events that tell of a revocation. What was asked before and is answered later is neither kept nor served.
    *
-   * In this process it holds at once. Others that share the cache's `store` hear of it at their next look there.
+   * Of this authorizer it holds at once; in other processes, those that share the cache's `store` and ask with the same
+   * issuer, endpoint, client, parameters and headers hear of it at their next look there.
    *
    * @throws TypeError unless one thing is named
    * @throws UnavailableError when the store could not be told; this process has forgotten all the same

@@ -10,7 +10,7 @@ export interface CircuitBreakerSettings {
 
 /** Failures are counted over the last one to two of these. */
 const windowMs = 5000;
-/** Up to this part of `openMs` more or less, by chance: several processes do not probe in step. */
+/** Up to this part of `openMs` less, by chance: several processes do not probe in step. */
 const jitter = 0.2;
 
 /**
@@ -18,14 +18,15 @@ const jitter = 0.2;
  *
  * Closed, all pass. Once `minimumQuestions` were asked within some seconds and `failureRate` of them failed, it opens:
  * nothing passes for `openMs`. Then one question passes, the probe: answered, the breaker closes; failed, it stays open
- * for as long again. Whoever comes while it is open is turned away at once, so that nobody waits to be let go in a herd.
+ * for as long again. A probe that hangs makes place for the next one after that time. Whoever comes while it is open is turned away at once, so that nobody waits to be let go in a herd.
  */
 export class CircuitBreaker {
   readonly #settings: CircuitBreakerSettings;
   readonly #monotonicNow: () => number;
   readonly #changed: (state: 'opened' | 'closed') => void;
   #openUntil: number | undefined;
-  #probing = false;
+  /** The last probe, while it has not ended: of several that hang, only its failure is news. */
+  #probe: symbol | undefined;
   /** Counts how often it has opened: what a question of before tells later is no news. */
   #opened = 0;
   #window = { since: Number.NEGATIVE_INFINITY, asked: 0, failed: 0 };
@@ -43,21 +44,22 @@ export class CircuitBreaker {
 
   get state(): 'closed' | 'open' | 'half_open' {
     if (this.#openUntil === undefined) return 'closed';
-    return this.#monotonicNow() < this.#openUntil ? 'open' : 'half_open';
+    return this.#probe === undefined && this.#monotonicNow() < this.#openUntil ? 'open' : 'half_open';
   }
 
   /** For how many milliseconds nothing passes, at least; 0 where a question may pass. */
   get closedForMs(): number {
     if (this.#openUntil === undefined) return 0;
-    const leftMs = Math.max(0, this.#openUntil - this.#monotonicNow());
-    return this.#probing ? Math.max(1, leftMs) : leftMs;
+    return Math.max(0, this.#openUntil - this.#monotonicNow());
   }
 
   /** Lets a question pass. To be called where `closedForMs` is 0; the result is to be called when it has ended. */
   enter(): (outcome: Outcome) => void {
     if (this.#openUntil !== undefined) {
-      this.#probing = true;
-      return (outcome) => this.#probed(outcome);
+      const probe = Symbol('probe');
+      this.#probe = probe;
+      this.#open();
+      return (outcome) => this.#probed(outcome, probe);
     }
     const opened = this.#opened;
     return (outcome) => {
@@ -65,11 +67,21 @@ export class CircuitBreaker {
     };
   }
 
-  #probed(outcome: Outcome): void {
-    this.#probing = false;
+  #probed(outcome: Outcome, probe: symbol): void {
+    if (this.#openUntil === undefined) return; // another one has closed it
+    if (outcome === 'answered') this.#close();
+    else if (probe === this.#probe) this.#goOn(outcome);
+  }
+
+  #goOn(outcome: Outcome): void {
+    this.#probe = undefined;
     if (outcome === 'failed') this.#open();
-    if (outcome !== 'answered') return;
+    else this.#openUntil = this.#monotonicNow();
+  }
+
+  #close(): void {
     this.#openUntil = undefined;
+    this.#probe = undefined;
     this.#window.asked = this.#window.failed = this.#before.asked = this.#before.failed = 0;
     this.#changed('closed');
   }
@@ -96,6 +108,6 @@ export class CircuitBreaker {
 
   #open(): void {
     const { openMs } = this.#settings;
-    this.#openUntil = this.#monotonicNow() + openMs * (1 + jitter * (2 * Math.random() - 1));
+    this.#openUntil = this.#monotonicNow() + openMs * (1 - jitter * Math.random());
   }
 }

@@ -40,7 +40,7 @@ export type IntrospectEvent =
   /** The cache's `store` failed, or took too long; what it was for was done without it. */
   | { readonly type: 'store_failed'; readonly operation: StoreOperation };
 
-export type EventListener = (event: IntrospectEvent) => void;
+export type IntrospectEventListener = (event: IntrospectEvent) => void;
 
 const channelName = '@acme/introspect-core';
 
@@ -49,10 +49,10 @@ const channelName = '@acme/introspect-core';
  * is one.
  */
 export class Events {
-  readonly #listener: EventListener | undefined;
+  readonly #listener: IntrospectEventListener | undefined;
   readonly #channel = globalThis.process?.getBuiltinModule?.('node:diagnostics_channel')?.channel(channelName);
 
-  constructor(listener: EventListener | undefined) {
+  constructor(listener: IntrospectEventListener | undefined) {
     this.#listener = listener;
   }
 

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { CircuitBreakerSettings } from './circuit-breaker.js';
 import { type ClientAuthentication, type ClientSecret, clientSecretBasic } from './client-authentication.js';
 import { urlProblem } from './endpoint-url.js';
-import { type EventListener, Events } from './events.js';
+import { Events, type IntrospectEventListener } from './events.js';
 import type { IntrospectionRequestSettings } from './introspection-request.js';
 import { ofetchTransport } from './ofetch-transport.js';
 import { checkedOptions, optionsObject } from './options.js';
@@ -55,7 +55,7 @@ export interface IntrospectionClientOptions {
   /** How many questions may run at a time, and begin in a second; none unless given. */
   limits?: { concurrent?: number; perSecond?: number };
   /** Is told what happens, here and in the authorizers built on this client; what it throws is dropped. */
-  onEvent?: EventListener;
+  onEvent?: IntrospectEventListener;
 }
 
 /** The options, checked and with their defaults. */
@@ -205,7 +205,7 @@ const schema = optionsObject({
       ),
     ),
   ),
-  onEvent: v.optional(v.custom<EventListener>(isFunction, 'must be a function')),
+  onEvent: v.optional(v.custom<IntrospectEventListener>(isFunction, 'must be a function')),
 });
 
 function wholeNumber(max: number, unit: string) {

@@ -111,7 +111,7 @@ export class IntrospectionClient {
     signal?.throwIfAborted();
     const { timeoutMs, monotonicNow } = this.#settings;
     const startedAt = monotonicNow();
-    const leftMs = () => timeoutMs - (monotonicNow() - startedAt);
+    const leftMs = () => Math.max(0, timeoutMs - (monotonicNow() - startedAt));
     const question: Question = { token, priority, signal, leftMs, attempt: 1, failureMeans: 'failed' };
     this.#retries.count();
     for (; ; question.attempt++) {
@@ -142,12 +142,14 @@ export class IntrospectionClient {
     this.#refuseWhileOpen();
     if (this.#limits !== undefined) await this.#takeTurn(this.#limits, question);
     this.#running++;
+    let asked = false;
     try {
       this.#refuseWhileOpen(); // it may have opened meanwhile
+      asked = true;
       return await this.#ask(question);
     } finally {
       this.#running--;
-      this.#limits?.leave();
+      this.#limits?.leave(asked);
     }
   }
 
@@ -208,16 +210,14 @@ export class IntrospectionClient {
   #breakerOutcome(outcome: QuestionOutcome, { failureMeans }: Question): Outcome {
     if (outcome === 'aborted') return 'unknown';
     if (outcome !== 'unavailable' && outcome !== 'invalid_client') return 'answered';
-    this.#lastFailure = outcome;
+    if (failureMeans === 'failed') this.#lastFailure = outcome;
     return failureMeans;
   }
 
   #count(outcome: QuestionOutcome, attempt: { attempt: number; durationMs: number }): void {
     const { events, origin } = this.#settings;
     this.#questions[outcome]++;
-    if (!events.heard) return;
-    events.tell({ type: 'question', origin, outcome, ...attempt });
-    if (outcome === 'invalid_client') events.tell({ type: 'credentials_refused', origin });
+    if (events.heard) events.tell({ type: 'question', origin, outcome, ...attempt });
   }
 
   #request(token: string, endpoint: string, afterRefusal: boolean): Promise<IntrospectionRequest> {
@@ -227,16 +227,17 @@ export class IntrospectionClient {
   /** Whether there are other credentials now than those that were refused, once for a question: secrets rotate. */
   async #provesAnew(question: Question, error: unknown): Promise<boolean> {
     const { request, token, refused, signal, leftMs } = question;
-    if (refused === true || request === undefined) return false;
-    if (!isIntrospectionError(error) || error.code !== 'invalid_client') return false;
-    question.refused = true;
-    const late = () => error;
-    const again = await withDeadline({ timeoutMs: leftMs(), late, signal }, () =>
-      this.#request(token, request.url, true),
-    );
-    if (hasSameCredentials(again, request)) return false;
-    question.renewed = again;
-    return true;
+    if (request === undefined || !isIntrospectionError(error) || error.code !== 'invalid_client') return false;
+    if (refused !== true) {
+      question.refused = true;
+      const deadline = { timeoutMs: leftMs(), late: () => error, signal };
+      const again = await withDeadline(deadline, () => this.#request(token, request.url, true));
+      question.renewed = hasSameCredentials(again, request) ? undefined : again;
+    }
+    if (question.renewed !== undefined) return true;
+    const { events, origin } = this.#settings;
+    events.tell({ type: 'credentials_refused', origin });
+    return false;
   }
 
   #refuseWhileOpen(): void {

@@ -1,5 +1,5 @@
 /** Spans and metrics over `@opentelemetry/api`, made from the events. */
-import type { EventListener, IntrospectEvent } from '@acme/introspect-core';
+import type { IntrospectEvent, IntrospectEventListener } from '@acme/introspect-core';
 import {
   type Attributes,
   type MeterProvider,
@@ -30,7 +30,7 @@ const name = '@acme/introspect-core';
 export function openTelemetry({
   tracerProvider = trace,
   meterProvider = metrics,
-}: OpenTelemetryOptions = {}): EventListener {
+}: OpenTelemetryOptions = {}): IntrospectEventListener {
   const tracer = tracerProvider.getTracer(name);
   const meter = meterProvider.getMeter(name);
   const duration = meter.createHistogram('introspect.question.duration', {

@@ -16,8 +16,15 @@ interface Waiter {
   shed(error: UnavailableError): void;
 }
 
-/** A little more than a second, since the way to the server may shorten the time between two questions. */
-const secondMs = 1050;
+/** A second, and what a clock may be short of it. */
+const secondMs = 1001;
+const shedErrors = new WeakSet<Error>();
+
+/** Whether a question was turned away by our own limits: that says nothing about the server. */
+export function isShed(error: unknown): boolean {
+  return error instanceof Error && shedErrors.has(error);
+}
+
 /** How many may wait where nothing tells how long that takes. */
 const maxWaiting = 1000;
 
@@ -32,9 +39,8 @@ export class QuestionLimits {
   readonly #origin: string;
   readonly #monotonicNow: () => number;
   readonly #queues: Record<Priority, Set<Waiter>> = { first: new Set(), normal: new Set(), last: new Set() };
-  /** When the last `perSecond` questions began; a ring. */
-  readonly #begun: number[];
-  #oldest = 0;
+  /** When the last questions ended, the oldest first. The server saw each of them before that, however slow the way. */
+  readonly #ended: number[] = [];
   #running = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -42,7 +48,6 @@ export class QuestionLimits {
     this.#settings = settings;
     this.#origin = origin;
     this.#monotonicNow = monotonicNow;
-    this.#begun = Number.isFinite(settings.perSecond) ? Array(settings.perSecond).fill(Number.NEGATIVE_INFINITY) : [];
   }
 
   get running(): number {
@@ -63,22 +68,17 @@ export class QuestionLimits {
     priority: Priority,
     { leftMs, signal }: { leftMs: number; signal?: AbortSignal | undefined },
   ): Promise<void> {
-    if (this.#waitMs() === 0 && this.#ahead(priority) === 0) return this.#begin();
+    if (this.#waitMs() === 0 && this.#ahead(priority) === 0) return void this.#running++;
     const error = this.#refusal(priority, leftMs / 2);
     if (error !== undefined) throw error;
     await this.#turn(priority, leftMs / 2, signal);
   }
 
-  leave(): void {
+  /** @param asked whether the server was asked at all */
+  leave(asked: boolean): void {
     this.#running--;
+    if (asked && Number.isFinite(this.#settings.perSecond)) this.#ended.push(this.#monotonicNow());
     this.#next();
-  }
-
-  #begin(): void {
-    this.#running++;
-    if (this.#begun.length === 0) return;
-    this.#begun[this.#oldest] = this.#monotonicNow();
-    this.#oldest = (this.#oldest + 1) % this.#begun.length;
   }
 
   #turn(priority: Priority, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
@@ -93,7 +93,7 @@ export class QuestionLimits {
         priority,
         start: () => {
           end();
-          this.#begin();
+          this.#running++;
           resolve();
         },
         shed: (error) => {
@@ -133,12 +133,15 @@ export class QuestionLimits {
     return this.#running >= this.#settings.concurrent ? Number.POSITIVE_INFINITY : this.#rateWaitMs(0);
   }
 
-  /** For how long `perSecond` forbids a question that so many others come before. */
+  /** For how long `perSecond` forbids a question that so many others come before; for what still runs, a guess. */
   #rateWaitMs(ahead: number): number {
-    const { length } = this.#begun;
-    if (length === 0) return 0;
-    const begunAt = this.#begun[(this.#oldest + ahead) % length] ?? 0;
-    return Math.max(0, begunAt + secondMs - this.#monotonicNow()) + Math.floor(ahead / length) * secondMs;
+    const { perSecond } = this.#settings;
+    const now = this.#monotonicNow();
+    while ((this.#ended[0] ?? now) <= now - secondMs) this.#ended.shift();
+    const excess = this.#running + this.#ended.length + ahead - perSecond;
+    if (excess < 0) return 0;
+    const ended = this.#ended[excess % perSecond] ?? now;
+    return ended - now + secondMs * (1 + Math.floor(excess / perSecond));
   }
 
   /** How many wait that come before one of this priority. */
@@ -157,9 +160,11 @@ export class QuestionLimits {
   }
 
   #shedError(retryAfterSeconds: number): UnavailableError {
-    return new UnavailableError(
+    const error = new UnavailableError(
       `${this.#origin} was not asked: too many questions are waiting for their turn ("limits")`,
       retryAfterSeconds,
     );
+    shedErrors.add(error);
+    return error;
   }
 }

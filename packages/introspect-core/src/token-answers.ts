@@ -9,7 +9,7 @@ import { type IntrospectionClient, settingsOf } from './introspection-client.js'
 import type { IntrospectionClientSettings } from './introspection-client-options.js';
 import type { IntrospectionResponse } from './introspection-response.js';
 import { questionKey } from './question-key.js';
-import type { Priority } from './question-limits.js';
+import { isShed, type Priority } from './question-limits.js';
 import { SecondTier } from './second-tier.js';
 import { SingleFlight } from './single-flight.js';
 import { steadyClock } from './steady-clock.js';
@@ -126,7 +126,7 @@ export class TokenAnswers {
   /**
    * Forgets what is known, and what was asked before this call and is not answered yet.
    *
-   * Holds in this process at once, and by way of the store in the others.
+   * Holds here at once, and by way of the store in other processes that ask in the same way.
    *
    * @throws TypeError for a target that is none
    * @throws UnavailableError when the store could not be told; this process has forgotten all the same
@@ -198,6 +198,7 @@ export class TokenAnswers {
       answered = await this.#questions.join(key, signal, (shared) => this.#ask(question, shared));
     } catch (error) {
       if (!isIntrospectionError(error) || error.code !== 'unavailable' || signal?.aborted === true) throw error;
+      if (isShed(error)) throw error; // the server may well be there: whoever floods us must not lengthen a token's life
       await this.#lookIntoStore(question); // another process may have forgotten it meanwhile
       const stale = this.#cache?.stale(key, maxStalenessMs);
       if (stale === undefined) throw error;

@@ -272,4 +272,13 @@ describe('staleIfErrorSeconds', () => {
     }
     expect(subjects).toEqual(['old', 'old', 'new']);
   });
+
+  it('does not serve because our own limits turned a question away: the server may well be there', async () => {
+    server.always(active());
+    const { ask, told } = stale({ maxAgeSeconds: 0.1 }, { limits: { perSecond: 1 }, timeoutMs: 900 });
+    expect(await ask()).toBe('ok');
+    clocks.pass(0.5);
+    expect(await ask()).toBe('unavailable');
+    expect([told('shed'), told('stale')]).toEqual([1, 0]);
+  });
 });

@@ -20,7 +20,7 @@ let now = 0;
 beforeEach(async () => {
   server = await startScriptedServer();
   now = 0;
-  vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  vi.spyOn(Math, 'random').mockReturnValue(0);
 });
 afterEach(async () => {
   vi.restoreAllMocks();

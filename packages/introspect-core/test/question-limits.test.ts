@@ -26,7 +26,10 @@ function limitsOf(settings: { concurrent?: number; perSecond?: number }) {
       () => void begun.push({ name, at: time.passed() }),
       (error) => void refused.push({ name, at: time.passed(), error }),
     );
-  return { limits, come, begun, refused, names: () => begun.map(({ name }) => name) };
+  /** One whose question is answered as soon as it has begun. */
+  const pass = (...[name, options]: Parameters<typeof come>) =>
+    come(name, options).then(() => void (begun.some((each) => each.name === name) && limits.leave(true)));
+  return { limits, come, pass, begun, refused, names: () => begun.map(({ name }) => name) };
 }
 const { signal: signalOfNobody } = new AbortController();
 
@@ -36,12 +39,12 @@ describe('a number at a time', () => {
     for (const name of ['a', 'b', 'c', 'd']) void come(name);
     await time.pass(1);
     expect([names(), limits.running, limits.waiting]).toEqual([['a', 'b'], 2, 2]);
-    limits.leave();
+    limits.leave(true);
     await time.pass(1);
     expect([names(), limits.running, limits.waiting]).toEqual([['a', 'b', 'c'], 2, 1]);
-    limits.leave();
-    limits.leave();
-    limits.leave();
+    limits.leave(true);
+    limits.leave(true);
+    limits.leave(true);
     await time.pass(1);
     expect([names(), limits.running, limits.waiting]).toEqual([['a', 'b', 'c', 'd'], 0, 0]);
   });
@@ -68,11 +71,10 @@ describe('a number at a time', () => {
 
 describe('a number in a second', () => {
   it.each([1, 7, 40])('is never more than %d, in whichever second, and all are answered in time', async (perSecond) => {
-    const { limits, come, begun, refused } = limitsOf({ perSecond });
+    const { pass, begun, refused } = limitsOf({ perSecond });
     const many = perSecond * 8;
     for (let i = 0; i < many; i++) {
-      void come(String(i), { leftMs: 20_000 });
-      limits.leave();
+      void pass(String(i), { leftMs: 20_000 });
       await time.pass(Math.random() < 0.1 ? Math.floor(Math.random() * 400) : 0);
     }
     await time.pass(10_000);
@@ -83,21 +85,37 @@ describe('a number in a second', () => {
   });
 
   it('begin at once after a quiet second, and the others as soon as they may', async () => {
-    const { come, begun } = limitsOf({ perSecond: 2 });
-    for (const name of ['a', 'b', 'c', 'd', 'e']) void come(name);
+    const { pass, begun } = limitsOf({ perSecond: 2 });
+    for (const name of ['a', 'b', 'c', 'd', 'e']) void pass(name);
     await time.pass(2400);
     expect(begun).toEqual([
       { name: 'a', at: 0 },
       { name: 'b', at: 0 },
-      { name: 'c', at: 1050 },
-      { name: 'd', at: 1050 },
-      { name: 'e', at: 2100 },
+      { name: 'c', at: 1001 },
+      { name: 'd', at: 1001 },
+      { name: 'e', at: 2002 },
     ]);
   });
 
+  it('count from the end of a question, before which the server has seen it, and not where it was not asked', async () => {
+    const { limits, come, begun } = limitsOf({ perSecond: 2 });
+    for (const name of ['a', 'b', 'c', 'd']) void come(name);
+    await time.pass(300);
+    limits.leave(true);
+    limits.leave(false);
+    await time.pass(0);
+    expect(begun.map(({ name, at }) => [name, at])).toEqual([
+      ['a', 0],
+      ['b', 0],
+      ['c', 300],
+    ]);
+    await time.pass(1001);
+    expect(begun.at(-1)).toEqual({ name: 'd', at: 1301 });
+  });
+
   it('turns away at once whom it would let wait for more than half of the time, and says for how long', async () => {
-    const { come, refused } = limitsOf({ perSecond: 2 });
-    void come('a');
+    const { come, pass, refused } = limitsOf({ perSecond: 2 });
+    void pass('a');
     await time.pass(500);
     for (const name of ['b', 'c', 'd']) void come(name, { leftMs: 2000 });
     await time.pass(0);
@@ -127,7 +145,7 @@ describe('when a limit bites', () => {
     }
     for (let i = 0; i < 6; i++) {
       await time.pass(1);
-      limits.leave();
+      limits.leave(true);
     }
     await time.pass(1);
     expect(names()).toEqual(['begun', 'first', 'first', 'normal', 'normal', 'last', 'last']);
@@ -138,10 +156,10 @@ describe('when a limit bites', () => {
     void come('a');
     void come('b');
     void come('c');
-    limits.leave();
-    limits.leave();
-    await time.pass(1049);
-    vi.setSystemTime(Date.now() + 1); // before the timer that wakes the next one
+    limits.leave(true);
+    limits.leave(true);
+    await time.pass(999);
+    vi.setSystemTime(Date.now() + 2); // before the timer that wakes the next one
     void come('d', { priority: 'first' });
     void come('e');
     await time.pass(1);
@@ -149,12 +167,13 @@ describe('when a limit bites', () => {
   });
 
   it('the last are the first to be turned away', async () => {
-    const { come, names, refused } = limitsOf({ perSecond: 1 });
-    void come('begun');
-    void come('last', { priority: 'last' });
-    void come('normal');
-    void come('another last', { priority: 'last' });
-    void come('first', { priority: 'first' });
+    const { pass, names, refused } = limitsOf({ perSecond: 1 });
+    void pass('begun');
+    await time.pass(0);
+    void pass('last', { priority: 'last' });
+    void pass('normal');
+    void pass('another last', { priority: 'last' });
+    void pass('first', { priority: 'first' });
     await time.pass(5000);
     expect(names()).toEqual(['begun', 'first', 'normal']);
     expect(refused).toMatchObject([
@@ -173,7 +192,7 @@ describe('when a limit bites', () => {
     controller.abort('gone');
     await time.pass(0);
     expect(refused).toEqual([{ name: 'b', at: 1, error: 'gone' }]);
-    limits.leave();
+    limits.leave(true);
     await time.pass(1);
     expect([names(), limits.waiting]).toEqual([['a', 'c'], 0]);
     expect([getEventListeners(controller.signal, 'abort'), vi.getTimerCount()]).toEqual([[], 0]);

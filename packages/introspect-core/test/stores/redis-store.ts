@@ -34,7 +34,7 @@ export function redisStore({
     delete: async (key) => void (await client.del(values + key)),
     lease: async (key, ttlMs) => (await client.set(leases + key, '', { ...until(ttlMs), condition: 'NX' })) === 'OK',
     onInvalidate(listener) {
-      const heard = (key: unknown) => key !== null && listener(String(key).slice(values.length)); // null: all are gone
+      const heard = (key: unknown) => listener(key === null ? '' : String(key).slice(values.length)); // null: all are gone
       client.on('invalidate', heard);
       return () => void client.off('invalidate', heard);
     },
