@@ -165,7 +165,7 @@ export class AccessDeniedError extends AuthorizationError {
 export class UnavailableError extends IntrospectionError {
   override readonly name = 'UnavailableError';
   readonly code = 'unavailable';
-  /** How long the server asked us to wait, in whole seconds (0 to 3600), where it said so. */
+  /** How long to wait, in whole seconds: as the server asked (0 to 3600), or as our own limits and breaker know. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(message: string, retryAfterSeconds?: number) {

@@ -6,6 +6,9 @@ import type { StoreOperation } from './stored-answers.js';
 /** How an attempt at a question ended. */
 export type QuestionOutcome = 'active' | 'inactive' | FailedIntrospectionError['code'] | 'aborted';
 
+/** What kept the server from being asked. */
+export type ShedBy = 'limits' | 'circuit_breaker';
+
 /** What happened, for logs and metrics: few values, and never a token, a secret, or what the server said. */
 export type IntrospectEvent =
   /** One attempt has ended. `origin` is the server's. */
@@ -19,10 +22,10 @@ export type IntrospectEvent =
     }
   /** The server refused this API's own credentials: page somebody. */
   | { readonly type: 'credentials_refused'; readonly origin: string }
-  /** A question was turned away by `limits`. */
-  | { readonly type: 'shed'; readonly priority: Priority }
-  | { readonly type: 'breaker_opened' }
-  | { readonly type: 'breaker_closed' }
+  /** The server was not asked: the limits had no turn, or the breaker is open. */
+  | { readonly type: 'shed'; readonly origin: string; readonly by: ShedBy; readonly priority: Priority }
+  | { readonly type: 'breaker_opened'; readonly origin: string }
+  | { readonly type: 'breaker_closed'; readonly origin: string }
   /** An answer was used again. */
   | { readonly type: 'hit'; readonly active: boolean }
   /** None could be, and the server is asked. Only with a cache. */

@@ -39,7 +39,7 @@ export {
   type RequestError,
   UnavailableError,
 } from './errors.js';
-export type { IntrospectEvent, IntrospectEventListener, QuestionOutcome } from './events.js';
+export type { IntrospectEvent, IntrospectEventListener, QuestionOutcome, ShedBy } from './events.js';
 export type { ForgetTarget } from './forget-marks.js';
 export { type ClientStats, IntrospectionClient } from './introspection-client.js';
 export type { IntrospectionClientOptions } from './introspection-client-options.js';

@@ -42,13 +42,13 @@ export interface IntrospectionClientOptions {
   /** Milliseconds that never go back; `performance.now` unless given. */
   monotonicNow?: () => number;
   /**
-   * A question that met a connection fault, 429, 502, 503 or 504 is asked again, unless retries come to more than a tenth
-   * of all questions. `attempts` counts the first one, and is 2 unless given; `attemptTimeoutMs` is `timeoutMs` divided by
-   * it.
+   * A question that met a connection fault, 429, 502, 503 or 504, or no answer in time, is asked again, unless retries come
+   * to more than a tenth of all questions lately, and to more than 3. `attempts` counts the first one, and is 2 unless
+   * given; `attemptTimeoutMs` is `timeoutMs` divided by it.
    */
   retry?: { attempts?: number; attemptTimeoutMs?: number };
   /**
-   * Does not ask for `openMs` (500) once at least `minimumQuestions` (10) were asked within some seconds and a part of them
+   * Does not ask for `openMs` (500) once at least `minimumQuestions` (10) were asked within 5 to 10 s and a part of them
    * failed, the `failureRate` (0.5); `false` always asks.
    */
   circuitBreaker?: { failureRate?: number; minimumQuestions?: number; openMs?: number } | false;
@@ -236,6 +236,10 @@ export function introspectionClientSettings(options: IntrospectionClientOptions)
   }
   const { origin } = new URL(endpoint ?? String(issuer));
   const { attempts, attemptTimeoutMs = checked.timeoutMs / attempts } = checked.retry;
+  refuse(
+    'retry.attemptTimeoutMs',
+    attemptTimeoutMs > checked.timeoutMs ? 'must not be more than "timeoutMs"' : undefined,
+  );
   return {
     ...checked,
     endpoint,

@@ -2,15 +2,15 @@ import { CircuitBreaker, type Outcome } from './circuit-breaker.js';
 import { lateAnswer, withDeadline } from './deadline.js';
 import { delay } from './delay.js';
 import { InvalidClientError, InvalidTokenError, isIntrospectionError, UnavailableError } from './errors.js';
-import type { QuestionOutcome } from './events.js';
+import type { QuestionOutcome, ShedBy } from './events.js';
 import {
   type IntrospectionClientOptions,
   type IntrospectionClientSettings,
   introspectionClientSettings,
 } from './introspection-client-options.js';
 import { hasSameCredentials, type IntrospectionRequest, introspectionRequest } from './introspection-request.js';
-import { type IntrospectionResponse, readIntrospectionResponse } from './introspection-response.js';
-import { type Priority, QuestionLimits } from './question-limits.js';
+import { type IntrospectionResponse, readIntrospectionResponse, refusesClient } from './introspection-response.js';
+import { isShed, type Priority, QuestionLimits } from './question-limits.js';
 import { Retries } from './retries.js';
 import { type EndpointDiscovery, endpointDiscovery } from './server-metadata.js';
 import { transient } from './transient.js';
@@ -23,28 +23,31 @@ export let settingsOf: (client: IntrospectionClient) => IntrospectionClientSetti
 export interface ClientStats {
   /** Attempts, retries included, by how they ended. */
   readonly questions: Readonly<Record<QuestionOutcome, number>>;
-  /** Questions that `limits` turned away. */
-  readonly shed: number;
+  /** Attempts that were not made. */
+  readonly shed: Readonly<Record<ShedBy, number>>;
   /** Questions that are being asked, and that wait for their turn. */
   readonly running: number;
   readonly waiting: number;
   readonly circuitBreaker: 'closed' | 'open' | 'half_open' | 'off';
 }
 
-/** One question, from its first attempt to its last. */
+/** What the attempts of one question have in common. */
 interface Question {
   readonly token: string;
   readonly priority: Priority;
   readonly signal: AbortSignal | undefined;
   /** Of the deadline over all attempts. */
   leftMs(): number;
-  attempt: number;
-  /** What was sent last. */
-  request?: IntrospectionRequest;
-  refused?: boolean;
-  /** What is to be sent next, after a refusal. */
-  renewed?: IntrospectionRequest | undefined;
-  /** What it means for the breaker if the attempt fails at this moment. */
+}
+
+/** One attempt, as far as it got. */
+interface Attempt {
+  /** 1 for the first. */
+  readonly number: number;
+  /** What was sent; before that, what is to be sent where the credentials were renewed. */
+  request?: IntrospectionRequest | undefined;
+  isSent: boolean;
+  /** What it means for the breaker if it fails at this moment. */
   failureMeans: Outcome;
 }
 
@@ -73,7 +76,7 @@ export class IntrospectionClient {
     aborted: 0,
   };
   #running = 0;
-  #shed = 0;
+  readonly #shed: Record<ShedBy, number> = { limits: 0, circuit_breaker: 0 };
   /** What the last failed attempt ended with: why the breaker is open. */
   #lastFailure: QuestionOutcome = 'unavailable';
 
@@ -86,12 +89,15 @@ export class IntrospectionClient {
     const settings = introspectionClientSettings(options);
     const { issuer = '', endpoint, events, monotonicNow, circuitBreaker, limits } = settings;
     this.#settings = settings;
-    this.#endpoint = endpoint === undefined ? endpointDiscovery({ ...settings, issuer }) : async () => endpoint;
+    this.#endpoint =
+      endpoint === undefined
+        ? endpointDiscovery({ ...settings, issuer, timeoutMs: settings.retry.attemptTimeoutMs })
+        : async () => endpoint;
     this.#retries = new Retries(settings.retry, monotonicNow);
     if (limits !== undefined) this.#limits = new QuestionLimits(limits, settings);
     if (circuitBreaker === undefined) return;
     this.#breaker = new CircuitBreaker(circuitBreaker, monotonicNow, (state) =>
-      events.tell({ type: `breaker_${state}` }),
+      events.tell({ type: `breaker_${state}`, origin: settings.origin }),
     );
   }
 
@@ -112,15 +118,25 @@ export class IntrospectionClient {
     const { timeoutMs, monotonicNow } = this.#settings;
     const startedAt = monotonicNow();
     const leftMs = () => Math.max(0, timeoutMs - (monotonicNow() - startedAt));
-    const question: Question = { token, priority, signal, leftMs, attempt: 1, failureMeans: 'failed' };
-    this.#retries.count();
-    for (; ; question.attempt++) {
+    const question: Question = { token, priority, signal, leftMs };
+    let failure: unknown;
+    let renewed: IntrospectionRequest | undefined;
+    let isRenewable = true;
+    for (let number = 1; ; number++) {
+      const attempt: Attempt = { number, request: renewed, isSent: false, failureMeans: 'failed' };
       try {
-        return await this.#attempt(question);
+        return await this.#attempt(question, attempt);
       } catch (error) {
         signal?.throwIfAborted();
-        if (await this.#provesAnew(question, error)) continue;
-        const waitMs = this.#retries.waitMs(error, { attempt: question.attempt, leftMs: leftMs() });
+        if (isShed(error) && failure !== undefined) throw failure; // that is what the server had to say
+        failure = error;
+        renewed = undefined;
+        if (attempt.isSent && isIntrospectionError(error) && error.code === 'invalid_client') {
+          renewed = await this.#renewed(question, attempt, { refusal: error, isRenewable });
+          isRenewable = false;
+        }
+        if (renewed !== undefined) continue;
+        const waitMs = this.#retries.waitMs(error, { attempt: number, leftMs: leftMs() });
         if (waitMs === undefined) throw error;
         await delay(waitMs, signal);
       }
@@ -131,83 +147,85 @@ export class IntrospectionClient {
   stats(): ClientStats {
     return {
       questions: { ...this.#questions },
-      shed: this.#shed,
+      shed: { ...this.#shed },
       running: this.#running,
       waiting: this.#limits?.waiting ?? 0,
       circuitBreaker: this.#breaker?.state ?? 'off',
     };
   }
 
-  async #attempt(question: Question): Promise<IntrospectionResponse> {
-    this.#refuseWhileOpen();
+  async #attempt(question: Question, attempt: Attempt): Promise<IntrospectionResponse> {
+    this.#refuseWhileOpen(question);
     if (this.#limits !== undefined) await this.#takeTurn(this.#limits, question);
     this.#running++;
     let asked = false;
     try {
-      this.#refuseWhileOpen(); // it may have opened meanwhile
+      this.#refuseWhileOpen(question); // it may have opened meanwhile
       asked = true;
-      return await this.#ask(question);
+      if (attempt.number === 1) this.#retries.count();
+      return await this.#ask(question, attempt);
     } finally {
       this.#running--;
       this.#limits?.leave(asked);
     }
   }
 
-  async #takeTurn(limits: QuestionLimits, { priority, signal, leftMs }: Question): Promise<void> {
+  async #takeTurn(limits: QuestionLimits, question: Question): Promise<void> {
+    const { priority, signal, leftMs } = question;
     try {
       await limits.enter(priority, { leftMs: leftMs(), signal });
     } catch (error) {
-      if (signal?.aborted !== true) {
-        this.#shed++;
-        this.#settings.events.tell({ type: 'shed', priority });
-      }
+      signal?.throwIfAborted();
+      this.#refuseWhileOpen(question); // it says more than that there was no turn
+      this.#tellShed('limits', priority);
       throw error;
     }
   }
 
-  /** One attempt, under its own limit and within what is left of the deadline. */
-  async #ask(question: Question): Promise<IntrospectionResponse> {
+  /** Under the attempt's own limit, and within what is left of the deadline. */
+  async #ask(question: Question, attempt: Attempt): Promise<IntrospectionResponse> {
     const { monotonicNow, origin, timeoutMs, retry } = this.#settings;
+    const { signal } = question;
     const leftMs = question.leftMs();
     const limited = retry.attemptTimeoutMs < leftMs;
     const late = () =>
       limited
         ? transient(lateAnswer({ origin, timeoutMs: retry.attemptTimeoutMs, option: 'retry.attemptTimeoutMs' }))
         : lateAnswer({ origin, timeoutMs });
-    const deadline = { timeoutMs: limited ? retry.attemptTimeoutMs : leftMs, late, signal: question.signal };
     const askedAt = monotonicNow();
     const settle = this.#breaker?.enter();
     const ended = (outcome: QuestionOutcome) => {
-      settle?.(this.#breakerOutcome(outcome, question));
-      this.#count(outcome, { attempt: question.attempt, durationMs: monotonicNow() - askedAt });
+      this.#count(outcome, { attempt: attempt.number, durationMs: monotonicNow() - askedAt });
+      settle?.(this.#breakerOutcome(outcome, attempt));
     };
     try {
-      const answer = await withDeadline(deadline, (signal) => this.#send(question, signal));
+      const deadline = { timeoutMs: limited ? retry.attemptTimeoutMs : leftMs, late, signal };
+      const answer = await withDeadline(deadline, (signal) => this.#send(question.token, attempt, signal));
       ended(answer.active ? 'active' : 'inactive');
       return answer;
     } catch (error) {
-      ended(question.signal?.aborted === true || !isIntrospectionError(error) ? 'aborted' : error.code);
+      ended(signal?.aborted === true || !isIntrospectionError(error) ? 'aborted' : error.code);
       throw error;
     }
   }
 
-  async #send(question: Question, signal: AbortSignal): Promise<IntrospectionResponse> {
+  async #send(token: string, attempt: Attempt, signal: AbortSignal): Promise<IntrospectionResponse> {
     const { now, transport, maxResponseBytes } = this.#settings;
-    question.failureMeans = 'failed';
     const endpoint = await this.#endpoint();
     signal.throwIfAborted();
-    question.failureMeans = 'unknown'; // it is this API's own, until the server is asked
-    const request = question.renewed ?? (await this.#request(question.token, endpoint, false));
+    attempt.failureMeans = 'unknown'; // it is this API's own, until the server is asked
+    const request = attempt.request ?? (await this.#request(token, endpoint, false));
     signal.throwIfAborted();
-    question.request = request;
-    question.renewed = undefined;
-    question.failureMeans = 'failed';
+    attempt.request = request;
+    attempt.isSent = true;
+    attempt.failureMeans = 'failed';
     const response = await send(transport, { ...request, signal, maxResponseBytes });
-    if (response.status === 403) question.failureMeans = 'answered'; // perhaps by a filter that disliked this one token
+    // Not by the server, perhaps, but by a filter that disliked this one token.
+    if (response.status === 403 && !refusesClient(response)) attempt.failureMeans = 'answered';
     return readIntrospectionResponse(response, new URL(endpoint).origin, now);
   }
 
-  #breakerOutcome(outcome: QuestionOutcome, { failureMeans }: Question): Outcome {
+  #breakerOutcome(outcome: QuestionOutcome, { failureMeans }: Attempt): Outcome {
     if (outcome === 'aborted') return 'unknown';
     if (outcome !== 'unavailable' && outcome !== 'invalid_client') return 'answered';
     if (failureMeans === 'failed') this.#lastFailure = outcome;
@@ -220,29 +238,39 @@ export class IntrospectionClient {
     if (events.heard) events.tell({ type: 'question', origin, outcome, ...attempt });
   }
 
+  #tellShed(by: ShedBy, priority: Priority): void {
+    const { events, origin } = this.#settings;
+    this.#shed[by]++;
+    if (events.heard) events.tell({ type: 'shed', origin, by, priority });
+  }
+
   #request(token: string, endpoint: string, afterRefusal: boolean): Promise<IntrospectionRequest> {
     return introspectionRequest(token, { endpoint, afterRefusal }, this.#settings);
   }
 
-  /** Whether there are other credentials now than those that were refused, once for a question: secrets rotate. */
-  async #provesAnew(question: Question, error: unknown): Promise<boolean> {
-    const { request, token, refused, signal, leftMs } = question;
-    if (request === undefined || !isIntrospectionError(error) || error.code !== 'invalid_client') return false;
-    if (refused !== true) {
-      question.refused = true;
-      const deadline = { timeoutMs: leftMs(), late: () => error, signal };
-      const again = await withDeadline(deadline, () => this.#request(token, request.url, true));
-      question.renewed = hasSameCredentials(again, request) ? undefined : again;
-    }
-    if (question.renewed !== undefined) return true;
+  /** The request with other credentials than those that were refused, if there are others by now: secrets rotate. */
+  async #renewed(
+    { token, signal, leftMs }: Question,
+    { request }: Attempt,
+    { refusal, isRenewable }: { refusal: Error; isRenewable: boolean },
+  ): Promise<IntrospectionRequest | undefined> {
     const { events, origin } = this.#settings;
-    events.tell({ type: 'credentials_refused', origin });
-    return false;
+    let renewed: IntrospectionRequest | undefined;
+    try {
+      if (request === undefined || !isRenewable) return undefined;
+      const deadline = { timeoutMs: leftMs(), late: () => refusal, signal };
+      const again = await withDeadline(deadline, () => this.#request(token, request.url, true));
+      if (!hasSameCredentials(again, request)) renewed = again;
+      return renewed;
+    } finally {
+      if (renewed === undefined) events.tell({ type: 'credentials_refused', origin });
+    }
   }
 
-  #refuseWhileOpen(): void {
+  #refuseWhileOpen({ priority }: Question): void {
     const closedForMs = this.#breaker?.closedForMs ?? 0;
     if (closedForMs === 0) return;
+    this.#tellShed('circuit_breaker', priority);
     const { origin } = this.#settings;
     const retryAfterSeconds = Math.max(1, Math.ceil(closedForMs / 1000));
     if (this.#lastFailure === 'invalid_client') {

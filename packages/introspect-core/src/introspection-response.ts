@@ -148,13 +148,18 @@ function activeToken(answer: Record<string, unknown>, origin: string): ActiveTok
   return Object.freeze(answer) as ActiveToken;
 }
 
-/** RFC 7662 §2.3 wants 401 for refused credentials; servers also answer 400 or 403 with an OAuth error code. */
+/**
+ * Whether the server says that it refused this API's own credentials. RFC 7662 §2.3 wants 401; servers also answer 400 or
+ * 403 with an OAuth error code.
+ */
+export function refusesClient({ status, body }: TransportResponse): boolean {
+  if (status === 401) return true;
+  return (status === 400 || status === 403) && /^(invalid|unauthorized)_client$/.test(errorCode(body) ?? '');
+}
+
 function refusal(response: TransportResponse, origin: string, now: () => number): IntrospectionError {
   const { status } = response;
-  const refused =
-    status === 401 ||
-    ((status === 400 || status === 403) && /^(invalid|unauthorized)_client$/.test(errorCode(response.body) ?? '')) ||
-    (status === 403 && errorCode(response.body) === undefined);
+  const refused = refusesClient(response) || (status === 403 && errorCode(response.body) === undefined);
   if (!refused) return unexpectedStatus(response, origin, now);
   return new InvalidClientError(
     `${origin} refused this API's own credentials (${status}): check client id and secret, whether the secret was rotated, ` +

@@ -2,6 +2,7 @@
 import type { IntrospectEvent, IntrospectEventListener } from '@acme/introspect-core';
 import {
   type Attributes,
+  type Counter,
   type MeterProvider,
   metrics,
   SpanKind,
@@ -21,16 +22,8 @@ type QuestionEvent = Extract<IntrospectEvent, { type: 'question' }>;
 
 const name = '@acme/introspect-core';
 
-/**
- * A listener for the option `onEvent` that makes a span of each attempt at a question, as a child of the span that is
- * active then, and counts everything else.
- *
- * No token, secret or claim is in any of it. Attributes have few values: the server's address, outcomes, priorities.
- */
-export function openTelemetry({
-  tracerProvider = trace,
-  meterProvider = metrics,
-}: OpenTelemetryOptions = {}): IntrospectEventListener {
+/** Made at the first event: the global providers may be set after the listener is made. */
+function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTelemetryOptions) {
   const tracer = tracerProvider.getTracer(name);
   const meter = meterProvider.getMeter(name);
   const duration = meter.createHistogram('introspect.question.duration', {
@@ -38,7 +31,9 @@ export function openTelemetry({
     unit: 's',
     advice: { explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] },
   });
-  const lookups = meter.createCounter('introspect.cache.lookups', { description: 'How requests got their answer' });
+  const lookups = meter.createCounter('introspect.cache.lookups', {
+    description: 'What became of requests at the cache; a stale answer is counted after its miss',
+  });
   const renewals = meter.createCounter('introspect.cache.renewals', {
     description: 'Answers renewed in the background',
   });
@@ -47,56 +42,86 @@ export function openTelemetry({
   const storeFailures = meter.createCounter('introspect.cache.store.failures', {
     description: 'Failures of the store',
   });
-  const shed = meter.createCounter('introspect.questions.shed', { description: 'Questions turned away by the limits' });
+  const shed = meter.createCounter('introspect.questions.shed', { description: 'Questions that were not asked' });
   const breaker = meter.createCounter('introspect.circuit_breaker.changes', { description: 'Opened, and closed' });
   const refused = meter.createCounter('introspect.credentials.refused', {
     description: "This API's own, by the server",
   });
+  return { tracer, duration, lookups, renewals, flips, forgotten, storeFailures, shed, breaker, refused };
+}
 
-  function question({ origin, attempt, outcome, durationMs }: QuestionEvent): void {
-    const { hostname, port, protocol } = new URL(origin);
-    const failed = outcome !== 'active' && outcome !== 'inactive';
-    const attributes: Attributes = {
-      'server.address': hostname,
-      'server.port': Number(port || (protocol === 'https:' ? 443 : 80)),
-      'introspect.outcome': outcome,
-      ...(failed && { 'error.type': outcome }),
-    };
-    duration.record(durationMs / 1000, attributes);
-    const end = Date.now();
-    const span = tracer.startSpan('introspect', {
-      kind: SpanKind.CLIENT,
-      startTime: end - durationMs,
-      attributes: { ...attributes, ...(attempt > 1 && { 'http.request.resend_count': attempt - 1 }) },
-    });
-    if (failed) span.setStatus({ code: SpanStatusCode.ERROR });
-    span.end(end);
-  }
-
+/**
+ * A listener for the option `onEvent` that makes a span of each attempt at a question, as a child of the span that is
+ * active then, and counts everything else.
+ *
+ * No token, secret or claim is in any of it. Attributes have few values: the server's address, outcomes, priorities.
+ */
+export function openTelemetry(options: OpenTelemetryOptions = {}): IntrospectEventListener {
+  let made: ReturnType<typeof instruments> | undefined;
   return (event) => {
-    switch (event.type) {
-      case 'question':
-        return question(event);
-      case 'hit':
-      case 'miss':
-      case 'coalesced':
-      case 'stale':
-        return lookups.add(1, { 'introspect.cache.result': event.type });
-      case 'refreshed':
-        return renewals.add(1, { 'introspect.active': event.active });
-      case 'flipped':
-        return flips.add(1, { 'introspect.believed': event.believed });
-      case 'forgotten':
-        return forgotten.add(1, { 'introspect.forgotten_by': event.by });
-      case 'store_failed':
-        return storeFailures.add(1, { 'introspect.operation': event.operation });
-      case 'shed':
-        return shed.add(1, { 'introspect.priority': event.priority });
-      case 'breaker_opened':
-      case 'breaker_closed':
-        return breaker.add(1, { 'introspect.state': event.type === 'breaker_opened' ? 'open' : 'closed' });
-      case 'credentials_refused':
-        return refused.add(1);
-    }
+    made ??= instruments(options);
+    record(event, made);
   };
+}
+
+function record(event: IntrospectEvent, made: ReturnType<typeof instruments>): void {
+  if (event.type === 'question') recordQuestion(event, made);
+  else {
+    const [counter, attributes] = countOf(event, made);
+    counter.add(1, attributes);
+  }
+}
+
+/** Which counter an event raises, and with which attributes. */
+function countOf(
+  event: Exclude<IntrospectEvent, QuestionEvent>,
+  made: ReturnType<typeof instruments>,
+): [Counter, Attributes] {
+  switch (event.type) {
+    case 'hit':
+    case 'miss':
+    case 'coalesced':
+    case 'stale':
+      return [made.lookups, { 'introspect.cache.result': event.type }];
+    case 'refreshed':
+      return [made.renewals, { 'introspect.active': event.active }];
+    case 'flipped':
+      return [made.flips, { 'introspect.believed': event.believed }];
+    case 'forgotten':
+      return [made.forgotten, { 'introspect.forgotten_by': event.by }];
+    case 'store_failed':
+      return [made.storeFailures, { 'introspect.operation': event.operation }];
+    case 'shed':
+      return [made.shed, { ...serverOf(event), 'introspect.shed_by': event.by, 'introspect.priority': event.priority }];
+    case 'breaker_opened':
+      return [made.breaker, { ...serverOf(event), 'introspect.state': 'open' }];
+    case 'breaker_closed':
+      return [made.breaker, { ...serverOf(event), 'introspect.state': 'closed' }];
+    case 'credentials_refused':
+      return [made.refused, serverOf(event)];
+  }
+}
+
+function recordQuestion(event: QuestionEvent, { tracer, duration }: ReturnType<typeof instruments>): void {
+  const { attempt, outcome, durationMs } = event;
+  const failed = outcome !== 'active' && outcome !== 'inactive';
+  const attributes: Attributes = {
+    ...serverOf(event),
+    'introspect.outcome': outcome,
+    ...(failed && { 'error.type': outcome }),
+  };
+  duration.record(durationMs / 1000, attributes);
+  const end = Date.now();
+  const span = tracer.startSpan('introspect', {
+    kind: SpanKind.CLIENT,
+    startTime: end - durationMs,
+    attributes: { ...attributes, ...(attempt > 1 && { 'http.request.resend_count': attempt - 1 }) },
+  });
+  if (failed) span.setStatus({ code: SpanStatusCode.ERROR });
+  span.end(end);
+}
+
+function serverOf({ origin }: { origin: string }): Attributes {
+  const { hostname, port, protocol } = new URL(origin);
+  return { 'server.address': hostname, 'server.port': Number(port || (protocol === 'https:' ? 443 : 80)) };
 }

@@ -50,10 +50,6 @@ export class QuestionLimits {
     this.#monotonicNow = monotonicNow;
   }
 
-  get running(): number {
-    return this.#running;
-  }
-
   get waiting(): number {
     const { first, normal, last } = this.#queues;
     return first.size + normal.size + last.size;

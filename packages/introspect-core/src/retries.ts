@@ -10,10 +10,10 @@ export interface RetrySettings {
 /** The longest wait before the second attempt; doubled for each further one. */
 const backoffMs = 100;
 const maxBackoffMs = 2000;
-/** Retries may add this part to the traffic, or a few where there is little of it. */
+/** Retries may add this part to the traffic of the last one to two windows, or a few where there is little of it. */
 const budget = 0.1;
 const fewRetries = 3;
-const windowMs = 10_000;
+const windowMs = 5000;
 
 /**
  * Decides whether a question is asked again, and when.
@@ -25,16 +25,16 @@ export class Retries {
   readonly #settings: RetrySettings;
   readonly #monotonicNow: () => number;
   #window = { since: Number.NEGATIVE_INFINITY, questions: 0, retries: 0 };
+  #before = { questions: 0, retries: 0 };
 
   constructor(settings: RetrySettings, monotonicNow: () => number) {
     this.#settings = settings;
     this.#monotonicNow = monotonicNow;
   }
 
-  /** A new question is asked. */
+  /** A question is asked for the first time. */
   count(): void {
-    const now = this.#monotonicNow();
-    if (now - this.#window.since >= windowMs) this.#window = { since: now, questions: 0, retries: 0 };
+    this.#advance();
     this.#window.questions++;
   }
 
@@ -45,8 +45,18 @@ export class Retries {
     const { retryAfterSeconds = 0 } = failure as IntrospectionError & { retryAfterSeconds?: number };
     const waitMs = Math.max(jittered, retryAfterSeconds * 1000);
     if (waitMs >= leftMs) return undefined;
-    if (this.#window.retries + 1 > Math.max(fewRetries, this.#window.questions * budget)) return undefined;
+    this.#advance();
+    const questions = this.#window.questions + this.#before.questions;
+    const retries = this.#window.retries + this.#before.retries;
+    if (retries + 1 > Math.max(fewRetries, questions * budget)) return undefined;
     this.#window.retries++;
     return waitMs;
+  }
+  #advance(): void {
+    const now = this.#monotonicNow();
+    const passed = now - this.#window.since;
+    if (passed < windowMs) return;
+    this.#before = passed < 2 * windowMs ? this.#window : { questions: 0, retries: 0 };
+    this.#window = { since: now, questions: 0, retries: 0 };
   }
 }

@@ -2,6 +2,7 @@ import { lateAnswer, withDeadline } from './deadline.js';
 import { urlProblem } from './endpoint-url.js';
 import { InvalidResponseError } from './errors.js';
 import { ownMember, readJsonObject } from './json-object.js';
+import { transient } from './transient.js';
 import { send, type Transport, type TransportResponse } from './transport.js';
 import { unexpectedStatus } from './unexpected-status.js';
 import { sharesPromises } from './workerd.js';
@@ -130,21 +131,24 @@ export function readServerMetadata(
 function fetchEndpoint(options: DiscoveryOptions): Promise<string> {
   const { issuer, headers, transport, timeoutMs, maxResponseBytes } = options;
   const { origin } = new URL(issuer);
-  return withDeadline({ timeoutMs, late: () => lateAnswer({ origin, timeoutMs }) }, async (signal) => {
-    for (const url of metadataUrls(issuer)) {
-      const response = await send(transport, {
-        url,
-        method: 'GET',
-        headers: { ...headers, accept: 'application/json' },
-        signal,
-        maxResponseBytes,
-      });
-      if (response.status !== 404) return readServerMetadata(response, options);
-    }
-    throw new InvalidResponseError(
-      `${origin} has no metadata at either well-known path (404): check "issuer", or give "introspectionEndpoint"`,
-    );
-  });
+  return withDeadline(
+    { timeoutMs, late: () => transient(lateAnswer({ origin, timeoutMs, option: 'retry.attemptTimeoutMs' })) },
+    async (signal) => {
+      for (const url of metadataUrls(issuer)) {
+        const response = await send(transport, {
+          url,
+          method: 'GET',
+          headers: { ...headers, accept: 'application/json' },
+          signal,
+          maxResponseBytes,
+        });
+        if (response.status !== 404) return readServerMetadata(response, options);
+      }
+      throw new InvalidResponseError(
+        `${origin} has no metadata at either well-known path (404): check "issuer", or give "introspectionEndpoint"`,
+      );
+    },
+  );
 }
 
 function slashHint(named: unknown, issuer: string): string {

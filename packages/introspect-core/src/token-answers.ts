@@ -228,28 +228,30 @@ export class TokenAnswers {
     } catch {}
   }
 
-  #ask(question: Question, callers: AbortSignal): Promise<Asked> {
-    const { timeoutMs } = this.#settings;
-    const deadline = { timeoutMs, late: () => lateAnswer(this.#settings), signal: callers };
-    return withDeadline(deadline, (signal) => this.#askUntilBelieved(question, signal));
-  }
-
-  /** Keeps an answer that no doubt and no `forget` speaks against. */
-  async #askUntilBelieved({ key, token, maxStalenessMs }: Question, signal: AbortSignal): Promise<Asked> {
+  /** Asks until no doubt and no `forget` speaks against the answer, and keeps that. All of it has one deadline. */
+  async #ask({ key, token, maxStalenessMs }: Question, signal: AbortSignal): Promise<Asked> {
     const { timeoutMs, monotonicNow } = this.#settings;
-    const startedAt = monotonicNow();
+    const endsAt = monotonicNow() + timeoutMs;
+    const askAgain = (priority: Priority) => {
+      const deadline = {
+        timeoutMs: Math.max(0, endsAt - monotonicNow()),
+        late: () => lateAnswer(this.#settings),
+        signal,
+      };
+      return withDeadline(deadline, (signal) => this.#question(token, signal, priority));
+    };
     const known = this.#cache?.knows(key) === true;
     if (maxStalenessMs === 0) void this.#secondTier?.read(key); // not to be used: but others may know it as active
     let asked = await this.#question(token, signal, known ? 'first' : 'normal');
     const isShared = this.#cache?.known(key) !== undefined;
     const removed = isShared && !asked.answer.active ? this.#secondTier?.remove(key) : undefined;
     if (!asked.answer.active && this.#cache?.suspect(key, asked)) {
-      const leftMs = Math.max(0, timeoutMs - (monotonicNow() - startedAt));
+      const leftMs = Math.max(0, endsAt - monotonicNow());
       await delay(Math.min(blipMs + blipJitterMs * Math.random(), leftMs / 2), signal);
-      asked = await this.#question(token, signal, 'first');
+      asked = await askAgain('first');
       this.#note({ type: 'flipped', believed: !asked.answer.active });
     }
-    while (this.#marks.forgets(key, asked)) asked = await this.#question(token, signal, 'normal');
+    while (this.#marks.forgets(key, asked)) asked = await askAgain('normal');
     const isToBeShared = this.#cache?.keep(key, asked) === true && asked.answer.active;
     return { asked, told: isToBeShared ? this.#secondTier?.share(key, asked) : removed };
   }

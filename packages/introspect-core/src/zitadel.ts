@@ -45,7 +45,7 @@ const perSecond = 40;
 
 /** The options of an `Authorizer` for ZITADEL. What is given besides wins. */
 export function zitadel({ projectId, ...given }: ZitadelOptions): AuthorizerOptions {
-  const options = { ...given, limits: { perSecond, ...given.limits } };
+  const options = { ...given, limits: { ...given.limits, perSecond: given.limits?.perSecond ?? perSecond } };
   if (projectId === undefined) return options;
   const { audience = projectId, rolesOf = zitadelRoles({ projectId }) } = options;
   return { ...options, audience, rolesOf };

@@ -52,6 +52,13 @@ describe('refused, with the name of the option', () => {
     expect(construct({ limits: false })).toThrow('"limits" must be an object');
   });
 
+  it('an attempt that may take longer than all of them', () => {
+    expect(construct({ timeoutMs: 500, retry: { attemptTimeoutMs: 501 } })).toThrow(
+      new TypeError('IntrospectionClient: "retry.attemptTimeoutMs" must not be more than "timeoutMs"'),
+    );
+    expect(construct({ timeoutMs: 500, retry: { attemptTimeoutMs: 500 } })).not.toThrow();
+  });
+
   it('onEvent that is no function', () => {
     expect(construct({ onEvent: {} })).toThrow(new TypeError('IntrospectionClient: "onEvent" must be a function'));
   });

@@ -105,7 +105,7 @@ describe('an event tells', () => {
     });
     await client.introspect('a');
     await settled(client.introspect('b', { priority }));
-    expect(events.slice(1)).toEqual([{ type: 'shed', priority }]);
+    expect(events.slice(1)).toEqual([{ type: 'shed', origin: server.origin, by: 'limits', priority }]);
   });
 
   it('nothing of whoever went away while waiting for a turn', async () => {
@@ -131,16 +131,25 @@ describe('an event tells', () => {
     }
     expect(events.map((event) => (event.type === 'question' ? event.outcome : event.type))).toEqual([
       'unavailable',
+      'unavailable',
       'breaker_opened',
       'unavailable',
-      'unavailable',
-      'breaker_closed',
       'active',
+      'breaker_closed',
     ]);
     expect(events.filter(({ type }) => type.startsWith('breaker'))).toEqual([
-      { type: 'breaker_opened' },
-      { type: 'breaker_closed' },
+      { type: 'breaker_opened', origin: server.origin },
+      { type: 'breaker_closed', origin: server.origin },
     ]);
+  });
+
+  it('that the breaker turned a question away', async () => {
+    const authorizer = authorizerOf({ circuitBreaker: { minimumQuestions: 1 } });
+    server.next(respond({ status: 500 }));
+    for (let i = 0; i < 3; i++) await settled(authorizer.authorize('Bearer token'));
+    const shed = { type: 'shed', origin: server.origin, by: 'circuit_breaker', priority: 'normal' };
+    expect(events.slice(2)).toEqual([shed, shed]);
+    expect(authorizer.stats().shed).toEqual({ limits: 0, circuit_breaker: 2 });
   });
 
   it('how an answer was had: asked for, shared, used again, renewed, stale, forgotten', async () => {

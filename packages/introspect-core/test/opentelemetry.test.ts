@@ -132,6 +132,9 @@ describe('a span', () => {
   });
 });
 
+const origin = 'https://as.example';
+const of = { 'server.address': 'as.example', 'server.port': 443 };
+
 /** One of each kind that is counted, and what it is counted as. */
 const counters: [event: IntrospectEvent, name: string, attributes: object][] = [
   [{ type: 'hit', active: true }, 'introspect.cache.lookups', { 'introspect.cache.result': 'hit' }],
@@ -142,10 +145,14 @@ const counters: [event: IntrospectEvent, name: string, attributes: object][] = [
   [{ type: 'flipped', believed: true }, 'introspect.cache.flips', { 'introspect.believed': true }],
   [{ type: 'forgotten', by: 'sub' }, 'introspect.cache.forgotten', { 'introspect.forgotten_by': 'sub' }],
   [{ type: 'store_failed', operation: 'get' }, 'introspect.cache.store.failures', { 'introspect.operation': 'get' }],
-  [{ type: 'shed', priority: 'last' }, 'introspect.questions.shed', { 'introspect.priority': 'last' }],
-  [{ type: 'breaker_opened' }, 'introspect.circuit_breaker.changes', { 'introspect.state': 'open' }],
-  [{ type: 'breaker_closed' }, 'introspect.circuit_breaker.changes', { 'introspect.state': 'closed' }],
-  [{ type: 'credentials_refused', origin: 'https://as.example' }, 'introspect.credentials.refused', {}],
+  [
+    { type: 'shed', origin, by: 'limits', priority: 'last' },
+    'introspect.questions.shed',
+    { ...of, 'introspect.shed_by': 'limits', 'introspect.priority': 'last' },
+  ],
+  [{ type: 'breaker_opened', origin }, 'introspect.circuit_breaker.changes', { ...of, 'introspect.state': 'open' }],
+  [{ type: 'breaker_closed', origin }, 'introspect.circuit_breaker.changes', { ...of, 'introspect.state': 'closed' }],
+  [{ type: 'credentials_refused', origin }, 'introspect.credentials.refused', of],
 ];
 
 describe('a metric', () => {
@@ -197,11 +204,12 @@ describe('a metric', () => {
   });
 });
 
-it('without providers the global ones are used', async () => {
+it('without providers the global ones are used, also where they are set later', async () => {
+  const onEvent = openTelemetry();
   const { meterProvider, counted } = meters();
   trace.setGlobalTracerProvider(tracerProvider);
   metrics.setGlobalMeterProvider(meterProvider);
-  await settled(authorizerOf({ onEvent: openTelemetry(), cache: { maxAgeSeconds: 60 } }).authorize('Bearer token'));
+  await settled(authorizerOf({ onEvent, cache: { maxAgeSeconds: 60 } }).authorize('Bearer token'));
   expect(spans.getFinishedSpans()).toHaveLength(1);
   expect((await counted()).map(([name]) => name)).toEqual(['introspect.question.duration', 'introspect.cache.lookups']);
 });

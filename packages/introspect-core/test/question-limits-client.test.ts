@@ -49,7 +49,7 @@ it.each([1, 5])('a hundred questions at once are %d at a time for the server, an
   const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => client.introspect(`token-${i}`)));
   expect(answers).toEqual(Array.from({ length: 100 }, (_, i) => ({ active: true, sub: `token-${i}` })));
   expect(mostAtATime).toBe(most);
-  expect(client.stats()).toMatchObject({ running: 0, waiting: 0, shed: 0 });
+  expect(client.stats()).toMatchObject({ running: 0, waiting: 0, shed: { limits: 0, circuit_breaker: 0 } });
 });
 
 it('without limits a hundred questions at once are just that', async () => {
@@ -96,7 +96,7 @@ describe('a turn is freed', () => {
     const client = clientOf({ limits: { concurrent: 1 }, circuitBreaker: false, ...options });
     for (let i = 0; i < 3; i++) await errorOf(client.introspect('token'));
     expect(server.questions).toHaveLength(3);
-    expect(client.stats()).toMatchObject({ running: 0, shed: 0 });
+    expect(client.stats()).toMatchObject({ running: 0, shed: { limits: 0, circuit_breaker: 0 } });
   });
 
   it('by a caller who goes in the middle of the question, or before it', async () => {
@@ -113,13 +113,13 @@ describe('a turn is freed', () => {
     expect(await running).toBe('gone');
     await client.introspect('next');
     expect(tokensAsked()).toEqual(['running', 'next']);
-    expect(client.stats()).toMatchObject({ running: 0, waiting: 0, shed: 0 });
+    expect(client.stats()).toMatchObject({ running: 0, waiting: 0, shed: { limits: 0, circuit_breaker: 0 } });
   });
 
   it('by a secret that cannot be had', async () => {
     const client = clientOf({ limits: { concurrent: 1 }, clientSecret: () => Promise.reject(new Error()) });
     for (let i = 0; i < 3; i++) await errorOf(client.introspect('token'));
-    expect(client.stats()).toMatchObject({ running: 0, shed: 0 });
+    expect(client.stats()).toMatchObject({ running: 0, shed: { limits: 0, circuit_breaker: 0 } });
   });
 });
 

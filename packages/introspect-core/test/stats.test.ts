@@ -31,7 +31,7 @@ const settled = (question: Promise<unknown>) => question.catch(() => {});
 it('a client that has done nothing says so', () => {
   expect(clientOf().stats()).toEqual({
     questions: { active: 0, inactive: 0, unavailable: 0, invalid_response: 0, invalid_client: 0, aborted: 0 },
-    shed: 0,
+    shed: { limits: 0, circuit_breaker: 0 },
     running: 0,
     waiting: 0,
     circuitBreaker: 'closed',
@@ -53,7 +53,7 @@ it('a client counts each attempt by how it ended', async () => {
   await asked;
   expect(client.stats()).toEqual({
     questions: { active: 2, inactive: 1, unavailable: 2, invalid_response: 1, invalid_client: 1, aborted: 1 },
-    shed: 0,
+    shed: { limits: 0, circuit_breaker: 0 },
     running: 0,
     waiting: 0,
     circuitBreaker: 'off',
@@ -72,7 +72,7 @@ it('a client tells who runs, waits and was turned away', async () => {
   await Promise.all(asked);
   await client.introspect('c');
   await settled(client.introspect('d'));
-  expect(client.stats()).toMatchObject({ running: 0, waiting: 0, shed: 1 });
+  expect(client.stats()).toMatchObject({ running: 0, waiting: 0, shed: { limits: 1, circuit_breaker: 0 } });
 });
 
 it('a client tells how its breaker stands', async () => {
@@ -107,7 +107,7 @@ it('an authorizer tells how its answers were had, beside what its client tells',
     answers: { hit: 2, miss: 4, coalesced: 2, stale: 1, refreshed: 0, flipped: 0, forgotten: 1, store_failed: 0 },
     entries: { active: 1, inactive: 1 },
     questions: asked,
-    shed: 0,
+    shed: { limits: 0, circuit_breaker: 0 },
     running: 0,
     waiting: 0,
     circuitBreaker: 'closed',

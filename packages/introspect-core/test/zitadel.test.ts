@@ -37,6 +37,8 @@ describe('zitadel', () => {
     const limits = { concurrent: 5, perSecond: 40 };
     expect(zitadel({ ...options, limits: { concurrent: 5 } })).toEqual({ ...options, limits });
     expect(zitadel({ ...options, limits: { perSecond: 500 } })).toEqual({ ...options, limits: { perSecond: 500 } });
+    const missing = { perSecond: undefined } as unknown as { perSecond: number };
+    expect(zitadel({ ...options, limits: missing })).toEqual({ ...options, limits: { perSecond: 40 } });
   });
 
   it('leaves to whoever gives them audience and roles', () => {
