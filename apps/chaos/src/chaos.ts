@@ -14,7 +14,7 @@ const probeEveryMs = 20;
 interface ApiStats {
   readonly answers: Readonly<Record<string, number>>;
   readonly questions: Readonly<Record<string, number>>;
-  readonly shed: number;
+  readonly shed: Readonly<Record<string, number>>;
 }
 
 /** What came of a run. */
@@ -127,7 +127,7 @@ async function observe(
   await Promise.all(loads.map((load) => load.stop()));
   const stats = await fetch(`${api.origin}/stats`).then(
     (response) => response.json() as Promise<ApiStats>,
-    (): ApiStats => ({ answers: {}, questions: {}, shed: 0 }), // it has died, which its end will tell
+    (): ApiStats => ({ answers: {}, questions: {}, shed: {} }), // it has died, which its end will tell
   );
   const last = await api.memory();
   return {
