@@ -6,6 +6,7 @@ export default defineConfig({
     adapter: 'src/adapter.ts',
     node: 'src/node-request-context.ts',
     opentelemetry: 'src/opentelemetry.ts',
+    'private-key-jwt': 'src/private-key-jwt.ts',
     zitadel: 'src/zitadel.ts',
   },
   external: ['@acme/introspect-core'], // an entry point must not bring a second copy of the classes

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import type { AuthorizerOptions, CacheOptions } from '@acme/introspect-core';
+import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { zitadel, zitadelRoles } from '@acme/introspect-core/zitadel';
 
 /** What a demo API is started with. */
@@ -18,7 +20,7 @@ export interface Demo {
 
 /**
  * What the environment says: `ZITADEL_ISSUER` (or `INTROSPECTION_ENDPOINT`), `ZITADEL_CLIENT_ID`,
- * `ZITADEL_CLIENT_SECRET`, and if you like `PORT`, `ZITADEL_PROJECT_ID`, `RESOURCE`, and for a cache
+ * `ZITADEL_CLIENT_SECRET` (or `ZITADEL_KEY_FILE`, a path, in place of the two), and if you like `PORT`, `ZITADEL_PROJECT_ID`, `RESOURCE`, and for a cache
  * `CACHE_MAX_AGE_SECONDS`, with it `CACHE_REFRESH_AFTER_SECONDS` and `CACHE_STALE_IF_ERROR_SECONDS`.
  *
  * @throws Error naming what is missing, or is no number
@@ -29,22 +31,24 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
     INTROSPECTION_ENDPOINT: introspectionEndpoint,
     ZITADEL_CLIENT_ID: clientId,
     ZITADEL_CLIENT_SECRET: clientSecret,
+    ZITADEL_KEY_FILE: keyFile,
     ZITADEL_PROJECT_ID: projectId,
   } = environment;
-  if (!(issuer || introspectionEndpoint) || !clientId || !clientSecret) {
-    const missing = [
-      !(issuer || introspectionEndpoint) && 'ZITADEL_ISSUER (or INTROSPECTION_ENDPOINT)',
-      !clientId && 'ZITADEL_CLIENT_ID',
-      !clientSecret && 'ZITADEL_CLIENT_SECRET',
-    ].filter(Boolean);
+  const missing = [
+    !(issuer || introspectionEndpoint) && 'ZITADEL_ISSUER (or INTROSPECTION_ENDPOINT)',
+    !clientId && !keyFile && 'ZITADEL_CLIENT_ID',
+    !clientSecret && !keyFile && 'ZITADEL_CLIENT_SECRET',
+  ].filter(Boolean);
+  if (missing.length > 0) {
     throw new Error(`Set ${missing.join(', ')} in the environment: docs/register-an-api.md says where they come from.`);
   }
   const port = environment.PORT ? portOf(environment.PORT) : await freePort();
   const resource = environment.RESOURCE || `http://127.0.0.1:${port}`;
   const cache = cacheOf(environment);
   const credentials = {
-    clientId,
-    clientSecret,
+    ...(keyFile
+      ? { clientAuthentication: privateKeyJwt({ keyFile: readKeyFile(keyFile) }) }
+      : { clientId: String(clientId), clientSecret: String(clientSecret) }),
     resource,
     rolesOf: zitadelRoles({ projectId }),
     ...(cache && { cache }),
@@ -73,6 +77,14 @@ export async function runDemo(name: string, start: (settings: DemoSettings) => P
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;
+  }
+}
+
+function readKeyFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new Error(`ZITADEL_KEY_FILE must be the path of a key file that can be read; ${path} is not`);
   }
 }
 

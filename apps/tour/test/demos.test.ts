@@ -1,6 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { active, startScriptedServer } from '@acme/introspect-testing';
 import { type LocalIssuer, startLocalIssuer } from 'local-issuer';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
@@ -8,6 +13,7 @@ const complete = { ZITADEL_ISSUER: 'https://a.example', ZITADEL_CLIENT_ID: 'c', 
 
 let local: LocalIssuer;
 let own: Record<string, string>;
+const folder = mkdtempSync(join(tmpdir(), 'introspect-demos-'));
 let running: ChildProcess | undefined;
 beforeAll(async () => {
   local = await startLocalIssuer();
@@ -19,7 +25,10 @@ beforeAll(async () => {
     ZITADEL_PROJECT_ID: projectId,
   };
 });
-afterAll(() => local.close());
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await local.close();
+});
 afterEach(() => {
   running?.kill('SIGKILL');
 });
@@ -130,6 +139,20 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
     });
   });
 
+  it('takes a key file in place of client id and secret', async () => {
+    const server = await startScriptedServer();
+    server.always(active({ sub: 'mickey' }));
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const key = privateKey.export({ type: 'pkcs1', format: 'pem' });
+    const path = join(folder, 'key.json');
+    writeFileSync(path, JSON.stringify({ type: 'application', keyId: 'k', key, appId: '1', clientId: 'api@acme' }));
+    const { ask } = await start({ ZITADEL_ISSUER: server.origin, ZITADEL_KEY_FILE: path });
+    expect(await ask('/me', 'good')).toMatchObject({ status: 200, body: { sub: 'mickey' } });
+    expect(server.questions[0]?.form.get('client_assertion')).toMatch(/^ey/);
+    expect(server.questions[0]?.field('authorization')).toEqual([]);
+    await server.close();
+  });
+
   it.each(['SIGINT', 'SIGTERM'] as const)('ends cleanly on %s', async (signal) => {
     const { child, ask, ended } = await start();
     await ask('/public');
@@ -141,6 +164,10 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
     [{}, 'Set ZITADEL_ISSUER (or INTROSPECTION_ENDPOINT), ZITADEL_CLIENT_ID, ZITADEL_CLIENT_SECRET in the environment'],
     [{ ZITADEL_ISSUER: 'https://a.example', ZITADEL_CLIENT_ID: 'c' }, 'Set ZITADEL_CLIENT_SECRET in the environment'],
     [{ ...complete, PORT: 'x' }, 'PORT must be a number'],
+    [
+      { ZITADEL_ISSUER: 'https://a.example', ZITADEL_KEY_FILE: '/no/such' },
+      'ZITADEL_KEY_FILE must be the path of a key file',
+    ],
     [{ ...complete, CACHE_MAX_AGE_SECONDS: 'x' }, 'CACHE_MAX_AGE_SECONDS must be a number of seconds'],
     [{ ...complete, CACHE_REFRESH_AFTER_SECONDS: '5' }, 'Set CACHE_MAX_AGE_SECONDS as well'],
     [

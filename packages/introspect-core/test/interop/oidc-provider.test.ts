@@ -1,11 +1,20 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Provider from 'oidc-provider';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { clientSecretPost, IntrospectionClient } from '../../src/index.js';
+import { privateKeyJwt } from '../../src/private-key-jwt.js';
 
 const resourceServer = { clientId: 'resource@server', clientSecret: 'p@ss+w%rd: &=' };
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const keyFile = {
+  type: 'application',
+  keyId: 'key',
+  key: rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString(),
+  clientId: 'keyed@server',
+} as const;
 const tokenClient = { clientId: 'service', clientSecret: 'secret' };
 
 /** The client against oidc-provider as it comes, in this process. */
@@ -26,12 +35,19 @@ describe('oidc-provider', () => {
         { ...common, client_id: resourceServer.clientId, client_secret: resourceServer.clientSecret, grant_types: [] },
         {
           ...common,
+          client_id: keyFile.clientId,
+          token_endpoint_auth_method: 'private_key_jwt',
+          jwks: { keys: [{ ...rsa.publicKey.export({ format: 'jwk' }), kid: keyFile.keyId, use: 'sig' }] },
+          grant_types: [],
+        },
+        {
+          ...common,
           client_id: tokenClient.clientId,
           client_secret: tokenClient.clientSecret,
           grant_types: ['client_credentials'],
         },
       ],
-      clientAuthMethods: ['client_secret_basic', 'client_secret_post'],
+      clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
       features: {
         clientCredentials: { enabled: true },
         introspection: { enabled: true, allowedPolicy: () => true },
@@ -57,6 +73,7 @@ describe('oidc-provider', () => {
   it.each([
     ['client_secret_basic', resourceServer],
     ['client_secret_post', { clientAuthentication: clientSecretPost(resourceServer) }],
+    ['private_key_jwt', { clientAuthentication: privateKeyJwt({ keyFile, reuseSeconds: 0 }) }],
   ])('answers about a token by %s, until it is revoked', async (_, credentials) => {
     const client = new IntrospectionClient({ issuer, ...credentials });
     const token = await mint();
@@ -83,6 +100,13 @@ describe('oidc-provider', () => {
       code: 'invalid_client',
       message: expect.stringContaining('(401)'),
     });
+  });
+
+  it('refuses an assertion that it has seen: then a new one is sent', async () => {
+    const clientAuthentication = privateKeyJwt({ keyFile });
+    const client = new IntrospectionClient({ issuer, clientAuthentication });
+    for (let i = 0; i < 3; i++) await expect(client.introspect(await mint())).resolves.toMatchObject({ active: true });
+    expect(client.stats().questions).toMatchObject({ active: 3, invalid_client: 2 });
   });
 
   it('refuses what looks like a JWT with 400 unsupported_token_type, which is no answer about the token', async () => {

@@ -1,0 +1,219 @@
+/** `private_key_jwt` (OpenID Connect Core §9, RFC 7523 §2.2): this API proves itself by a key instead of a secret. */
+import type { ClientAuthentication } from '@acme/introspect-core';
+import { base64url, importPKCS8, SignJWT } from 'jose';
+
+/** An application's key file, as ZITADEL hands it out. */
+export interface KeyFile {
+  readonly type: 'application';
+  readonly keyId: string;
+  /** PEM. */
+  readonly key: string;
+  readonly clientId: string;
+}
+
+export type KeyAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
+
+export interface AssertionOptions {
+  /**
+   * For how many seconds one assertion is used for all requests; 0, a new one for each, unless a key file is given, then
+   * 180. At most 3000. Only for servers that permit a second use.
+   */
+  reuseSeconds?: number;
+  /** Milliseconds since the epoch; `Date.now` unless given. */
+  now?: () => number;
+  /** Milliseconds that never go back; `performance.now` unless given. */
+  monotonicNow?: () => number;
+}
+
+export interface KeyFileOptions extends AssertionOptions {
+  /** As downloaded: the object, or its JSON. */
+  keyFile: KeyFile | string;
+}
+
+export interface PrivateKeyOptions extends AssertionOptions {
+  clientId: string;
+  keyId: string;
+  algorithm: KeyAlgorithm;
+  /** PEM, PKCS#8 or (RSA) PKCS#1. */
+  privateKey: string;
+}
+
+export interface SignerOptions extends AssertionOptions {
+  clientId: string;
+  keyId: string;
+  algorithm: KeyAlgorithm;
+  /** Signs where the key is, such as in a KMS: the JWS signature (RFC 7518 §3) of these bytes. */
+  sign: (input: Uint8Array) => Promise<Uint8Array>;
+}
+
+type Claims = Readonly<Record<string, string | number>>;
+type Sign = (claims: Claims) => Promise<string>;
+
+interface Assertion {
+  readonly jwt: string;
+  readonly issuer: string;
+  readonly signedAt: number;
+  readonly issuedAt: number;
+}
+
+const algorithms: readonly string[] = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+/** A server's clock may be behind ours; ZITADEL takes an `iat` of at most 1 s in its future. */
+const backdatedSeconds = 5;
+/** How long an assertion lives once it is used for the last time. */
+const lifeSeconds = 60;
+const keyFileReuseSeconds = 180;
+const maxReuseSeconds = 3000;
+
+/**
+ * Proves this client by a signed assertion, whose audience is the issuer: the client's option `issuer` is needed.
+ *
+ * @throws TypeError naming what is wrong with the options; never with a part of the key
+ */
+export function privateKeyJwt(options: KeyFileOptions | PrivateKeyOptions | SignerOptions): ClientAuthentication {
+  const { clientId, sign } = signerOf(options);
+  const { now = Date.now, monotonicNow = () => performance.now() } = options;
+  const { reuseSeconds = 'keyFile' in options ? keyFileReuseSeconds : 0 } = options;
+  if (typeof reuseSeconds !== 'number' || !(reuseSeconds >= 0 && reuseSeconds <= maxReuseSeconds)) {
+    throw problem(`"reuseSeconds" must be a number of seconds, at least 0 and at most ${maxReuseSeconds}`);
+  }
+  let shared: Assertion | undefined;
+
+  async function assertionFor(issuer: string): Promise<Assertion> {
+    const [signedAt, issuedAt] = [monotonicNow(), now()];
+    const seconds = Math.floor(issuedAt / 1000);
+    const jwt = await sign({
+      iss: clientId,
+      sub: clientId,
+      aud: issuer,
+      jti: crypto.randomUUID(),
+      iat: seconds - backdatedSeconds,
+      exp: seconds + Math.ceil(reuseSeconds) + lifeSeconds,
+    });
+    return { jwt, issuer, signedAt, issuedAt };
+  }
+
+  /** Young by both clocks: one of them may have been set. */
+  function isYoung({ signedAt, issuedAt }: Assertion): boolean {
+    const byWall = now() - issuedAt;
+    return monotonicNow() - signedAt < reuseSeconds * 1000 && byWall >= 0 && byWall < reuseSeconds * 1000;
+  }
+
+  return {
+    clientId,
+    needsIssuer: true,
+    async apply({ body }, { issuer = '', afterRefusal }) {
+      const isGood = shared?.issuer === issuer && !afterRefusal && isYoung(shared);
+      const assertion = isGood && shared !== undefined ? shared : await assertionFor(issuer);
+      if (reuseSeconds > 0) shared = assertion;
+      body.append('client_assertion_type', assertionType);
+      body.append('client_assertion', assertion.jwt);
+    },
+  };
+}
+
+function signerOf(options: KeyFileOptions | PrivateKeyOptions | SignerOptions): { clientId: string; sign: Sign } {
+  if (typeof options !== 'object' || options === null) throw problem('the options must be an object');
+  if ('keyFile' in options) {
+    const { clientId, keyId, key } = readKeyFile(options.keyFile);
+    return { clientId, sign: signerByKey(key, { keyId, algorithm: 'RS256', option: 'keyFile' }) };
+  }
+  const { clientId, keyId, algorithm } = options;
+  checkText('clientId', clientId);
+  checkText('keyId', keyId);
+  if (!algorithms.includes(algorithm)) throw problem(`"algorithm" must be one of ${algorithms.join(', ')}`);
+  if ('sign' in options) {
+    if (typeof options.sign !== 'function') throw problem('"sign" must be a function');
+    return { clientId, sign: signerByFunction(options.sign, { keyId, algorithm }) };
+  }
+  checkText('privateKey', options.privateKey);
+  return { clientId, sign: signerByKey(options.privateKey, { keyId, algorithm, option: 'privateKey' }) };
+}
+
+/** The key is imported once, at first use. It is kept as a value: on workerd no promise may be shared. */
+function signerByKey(
+  pem: string,
+  { keyId, algorithm, option }: { keyId: string; algorithm: KeyAlgorithm; option: string },
+): Sign {
+  const pkcs8 = pkcs8Of(pem, option);
+  let key: CryptoKey | undefined;
+  return async (claims) => {
+    key ??= await importPKCS8(pkcs8, algorithm);
+    return new SignJWT(claims).setProtectedHeader(headerOf(keyId, algorithm)).sign(key);
+  };
+}
+
+function signerByFunction(
+  sign: SignerOptions['sign'],
+  { keyId, algorithm }: { keyId: string; algorithm: KeyAlgorithm },
+): Sign {
+  return async (claims) => {
+    const parts = [headerOf(keyId, algorithm), claims].map((part) => base64url.encode(JSON.stringify(part)));
+    const input = parts.join('.');
+    return `${input}.${base64url.encode(await sign(new TextEncoder().encode(input)))}`;
+  };
+}
+
+function headerOf(keyId: string, algorithm: KeyAlgorithm) {
+  return { typ: 'client-authentication+jwt', alg: algorithm, kid: keyId };
+}
+
+function readKeyFile(given: unknown): KeyFile {
+  const file = typeof given === 'string' ? parsed(given) : given;
+  const { type, keyId, key, clientId } = Object(file) as Record<string, unknown>;
+  if (type === 'serviceaccount') {
+    throw problem(
+      '"keyFile" is that of a service user ("serviceaccount"): an API proves itself by the key of its application, ' +
+        'so download that one ("application") where the API is registered',
+    );
+  }
+  if (type !== 'application')
+    throw problem('"keyFile" must be the key file of an application, as downloaded, or its JSON');
+  checkText('keyFile.keyId', keyId);
+  checkText('keyFile.key', key);
+  checkText('keyFile.clientId', clientId);
+  return { type, keyId, key, clientId };
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw problem('"keyFile" is a text that is not JSON: give the content of the file, not its path');
+  }
+}
+
+/** PKCS#8 as it is; PKCS#1 (RFC 8017 §A.1.2), which WebCrypto cannot import, put into it (RFC 5958 §2). */
+function pkcs8Of(pem: string, option: string): string {
+  const [, label, body = ''] = /-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s]+)-----END \1-----/.exec(pem) ?? [];
+  if (label === 'PRIVATE KEY') return pem;
+  if (label !== 'RSA PRIVATE KEY') {
+    throw problem(
+      `"${option}" must hold a private key as PEM, "PRIVATE KEY" (PKCS#8) or "RSA PRIVATE KEY" (PKCS#1), not encrypted: ` +
+        'openssl pkcs8 -topk8 -nocrypt makes one of others',
+    );
+  }
+  const key = Uint8Array.from(atob(body.replaceAll(/\s/g, '')), (character) => character.charCodeAt(0));
+  const version = [0x02, 0x01, 0x00];
+  const rsaEncryption = [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+  const info = der(0x30, [...version, ...rsaEncryption, ...der(0x04, [...key])]);
+  const base64 = btoa(String.fromCharCode(...info));
+  return `-----BEGIN PRIVATE KEY-----\n${base64}\n-----END PRIVATE KEY-----`;
+}
+
+/** A value with its tag and length before it (X.690 §8.1). */
+function der(tag: number, value: readonly number[]): number[] {
+  const { length } = value;
+  if (length < 0x80) return [tag, length, ...value];
+  const bytes: number[] = [];
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256);
+  return [tag, 0x80 + bytes.length, ...bytes, ...value];
+}
+
+function checkText(option: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string' || value === '') throw problem(`"${option}" must be a string that is not empty`);
+}
+
+function problem(what: string): TypeError {
+  return new TypeError(`privateKeyJwt: ${what}`);
+}

@@ -1,0 +1,197 @@
+import { generateKeyPairSync, type KeyObject, sign as nodeSign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { active, json, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { decodeProtectedHeader, jwtVerify } from 'jose';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { IntrospectionClient } from '../src/index.js';
+import { type AssertionOptions, type KeyAlgorithm, privateKeyJwt } from '../src/private-key-jwt.js';
+import { Clocks } from './caching.js';
+
+const { rules: vector } = JSON.parse(readFileSync(new URL('vectors/client-assertion.json', import.meta.url), 'utf8'));
+
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const pkcs1 = rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
+const pkcs8Of = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString();
+const keyFile = {
+  type: 'application',
+  keyId: '81693565968962154',
+  key: pkcs1,
+  appId: '7',
+  clientId: 'api@acme',
+} as const;
+
+let server: ScriptedServer;
+let clocks: Clocks;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  server.always(active());
+  clocks = new Clocks();
+});
+afterEach(() => server.close());
+
+const clientOf = (clientAuthentication: ReturnType<typeof privateKeyJwt>) =>
+  new IntrospectionClient({ issuer: server.origin, clientAuthentication, retry: { attempts: 1 } });
+
+/** What the server got, once it has verified the signature. */
+async function verified(publicKey: KeyObject, index = -1) {
+  const question = server.questions.at(index);
+  const { form } = question ?? {};
+  const jwt = form?.get('client_assertion') ?? '';
+  const options = {
+    currentDate: new Date(clocks.wallMs),
+    issuer: 'api@acme',
+    subject: 'api@acme',
+    audience: server.origin,
+  };
+  const { payload } = await jwtVerify(jwt, publicKey, options);
+  return { jwt, payload, header: decodeProtectedHeader(jwt), form, authorization: question?.field('authorization') };
+}
+
+describe('an assertion', () => {
+  it('is what the standard and the vectors want, and the only credentials', async () => {
+    await clientOf(privateKeyJwt({ keyFile, now: clocks.now })).introspect('token');
+    const { payload, header, form, authorization } = await verified(rsa.publicKey);
+    expect(header).toEqual({ typ: vector.header.typ, alg: 'RS256', kid: keyFile.keyId });
+    expect(Object.keys(payload).sort()).toEqual(Object.keys(vector.claims).sort());
+    expect(payload).toMatchObject({ iss: keyFile.clientId, sub: keyFile.clientId, aud: server.origin });
+    expect(payload.iat).toBe(clocks.wallMs / 1000 - 5);
+    expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBeLessThanOrEqual(300);
+    expect(form?.getAll('client_assertion_type')).toEqual([vector.form.client_assertion_type]);
+    expect(String(form)).toContain(vector.formExample);
+    expect(form?.getAll('client_assertion')).toHaveLength(1);
+    expect([form?.has('client_secret'), authorization]).toEqual([false, []]);
+    expect(form?.get('token')).toBe('token');
+  });
+
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const ed = generateKeyPairSync('ed25519');
+  it.each<[KeyAlgorithm, KeyObject, string]>([
+    ['RS256', rsa.publicKey, pkcs1],
+    ['RS256', rsa.publicKey, pkcs8Of(rsa.privateKey)],
+    ['RS256', rsa.publicKey, `\r\n${pkcs1.replaceAll('\n', '\r\n')}\r\n`],
+    ['PS256', rsa.publicKey, pkcs1],
+    ['ES256', ec.publicKey, pkcs8Of(ec.privateKey)],
+    ['EdDSA', ed.publicKey, pkcs8Of(ed.privateKey)],
+  ])('is signed by %s', async (algorithm, publicKey, privateKey) => {
+    const options = { clientId: 'api@acme', keyId: 'k', algorithm, privateKey, now: clocks.now };
+    await clientOf(privateKeyJwt(options)).introspect('token');
+    expect((await verified(publicKey)).header).toMatchObject({ alg: algorithm, kid: 'k' });
+  });
+
+  it('is signed by a function, wherever the key is', async () => {
+    const sign = vi.fn(async (input: Uint8Array) => new Uint8Array(nodeSign('sha256', input, rsa.privateKey)));
+    const options = { clientId: 'api@acme', keyId: 'k', algorithm: 'RS256', sign, now: clocks.now } as const;
+    await clientOf(privateKeyJwt(options)).introspect('token');
+    expect((await verified(rsa.publicKey)).payload.iss).toBe('api@acme');
+    expect(sign).toHaveBeenCalledTimes(1);
+  });
+
+  it('that cannot be signed is no fault of the token, and its cause is not told', async () => {
+    const sign = () => Promise.reject(new Error('canary'));
+    const client = clientOf(privateKeyJwt({ clientId: 'c', keyId: 'k', algorithm: 'RS256', sign }));
+    const error = await client.introspect('token').catch((fault: unknown) => fault);
+    expect(error).toMatchObject({ code: 'unavailable' });
+    expect(String(error)).not.toContain('canary');
+    expect(server.questions).toHaveLength(0);
+  });
+});
+
+describe('reuse', () => {
+  const privateKey = { clientId: 'api@acme', keyId: 'k', algorithm: 'RS256', privateKey: pkcs1 } as const;
+  /** How many assertions so many questions cost, with what happens between them. */
+  async function assertionsOf(given: object, between: (() => void)[]) {
+    const options = { ...given, now: clocks.now, monotonicNow: clocks.monotonicNow } as never;
+    const client = clientOf(privateKeyJwt(options));
+    await client.introspect('token');
+    for (const happens of between) {
+      happens();
+      await client.introspect('token');
+    }
+    return new Set(server.questions.map(({ form }) => form.get('client_assertion'))).size;
+  }
+
+  it('is off by default: each question has an assertion of its own, with its own jti', async () => {
+    expect(await assertionsOf(privateKey, [() => {}, () => {}])).toBe(3);
+    const jtis = await Promise.all([0, 1, 2].map(async (i) => (await verified(rsa.publicKey, i)).payload.jti));
+    expect(new Set(jtis).size).toBe(3);
+  });
+
+  it.each<[string, AssertionOptions, object, number]>([
+    ['a key file turns it on', {}, { keyFile }, 180],
+    ['it is asked for', { reuseSeconds: 60 }, privateKey, 60],
+    ['it is asked for with a fraction', { reuseSeconds: 0.5 }, privateKey, 0.5],
+  ])('where %s, one serves for its time, and no longer', async (_, options, key, seconds) => {
+    const pass = (part: number) => () => clocks.pass(part);
+    expect(await assertionsOf({ ...key, ...options }, [pass(seconds - 0.001), pass(0.001)])).toBe(2);
+    const [first, second, third] = server.questions.map(({ form }) => form.get('client_assertion'));
+    expect([first === second, second === third]).toEqual([true, false]);
+  });
+
+  it('lives well beyond its last use', async () => {
+    await assertionsOf({ keyFile }, [() => clocks.pass(179.9)]);
+    const { payload } = await verified(rsa.publicKey);
+    expect((payload.exp ?? 0) * 1000 - clocks.wallMs).toBeGreaterThan(59_000);
+  });
+
+  it.each([
+    ['forward', 3600],
+    ['back', -3600],
+  ])('ends where the wall clock is set %s', async (_, seconds) => {
+    expect(await assertionsOf({ keyFile }, [() => clocks.turn(seconds)])).toBe(2);
+  });
+
+  it('ends where the server refuses it: a new one is tried, once', async () => {
+    server.next(json({ error: 'unauthorized_client' }, { status: 400 }));
+    expect(await assertionsOf({ keyFile }, [])).toBe(2);
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('can be turned off for a key file', async () => {
+    expect(await assertionsOf({ keyFile, reuseSeconds: 0 }, [() => {}])).toBe(2);
+  });
+});
+
+describe('options', () => {
+  const key = { clientId: 'c', keyId: 'k', algorithm: 'RS256', privateKey: pkcs1 };
+
+  it('need an issuer, when the client is made', () => {
+    const { introspectionEndpoint } = server;
+    const clientAuthentication = privateKeyJwt({ keyFile });
+    expect(() => new IntrospectionClient({ introspectionEndpoint, clientAuthentication })).toThrow(
+      'IntrospectionClient: "issuer" is needed by this "clientAuthentication"',
+    );
+  });
+
+  it('may be a key file as text', () => {
+    expect(privateKeyJwt({ keyFile: JSON.stringify(keyFile) })).toMatchObject({
+      clientId: 'api@acme',
+      needsIssuer: true,
+    });
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, 'the options must be an object'],
+    [{ keyFile: 'key.json' }, '"keyFile" is a text that is not JSON: give the content of the file, not its path'],
+    [{ keyFile: { ...keyFile, type: 'serviceaccount' } }, '"keyFile" is that of a service user ("serviceaccount")'],
+    [{ keyFile: null }, '"keyFile" must be the key file of an application'],
+    [{ keyFile: { ...keyFile, clientId: 5 } }, '"keyFile.clientId" must be a string that is not empty'],
+    [{ keyFile: { ...keyFile, keyId: '' } }, '"keyFile.keyId" must be a string'],
+    [{ keyFile: { ...keyFile, key: undefined } }, '"keyFile.key" must be a string'],
+    [{ keyFile: { ...keyFile, key: 'canary' } }, '"keyFile" must hold a private key as PEM'],
+    [{ ...key, privateKey: pkcs1.replaceAll('RSA PRIVATE', 'PUBLIC') }, '"privateKey" must hold a private key as PEM'],
+    [{ ...key, privateKey: '' }, '"privateKey" must be a string'],
+    [{ ...key, clientId: '' }, '"clientId" must be a string'],
+    [{ ...key, keyId: undefined }, '"keyId" must be a string'],
+    [{ ...key, algorithm: 'HS256' }, '"algorithm" must be one of RS256, PS256, ES256, EdDSA'],
+    [{ ...key, algorithm: 'none' }, '"algorithm" must be one of'],
+    [{ ...key, sign: 'x' }, '"sign" must be a function'],
+    [{ ...key, reuseSeconds: -1 }, '"reuseSeconds" must be a number of seconds'],
+    [{ ...key, reuseSeconds: 3001 }, '"reuseSeconds" must be a number of seconds, at least 0 and at most 3000'],
+    [{ ...key, reuseSeconds: Number.NaN }, '"reuseSeconds" must be'],
+  ])('may not be %#', (options, message) => {
+    const make = () => privateKeyJwt(options as never);
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(`privateKeyJwt: ${message}`);
+    expect(make).not.toThrow(/canary|BEGIN/);
+  });
+});
