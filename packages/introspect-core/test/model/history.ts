@@ -131,7 +131,7 @@ export class History {
     }
     if (outcome === 'active') thread.lastActive = newer(question, thread.lastActive);
     if (outcome === 'active' || outcome === 'inactive') thread.lastAnswer = newer(question, thread.lastAnswer);
-    if (outcome !== 'abandoned') thread.ended = [question, ...thread.ended.slice(0, 9)];
+    if (outcome !== 'abandoned') thread.ended = [question, ...thread.ended.slice(0, 99)];
   }
 
   forgot(process: number, target: ForgetTarget, asOf: Moment): void {
