@@ -34,8 +34,10 @@ export interface AskedAnswer {
 }
 
 const kinds: readonly ForgetKind[] = ['token', 'sub', 'jti', 'client_id', 'all'];
+/** Marks outlast the answers that they concern by this: questions were running. */
+export const markSlackMs = 120_000;
 /** How far the wall clocks of processes that share answers may be apart. */
-export const clockToleranceMs = 5000;
+const clockToleranceMs = 5000;
 const maxMarks = 10_000;
 const claims = ['sub', 'jti', 'client_id'] as const;
 
@@ -53,6 +55,14 @@ export function forgetTarget(target: ForgetTarget): [kind: ForgetKind, value: st
   throw new TypeError(
     'forget: give one of { token }, { sub }, { jti }, { client_id }, as a string that is not empty, or { all: true }',
   );
+}
+
+/**
+ * Whether an answer from the store was asked for after a mark was left, by the wall clocks of two processes. In doubt it
+ * was not, nor where the mark is no number: that costs a question.
+ */
+export function isAfterMark(stamp: number, leftAt: number): boolean {
+  return stamp > leftAt + clockToleranceMs;
 }
 
 /** The names under which an answer can be forgotten. */
@@ -112,9 +122,9 @@ export class ForgetMarks {
     return false;
   }
 
-  /** The same for an answer from the store, which has only a stamp. In doubt it is forgotten: that costs a question. */
+  /** The same for an answer from the store, which has only a stamp. */
   forgetsStamped(key: string, answer: IntrospectionResponse, stamp: number): boolean {
-    return this.#concerning(key, answer).some(({ leftAt }) => stamp <= leftAt + clockToleranceMs);
+    return this.#concerning(key, answer).some(({ leftAt }) => !isAfterMark(stamp, leftAt));
   }
 
   #concerning(key: string, answer: IntrospectionResponse): Mark[] {

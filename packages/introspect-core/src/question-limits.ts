@@ -10,23 +10,16 @@ export interface LimitSettings {
   perSecond: number;
 }
 
-interface Waiter {
-  readonly priority: Priority;
-  start(): void;
-  shed(error: UnavailableError): void;
-}
-
 /** A second, and what a clock may be short of it. */
 const secondMs = 1001;
+/** How many may wait where nothing tells how long that takes. */
+const maxWaiting = 1000;
 const shedErrors = new WeakSet<Error>();
 
 /** Whether a question was turned away by our own limits: that says nothing about the server. */
 export function isShed(error: unknown): boolean {
   return error instanceof Error && shedErrors.has(error);
 }
-
-/** How many may wait where nothing tells how long that takes. */
-const maxWaiting = 1000;
 
 /**
  * Keeps questions under what the server bears: so many at a time, so many a second.
@@ -38,7 +31,8 @@ export class QuestionLimits {
   readonly #settings: LimitSettings;
   readonly #origin: string;
   readonly #monotonicNow: () => number;
-  readonly #queues: Record<Priority, Set<Waiter>> = { first: new Set(), normal: new Set(), last: new Set() };
+  /** Those who wait, as what begins each of them. */
+  readonly #queues: Record<Priority, Set<() => void>> = { first: new Set(), normal: new Set(), last: new Set() };
   /** When the last questions ended, the oldest first. The server saw each of them before that, however slow the way. */
   readonly #ended: number[] = [];
   #running = 0;
@@ -81,29 +75,26 @@ export class QuestionLimits {
     const queue = this.#queues[priority];
     return new Promise((resolve, reject) => {
       const end = () => {
-        queue.delete(waiter);
+        queue.delete(begin);
         clearTimeout(timer);
         signal?.removeEventListener('abort', leave);
       };
-      const waiter: Waiter = {
-        priority,
-        start: () => {
-          end();
-          this.#running++;
-          resolve();
-        },
-        shed: (error) => {
-          end();
-          reject(error);
-        },
+      const begin = () => {
+        end();
+        this.#running++;
+        resolve();
       };
       const leave = () => {
         end();
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => waiter.shed(this.#shedError(1)), waitMs);
+      const shed = () => {
+        end();
+        reject(this.#shedError(1));
+      };
+      const timer = setTimeout(shed, waitMs);
       signal?.addEventListener('abort', leave);
-      queue.add(waiter);
+      queue.add(begin);
       this.#next();
     });
   }
@@ -113,9 +104,9 @@ export class QuestionLimits {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const queue of [this.#queues.first, this.#queues.normal, this.#queues.last]) {
-      for (const waiter of queue) {
+      for (const begin of queue) {
         const waitMs = this.#waitMs();
-        if (waitMs === 0) waiter.start();
+        if (waitMs === 0) begin();
         else {
           if (waitMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#next(), Math.ceil(waitMs));
           return;

@@ -1,10 +1,10 @@
 import { maxSharedSeconds } from './cache-options.js';
-import type { ForgetMarks, MarkName } from './forget-marks.js';
+import { type ForgetMarks, type MarkName, markSlackMs } from './forget-marks.js';
 import { type CacheStore, isMarkKey, type StampedToken, StoredAnswers, type StoreOperation } from './stored-answers.js';
 import { type DatedAnswer, expiryOf, type TokenCache } from './token-cache.js';
 
-/** The longest that any process may use an answer, and then some for the questions that run. */
-const markTtlMs = maxSharedSeconds * 1000 + 120_000;
+/** As long as any process may use an answer, whatever its settings. */
+const markTtlMs = maxSharedSeconds * 1000 + markSlackMs;
 
 export interface SecondTierSettings {
   now: () => number;
@@ -19,8 +19,8 @@ export interface SecondTierSettings {
 }
 
 /**
- * What goes from the store, which processes share, into the cache of this one, and back. Wall clocks are compared here, and
- * nowhere else: each answer has the stamp of the process that asked for it.
+ * What goes from the store, which processes share, into the cache of this one, and back. Each answer there has the stamp of
+ * the process that asked for it, by its wall clock; here that becomes an age.
  */
 export class SecondTier {
   readonly #stored: StoredAnswers;

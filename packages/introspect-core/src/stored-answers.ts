@@ -1,6 +1,6 @@
 import { withDeadline } from './deadline.js';
 import { UnavailableError } from './errors.js';
-import { clockToleranceMs, type MarkName, markNames } from './forget-marks.js';
+import { isAfterMark, type MarkName, markNames } from './forget-marks.js';
 import { type ActiveToken, readIntrospectionResponse } from './introspection-response.js';
 
 /**
@@ -83,13 +83,13 @@ export class StoredAnswers {
         this.#run('get', () => this.#store.get(key)),
         known && this.#latestMark(markNames(key, known.answer)),
       ]);
-      const knownIsForgotten = known !== undefined && knownMark !== undefined && !isAfter(known.stamp, knownMark);
+      const knownIsForgotten = known !== undefined && knownMark !== undefined && !isAfterMark(known.stamp, knownMark);
       const stored = this.#parse(value);
       if (stored === undefined) return { knownIsForgotten };
       const names = markNames(key, stored.answer);
       const isNamedAlike = known !== undefined && names.join() === markNames(key, known.answer).join();
       const mark = isNamedAlike && knownMark !== undefined ? knownMark : await this.#latestMark(names);
-      return isAfter(stored.stamp, mark) ? { stored, knownIsForgotten } : { knownIsForgotten };
+      return isAfterMark(stored.stamp, mark) ? { stored, knownIsForgotten } : { knownIsForgotten };
     } catch {
       return undefined;
     }
@@ -167,11 +167,6 @@ export class StoredAnswers {
       throw storeProblem();
     }
   }
-}
-
-/** In doubt not, and not either where the mark is no number. */
-function isAfter(stamp: number, mark: number): boolean {
-  return stamp > mark + clockToleranceMs;
 }
 
 /** Without its cause: what a store throws may hold the key, the value, or its own password. */

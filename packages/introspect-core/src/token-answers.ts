@@ -4,7 +4,7 @@ import { lateAnswer, withDeadline } from './deadline.js';
 import { delay } from './delay.js';
 import { isIntrospectionError } from './errors.js';
 import type { IntrospectEvent } from './events.js';
-import { ForgetMarks, type ForgetTarget, forgetTarget, type MarkName } from './forget-marks.js';
+import { ForgetMarks, type ForgetTarget, forgetTarget, type MarkName, markSlackMs } from './forget-marks.js';
 import { type IntrospectionClient, settingsOf } from './introspection-client.js';
 import type { IntrospectionClientSettings } from './introspection-client-options.js';
 import type { IntrospectionResponse } from './introspection-response.js';
@@ -23,14 +23,9 @@ const sameRequestMs = 5000;
 /** A fault of the server's own that lasts a second is over when the token is asked about again, so much later. */
 const blipMs = 1000;
 const blipJitterMs = 250;
-/** Marks outlast the answers that they concern, and the questions that were running. */
-const markSlackMs = 120_000;
 
-/** What an authorizer itself tells, and counts. */
-type AnswerEvent = Exclude<
-  IntrospectEvent,
-  { type: 'question' | 'credentials_refused' | 'shed' | 'breaker_opened' | 'breaker_closed' }
->;
+/** What an authorizer itself tells, and counts; what its client tells names a server. */
+type AnswerEvent = Exclude<IntrospectEvent, { origin: string }>;
 
 /** What an authorizer has done since it was made, and what it keeps. */
 export interface AnswerStats {
