@@ -1,0 +1,81 @@
+import { isIntrospectionError } from '@acme/introspect-core';
+import { Command, CommanderError } from 'commander';
+import type { CommonFlags } from './connection.js';
+import { type ExitCode, exitCodes, Failure, usage } from './failure.js';
+import { type Output, outputOf } from './output.js';
+import { Settings } from './settings.js';
+import { tokenCommand } from './token.js';
+
+/** What a command is given besides its own options. */
+export interface Context {
+  settings: Settings;
+  output: Output;
+}
+
+/** A command: what it takes, and what it does. */
+export interface CommandOf<Flags extends CommonFlags> {
+  define(command: Command): Command;
+  run(flags: Flags, context: Context): Promise<ExitCode>;
+}
+
+/** Runs one command line, and says how it ended. Whatever goes wrong is written as one sentence, or as JSON. */
+export async function run(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.done;
+  const program = new Command('introspect')
+    .description('Registers an API in ZITADEL, shows what a token is, and says what is wrong when something is.')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+
+  function add<Flags extends CommonFlags>({ define, run: runCommand }: CommandOf<Flags>): void {
+    const command = define(new Command().copyInheritedSettings(program)).action(async () => {
+      const flags = command.opts<Flags>();
+      const output = outputOf(flags.json === true, environment);
+      exitCode = await runCommand(flags, { settings: new Settings(flags.envFile, environment), output });
+    });
+    program.addCommand(command);
+  }
+  add(tokenCommand);
+
+  try {
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
+    return report(failureOf(error), outputOf(argv.includes('--json'), environment));
+  }
+}
+
+function report({ exitCode, code, message, advice }: Failure, output: Output): ExitCode {
+  if (output.json) output.result({ error: { code, message, ...(advice && { advice }) } }, '');
+  else output.note(advice === undefined ? message : `${message}\n${advice}`);
+  return exitCode;
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  if (error instanceof CommanderError) return wrongUsage(error);
+  if (isIntrospectionError(error)) return new Failure(exitCodes.failed, error.code, error.message);
+  if (error instanceof TypeError) return usage(error.message);
+  throw error;
+}
+
+/** Without what was typed: it may be a secret in the wrong place. */
+function wrongUsage({ code, message }: CommanderError): Failure {
+  if (code === 'commander.unknownOption') {
+    const [, option = ''] = /'(--?[a-z-]+)/i.exec(message) ?? [];
+    const isSecret = /secret|token|pat|password/i.test(option);
+    return usage(
+      `There is no option ${option}`,
+      isSecret
+        ? 'Secrets are not taken from the command line: set them in the environment or an --env-file, or write them to stdin.'
+        : 'introspect --help shows what there is.',
+    );
+  }
+  if (code === 'commander.unknownCommand')
+    return usage('There is no such command', 'introspect --help shows what there is.');
+  if (code === 'commander.excessArguments') {
+    return usage('There are words too many', 'Tokens and other secrets are not taken from the command line.');
+  }
+  return usage(message.replace(/^error: /, ''));
+}
