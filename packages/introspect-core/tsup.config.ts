@@ -4,10 +4,12 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     adapter: 'src/adapter.ts',
+    'jwt-prefilter': 'src/jwt-prefilter.ts',
     node: 'src/node-request-context.ts',
     opentelemetry: 'src/opentelemetry.ts',
     'private-key-jwt': 'src/private-key-jwt.ts',
     zitadel: 'src/zitadel.ts',
+    'zitadel/explain': 'src/zitadel-explain.ts',
   },
   external: ['@acme/introspect-core'], // an entry point must not bring a second copy of the classes
   format: ['esm', 'cjs'],

@@ -4,11 +4,13 @@ import { type CacheOptions, cacheOptions } from './cache-options.js';
 import { challengeProblem } from './challenge.js';
 import { InvalidTokenError, MissingTokenError } from './errors.js';
 import type { ForgetTarget } from './forget-marks.js';
+import { explainer, type InactiveExplanation } from './inactive-explanation.js';
 import { type ClientStats, IntrospectionClient, settingsOf } from './introspection-client.js';
 import type { IntrospectionClientOptions } from './introspection-client-options.js';
 import type { ActiveToken } from './introspection-response.js';
 import { checkedOptions, optionsObject, textWithout } from './options.js';
 import { type Expectations, type Policy, type PreparedPolicy, preparePolicy } from './policy.js';
+import { boundPrefilter, type Prefilter } from './prefilter.js';
 import {
   type ProtectedResourceMetadata,
   protectedResourceMetadata,
@@ -52,6 +54,13 @@ export interface AuthorizerSettings {
   rolesOf?: (token: ActiveToken, request: RequestContext) => Iterable<string>;
   /** Absent: every request asks; those that ask the same at the same time share one question. */
   cache?: CacheOptions;
+  /** Looks at a token before the server is asked about it, such as `jwtPrefilter()` of `/jwt-prefilter`. Not at a cache hit. */
+  prefilter?: Prefilter;
+  /**
+   * For development alone: says why the server may have called a token inactive, by an event `inactive_explained` and
+   * never in an answer.
+   */
+  explainInactive?: (token: string) => Promise<InactiveExplanation>;
 }
 
 /** Those, and the options of the client that it shall make, or a client. */
@@ -84,6 +93,13 @@ const schema = optionsObject({
     v.custom<NonNullable<AuthorizerSettings['rolesOf']>>((value) => typeof value === 'function', 'must be a function'),
   ),
   cache: v.optional(cacheOptions),
+  prefilter: v.optional(v.custom<Prefilter>((value) => typeof value === 'function', 'must be a function')),
+  explainInactive: v.optional(
+    v.custom<NonNullable<AuthorizerSettings['explainInactive']>>(
+      (value) => typeof value === 'function',
+      'must be a function',
+    ),
+  ),
 });
 
 /** Harmless, and answered as inactive: what `ready` asks about. */
@@ -120,7 +136,6 @@ export class Authorizer {
     const settings = settingsOf(this.#client);
     this.#now = settings.now;
     this.#monotonicNow = settings.monotonicNow;
-    this.#answers = new TokenAnswers(this.#client, checked.cache);
     this.#resource = checked.resource;
     const { resource, resourceMetadata = resource && protectedResourceMetadataUrl(resource) } = checked;
     this.#expectations = {
@@ -130,6 +145,12 @@ export class Authorizer {
       rolesOf: checked.rolesOf,
       challenge: { realm: checked.realm, resource_metadata: resourceMetadata },
     };
+    const { prefilter, explainInactive } = checked;
+    const tell: TokenAnswers['note'] = (event) => this.#answers.note(event);
+    this.#answers = new TokenAnswers(this.#client, checked.cache, {
+      prefilter: prefilter && boundPrefilter(prefilter, { settings, expectations: this.#expectations, tell }),
+      sawInactive: explainInactive && explainer(explainInactive, (why) => tell({ type: 'inactive_explained', ...why })),
+    });
   }
 
   /**
@@ -227,6 +248,7 @@ export class Authorizer {
       throw new MissingTokenError(policy.missingChallenge);
     }
     const answer = await this.#answers.about(token, request, policy.maxStalenessMs);
+    if (typeof answer === 'string') throw new InvalidTokenError(answer, policy.challenge);
     if (!answer.active) throw new InvalidTokenError('inactive', policy.challenge);
     return policy.judge(answer, request, this.#now() / 1000);
   }

@@ -1,5 +1,6 @@
-import type { FailedIntrospectionError } from './errors.js';
+import type { FailedIntrospectionError, InvalidTokenReason } from './errors.js';
 import type { ForgetKind } from './forget-marks.js';
+import type { InactiveExplanation } from './inactive-explanation.js';
 import type { Priority } from './question-limits.js';
 import type { StoreOperation } from './stored-answers.js';
 
@@ -40,6 +41,12 @@ export type IntrospectEvent =
   | { readonly type: 'flipped'; readonly believed: boolean }
   /** `forget` was called. */
   | { readonly type: 'forgotten'; readonly by: ForgetKind }
+  /** The `prefilter` refused a token, and the server was not asked. */
+  | { readonly type: 'refused'; readonly reason: InvalidTokenReason }
+  /** The `prefilter` could not have the issuer's keys: it refuses no token on their account. */
+  | { readonly type: 'keys_failed' }
+  /** `explainInactive` was given, and says why a token may be inactive: the issuer, audience and times of a token are in it. */
+  | ({ readonly type: 'inactive_explained' } & InactiveExplanation)
   /** The cache's `store` failed, or took too long; what it was for was done without it. */
   | { readonly type: 'store_failed'; readonly operation: StoreOperation };
 

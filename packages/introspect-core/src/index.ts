@@ -41,10 +41,12 @@ export {
 } from './errors.js';
 export type { IntrospectEvent, IntrospectEventListener, QuestionOutcome, ShedBy } from './events.js';
 export type { ForgetTarget } from './forget-marks.js';
+export type { InactiveExplanation } from './inactive-explanation.js';
 export { type ClientStats, IntrospectionClient } from './introspection-client.js';
 export type { IntrospectionClientOptions } from './introspection-client-options.js';
 export type { ActiveToken, Actor, Address, InactiveToken, IntrospectionResponse } from './introspection-response.js';
 export type { Policy } from './policy.js';
+export type { Prefilter, PrefilterContext, PrefilterVerdict } from './prefilter.js';
 export { isPreflight } from './preflight.js';
 export {
   type ProtectedResourceMetadata,

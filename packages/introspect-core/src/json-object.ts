@@ -12,9 +12,13 @@ const maxDepth = 64;
  *
  * @throws InvalidResponseError
  */
-export function readJsonObject(response: TransportResponse, origin: string): Record<string, unknown> {
-  const mediaType = response.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
-  if (mediaType !== 'application/json') {
+export function readJsonObject(
+  response: TransportResponse,
+  origin: string,
+  mediaTypes: readonly string[] = ['application/json'],
+): Record<string, unknown> {
+  const mediaType = response.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (!mediaTypes.includes(mediaType)) {
     throw new InvalidResponseError(
       `${origin} answered with a Content-Type other than application/json: is a login page or a proxy in between?`,
     );

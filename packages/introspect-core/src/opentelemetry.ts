@@ -47,7 +47,30 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
   const refused = meter.createCounter('introspect.credentials.refused', {
     description: "This API's own, by the server",
   });
-  return { tracer, duration, lookups, renewals, flips, forgotten, storeFailures, shed, breaker, refused };
+  const prefiltered = meter.createCounter('introspect.prefilter.refused', {
+    description: 'Tokens refused without a question',
+  });
+  const keyFailures = meter.createCounter('introspect.prefilter.keys.failures', {
+    description: "The issuer's keys could not be had",
+  });
+  const explained = meter.createCounter('introspect.inactive.explained', {
+    description: 'Inactive tokens by what may be the cause; in development',
+  });
+  return {
+    prefiltered,
+    keyFailures,
+    explained,
+    tracer,
+    duration,
+    lookups,
+    renewals,
+    flips,
+    forgotten,
+    storeFailures,
+    shed,
+    breaker,
+    refused,
+  };
 }
 
 /**
@@ -89,6 +112,12 @@ function countOf(
       return [made.flips, { 'introspect.believed': event.believed }];
     case 'forgotten':
       return [made.forgotten, { 'introspect.forgotten_by': event.by }];
+    case 'refused':
+      return [made.prefiltered, { 'introspect.reason': event.reason }];
+    case 'keys_failed':
+      return [made.keyFailures, {}];
+    case 'inactive_explained':
+      return [made.explained, { 'introspect.cause': event.cause }];
     case 'store_failed':
       return [made.storeFailures, { 'introspect.operation': event.operation }];
     case 'shed':

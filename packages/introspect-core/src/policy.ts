@@ -157,15 +157,27 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
  */
 export function invalidReason(
   token: ActiveToken,
-  { clockSkewSeconds, issuer, audience }: Omit<Expectations, 'challenge'>,
+  expectations: Omit<Expectations, 'challenge'>,
   now: number,
 ): InvalidTokenReason | undefined {
-  if (token.exp !== undefined && now >= token.exp + (clockSkewSeconds ?? 0)) return 'expired';
-  if (token.nbf !== undefined && token.nbf > now + (clockSkewSeconds ?? defaultSkewSeconds)) return 'not_yet_valid';
-  if (issuer !== undefined && token.iss !== undefined && token.iss !== issuer) return 'issuer_mismatch';
+  const reason = lifeOrIssuerReason(token, expectations, now);
+  if (reason !== undefined) return reason;
+  const { audience } = expectations;
   if (audience !== undefined && !audience.some((each) => isMeantFor(token, each))) return 'audience_mismatch';
   if ([token.token_type, token.token_use, token.typ].some(isOtherKind)) return 'not_an_access_token';
   if (isBound(token)) return 'sender_constraint';
+  return undefined;
+}
+
+/** The first of these claims that is no good here; those that are absent pass. */
+export function lifeOrIssuerReason(
+  { exp, nbf, iss }: { exp?: number | undefined; nbf?: number | undefined; iss?: string | undefined },
+  { clockSkewSeconds, issuer }: Pick<Expectations, 'clockSkewSeconds' | 'issuer'>,
+  now: number,
+): 'expired' | 'not_yet_valid' | 'issuer_mismatch' | undefined {
+  if (exp !== undefined && now >= exp + (clockSkewSeconds ?? 0)) return 'expired';
+  if (nbf !== undefined && nbf > now + (clockSkewSeconds ?? defaultSkewSeconds)) return 'not_yet_valid';
+  if (issuer !== undefined && iss !== undefined && iss !== issuer) return 'issuer_mismatch';
   return undefined;
 }
 

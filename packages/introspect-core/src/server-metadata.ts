@@ -42,7 +42,7 @@ export function endpointDiscovery(options: DiscoveryOptions): EndpointDiscovery 
 
   async function ask(): Promise<string> {
     const askedAt = options.monotonicNow();
-    const endpoint = await fetchEndpoint(options);
+    const endpoint = await fetchMetadataUrl('introspection_endpoint', options);
     if (known === undefined || known.askedAt < askedAt) {
       known = { endpoint, askedAt };
       renewAt = askedAt + freshMs;
@@ -95,14 +95,22 @@ export function metadataUrls(issuer: string): readonly string[] {
   ];
 }
 
+/** What an authorizer needs of a metadata document (RFC 8414 §2), and what to do where it is not named. */
+const advice = {
+  introspection_endpoint: 'if the server has one, give it as "introspectionEndpoint"',
+  jwks_uri: 'without it no JWT can be checked here',
+} as const;
+type MetadataMember = keyof typeof advice;
+
 /**
- * Reads the introspection endpoint from a metadata document (RFC 8414 §3.2).
+ * Reads a URL from a metadata document (RFC 8414 §3.2).
  *
  * `issuer` is compared code point by code point (§3.3). Everything else in the document is not checked.
  *
  * @throws InvalidResponseError, UnavailableError
  */
 export function readServerMetadata(
+  member: MetadataMember,
   response: TransportResponse,
   { issuer, allowInsecureHttp, now }: Pick<DiscoveryOptions, 'issuer' | 'allowInsecureHttp' | 'now'>,
 ): string {
@@ -115,20 +123,23 @@ export function readServerMetadata(
       `The metadata of ${origin} names another issuer than the option "issuer"${slashHint(named, issuer)}`,
     );
   }
-  const endpoint = ownMember(metadata, 'introspection_endpoint');
-  if (typeof endpoint !== 'string') {
-    throw new InvalidResponseError(
-      `The metadata of ${origin} names no introspection_endpoint: if the server has one, give it as "introspectionEndpoint"`,
-    );
+  const url = ownMember(metadata, member);
+  if (typeof url !== 'string') {
+    throw new InvalidResponseError(`The metadata of ${origin} names no ${member}: ${advice[member]}`);
   }
-  const problem = urlProblem(endpoint, allowInsecureHttp);
+  const problem = urlProblem(url, allowInsecureHttp);
   if (problem !== undefined) {
-    throw new InvalidResponseError(`The metadata of ${origin} names an introspection_endpoint that ${problem}`);
+    throw new InvalidResponseError(`The ${member} in the metadata of ${origin} ${problem}`);
   }
-  return endpoint;
+  return url;
 }
 
-function fetchEndpoint(options: DiscoveryOptions): Promise<string> {
+/**
+ * Fetches the metadata document of an issuer, and reads one URL from it.
+ *
+ * @throws UnavailableError, InvalidResponseError
+ */
+export function fetchMetadataUrl(member: MetadataMember, options: DiscoveryOptions): Promise<string> {
   const { issuer, headers, transport, timeoutMs, maxResponseBytes } = options;
   const { origin } = new URL(issuer);
   return withDeadline(
@@ -142,7 +153,7 @@ function fetchEndpoint(options: DiscoveryOptions): Promise<string> {
           signal,
           maxResponseBytes,
         });
-        if (response.status !== 404) return readServerMetadata(response, options);
+        if (response.status !== 404) return readServerMetadata(member, response, options);
       }
       throw new InvalidResponseError(
         `${origin} has no metadata at either well-known path (404): check "issuer", or give "introspectionEndpoint"`,

@@ -2,12 +2,13 @@ import type { RequestContext } from './authorizer.js';
 import type { CacheSettings } from './cache-options.js';
 import { lateAnswer, withDeadline } from './deadline.js';
 import { delay } from './delay.js';
-import { isIntrospectionError } from './errors.js';
+import { type InvalidTokenReason, isIntrospectionError } from './errors.js';
 import type { IntrospectEvent } from './events.js';
 import { ForgetMarks, type ForgetTarget, forgetTarget, type MarkName, markSlackMs } from './forget-marks.js';
 import { type IntrospectionClient, settingsOf } from './introspection-client.js';
 import type { IntrospectionClientSettings } from './introspection-client-options.js';
 import type { IntrospectionResponse } from './introspection-response.js';
+import type { BoundPrefilter } from './prefilter.js';
 import { questionKey } from './question-key.js';
 import { isShed, type Priority } from './question-limits.js';
 import { SecondTier } from './second-tier.js';
@@ -35,12 +36,21 @@ export interface AnswerStats {
   readonly entries: { readonly active: number; readonly inactive: number };
 }
 
+/** What the server said, or the reason for which the prefilter refused the token. */
+type TokenAnswer = IntrospectionResponse | InvalidTokenReason;
+
 /** A token, and the request that brought it. */
 interface Question {
   readonly key: string;
   readonly token: string;
   readonly request: RequestContext;
   readonly maxStalenessMs: number;
+}
+
+/** What is told of a token before the server is asked, and when the server called it inactive. */
+export interface Lookouts {
+  prefilter?: BoundPrefilter | undefined;
+  sawInactive?: ((token: string) => void) | undefined;
 }
 
 /** An answer of the server's, and the work of telling the second tier, which nobody need wait for. */
@@ -70,17 +80,22 @@ export class TokenAnswers {
     flipped: 0,
     forgotten: 0,
     store_failed: 0,
+    refused: 0,
+    keys_failed: 0,
+    inactive_explained: 0,
   };
-  readonly #questions = new SingleFlight<Asked>();
+  readonly #lookouts: Lookouts;
+  readonly #questions = new SingleFlight<Asked | InvalidTokenReason>();
   readonly #reads = new SingleFlight<boolean>();
   /** Without a cache, what was answered for a request of a framework: a second guard on it does not ask again. */
   readonly #answered = new WeakMap<object, { key: string; asked: DatedAnswer }>();
 
   /** @param cache absent: nothing is kept */
-  constructor(client: IntrospectionClient, cache: CacheSettings | undefined) {
+  constructor(client: IntrospectionClient, cache: CacheSettings | undefined, lookouts: Lookouts = {}) {
     const settings = settingsOf(client);
     const { now, monotonicNow, timeoutMs } = settings;
     this.#client = client;
+    this.#lookouts = lookouts;
     this.#settings = settings;
     this.#keyOf = questionKey(settings);
     const lifeMs = Math.max(cache?.maxAgeMs ?? 0, cache?.staleIfErrorMs ?? 0);
@@ -97,7 +112,7 @@ export class TokenAnswers {
       lifeMs,
       leaseMs: Math.max(1, Math.floor(Math.min(timeoutMs, cache.refreshAfterMs))),
       keyOf: this.#keyOf,
-      failed: (operation: StoreOperation) => this.#note({ type: 'store_failed', operation }),
+      failed: (operation: StoreOperation) => this.note({ type: 'store_failed', operation }),
     });
   }
 
@@ -106,7 +121,7 @@ export class TokenAnswers {
    *
    * @throws IntrospectionError, or `signal.reason` of the request
    */
-  async about(token: string, request: RequestContext, maxStalenessMs: number): Promise<IntrospectionResponse> {
+  async about(token: string, request: RequestContext, maxStalenessMs: number): Promise<TokenAnswer> {
     const made = this.#keyOf(token);
     const key = typeof made === 'string' ? made : await made;
     const question: Question = { key, token, request, maxStalenessMs };
@@ -134,7 +149,7 @@ export class TokenAnswers {
     this.#marks.leave(name);
     if (kind === 'token') this.#cache?.drop(named);
     if (kind === 'all') this.#cache?.clear();
-    this.#note({ type: 'forgotten', by: kind });
+    this.note({ type: 'forgotten', by: kind });
     await this.#secondTier?.forget(name, kind === 'token' ? named : undefined);
   }
 
@@ -143,13 +158,14 @@ export class TokenAnswers {
     return { answers: { ...this.#counts }, entries: this.#cache?.entries ?? { active: 0, inactive: 0 } };
   }
 
-  #note(event: AnswerEvent): void {
+  /** Counts an event, and tells it to those who listen. */
+  note(event: AnswerEvent): void {
     this.#counts[event.type]++;
     if (this.#settings.events.heard) this.#settings.events.tell(event);
   }
 
   /** An answer that is due for renewal serves once more, while one question renews it. */
-  async #fromCache(question: Question, justRead = false): Promise<IntrospectionResponse | undefined> {
+  async #fromCache(question: Question, justRead = false): Promise<TokenAnswer | undefined> {
     const { key, request, maxStalenessMs } = question;
     const kept = this.#cache?.fresh(key, maxStalenessMs, justRead);
     if (kept === undefined) return undefined;
@@ -157,7 +173,7 @@ export class TokenAnswers {
     if (wait !== undefined) await unlessAborted(wait, request.signal);
     const { answer } = wait === undefined ? kept : (this.#cache?.fresh(key, maxStalenessMs, justRead) ?? {});
     if (answer === undefined) return this.#fromServer(question);
-    this.#note({ type: 'hit', active: answer.active });
+    this.note({ type: 'hit', active: answer.active });
     return answer;
   }
 
@@ -170,7 +186,7 @@ export class TokenAnswers {
     return ageMs < Math.min(sameRequestMs, maxStalenessMs) ? known.asked.answer : undefined;
   }
 
-  async #fromStore(question: Question): Promise<IntrospectionResponse | undefined> {
+  async #fromStore(question: Question): Promise<TokenAnswer | undefined> {
     if (question.maxStalenessMs === 0) return undefined;
     const justRead = await this.#lookIntoStore(question);
     return justRead ? this.#fromCache(question, justRead) : undefined;
@@ -183,12 +199,12 @@ export class TokenAnswers {
     return this.#reads.join(key, request.signal, () => secondTier.read(key));
   }
 
-  async #fromServer(question: Question): Promise<IntrospectionResponse> {
+  async #fromServer(question: Question): Promise<TokenAnswer> {
     const { key, request, maxStalenessMs } = question;
     const { signal, native } = request;
-    if (this.#questions.has(key)) this.#note({ type: 'coalesced' });
-    else if (this.#cache !== undefined) this.#note({ type: 'miss' });
-    let answered: Asked;
+    if (this.#questions.has(key)) this.note({ type: 'coalesced' });
+    else if (this.#cache !== undefined) this.note({ type: 'miss' });
+    let answered: Asked | InvalidTokenReason;
     try {
       answered = await this.#questions.join(key, signal, (shared) => this.#ask(question, shared));
     } catch (error) {
@@ -197,9 +213,10 @@ export class TokenAnswers {
       await this.#lookIntoStore(question); // another process may have forgotten it meanwhile
       const stale = this.#cache?.stale(key, maxStalenessMs);
       if (stale === undefined) throw error;
-      this.#note({ type: 'stale', ageSeconds: stale.ageMs / 1000 });
+      this.note({ type: 'stale', ageSeconds: stale.ageMs / 1000 });
       return stale.answer;
     }
+    if (typeof answered === 'string') return answered;
     const { asked, told } = answered;
     const wait = told && afterAnswer(told, request);
     if (wait !== undefined) {
@@ -217,14 +234,19 @@ export class TokenAnswers {
     const { key } = question;
     try {
       if ((await this.#secondTier?.mayRenew(key)) === false) return this.#cache?.reread(key); // another one renews it
-      const { asked, told } = await this.#questions.join(key, undefined, (signal) => this.#ask(question, signal));
-      this.#note({ type: 'refreshed', active: asked.answer.active });
+      const answered = await this.#questions.join(key, undefined, (signal) => this.#ask(question, signal));
+      if (typeof answered === 'string') return;
+      const { asked, told } = answered;
+      this.note({ type: 'refreshed', active: asked.answer.active });
       await told;
     } catch {}
   }
 
   /** Asks until no doubt and no `forget` speaks against the answer, and keeps that. All of it has one deadline. */
-  async #ask({ key, token, maxStalenessMs }: Question, signal: AbortSignal): Promise<Asked> {
+  async #ask(
+    { key, token, request, maxStalenessMs }: Question,
+    signal: AbortSignal,
+  ): Promise<Asked | InvalidTokenReason> {
     const { timeoutMs, monotonicNow } = this.#settings;
     const endsAt = monotonicNow() + timeoutMs;
     const askAgain = (priority: Priority) => {
@@ -237,16 +259,22 @@ export class TokenAnswers {
     };
     const known = this.#cache?.knows(key) === true;
     if (maxStalenessMs === 0) void this.#secondTier?.read(key); // not to be used: but others may know it as active
-    let asked = await this.#question(token, signal, known ? 'first' : 'normal');
+    const { prefilter, sawInactive } = this.#lookouts;
+    const isFiltered = prefilter !== undefined && !known; // what the server itself lately called active is no forgery
+    const verdict = isFiltered ? await prefilter(token, request, signal) : 'ask';
+    if (typeof verdict === 'object') return verdict.refuse;
+    const priority = known ? 'first' : verdict === 'ask_last' ? 'last' : 'normal';
+    let asked = await (isFiltered ? askAgain(priority) : this.#question(token, signal, priority));
     const isShared = this.#cache?.known(key) !== undefined;
     const removed = isShared && !asked.answer.active ? this.#secondTier?.remove(key) : undefined;
     if (!asked.answer.active && this.#cache?.suspect(key, asked)) {
       const leftMs = Math.max(0, endsAt - monotonicNow());
       await delay(Math.min(blipMs + blipJitterMs * Math.random(), leftMs / 2), signal);
       asked = await askAgain('first');
-      this.#note({ type: 'flipped', believed: !asked.answer.active });
+      this.note({ type: 'flipped', believed: !asked.answer.active });
     }
     while (this.#marks.forgets(key, asked)) asked = await askAgain('normal');
+    if (!asked.answer.active) sawInactive?.(token);
     const isToBeShared = this.#cache?.keep(key, asked) === true && asked.answer.active;
     return { asked, told: isToBeShared ? this.#secondTier?.share(key, asked) : removed };
   }

@@ -5,15 +5,24 @@ const folder = new URL('../src/', import.meta.url);
 const files = readdirSync(folder).map((name) => ({ name, code: readFileSync(new URL(name, folder), 'utf8') }));
 
 /** Entry points besides the index: they import the core as its users do, so that there is only one of it. */
-const entryPoints = ['adapter.ts', 'opentelemetry.ts', 'private-key-jwt.ts', 'zitadel.ts'];
+const entryPoints = [
+  'adapter.ts',
+  'jwt-prefilter.ts',
+  'opentelemetry.ts',
+  'private-key-jwt.ts',
+  'zitadel-explain.ts',
+  'zitadel.ts',
+];
 /** What an entry point of its own needs besides, so that nobody else pays for it. */
 const ownDependency: Record<string, string> = {
+  'jwt-prefilter.ts': 'jose',
   'opentelemetry.ts': '@opentelemetry/api',
   'private-key-jwt.ts': 'jose',
+  'zitadel-explain.ts': 'jose',
 };
 
 /** Entry points that know a vendor: its claims, or its key files. */
-const vendors = ['private-key-jwt.ts', 'zitadel.ts'];
+const vendors = ['private-key-jwt.ts', 'zitadel-explain.ts', 'zitadel.ts'];
 
 describe("the core's road", () => {
   it.each(files)('$name imports no Node module and no framework', ({ name, code }) => {

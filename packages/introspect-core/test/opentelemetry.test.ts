@@ -152,6 +152,13 @@ const counters: [event: IntrospectEvent, name: string, attributes: object][] = [
   ],
   [{ type: 'breaker_opened', origin }, 'introspect.circuit_breaker.changes', { ...of, 'introspect.state': 'open' }],
   [{ type: 'breaker_closed', origin }, 'introspect.circuit_breaker.changes', { ...of, 'introspect.state': 'closed' }],
+  [{ type: 'refused', reason: 'expired' }, 'introspect.prefilter.refused', { 'introspect.reason': 'expired' }],
+  [{ type: 'keys_failed' }, 'introspect.prefilter.keys.failures', {}],
+  [
+    { type: 'inactive_explained', cause: 'opaque', message: 'It is no JWT' },
+    'introspect.inactive.explained',
+    { 'introspect.cause': 'opaque' },
+  ],
   [{ type: 'credentials_refused', origin }, 'introspect.credentials.refused', of],
 ];
 

@@ -54,7 +54,8 @@ describe('discovery', () => {
       expect: { result, reason, ...expected },
     }) => {
       const response: TransportResponse = { status, header: (name) => headers[name] ?? null, body };
-      const read = () => readServerMetadata(response, { issuer, allowInsecureHttp: false, now: Date.now });
+      const read = () =>
+        readServerMetadata('introspection_endpoint', response, { issuer, allowInsecureHttp: false, now: Date.now });
       if (result === 'ok') {
         expect(read()).toBe(expected.introspectionEndpoint);
       } else {

@@ -104,7 +104,19 @@ it('an authorizer tells how its answers were had, beside what its client tells',
   await other.authorize('Bearer good');
   const asked = { active: 3, inactive: 1, unavailable: 1, invalid_response: 0, invalid_client: 0, aborted: 0 };
   expect(authorizer.stats()).toEqual({
-    answers: { hit: 2, miss: 4, coalesced: 2, stale: 1, refreshed: 0, flipped: 0, forgotten: 1, store_failed: 0 },
+    answers: {
+      hit: 2,
+      miss: 4,
+      coalesced: 2,
+      stale: 1,
+      refreshed: 0,
+      flipped: 0,
+      forgotten: 1,
+      store_failed: 0,
+      refused: 0,
+      keys_failed: 0,
+      inactive_explained: 0,
+    },
     entries: { active: 1, inactive: 1 },
     questions: asked,
     shed: { limits: 0, circuit_breaker: 0 },

@@ -1,0 +1,30 @@
+import { lateAnswer, withDeadline } from './deadline.js';
+import { readJsonObject } from './json-object.js';
+import { type DiscoveryOptions, fetchMetadataUrl } from './server-metadata.js';
+import { send } from './transport.js';
+import { unexpectedStatus } from './unexpected-status.js';
+
+const mediaTypes = ['application/json', 'application/jwk-set+json'];
+
+/**
+ * Fetches the keys that an issuer publishes (RFC 8414 §2 `jwks_uri`). Their content is not checked.
+ *
+ * @throws UnavailableError, InvalidResponseError
+ */
+export async function fetchIssuerKeys(options: DiscoveryOptions): Promise<Readonly<Record<string, unknown>>> {
+  const { headers, transport, timeoutMs, maxResponseBytes, now } = options;
+  const url = await fetchMetadataUrl('jwks_uri', options);
+  const { origin } = new URL(url);
+  const late = () => lateAnswer({ origin, timeoutMs, option: 'prefilter' });
+  const response = await withDeadline({ timeoutMs, late }, (signal) =>
+    send(transport, {
+      url,
+      method: 'GET',
+      headers: { ...headers, accept: mediaTypes.join(', ') },
+      signal,
+      maxResponseBytes,
+    }),
+  );
+  if (response.status !== 200) throw unexpectedStatus(response, origin, now);
+  return readJsonObject(response, origin, mediaTypes);
+}

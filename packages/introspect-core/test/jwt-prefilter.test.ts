@@ -1,0 +1,434 @@
+import {
+  active,
+  hangBeforeHeaders,
+  inactive,
+  json,
+  respond,
+  type ScriptedServer,
+  startScriptedServer,
+} from '@acme/introspect-testing';
+import { base64url } from 'jose';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Authorizer, type AuthorizerOptions, type IntrospectEvent, IntrospectionClient } from '../src/index.js';
+import { type JwtPrefilterOptions, jwtPrefilter } from '../src/jwt-prefilter.js';
+import { Clocks } from './caching.js';
+import { type IssuerKey, issuerKey, keyFetches, publish } from './issuer.js';
+
+let server: ScriptedServer;
+let clocks: Clocks;
+let key: IssuerKey;
+let stranger: IssuerKey;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  server.always(active());
+  clocks = new Clocks();
+  const claims = { iss: server.origin, aud: 'api', sub: 'mickey', exp: clocks.in(3600) };
+  key = await issuerKey('key-1', claims);
+  stranger = await issuerKey('key-1', claims);
+  publish(server, [key]);
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+  await server.close();
+});
+
+function filtered(prefilter: JwtPrefilterOptions = {}, options: Partial<AuthorizerOptions> = {}) {
+  const events: IntrospectEvent[] = [];
+  const authorizer = new Authorizer({
+    issuer: server.origin,
+    clientId: 'api',
+    clientSecret: 'secret',
+    retry: { attempts: 1 },
+    now: clocks.now,
+    monotonicNow: clocks.monotonicNow,
+    onEvent: (event) => void events.push(event),
+    prefilter: jwtPrefilter(prefilter),
+    ...options,
+  });
+  return {
+    events,
+    authorizer,
+    /** The token's state, or the reason why it was refused. */
+    judge: (token: string) =>
+      authorizer.authorize(`Bearer ${token}`).then(
+        () => 'active',
+        (error) => error.reason ?? error.code,
+      ),
+  };
+}
+
+const claimsOf = (token: string) => JSON.parse(new TextDecoder().decode(base64url.decode(token.split('.')[1] ?? '')));
+/** With another header and the signature as it was. */
+function withHeader(token: string, header: object): string {
+  return [base64url.encode(JSON.stringify(header)), ...token.split('.').slice(1)].join('.');
+}
+
+describe('a JWT', () => {
+  it('that is good is asked about all the same: only the server knows of a revocation', async () => {
+    const { judge } = filtered();
+    const token = await key.sign();
+    expect(await judge(token)).toBe('active');
+    server.always(inactive());
+    expect(await judge(token)).toBe('inactive');
+    expect(server.questions).toHaveLength(2);
+    expect(keyFetches(server)).toBe(1);
+  });
+
+  it.each([
+    ['signed by another key under a known kid', () => stranger.sign(), 'bad_signature'],
+    ['with a signature that is empty', async () => (await key.sign()).replace(/\.[^.]*$/, '.'), 'bad_signature'],
+    ['with one changed claim', async () => tampered(await key.sign()), 'bad_signature'],
+    ['of alg none', async () => withHeader(await key.sign(), { alg: 'none' }), 'bad_signature'],
+    ['of a symmetric alg', async () => withHeader(await key.sign(), { alg: 'HS256', kid: 'key-1' }), 'bad_signature'],
+    [
+      'of an alg that the key is not for',
+      async () => withHeader(await key.sign(), { alg: 'RS256', kid: 'key-1' }),
+      'bad_signature',
+    ],
+    ['that has expired', () => key.sign({ exp: clocks.in(0) }), 'expired'],
+    ['that is not valid yet', () => key.sign({ nbf: clocks.in(31) }), 'not_yet_valid'],
+    ['of another issuer', () => key.sign({ iss: 'https://other.example' }), 'issuer_mismatch'],
+    ['of an issuer that differs by a slash', () => key.sign({ iss: `${server.origin}/` }), 'issuer_mismatch'],
+  ])('%s is refused without a question', async (_, token, reason) => {
+    const { judge, events } = filtered();
+    expect(await judge(await token())).toBe(reason);
+    expect(server.questions).toEqual([]);
+    expect(events).toEqual([{ type: 'refused', reason }]);
+  });
+
+  it.each([
+    ['expires in this very second', () => key.sign({ exp: clocks.in(1) })],
+    ['is not valid yet, within the skew', () => key.sign({ nbf: clocks.in(30) })],
+    ['names no issuer', () => key.sign({ iss: undefined })],
+    ['has times that are no numbers', () => key.sign({ exp: 'soon' as never, nbf: 'then' as never })],
+  ])('that %s is asked about', async (_, token) => {
+    expect(await filtered().judge(await token())).toBe('active');
+  });
+
+  it('is judged with the clock skew of the authorizer', async () => {
+    const { judge } = filtered({}, { clockSkewSeconds: 10 });
+    expect(await judge(await key.sign({ exp: clocks.in(-9) }))).toBe('active');
+    expect(await judge(await key.sign({ exp: clocks.in(-10) }))).toBe('expired');
+    expect(await judge(await key.sign({ nbf: clocks.in(11) }))).toBe('not_yet_valid');
+  });
+
+  it.each(['RS256', 'PS256', 'ES384', 'EdDSA'])('signed with %s passes', async (alg) => {
+    const other = await issuerKey('other', { iss: server.origin }, alg);
+    publish(server, [key, other]);
+    const { judge } = filtered();
+    expect(await judge(await other.sign())).toBe('active');
+    expect(await filtered({ algorithms: ['ES256'] }).judge(await other.sign())).toBe('bad_signature');
+  });
+
+  function tampered(token: string): string {
+    const [header, , signature] = token.split('.');
+    return [header, base64url.encode(JSON.stringify({ ...claimsOf(token), sub: 'donald' })), signature].join('.');
+  }
+});
+
+describe('what is no JWT', () => {
+  it.each(['2YotnFZFEjr1zCsicMWpAA', 'a.b.c', 'eyJhbGciOiJSUzI1NiJ9.e30', 'a.b.c.d.e', '..', 'e30.e30.x'])(
+    '(%s) is asked about, and the keys are not needed',
+    async (token) => {
+      expect(await filtered().judge(token)).toBe('active');
+      expect(keyFetches(server)).toBe(0);
+    },
+  );
+});
+
+describe('10,000 forged tokens', () => {
+  /** Bad signatures are cheap to make. */
+  async function forged(count: number, kidOf: (i: number) => string): Promise<string[]> {
+    const [, payload] = (await key.sign()).split('.');
+    const garbage = base64url.encode(new Uint8Array(64).fill(7));
+    return Array.from({ length: count }, (_, i) =>
+      [base64url.encode(JSON.stringify({ alg: 'ES256', kid: kidOf(i), i })), payload, garbage].join('.'),
+    );
+  }
+
+  it('under known keys cost no question, and one fetch of the keys', async () => {
+    const { judge } = filtered();
+    const tokens = await forged(10_000, () => 'key-1');
+    const verdicts = new Set<string>();
+    for (let i = 0; i < tokens.length; i += 500) {
+      for (const verdict of await Promise.all(tokens.slice(i, i + 500).map(judge))) verdicts.add(verdict);
+    }
+    expect([...verdicts]).toEqual(['bad_signature']);
+    expect(server.questions).toEqual([]);
+    expect(keyFetches(server)).toBe(1);
+  });
+
+  it('under unknown keys never go above the limit, and good tokens go before them', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const perSecond = 40;
+    const { judge } = filtered({}, { limits: { perSecond }, monotonicNow: () => performance.now(), timeoutMs: 5000 });
+    const tokens = await forged(10_000, (i) => `made-up-${i}`);
+    const good = await Promise.all(Array.from({ length: 20 }, (_, i) => key.sign({ jti: `${i}` })));
+    const isGood = new Set(good);
+    const asked: { at: number; isGood: boolean }[] = [];
+    server.always((response, request) => {
+      asked.push({ at: performance.now(), isGood: isGood.has(request.form.get('token') ?? '') });
+      active()(response, request);
+    });
+    const outcomes = Promise.all(tokens.map(judge));
+    const goodOnes = Promise.all(good.map(judge));
+    let isOver = false;
+    void Promise.all([outcomes, goodOnes]).then(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await vi.advanceTimersByTimeAsync(20);
+    }
+    vi.useRealTimers();
+    expect(new Set(await goodOnes)).toEqual(new Set(['active']));
+    expect(asked.filter(({ isGood }) => isGood)).toHaveLength(20);
+    const times = asked.map(({ at }) => at);
+    const most = Math.max(...times.map((at, i) => times.slice(i).filter((each) => each < at + 1000).length));
+    expect(most).toBeLessThanOrEqual(perSecond);
+    expect(new Set(await outcomes)).toEqual(new Set(['active', 'unavailable']));
+    expect(keyFetches(server)).toBe(1);
+  });
+});
+
+describe('an unknown kid', () => {
+  let next: IssuerKey;
+  beforeEach(async () => {
+    next = await issuerKey('key-2', { iss: server.origin });
+  });
+  const priorities = () => {
+    const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
+    return () => introspect.mock.calls.map(([, options]) => options?.priority);
+  };
+
+  it('has the keys fetched once more when the cooldown is over, and is known from then on', async () => {
+    const asked = priorities();
+    const { judge } = filtered({ cooldownSeconds: 30 });
+    await judge(await key.sign());
+    publish(server, [key, next]);
+    clocks.pass(30);
+    expect(await judge(await next.sign())).toBe('active');
+    expect(keyFetches(server)).toBe(2);
+    expect(asked()).toEqual(['normal', 'normal']);
+    expect(await judge(withHeader(await stranger.sign(), { alg: 'ES256', kid: 'key-2' }))).toBe('bad_signature');
+  });
+
+  it('during the cooldown is asked about last, and the keys are left alone', async () => {
+    const asked = priorities();
+    const { judge } = filtered({ cooldownSeconds: 30 });
+    await judge(await key.sign());
+    publish(server, [key, next]);
+    clocks.pass(29.999);
+    expect(await judge(await next.sign())).toBe('active');
+    expect(keyFetches(server)).toBe(1);
+    expect(asked()).toEqual(['normal', 'last']);
+  });
+
+  it('that is in the new keys neither is asked about last, one fetch in each cooldown', async () => {
+    const asked = priorities();
+    const { judge } = filtered({ cooldownSeconds: 30 });
+    for (let i = 0; i < 10; i++) {
+      expect(await judge(await next.sign({ jti: String(i) }))).toBe('active');
+      clocks.pass(10);
+    }
+    expect(keyFetches(server)).toBe(4);
+    expect(new Set(asked())).toEqual(new Set(['last']));
+  });
+
+  it('and a wall clock that is set back change nothing about the cooldown', async () => {
+    const { judge } = filtered({ cooldownSeconds: 30 });
+    await judge(await key.sign());
+    publish(server, [next]);
+    clocks.pass(30);
+    clocks.turn(-1000);
+    expect(await judge(await next.sign())).toBe('active');
+    expect(keyFetches(server)).toBe(2);
+  });
+});
+
+describe('a rotation of keys', () => {
+  it('under load loses no good request', async () => {
+    const { judge } = filtered({}, { limits: { concurrent: 50 } });
+    const next = await issuerKey('key-2', { iss: server.origin });
+    await judge(await key.sign());
+    clocks.pass(60);
+    publish(server, [key, next]);
+    const tokens = await Promise.all(
+      Array.from({ length: 400 }, (_, i) => (i % 2 === 0 ? key : next).sign({ jti: String(i) })),
+    );
+    expect(new Set(await Promise.all(tokens.map(judge)))).toEqual(new Set(['active']));
+    expect(server.questions).toHaveLength(401);
+    expect(keyFetches(server)).toBe(2);
+  });
+
+  it('is noticed within ten minutes for keys that were taken back, and nobody waits for it', async () => {
+    const next = await issuerKey('key-2', { iss: server.origin });
+    const { judge } = filtered();
+    await judge(await key.sign());
+    publish(server, [next]);
+    clocks.pass(600);
+    expect(await judge(await stranger.sign())).toBe('bad_signature');
+    await vi.waitFor(async () => expect(await judge(await stranger.sign())).toBe('active'));
+    expect(keyFetches(server)).toBe(2);
+  });
+});
+
+describe('keys without a name', () => {
+  it('are all tried, and what none of them signed is asked about last', async () => {
+    const nameless = await Promise.all([1, 2, 3].map(() => issuerKey(undefined, { iss: server.origin })));
+    publish(server, nameless.slice(0, 2));
+    const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
+    const { judge } = filtered();
+    for (const each of nameless) expect(await judge(await each.sign())).toBe('active');
+    expect(introspect.mock.calls.map(([, options]) => options?.priority)).toEqual(['normal', 'normal', 'last']);
+  });
+
+  it('two of which share one kid are both tried', async () => {
+    publish(server, [stranger, key]);
+    const { judge } = filtered();
+    expect(await judge(await key.sign())).toBe('active');
+    expect(await judge(await stranger.sign())).toBe('active');
+    const other = await issuerKey('key-1', { iss: server.origin });
+    expect(await judge(await other.sign())).toBe('bad_signature');
+  });
+});
+
+describe('while keys cannot be had', () => {
+  it.each([
+    [
+      'the discovery document is not there',
+      () => server.at('/.well-known/openid-configuration', respond({ status: 404 })),
+    ],
+    [
+      'it names no keys',
+      () =>
+        server.at(
+          '/.well-known/openid-configuration',
+          json({ issuer: server.origin, introspection_endpoint: server.introspectionEndpoint }),
+        ),
+    ],
+    [
+      'it names keys that are no URL',
+      () => server.at('/.well-known/openid-configuration', json({ issuer: server.origin, jwks_uri: 'keys' })),
+    ],
+    ['the keys answer 500', () => server.at('/oauth/v2/keys', respond({ status: 500 }))],
+    ['the keys redirect', () => server.at('/oauth/v2/keys', respond({ status: 302, headers: { location: '/' } }))],
+    [
+      'the keys are a page',
+      () => server.at('/oauth/v2/keys', respond({ headers: { 'content-type': 'text/html' }, body: '{"keys":[]}' })),
+    ],
+    ['the keys are no set', () => server.at('/oauth/v2/keys', json({ keys: 'none' }))],
+    ['the keys are not there', () => server.at('/oauth/v2/keys', json({}))],
+  ])('(%s) nothing is refused on their account', async (_, breakIt) => {
+    breakIt();
+    const { judge } = filtered({}, { introspectionEndpoint: server.introspectionEndpoint });
+    expect(await judge(await key.sign())).toBe('active');
+    expect(await judge(await stranger.sign())).toBe('active');
+    expect(await judge(await stranger.sign({ exp: clocks.in(-1) }))).toBe('expired');
+  });
+
+  it('an event tells of it, and they are tried once in each cooldown', async () => {
+    server.at('/oauth/v2/keys', respond({ status: 500 }));
+    const { judge, events, authorizer } = filtered({ cooldownSeconds: 5 });
+    for (let i = 0; i < 4; i++) await judge(await stranger.sign());
+    expect(keyFetches(server)).toBe(1);
+    expect(events.filter(({ type }) => type === 'keys_failed')).toEqual([{ type: 'keys_failed' }]);
+    expect(authorizer.stats().answers.keys_failed).toBe(1);
+    clocks.pass(5);
+    publish(server, [key]);
+    expect(await judge(await stranger.sign())).toBe('bad_signature');
+  });
+
+  it('those of before serve on', async () => {
+    const { judge } = filtered();
+    await judge(await key.sign());
+    server.at('/oauth/v2/keys', respond({ status: 500 }));
+    clocks.pass(900);
+    expect(await judge(await stranger.sign())).toBe('bad_signature');
+    await server.question(1);
+    expect(await judge(await key.sign())).toBe('active');
+  });
+
+  it('because they hang, a request waits for a part of its attempt and is then asked about', async () => {
+    server.at('/oauth/v2/keys', hangBeforeHeaders());
+    const { judge } = filtered({}, { timeoutMs: 2000, retry: { attempts: 1, attemptTimeoutMs: 100 } });
+    expect(await judge(await stranger.sign())).toBe('active');
+    expect(await judge(await stranger.sign())).toBe('active');
+    expect(keyFetches(server)).toBe(1);
+  });
+
+  it('because this runtime cannot use one, its tokens are asked about last', async () => {
+    publish(server, [{ ...key, jwk: { kty: 'RSA', kid: 'key-1', alg: 'RS256', n: 'AQAB', e: 'AQAB' } }]);
+    const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
+    const rsa = await issuerKey('key-1', { iss: server.origin }, 'RS256');
+    expect(await filtered().judge(await rsa.sign())).toBe('active');
+    expect(introspect.mock.calls.map(([, options]) => options?.priority)).toEqual(['last']);
+  });
+});
+
+describe('the keys', () => {
+  it("are fetched by the client's own transport, with its headers", async () => {
+    const { judge } = filtered({}, { headers: { 'x-tenant': 'acme' } });
+    await judge(await key.sign());
+    for (const request of server.requests) expect(request.field('x-tenant')).toEqual(['acme']);
+    expect(server.requests.find(({ url }) => url === '/oauth/v2/keys')?.field('accept')).toEqual([
+      'application/json, application/jwk-set+json',
+    ]);
+  });
+
+  it('may come as application/jwk-set+json', async () => {
+    server.at(
+      '/oauth/v2/keys',
+      respond({ headers: { 'content-type': 'application/jwk-set+json' }, body: JSON.stringify({ keys: [key.jwk] }) }),
+    );
+    expect(await filtered().judge(await stranger.sign())).toBe('bad_signature');
+  });
+
+  it('are those of each authorizer, where two share one prefilter', async () => {
+    const other = await startScriptedServer();
+    other.always(active());
+    const theirs = await issuerKey('key-1', { iss: other.origin });
+    publish(other, [theirs]);
+    const prefilter = jwtPrefilter();
+    const ours = filtered({}, { prefilter });
+    const others = filtered({}, { prefilter, issuer: other.origin });
+    expect(await ours.judge(await key.sign())).toBe('active');
+    expect(await others.judge(await theirs.sign())).toBe('active');
+    expect(await others.judge(await key.sign({ iss: other.origin }))).toBe('bad_signature');
+    await other.close();
+  });
+
+  it('on workerd are no promise that another request waits for', async () => {
+    vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+    server.at('/oauth/v2/keys', hangBeforeHeaders());
+    const { judge } = filtered({}, { timeoutMs: 3000, retry: { attempts: 1, attemptTimeoutMs: 200 } });
+    const first = judge(await stranger.sign());
+    await vi.waitFor(() => expect(keyFetches(server)).toBe(1));
+    expect(await judge(await key.sign())).toBe('active');
+    expect(await first).toBe('active');
+  });
+});
+
+describe('the options', () => {
+  it.each([
+    [{ algorithms: ['none'] }, '"algorithms.0" must be asymmetric: RS256'],
+    [{ algorithms: ['HS256'] }, '"algorithms.0" must be asymmetric: RS256'],
+    [{ algorithms: [] }, '"algorithms" must name at least one algorithm'],
+    [{ algorithms: 'RS256' }, '"algorithms" must be a list of algorithms'],
+    [{ cooldownSeconds: 0 }, '"cooldownSeconds" must be more than 0'],
+    [{ cooldownSeconds: '1' }, '"cooldownSeconds" must be a number of seconds'],
+    [{ cooldownSeconds: Number.POSITIVE_INFINITY }, '"cooldownSeconds" must be finite'],
+    [{ issuer: 'https://as.example' }, '"issuer" is no option; there are algorithms, cooldownSeconds'],
+  ])('%j are refused: %s', (options, message) => {
+    expect(() => jwtPrefilter(options as never)).toThrow(`jwtPrefilter: ${message}`);
+    expect(() => jwtPrefilter(options as never)).toThrow(TypeError);
+  });
+
+  it('want an authorizer with an issuer', () => {
+    const options = { introspectionEndpoint: server.introspectionEndpoint, clientId: 'a', clientSecret: 'b' };
+    expect(() => new Authorizer({ ...options, prefilter: jwtPrefilter() })).toThrow(
+      'Authorizer: "issuer" is needed by this "prefilter"',
+    );
+  });
+});
