@@ -129,7 +129,8 @@ export function readServerMetadata(
   }
   const problem = urlProblem(url, allowInsecureHttp);
   if (problem !== undefined) {
-    throw new InvalidResponseError(`The ${member} in the metadata of ${origin} ${problem}`);
+    const article = member === 'jwks_uri' ? 'a' : 'an';
+    throw new InvalidResponseError(`The metadata of ${origin} names ${article} ${member} that ${problem}`);
   }
   return url;
 }

@@ -95,7 +95,7 @@ describe('one deadline', () => {
     const set = vi.spyOn(globalThis, 'setTimeout');
     server.next(inactive());
     await clientOf({ timeoutMs: 54_321 }).introspect('token');
-    const timer = set.mock.results[set.mock.calls.findIndex(([, delay]) => Math.round(delay ?? 0) === 54_321)]?.value;
+    const timer = set.mock.results[set.mock.calls.findIndex(([, delay = 0]) => delay > 50_000)]?.value;
     expect(timer).toBeDefined();
     expect(clear.mock.calls.flat()).toContain(timer);
     vi.restoreAllMocks();
