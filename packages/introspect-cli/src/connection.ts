@@ -59,6 +59,7 @@ export function headersOf(settings: Settings, flags: CommonFlags): Record<string
 export async function credentialsOf(
   settings: Settings,
   flags: ApiFlags,
+  secret = () => settings.secret('ZITADEL_CLIENT_SECRET', "The API's client secret"),
 ): Promise<Pick<IntrospectionClientOptions, 'clientId' | 'clientSecret' | 'clientAuthentication'>> {
   const keyFile = settings.text(flags.keyFile, 'ZITADEL_KEY_FILE');
   if (keyFile !== undefined) {
@@ -71,6 +72,6 @@ export async function credentialsOf(
   }
   return {
     clientId: settings.required(flags.clientId, '--client-id', 'ZITADEL_CLIENT_ID', "The API's client id"),
-    clientSecret: await settings.secret('ZITADEL_CLIENT_SECRET', "The API's client secret"),
+    clientSecret: await secret(),
   };
 }

@@ -1,8 +1,10 @@
-import { IntrospectionClient } from '@acme/introspect-core';
+import { IntrospectionClient, type IntrospectionResponse } from '@acme/introspect-core';
+import { explainInactive } from '@acme/introspect-core/zitadel/explain';
 import type { Command } from 'commander';
 import { type ApiFlags, credentialsOf, headersOf, issuerOf, withApiFlags } from './connection.js';
 import { type ExitCode, exitCodes } from './failure.js';
-import type { CommandOf } from './program.js';
+import type { CommandOf, Context } from './program.js';
+import { curlOf } from './token-curl.js';
 import { answerTable } from './token-table.js';
 
 interface TokenFlags extends ApiFlags {
@@ -16,16 +18,42 @@ export const tokenCommand: CommandOf<TokenFlags> = {
       command.name('token').description('introspects a token, from ZITADEL_TOKEN, a prompt or stdin'),
     ).option('--curl', 'prints the equal request as a curl command, and asks nothing'),
 
-  async run(flags, { settings, output }): Promise<ExitCode> {
+  async run(flags, context): Promise<ExitCode> {
+    const { settings, output } = context;
+    if (flags.curl) {
+      const curl = await curlOf(settings, flags);
+      output.result({ curl }, curl);
+      return exitCodes.done;
+    }
     const issuer = issuerOf(settings, flags);
-    const client = new IntrospectionClient({
-      issuer,
-      headers: headersOf(settings, flags),
-      ...(await credentialsOf(settings, flags)),
-    });
+    const credentials = await credentialsOf(settings, flags);
+    const client = new IntrospectionClient({ issuer, headers: headersOf(settings, flags), ...credentials });
     const token = await settings.secret('ZITADEL_TOKEN', 'The token');
+    output.progress(`Asking ${issuer} …`);
     const answer = await client.introspect(token);
-    output.result(answer, answerTable(answer, output, Date.now()));
-    return answer.active ? exitCodes.done : exitCodes.no;
+    if (answer.active) {
+      output.result(answer, answerTable(answer, output.style, Date.now() / 1000));
+      return exitCodes.done;
+    }
+    const clientId = credentials.clientId ?? credentials.clientAuthentication?.clientId ?? '';
+    await showInactive(answer, { token, clientId }, flags, context);
+    return exitCodes.no;
   },
 };
+
+async function showInactive(
+  answer: IntrospectionResponse,
+  { token, clientId }: { token: string; clientId: string },
+  flags: TokenFlags,
+  { settings, output }: Context,
+): Promise<void> {
+  const explanation = await explainInactive(token, {
+    issuer: issuerOf(settings, flags),
+    clientId,
+    projectId: settings.text(flags.projectId, 'ZITADEL_PROJECT_ID'),
+    headers: headersOf(settings, flags),
+  });
+  const { message, advice } = explanation;
+  const text = [output.style('red', 'inactive'), '', message, advice].filter((line) => line !== undefined).join('\n');
+  output.result({ ...answer, explanation }, text);
+}

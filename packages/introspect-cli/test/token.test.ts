@@ -1,0 +1,304 @@
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  active,
+  inactive,
+  json,
+  type ScriptedServer,
+  startScriptedServer,
+  zitadelAnswers,
+} from '@acme/introspect-testing';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runIntrospect } from './run-introspect.js';
+
+const secret = 'canary+secret: ß';
+const token = 'canary-token';
+let server: ScriptedServer;
+let folder: string;
+let env: Record<string, string>;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'introspect-token-'));
+  server = await startScriptedServer({ clientId: 'api@acme', clientSecret: secret });
+  env = {
+    ZITADEL_ISSUER: server.origin,
+    ZITADEL_CLIENT_ID: 'api@acme',
+    ZITADEL_CLIENT_SECRET: secret,
+    ZITADEL_TOKEN: token,
+  };
+});
+afterEach(async () => {
+  await server.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const now = () => Math.floor(Date.now() / 1000);
+
+describe('introspect token', () => {
+  it('shows the claims: times as dates, roles by organisation, metadata decoded', async () => {
+    server.tokens.set(token, {
+      scope: 'openid profile',
+      sub: '200000000000000001',
+      exp: now() + 3 * 3600 + 60,
+      iat: now() - 130,
+      aud: ['api@acme', 'P1'],
+      email_verified: true,
+      'urn:zitadel:iam:org:project:roles': {
+        reader: { ORG1: 'acme.example' },
+        editor: { ORG1: 'acme.example', ORG2: 'b.example' },
+      },
+      'urn:zitadel:iam:org:project:P1:roles': { reader: { ORG1: 'acme.example' } },
+      'urn:zitadel:iam:user:metadata': { team: Buffer.from('blue').toString('base64url') },
+    });
+    const { exitCode, stdout, stderr } = await runIntrospect(['token'], { env });
+    expect(stdout.replaceAll(/\d{4}-\d\d-\d\dT[\d:]{8}Z/g, '<date>')).toBe(
+      [
+        'active          yes',
+        'scope           openid',
+        '                profile',
+        'sub             200000000000000001',
+        'exp             <date> (in 3 h)',
+        'iat             <date> (2 min ago)',
+        'aud             api@acme',
+        '                P1',
+        'email_verified  true',
+        'roles           acme.example (ORG1): reader, editor',
+        '                b.example (ORG2): editor',
+        'roles in P1     acme.example (ORG1): reader',
+        'metadata        team = blue',
+        '',
+      ].join('\n'),
+    );
+    expect(stderr).toBe('');
+    expect(exitCode).toBe(0);
+  });
+
+  it('lets no control character of a claim reach the terminal', async () => {
+    server.tokens.set(token, { name: 'a\u001b[2Jb\r\u202ec', 'x\u0007': [{ y: '\u009b31m' }], sub: 'line\nbreak' });
+    const { stdout } = await runIntrospect(['token'], { env });
+    expect(stdout).not.toMatch(/[^\P{C}\n]/u);
+    expect(stdout).toContain('a�[2Jb��c');
+  });
+
+  it('gives the answer as JSON, and nothing else on stdout', async () => {
+    server.tokens.set(token, { sub: 'mickey' });
+    const { exitCode, stdout, stderr } = await runIntrospect(['token', '--json'], { env });
+    expect(JSON.parse(stdout)).toEqual({ active: true, sub: 'mickey' });
+    expect([exitCode, stderr]).toEqual([0, '']);
+  });
+
+  it('colours where colours are wanted, and not where they are not', async () => {
+    server.tokens.set(token, {});
+    const colored = await runIntrospect(['token'], { env: { ...env, FORCE_COLOR: '1' } });
+    expect(colored.stdout).toContain('\u001b[32myes');
+    const plain = await runIntrospect(['token'], { env: { ...env, FORCE_COLOR: '1', NO_COLOR: '1' } });
+    expect(plain.stdout).toBe('active  yes\n');
+  });
+
+  it('asks with what is in the file of --env-file, over which the environment wins', async () => {
+    server.tokens.set(token, {});
+    const file = join(folder, '.env');
+    const { ZITADEL_CLIENT_ID, ...others } = env;
+    await writeFile(
+      file,
+      Object.entries({ ...others, ZITADEL_CLIENT_ID: 'wrong' })
+        .map(([name, value]) => `${name}='${value}'\n`)
+        .join(''),
+    );
+    const given = { ZITADEL_CLIENT_ID: String(ZITADEL_CLIENT_ID) };
+    expect(await runIntrospect(['token', '--env-file', file], { env: given })).toMatchObject({ exitCode: 0 });
+    expect(await runIntrospect(['token', '--env-file', file])).toMatchObject({ exitCode: 3 });
+  });
+
+  it('takes secret and token from stdin, one line each', async () => {
+    server.tokens.set(token, {});
+    const { ZITADEL_CLIENT_SECRET, ZITADEL_TOKEN, ...others } = env;
+    expect(await runIntrospect(['token'], { env: others, stdin: `${secret}\n${token}\n` })).toMatchObject({
+      exitCode: 0,
+    });
+    expect(await runIntrospect(['token'], { env: { ...env, ZITADEL_TOKEN: '' }, stdin: token })).toMatchObject({
+      exitCode: 0,
+    });
+  });
+
+  it('takes options, which win over the environment', async () => {
+    server.tokens.set(token, {});
+    const wrong = { ...env, ZITADEL_ISSUER: 'http://127.0.0.1:1', ZITADEL_CLIENT_ID: 'wrong' };
+    const args = ['token', '--issuer', server.origin, '--client-id', 'api@acme', '--instance-host', 'acme.example'];
+    expect(await runIntrospect(args, { env: wrong })).toMatchObject({ exitCode: 0 });
+    expect(server.questions[0]?.field('x-zitadel-instance-host')).toEqual(['acme.example']);
+  });
+
+  it('proves itself by a key file', async () => {
+    server.always(active());
+    const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs1', format: 'pem' });
+    const file = join(folder, 'key.json');
+    await writeFile(file, JSON.stringify({ type: 'application', keyId: '1', key, appId: '2', clientId: 'api@acme' }));
+    const { ZITADEL_CLIENT_ID, ZITADEL_CLIENT_SECRET, ...others } = env;
+    expect(await runIntrospect(['token', '--key-file', file], { env: others })).toMatchObject({ exitCode: 0 });
+    expect(await runIntrospect(['token'], { env: { ...others, ZITADEL_KEY_FILE: file } })).toMatchObject({
+      exitCode: 0,
+    });
+    expect(server.questions.map(({ form }) => form.has('client_assertion'))).toEqual([true, true]);
+  });
+});
+
+describe('an inactive token', () => {
+  it('is explained', async () => {
+    const { exitCode, stdout } = await runIntrospect(['token', '--project-id', 'P1'], { env });
+    expect(stdout).toMatch(/^inactive\n\nIt is no JWT, .*\n.*urn:zitadel:iam:org:project:id:P1:aud\.\n$/);
+    expect(exitCode).toBe(1);
+  });
+
+  it('that is a JWT is read and verified', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('RS256');
+    const metadata = { issuer: server.origin, introspection_endpoint: server.introspectionEndpoint };
+    server.at('/.well-known/openid-configuration', json({ ...metadata, jwks_uri: `${server.origin}/keys` }));
+    server.at('/keys', json({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256' }] }));
+    server.always(inactive());
+    const jwt = await new SignJWT({ iss: server.origin, aud: ['api@acme'], exp: now() - 185 })
+      .setProtectedHeader({ alg: 'RS256', kid: 'k' })
+      .sign(privateKey);
+    const { exitCode, stdout } = await runIntrospect(['token', '--json'], { env: { ...env, ZITADEL_TOKEN: jwt } });
+    expect(JSON.parse(stdout)).toEqual({
+      active: false,
+      explanation: {
+        cause: 'expired',
+        message: expect.stringMatching(/^It expired 3 min ago \(.*\)\.$/),
+        advice: expect.any(String),
+      },
+    });
+    expect(exitCode).toBe(1);
+  });
+});
+
+describe('introspect token --curl', () => {
+  it('prints a command that asks the same, without secret and token in it', async () => {
+    server.tokens.set(token, { sub: 'mickey' });
+    const { ZITADEL_CLIENT_SECRET, ZITADEL_TOKEN, ...others } = env;
+    const args = ['token', '--curl', '--instance-host', "it's.example"];
+    const { exitCode, stdout } = await runIntrospect(args, { env: others });
+    expect(exitCode).toBe(0);
+    expect(server.questions).toEqual([]);
+    const shell = await promisify(execFile)('sh', ['-c', stdout], { env: { ...process.env, ...env } });
+    expect(JSON.parse(shell.stdout)).toEqual({ active: true, sub: 'mickey' });
+    await runIntrospect(['token', '--instance-host', "it's.example"], { env });
+    const [byCurl, bySdk] = server.questions.map(({ form, field, method, url }) => ({
+      method,
+      url,
+      form: Object.fromEntries(form),
+      fields: ['accept', 'content-type', 'x-zitadel-instance-host'].map(field),
+      credentials: decodeURIComponent(atob(field('authorization')[0]?.slice(6) ?? '').replaceAll('+', ' ')),
+    }));
+    expect(byCurl).toEqual(bySdk);
+  });
+});
+
+describe('what goes wrong', () => {
+  it.each([
+    ['an unknown option', ['--colour'], 'There is no option --colour'],
+    [
+      'a secret as an option',
+      ['--client-secret=canary'],
+      'There is no option --client-secret\nSecrets are not taken from the command line',
+    ],
+    [
+      'a token as an option',
+      ['--token', 'canary'],
+      'There is no option --token\nSecrets are not taken from the command line',
+    ],
+    [
+      'a token as a word',
+      ['canary-token'],
+      'There are words too many\nTokens and other secrets are not taken from the command line',
+    ],
+    ['an option without its value', ['--issuer'], "option '--issuer <url>' argument missing"],
+    ['an issuer that is no URL', ['--issuer', 'acme'], 'The issuer is no URL: acme'],
+    [
+      'a file that is not there',
+      ['--env-file', '/nowhere/.env'],
+      'The file of --env-file cannot be read: /nowhere/.env',
+    ],
+    [
+      'a key file that is not there',
+      ['--key-file', '/nowhere/key'],
+      'The key file (--key-file, ZITADEL_KEY_FILE) cannot be read: /nowhere/key',
+    ],
+  ])('%s', async (_, args, message) => {
+    const { exitCode, stdout, stderr } = await runIntrospect(['token', ...args], { env });
+    expect(stderr).toContain(message);
+    expect(stdout + stderr).not.toContain('canary');
+    expect([exitCode, stdout]).toEqual([2, '']);
+  });
+
+  it.each([
+    ['ZITADEL_ISSUER', 'The issuer is missing\nGive --issuer, or set ZITADEL_ISSUER'],
+    ['ZITADEL_CLIENT_ID', "The API's client id is missing\nGive --client-id, or set ZITADEL_CLIENT_ID"],
+    ['ZITADEL_CLIENT_SECRET', "The API's client secret is missing\nSet ZITADEL_CLIENT_SECRET"],
+    ['ZITADEL_TOKEN', 'The token is missing\nSet ZITADEL_TOKEN'],
+  ])('without %s', async (name, message) => {
+    const { exitCode, stderr } = await runIntrospect(['token'], { env: { ...env, [name]: '' } });
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(2);
+  });
+
+  it('a file of --env-file that is not there, which Node itself may notice first', async () => {
+    const { exitCode, stdout, stderr } = await runIntrospect(['token', '--env-file', '/nowhere/.env'], { env });
+    expect(stderr).toContain('/nowhere/.env');
+    expect(exitCode).toBeGreaterThan(1);
+    expect(stdout).toBe('');
+  });
+
+  it('the key file of a service user', async () => {
+    const file = join(folder, 'key.json');
+    await writeFile(file, JSON.stringify({ type: 'serviceaccount', keyId: '1', key: 'canary', userId: '2' }));
+    const { exitCode, stderr } = await runIntrospect(['token', '--key-file', file], { env });
+    expect(stderr).toContain('that of a service user');
+    expect(stderr).not.toContain('canary');
+    expect(exitCode).toBe(2);
+  });
+
+  it.each([
+    ['refused credentials', zitadelAnswers.unauthorizedClient(), 'invalid_client'],
+    ['an overloaded server', zitadelAnswers.quotaExhausted(), 'unavailable'],
+    ['an unknown instance', zitadelAnswers.unknownInstance(), 'invalid_response'],
+  ])('%s, as text and as JSON', async (_, answer, code) => {
+    server.always(answer);
+    const text = await runIntrospect(['token'], { env });
+    const asJson = await runIntrospect(['token', '--json'], { env });
+    expect([text.exitCode, text.stdout, asJson.exitCode, asJson.stderr]).toEqual([3, '', 3, '']);
+    expect(JSON.parse(asJson.stdout)).toEqual({ error: { code, message: text.stderr.trim() } });
+    for (const output of [text.stderr, asJson.stdout]) expect(output).not.toMatch(/canary|quota exhausted|origin"/);
+  });
+
+  it('a server that is not there', async () => {
+    await server.close();
+    const { exitCode, stderr } = await runIntrospect(['token'], { env });
+    expect(stderr).toContain('could not be reached (ECONNREFUSED)');
+    expect(exitCode).toBe(3);
+  });
+
+  it('an unknown command, which may be a token', async () => {
+    const { exitCode, stderr } = await runIntrospect(['canary-token']);
+    expect(stderr).toBe('There is no such command\nintrospect --help shows what there is.\n');
+    expect(exitCode).toBe(2);
+  });
+});
+
+describe('introspect', () => {
+  it.each([[[]], [['--help']], [['help']]])('%j says what there is', async (args) => {
+    const { exitCode, stdout, stderr } = await runIntrospect(args);
+    expect(stdout).toMatch(/^Usage: introspect .*\n(.*\n)* {2}token /);
+    expect([exitCode, stderr]).toEqual([0, '']);
+  });
+
+  it('token --help names each variable', async () => {
+    const { stdout } = await runIntrospect(['token', '--help']);
+    for (const name of ['ISSUER', 'CLIENT_ID', 'KEY_FILE', 'PROJECT_ID', 'TOKEN'])
+      expect(stdout).toContain(`ZITADEL_${name}`);
+  });
+});
