@@ -219,11 +219,6 @@ describe('what goes wrong', () => {
     ['an option without its value', ['--issuer'], "option '--issuer <url>' argument missing"],
     ['an issuer that is no URL', ['--issuer', 'acme'], 'The issuer is no URL: acme'],
     [
-      'a file that is not there',
-      ['--env-file', '/nowhere/.env'],
-      'The file of --env-file cannot be read: /nowhere/.env',
-    ],
-    [
       'a key file that is not there',
       ['--key-file', '/nowhere/key'],
       'The key file (--key-file, ZITADEL_KEY_FILE) cannot be read: /nowhere/key',
