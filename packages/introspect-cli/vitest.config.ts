@@ -1,3 +1,5 @@
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({ test: { name: 'cli', fsModuleCache: false, include: ['test/**/*.test.ts'] } });
+export default defineConfig({
+  test: { name: 'cli', fsModuleCache: false, include: ['test/**/*.test.ts'], testTimeout: 20_000 },
+});

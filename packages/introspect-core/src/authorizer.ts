@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { bearerToken, type Credentials } from './bearer-token.js';
+import { bearerCandidate, type Credentials, checkToken } from './bearer-token.js';
 import { type CacheOptions, cacheOptions } from './cache-options.js';
 import { challengeProblem } from './challenge.js';
 import { InvalidTokenError, MissingTokenError } from './errors.js';
@@ -118,6 +118,8 @@ export class Authorizer {
   readonly #monotonicNow: () => number;
   readonly #answers: TokenAnswers;
   readonly #resource: string | undefined;
+  /** For those who want nothing but a good token. */
+  readonly #anyToken: PreparedPolicy;
   #readiness: { at: number; error: unknown } | undefined;
   #readyCheck: Promise<void> | undefined;
 
@@ -145,6 +147,7 @@ export class Authorizer {
       rolesOf: checked.rolesOf,
       challenge: { realm: checked.realm, resource_metadata: resourceMetadata },
     };
+    this.#anyToken = preparePolicy({}, this.#expectations);
     const { prefilter, explainInactive } = checked;
     const tell: TokenAnswers['note'] = (event) => this.#answers.note(event);
     this.#answers = new TokenAnswers(this.#client, checked.cache, {
@@ -162,7 +165,11 @@ export class Authorizer {
   authorize(request: Credentials | RequestContext, policy: Policy & { optional: true }): Promise<ActiveToken | null>;
   authorize(request: Credentials | RequestContext, policy?: Policy & { optional?: false }): Promise<ActiveToken>;
   authorize(request: Credentials | RequestContext, policy: Policy): Promise<ActiveToken | null>;
-  async authorize(request: Credentials | RequestContext, policy: Policy = {}): Promise<ActiveToken | null> {
+  authorize(request: Credentials | RequestContext, policy?: Policy): Promise<ActiveToken | null> {
+    return policy === undefined ? this.#decide(contextOf(request), this.#anyToken) : this.#authorizeBy(request, policy);
+  }
+
+  async #authorizeBy(request: Credentials | RequestContext, policy: Policy): Promise<ActiveToken | null> {
     return this.guard(policy)(request);
   }
 
@@ -242,12 +249,14 @@ export class Authorizer {
   }
 
   async #decide(request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken | null> {
-    const token = bearerToken(request.authorization, policy.challenge);
+    const token = bearerCandidate(request.authorization, policy.challenge);
     if (token === undefined) {
       if (policy.optional) return null;
       throw new MissingTokenError(policy.missingChallenge);
     }
-    const answer = await this.#answers.about(token, request, policy.maxStalenessMs);
+    const kept = this.#answers.atHand(token, policy.maxStalenessMs);
+    if (kept === undefined) checkToken(token, policy.challenge); // what is kept was checked before it was asked about
+    const answer = kept ?? (await this.#answers.about(token, request, policy.maxStalenessMs));
     if (typeof answer === 'string') throw new InvalidTokenError(answer, policy.challenge);
     if (!answer.active) throw new InvalidTokenError('inactive', policy.challenge);
     return policy.judge(answer, request, this.#now() / 1000);

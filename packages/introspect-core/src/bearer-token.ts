@@ -18,6 +18,18 @@ const maxTokenLength = 8192;
  * @throws InvalidTokenError `malformed` or `too_long` (more than 8192 characters)
  */
 export function bearerToken(credentials: Credentials, challenge: ChallengeParameters = {}): string | undefined {
+  const candidate = bearerCandidate(credentials, challenge);
+  if (candidate !== undefined) checkToken(candidate, challenge);
+  return candidate;
+}
+
+/**
+ * What stands in the place of the token, unchecked: it may be no token at all, or more than one. Whoever has met it before
+ * need not check it again.
+ *
+ * @throws InvalidRequestError when the field is broken, as far as can be seen without reading the token
+ */
+export function bearerCandidate(credentials: Credentials, challenge: ChallengeParameters): string | undefined {
   const line = singleLine(credentials, challenge);
   if (line === undefined) return undefined;
   const value = withoutOuterSpace(line);
@@ -29,11 +41,14 @@ export function bearerToken(credentials: Credentials, challenge: ChallengeParame
   if (afterScheme !== 0x20) throw new InvalidRequestError(challenge);
   let start = 7;
   while (value.charCodeAt(start) === 0x20) start++;
-  const token = value.slice(start);
+  return value.slice(start);
+}
+
+/** @throws InvalidRequestError, InvalidTokenError */
+export function checkToken(token: string, challenge: ChallengeParameters): void {
   if (/[ \t\r\n,]/.test(token)) throw new InvalidRequestError(challenge);
   if (token.length > maxTokenLength) throw new InvalidTokenError('too_long', challenge);
   if (!/^[\w.~+/-]+=*$/.test(token)) throw new InvalidTokenError('malformed', challenge);
-  return token;
 }
 
 function singleLine(credentials: Credentials, challenge: ChallengeParameters): string | undefined {

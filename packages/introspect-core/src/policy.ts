@@ -53,9 +53,11 @@ export interface PreparedPolicy {
   /**
    * Gives the token that it was given, or throws the first of what is wrong with it.
    *
+   * A promise only where there is a `check` to wait for.
+   *
    * @throws AuthorizationError
    */
-  judge(token: ActiveToken, request: RequestContext, now: number): Promise<ActiveToken>;
+  judge(token: ActiveToken, request: RequestContext, now: number): ActiveToken | Promise<ActiveToken>;
 }
 
 const defaultSkewSeconds = 30;
@@ -128,12 +130,21 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
     return now - auth_time <= maxAuthenticationAgeSeconds;
   }
 
+  async function checkedBy(
+    check: NonNullable<Policy['check']>,
+    token: ActiveToken,
+    request: RequestContext,
+  ): Promise<ActiveToken> {
+    if ((await check(token, request)) !== true) throw new AccessDeniedError();
+    return token;
+  }
+
   return {
     optional,
     maxStalenessMs: maxStalenessSeconds * 1000,
     missingChallenge: challenge.resource_metadata === undefined ? challenge : scopeChallenge,
     challenge,
-    async judge(token, request, now) {
+    judge(token, request, now) {
       const reason = invalidReason(token, expectations, now);
       if (reason !== undefined) throw new InvalidTokenError(reason, challenge);
       if (!isAuthenticatedEnough(token, now)) throw new InsufficientUserAuthenticationError(stepUpChallenge);
@@ -144,8 +155,7 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
         const roles = new Set(found);
         if (!anyRole.some((role) => roles.has(role))) throw new AccessDeniedError();
       }
-      if (check !== undefined && (await check(token, request)) !== true) throw new AccessDeniedError();
-      return token;
+      return check === undefined ? token : checkedBy(check, token, request);
     },
   };
 }
@@ -164,9 +174,7 @@ export function invalidReason(
   if (reason !== undefined) return reason;
   const { audience } = expectations;
   if (audience !== undefined && !audience.some((each) => isMeantFor(token, each))) return 'audience_mismatch';
-  if ([token.token_type, token.token_use, token.typ].some(isOtherKind)) return 'not_an_access_token';
-  if (isBound(token)) return 'sender_constraint';
-  return undefined;
+  return factsOf(token).reason;
 }
 
 /** The first of these claims that is no good here; those that are absent pass. */
@@ -186,6 +194,26 @@ function isMeantFor({ aud }: ActiveToken, audience: string): boolean {
   return typeof aud === 'string' ? aud === audience : (aud ?? []).includes(audience);
 }
 
+/** What does not change while an answer is kept. */
+interface Facts {
+  readonly scopes: ReadonlySet<string>;
+  readonly reason: 'not_an_access_token' | 'sender_constraint' | undefined;
+}
+
+const known = new WeakMap<ActiveToken, Facts>();
+
+/** Read once for each answer. */
+function factsOf(token: ActiveToken): Facts {
+  let facts = known.get(token);
+  if (facts === undefined) {
+    const isOther = [token.token_type, token.token_use, token.typ].some(isOtherKind);
+    const reason = isOther ? 'not_an_access_token' : isBound(token) ? 'sender_constraint' : undefined;
+    facts = { scopes: new Set(token.scope?.split(' ')), reason };
+    known.set(token, facts);
+  }
+  return facts;
+}
+
 function isOtherKind(kind: unknown): boolean {
   return typeof kind === 'string' && otherKinds.has(kind.toLowerCase());
 }
@@ -195,8 +223,6 @@ function isBound(token: ActiveToken): boolean {
   return Object.keys(token.cnf ?? {}).length > 0 || token.token_type?.toLowerCase() === 'dpop';
 }
 
-function hasScopes({ scope = '' }: ActiveToken, needed: readonly string[]): boolean {
-  if (needed.length === 0) return true;
-  const granted = new Set(scope.split(' '));
-  return needed.every((each) => granted.has(each));
+function hasScopes(token: ActiveToken, needed: readonly string[]): boolean {
+  return needed.length === 0 || needed.every((each) => factsOf(token).scopes.has(each));
 }

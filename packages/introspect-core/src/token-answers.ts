@@ -117,6 +117,19 @@ export class TokenAnswers {
   }
 
   /**
+   * The answer about a token where it is at hand: kept here, and of use without a question, a look into the store or a
+   * renewal. At once, for this is what nearly all requests come to.
+   */
+  atHand(token: string, maxStalenessMs: number): IntrospectionResponse | undefined {
+    if (this.#cache === undefined) return undefined;
+    const key = this.#keyOf(token);
+    const kept = typeof key === 'string' ? this.#cache.fresh(key, maxStalenessMs) : undefined;
+    if (kept === undefined || this.#cache.isDue(kept)) return undefined;
+    this.note({ type: 'hit', active: kept.answer.active });
+    return kept.answer;
+  }
+
+  /**
    * The answer about a token: younger than `maxStalenessMs`, or as old as its question took.
    *
    * @throws IntrospectionError, or `signal.reason` of the request

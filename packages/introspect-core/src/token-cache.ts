@@ -100,6 +100,11 @@ export class TokenCache {
     return { active: this.#active.size, inactive: this.#inactive.size };
   }
 
+  /** Whether it is time to renew an answer. */
+  isDue({ renewAt }: KeptAnswer): boolean {
+    return this.#monotonicNow() >= renewAt;
+  }
+
   /** Whether it is time to renew an answer. Whoever is told so is the only one for a while. */
   takeRenewal(kept: KeptAnswer): boolean {
     const now = this.#monotonicNow();
