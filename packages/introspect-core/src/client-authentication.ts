@@ -45,12 +45,21 @@ export function clientSecretBasic({ clientId, clientSecret }: ClientSecretOption
     };
   }
   const authorization = basicCredentials(clientId, clientSecret);
-  return {
+  const authentication: ClientAuthentication = {
     clientId,
     apply({ headers }) {
       headers.authorization = authorization;
     },
   };
+  fixedAuthorizations.set(authentication, authorization);
+  return authentication;
+}
+
+const fixedAuthorizations = new WeakMap<ClientAuthentication, string>();
+
+/** The `Authorization` field of credentials that are the same for every request: nothing need be awaited for it. */
+export function fixedAuthorization(authentication: ClientAuthentication): string | undefined {
+  return fixedAuthorizations.get(authentication);
 }
 
 /**
@@ -85,8 +94,9 @@ export function basicCredentials(clientId: string, clientSecret: string): string
   return `Basic ${btoa(`${formEncode(clientId)}:${formEncode(clientSecret)}`)}`;
 }
 
-function formEncode(value: string): string {
-  return new URLSearchParams([['', value]]).toString().slice(1);
+/** As `application/x-www-form-urlencoded` has it. */
+export function formEncode(value: string): string {
+  return /^[\w.*-]*$/.test(value) ? value : new URLSearchParams([['', value]]).toString().slice(1);
 }
 
 function checkClientId(value: unknown): void {

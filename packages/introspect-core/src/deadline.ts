@@ -6,21 +6,36 @@ import { UnavailableError } from './errors.js';
  * Rejects with `late()` when the time is over, or with the caller's `signal.reason`: at once, and whether or not `work`
  * heeds the signal that it is given. Leaves no timer and no listener behind.
  */
-export async function withDeadline<T>(
+export function withDeadline<T>(
   { timeoutMs, late, signal: callers }: { timeoutMs: number; late: () => Error; signal?: AbortSignal | undefined },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  callers?.throwIfAborted();
-  const controller = new AbortController();
-  const follow = () => controller.abort(callers?.reason);
-  callers?.addEventListener('abort', follow);
-  const timer = setTimeout(() => controller.abort(late()), timeoutMs);
-  try {
-    return await Promise.race([aborted(controller.signal), work(controller.signal)]);
-  } finally {
-    clearTimeout(timer);
-    callers?.removeEventListener('abort', follow);
-  }
+  return new Promise((resolve, reject) => {
+    callers?.throwIfAborted();
+    const controller = new AbortController();
+    const end = () => {
+      clearTimeout(timer);
+      callers?.removeEventListener('abort', follow);
+    };
+    const leave = (reason: unknown) => {
+      end();
+      reject(reason);
+      controller.abort(reason);
+    };
+    const follow = () => leave(callers?.reason);
+    const timer = setTimeout(() => leave(late()), timeoutMs);
+    callers?.addEventListener('abort', follow);
+    work(controller.signal).then(
+      (value) => {
+        end();
+        resolve(value);
+      },
+      (error) => {
+        end();
+        reject(error);
+      },
+    );
+  });
 }
 
 /** The server did not answer in time, as an option says. */
@@ -34,10 +49,4 @@ export function lateAnswer({
   option?: string;
 }): UnavailableError {
   return new UnavailableError(`${origin} gave no answer within ${timeoutMs} ms ("${option}")`);
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }

@@ -24,3 +24,12 @@ export function urlProblem(value: string, allowInsecureHttp: boolean, insecure =
 function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
+
+/** The origin of a URL; of the last one it is remembered, since an endpoint hardly ever changes. */
+export function rememberedOrigin(): (url: string) => string {
+  let last = { url: '', origin: '' };
+  return (url) => {
+    if (url !== last.url) last = { url, origin: new URL(url).origin };
+    return last.origin;
+  };
+}

@@ -1,6 +1,7 @@
 import { CircuitBreaker, type Outcome } from './circuit-breaker.js';
 import { lateAnswer, withDeadline } from './deadline.js';
 import { delay } from './delay.js';
+import { rememberedOrigin } from './endpoint-url.js';
 import { InvalidClientError, InvalidTokenError, isIntrospectionError, UnavailableError } from './errors.js';
 import type { QuestionOutcome, ShedBy } from './events.js';
 import {
@@ -8,7 +9,12 @@ import {
   type IntrospectionClientSettings,
   introspectionClientSettings,
 } from './introspection-client-options.js';
-import { hasSameCredentials, type IntrospectionRequest, introspectionRequest } from './introspection-request.js';
+import {
+  hasSameCredentials,
+  type IntrospectionRequest,
+  type IntrospectionRequests,
+  introspectionRequests,
+} from './introspection-request.js';
 import { type IntrospectionResponse, readIntrospectionResponse, refusesClient } from './introspection-response.js';
 import { isShed, type Priority, QuestionLimits } from './question-limits.js';
 import { Retries } from './retries.js';
@@ -64,6 +70,8 @@ export class IntrospectionClient {
 
   readonly #settings: IntrospectionClientSettings;
   readonly #endpoint: EndpointDiscovery;
+  readonly #requests: IntrospectionRequests;
+  readonly #originOf = rememberedOrigin();
   readonly #retries: Retries;
   readonly #breaker: CircuitBreaker | undefined;
   readonly #limits: QuestionLimits | undefined;
@@ -92,7 +100,8 @@ export class IntrospectionClient {
     this.#endpoint =
       endpoint === undefined
         ? endpointDiscovery({ ...settings, issuer, timeoutMs: settings.retry.attemptTimeoutMs })
-        : async () => endpoint;
+        : () => endpoint;
+    this.#requests = introspectionRequests(settings);
     this.#retries = new Retries(settings.retry, monotonicNow);
     if (limits !== undefined) this.#limits = new QuestionLimits(limits, settings);
     if (circuitBreaker === undefined) return;
@@ -211,10 +220,12 @@ export class IntrospectionClient {
 
   async #send(token: string, attempt: Attempt, signal: AbortSignal): Promise<IntrospectionResponse> {
     const { now, transport, maxResponseBytes } = this.#settings;
-    const endpoint = await this.#endpoint();
+    const found = this.#endpoint();
+    const endpoint = typeof found === 'string' ? found : await found;
     signal.throwIfAborted();
     attempt.failureMeans = 'unknown'; // it is this API's own, until the server is asked
-    const request = attempt.request ?? (await this.#request(token, endpoint, false));
+    const made = attempt.request ?? this.#requests(token, { endpoint, afterRefusal: false });
+    const request = made instanceof Promise ? await made : made;
     signal.throwIfAborted();
     attempt.request = request;
     attempt.isSent = true;
@@ -222,7 +233,7 @@ export class IntrospectionClient {
     const response = await send(transport, { ...request, signal, maxResponseBytes });
     // Not by the server, perhaps, but by a filter that disliked this one token.
     if (response.status === 403 && !refusesClient(response)) attempt.failureMeans = 'answered';
-    return readIntrospectionResponse(response, new URL(endpoint).origin, now);
+    return readIntrospectionResponse(response, this.#originOf(endpoint), now);
   }
 
   #breakerOutcome(outcome: QuestionOutcome, { failureMeans }: Attempt): Outcome {
@@ -244,10 +255,6 @@ export class IntrospectionClient {
     if (events.heard) events.tell({ type: 'shed', origin, by, priority });
   }
 
-  #request(token: string, endpoint: string, afterRefusal: boolean): Promise<IntrospectionRequest> {
-    return introspectionRequest(token, { endpoint, afterRefusal }, this.#settings);
-  }
-
   /** The request with other credentials than those that were refused, if there are others by now: secrets rotate. */
   async #renewed(
     { token, signal, leftMs }: Question,
@@ -259,7 +266,9 @@ export class IntrospectionClient {
     try {
       if (request === undefined || !isRenewable) return undefined;
       const deadline = { timeoutMs: leftMs(), late: () => refusal, signal };
-      const again = await withDeadline(deadline, () => this.#request(token, request.url, true));
+      const again = await withDeadline(deadline, async () =>
+        this.#requests(token, { endpoint: request.url, afterRefusal: true }),
+      );
       if (!hasSameCredentials(again, request)) renewed = again;
       return renewed;
     } finally {

@@ -1,4 +1,9 @@
-import type { ClientAuthentication, ClientAuthenticationContext } from './client-authentication.js';
+import {
+  type ClientAuthentication,
+  type ClientAuthenticationContext,
+  fixedAuthorization,
+  formEncode,
+} from './client-authentication.js';
 import { isIntrospectionError, UnavailableError } from './errors.js';
 
 /** What every request of a client has in common. */
@@ -16,32 +21,48 @@ export interface IntrospectionRequestSettings {
 export interface IntrospectionRequest {
   url: string;
   method: 'POST';
-  headers: Record<string, string>;
+  headers: Readonly<Record<string, string>>;
   body: string;
 }
 
-/**
- * Makes an introspection request (RFC 7662 §2.1), with this API's credentials.
- *
- * @throws UnavailableError when the credentials cannot be had
- */
-export async function introspectionRequest(
+/** Makes the introspection request (RFC 7662 §2.1) about a token; at once where the credentials are fixed. */
+export type IntrospectionRequests = (
   token: string,
-  { endpoint, afterRefusal }: { endpoint: string; afterRefusal: boolean },
-  settings: IntrospectionRequestSettings,
-): Promise<IntrospectionRequest> {
+  context: { endpoint: string; afterRefusal: boolean },
+) => IntrospectionRequest | Promise<IntrospectionRequest>;
+
+/**
+ * Prepares what the requests of a client have in common.
+ *
+ * What it gives throws an UnavailableError when the credentials cannot be had.
+ */
+export function introspectionRequests(settings: IntrospectionRequestSettings): IntrospectionRequests {
   const { issuer, clientAuthentication, tokenTypeHint, parameters } = settings;
-  const body = new URLSearchParams({ token });
-  if (tokenTypeHint !== null) body.append('token_type_hint', tokenTypeHint);
-  for (const [name, value] of Object.entries(parameters)) body.append(name, value);
-  const headers: Record<string, string> = {
+  const hint: [string, string][] = tokenTypeHint === null ? [] : [['token_type_hint', tokenTypeHint]];
+  const form = [...hint, ...Object.entries(parameters)];
+  const common = {
     ...settings.headers,
     accept: 'application/json',
     'content-type': 'application/x-www-form-urlencoded', // a URLSearchParams body would add a charset
   };
-  const context = { ...(issuer !== undefined && { issuer }), endpoint, afterRefusal };
-  await authenticate(clientAuthentication, { headers, body }, context);
-  return { url: endpoint, method: 'POST', headers, body: body.toString() };
+  const authorization = fixedAuthorization(clientAuthentication);
+  if (authorization !== undefined) {
+    const headers = Object.freeze({ ...common, authorization });
+    const afterToken = form.map(([name, value]) => `&${formEncode(name)}=${formEncode(value)}`).join('');
+    return (token, { endpoint: url }) => ({
+      url,
+      method: 'POST',
+      headers,
+      body: `token=${formEncode(token)}${afterToken}`,
+    });
+  }
+  return async (token, { endpoint, afterRefusal }) => {
+    const headers = { ...common };
+    const body = new URLSearchParams([['token', token], ...form]);
+    const context = { ...(issuer !== undefined && { issuer }), endpoint, afterRefusal };
+    await authenticate(clientAuthentication, { headers, body }, context);
+    return { url: endpoint, method: 'POST', headers, body: body.toString() };
+  };
 }
 
 /** Whether two requests about one token prove this API in the same way. */

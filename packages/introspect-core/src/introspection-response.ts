@@ -1,4 +1,3 @@
-import * as v from 'valibot';
 import { type IntrospectionError, InvalidClientError, InvalidResponseError } from './errors.js';
 import { ownMember, readJsonObject } from './json-object.js';
 import type { TransportResponse } from './transport.js';
@@ -91,26 +90,23 @@ export interface Address {
   readonly country?: string;
 }
 
-const text = v.nullish(v.string());
-const seconds = v.nullish(v.pipe(v.number(), v.finite()));
+/** The members that RFC 7662 §2.2 gives a type, and `cnf`. */
+const typeOf: Readonly<Record<string, (value: unknown) => boolean>> = {
+  scope: (value) => isText(value) && hasNoControlCharacter(value),
+  client_id: isText,
+  username: isText,
+  token_type: isText,
+  exp: Number.isFinite,
+  iat: Number.isFinite,
+  nbf: Number.isFinite,
+  sub: isText,
+  aud: (value) => isText(value) || (Array.isArray(value) && value.every(isText)),
+  iss: isText,
+  jti: isText,
+  cnf: (value) => typeof value === 'object' && !Array.isArray(value),
+};
 
-/** The members that RFC 7662 §2.2 gives a type, and `cnf`. `null` counts as absent. */
-const checkedMembers = v.object({
-  scope: v.nullish(v.pipe(v.string(), v.check(hasNoControlCharacter))),
-  client_id: text,
-  username: text,
-  token_type: text,
-  exp: seconds,
-  iat: seconds,
-  nbf: seconds,
-  sub: text,
-  aud: v.nullish(v.union([v.string(), v.array(v.string())])),
-  iss: text,
-  jti: text,
-  cnf: v.nullish(v.custom((value) => typeof value === 'object' && !Array.isArray(value))),
-});
-
-const memberNames = Object.keys(checkedMembers.entries);
+const checkedMembers = Object.entries(typeOf);
 const inactive: InactiveToken = Object.freeze({ active: false });
 
 /**
@@ -135,16 +131,16 @@ export function readIntrospectionResponse(
 }
 
 function activeToken(answer: Record<string, unknown>, origin: string): ActiveToken {
-  const checked = v.safeParse(checkedMembers, answer, { abortEarly: true });
-  if (!checked.success) {
-    const member = checked.issues[0].path?.[0].key;
-    throw new InvalidResponseError(
-      `${origin} answered with a "${String(member)}" of another type than RFC 7662 gives it`,
-    );
+  for (const [name, hasType] of checkedMembers) {
+    const value = answer[name];
+    if (value === null)
+      delete answer[name]; // as good as absent
+    else if (value !== undefined && !hasType(value)) {
+      throw new InvalidResponseError(`${origin} answered with a "${name}" of another type than RFC 7662 gives it`);
+    }
   }
-  for (const name of memberNames) if (answer[name] === null) delete answer[name];
-  if (!Number.isFinite(answer.auth_time)) delete answer.auth_time;
-  if (typeof answer.acr !== 'string') delete answer.acr;
+  if ('auth_time' in answer && !Number.isFinite(answer.auth_time)) delete answer.auth_time;
+  if ('acr' in answer && !isText(answer.acr)) delete answer.acr;
   return Object.freeze(answer) as ActiveToken;
 }
 
@@ -175,6 +171,10 @@ function errorCode(body: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }
 
 function hasNoControlCharacter(value: string): boolean {

@@ -32,7 +32,8 @@ export function readJsonObject(
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidResponseError(`${origin} answered with JSON that is not an object`);
   }
-  if (!clean(value, 1)) {
+  const mayHoldProto = response.body.includes('__proto__') || response.body.includes('\\');
+  if (!clean(value, 1, mayHoldProto)) {
     throw new InvalidResponseError(`${origin} answered with JSON that is nested deeper than ${maxDepth} levels`);
   }
   return value as Record<string, unknown>;
@@ -44,14 +45,13 @@ export function ownMember(object: object, name: string): unknown {
 }
 
 /** Removes `__proto__` members and freezes what is nested; `false` when it is nested too deep. */
-function clean(container: object, depth: number): boolean {
+function clean(container: object, depth: number, mayHoldProto: boolean): boolean {
   if (depth > maxDepth) return false;
-  if (Object.hasOwn(container, '__proto__')) Reflect.deleteProperty(container, '__proto__');
+  if (mayHoldProto && Object.hasOwn(container, '__proto__')) Reflect.deleteProperty(container, '__proto__');
   for (const value of Object.values(container)) {
-    if (typeof value === 'object' && value !== null) {
-      if (!clean(value, depth + 1)) return false;
-      Object.freeze(value);
-    }
+    if (typeof value !== 'object' || value === null) continue;
+    if (!clean(value, depth + 1, mayHoldProto)) return false;
+    Object.freeze(value);
   }
   return true;
 }

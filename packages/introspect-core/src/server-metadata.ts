@@ -24,7 +24,7 @@ export interface DiscoveryOptions {
 }
 
 /** Finds the introspection endpoint; asks the server only where that is needed. */
-export type EndpointDiscovery = () => Promise<string>;
+export type EndpointDiscovery = () => string | Promise<string>;
 
 /**
  * Discovery of the introspection endpoint (OpenID Connect Discovery §4, RFC 8414 §3): lazily at the first call, and
@@ -60,14 +60,19 @@ export function endpointDiscovery(options: DiscoveryOptions): EndpointDiscovery 
     return own;
   }
 
-  return async () => {
+  /** On workerd whoever finds the document old waits for the new one. */
+  async function renewed(old: string): Promise<string> {
+    await renew().catch(() => {});
+    return known?.endpoint ?? old;
+  }
+
+  return () => {
     if (known === undefined) return renew();
     const now = options.monotonicNow();
-    if (now >= renewAt) {
-      renewAt = now + renewalPauseMs;
-      const renewal = renew();
-      if (!shares) await renewal.catch(() => {});
-    }
+    if (now < renewAt) return known.endpoint;
+    renewAt = now + renewalPauseMs;
+    if (!shares) return renewed(known.endpoint);
+    renew();
     return known.endpoint;
   };
 }

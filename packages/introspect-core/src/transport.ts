@@ -36,7 +36,6 @@ export type Transport = (request: TransportRequest) => Promise<TransportResponse
  * The fault itself is not kept as `cause`: those of HTTP libraries hold the request with its credentials and token.
  */
 export async function send(transport: Transport, request: TransportRequest): Promise<TransportResponse> {
-  const { origin } = new URL(request.url);
   let response: TransportResponse;
   try {
     response = await transport(request);
@@ -44,20 +43,24 @@ export async function send(transport: Transport, request: TransportRequest): Pro
     if (isIntrospectionError(fault)) throw fault;
     throw transient(
       new UnavailableError(
-        `${origin} could not be reached${faultCode(fault)}: is the server up, and its address right?`,
+        `${originOf(request)} could not be reached${faultCode(fault)}: is the server up, and its address right?`,
       ),
     );
   }
   const { status, header, body } = Object(response) as Partial<TransportResponse>;
   if (!Number.isInteger(status) || typeof header !== 'function' || typeof body !== 'string') {
     throw new InvalidResponseError(
-      `The "transport" gave no status, header and body for ${origin}: see the type Transport`,
+      `The "transport" gave no status, header and body for ${originOf(request)}: see the type Transport`,
     );
   }
   if (status === 200 && body.length > request.maxResponseBytes) {
-    throw new InvalidResponseError(`The "transport" gave more than "maxResponseBytes" from ${origin}`);
+    throw new InvalidResponseError(`The "transport" gave more than "maxResponseBytes" from ${originOf(request)}`);
   }
   return response;
+}
+
+function originOf({ url }: TransportRequest): string {
+  return new URL(url).origin;
 }
 
 /** What a system, a TLS library or an HTTP library calls its faults. */
