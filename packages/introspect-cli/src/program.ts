@@ -1,6 +1,7 @@
 import { isIntrospectionError } from '@acme/introspect-core';
 import { Command, CommanderError } from 'commander';
 import type { CommonFlags } from './connection.js';
+import { doctorCommand } from './doctor.js';
 import { type ExitCode, exitCodes, Failure, usage } from './failure.js';
 import { type Output, outputOf } from './output.js';
 import { Settings } from './settings.js';
@@ -35,6 +36,7 @@ export async function run(argv: readonly string[], environment: NodeJS.ProcessEn
     program.addCommand(command);
   }
   add(tokenCommand);
+  add(doctorCommand);
 
   try {
     if (argv.length === 0) program.outputHelp();

@@ -1,0 +1,40 @@
+import { IntrospectionClient, isIntrospectionError } from '@acme/introspect-core';
+import type { Asking } from './credentials.js';
+import { type Check, checked, type Finding } from './finding.js';
+
+/** Asks about a token that is said to be good. */
+export async function checkKnownToken(
+  { issuerText, headers, authentication, timeoutMs }: Asking,
+  token: string,
+): Promise<Check> {
+  const client = new IntrospectionClient({
+    issuer: issuerText,
+    headers,
+    clientAuthentication: authentication,
+    timeoutMs,
+  });
+  try {
+    const { active } = await client.introspect(token);
+    return checked('token', `the one of ZITADEL_TOKEN is ${active ? 'active' : 'inactive'}`, active ? [] : [inactive]);
+  } catch (error) {
+    if (!isIntrospectionError(error)) throw error;
+    return checked('token', 'the one of ZITADEL_TOKEN', [
+      {
+        code: `token_${error.code}`,
+        severity: 'fault',
+        seen: `The question about the token failed (${error.code})`,
+        cause: `${error.message}.`,
+        fix: 'Run this again; when it stays, look into the log of the server.',
+      },
+    ]);
+  }
+}
+
+const inactive: Finding = {
+  code: 'token_inactive',
+  severity: 'warning',
+  seen: 'The server calls the token of ZITADEL_TOKEN inactive',
+  cause:
+    'It has expired or was revoked or refreshed away, its audience has neither this client nor its project, or the server failed inside and does not say so.',
+  fix: 'Ask "introspect token" about it; a service user\'s token needs the scope urn:zitadel:iam:org:project:id:<project id>:aud.',
+};

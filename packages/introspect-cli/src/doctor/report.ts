@@ -1,0 +1,48 @@
+import type { Output } from '../output.js';
+import type { Check, Finding, Severity } from './finding.js';
+
+type Style = Parameters<Output['style']>[0];
+
+const marks: Readonly<Record<Check['status'] | 'note', readonly [mark: string, style: Style]>> = {
+  ok: ['✓', 'green'],
+  note: ['i', 'cyan'],
+  warning: ['!', 'yellow'],
+  fault: ['✗', 'red'],
+  skipped: ['-', 'dim'],
+};
+
+export interface Report {
+  /** Nothing is at fault; there may be warnings. */
+  readonly ok: boolean;
+  readonly checks: readonly Check[];
+  readonly faults: number;
+  readonly warnings: number;
+  readonly notes: number;
+}
+
+export function reportOf(checks: readonly Check[]): Report {
+  const count = (severity: Severity) =>
+    checks.flatMap(({ findings }) => findings).filter((finding) => finding.severity === severity).length;
+  const [faults, warnings, notes] = [count('fault'), count('warning'), count('note')];
+  return { ok: faults === 0, checks, faults, warnings, notes };
+}
+
+/** A line for each check, below it what was found, and a summary. */
+export function reportText({ checks, faults, warnings, notes }: Report, { style }: Output): string {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  const mark = (kind: keyof typeof marks) => style(marks[kind][1], marks[kind][0]);
+  const lines = checks.flatMap(({ name, status, detail, findings }) => [
+    `${mark(status)} ${name.padEnd(width)}  ${status === 'skipped' ? `not checked: ${detail}` : detail}`,
+    ...findings.flatMap((finding) => findingLines(finding, mark(finding.severity), style)),
+  ]);
+  const summary = [counted(faults, 'fault'), counted(warnings, 'warning'), counted(notes, 'note')].join(', ');
+  return [...lines, '', summary].join('\n');
+}
+
+function findingLines({ code, seen, cause, fix }: Finding, mark: string, style: Output['style']): string[] {
+  return [`  ${mark} ${style('bold', seen)} (${code})`, `    why: ${cause}`, `    fix: ${fix}`];
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,33 @@
+import { type AddressInfo, connect } from 'node:net';
+import { createServer } from 'node:tls';
+import { json, type ScriptedServer } from '@acme/introspect-testing';
+import type { Certificate } from './certificate-maker.js';
+
+export interface TlsFront {
+  /** Named by `localhost`. */
+  readonly origin: string;
+  close(): Promise<void>;
+}
+
+/** Ends TLS with this certificate before a scripted server, and lets that one call itself by the new origin. */
+export async function startTlsFront(behind: ScriptedServer, certificate: Certificate): Promise<TlsFront> {
+  const { port } = new URL(behind.origin);
+  const server = createServer(certificate, (outer) => {
+    const inner = connect(Number(port), '127.0.0.1');
+    outer.pipe(inner).pipe(outer);
+    outer.on('error', () => inner.destroy());
+    inner.on('error', () => outer.destroy());
+  });
+  server.on('tlsClientError', () => {}); // who does not trust it, leaves
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const origin = `https://localhost:${(server.address() as AddressInfo).port}`;
+  behind.at(
+    '/.well-known/openid-configuration',
+    json({
+      issuer: origin,
+      introspection_endpoint: `${origin}/oauth/v2/introspect`,
+      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'private_key_jwt'],
+    }),
+  );
+  return { origin, close: () => new Promise((resolve) => server.close(() => resolve())) };
+}
