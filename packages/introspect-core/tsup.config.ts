@@ -8,6 +8,7 @@ export default defineConfig({
     node: 'src/node-request-context.ts',
     opentelemetry: 'src/opentelemetry.ts',
     'private-key-jwt': 'src/private-key-jwt.ts',
+    undici: 'src/undici.ts',
     zitadel: 'src/zitadel.ts',
     'zitadel/explain': 'src/zitadel-explain.ts',
   },

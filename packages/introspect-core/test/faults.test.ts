@@ -27,9 +27,23 @@ import {
   InvalidResponseError,
   UnavailableError,
 } from '../src/index.js';
+import { undiciTransport } from '../src/undici.js';
+
+/** What is about real sockets holds for each transport. */
+const transports: [string, Partial<IntrospectionClientOptions>][] = [
+  ['ofetch', {}],
+  ['undici', { transport: undiciTransport() }],
+];
+let by: Partial<IntrospectionClientOptions> = {};
+const useTransport = (options: Partial<IntrospectionClientOptions>) => {
+  beforeEach(() => {
+    by = options;
+  });
+};
 
 let server: ScriptedServer;
 beforeEach(async () => {
+  by = {};
   server = await startScriptedServer();
 });
 afterEach(() => server.close());
@@ -40,6 +54,7 @@ const clientOf = (options: Partial<IntrospectionClientOptions> = {}) =>
     clientId: 'api',
     clientSecret: 'secret',
     retry: { attempts: 1 },
+    ...by,
     ...options,
   });
 
@@ -51,7 +66,8 @@ async function errorFor(answer: Answer, options: Partial<IntrospectionClientOpti
     .catch((error: unknown) => error);
 }
 
-describe('one deadline', () => {
+describe.each(transports)('one deadline, by %s', (_, options) => {
+  useTransport(options);
   const timeoutMs = 150;
 
   it.each([
@@ -68,7 +84,13 @@ describe('one deadline', () => {
 
   it('covers a discovery that hangs', async () => {
     server.at('/.well-known/openid-configuration', hangInBody());
-    const client = new IntrospectionClient({ issuer: server.origin, clientId: 'c', clientSecret: 's', timeoutMs });
+    const client = new IntrospectionClient({
+      issuer: server.origin,
+      clientId: 'c',
+      clientSecret: 's',
+      timeoutMs,
+      ...by,
+    });
     await expect(client.introspect('token')).rejects.toThrow('gave no answer within 150 ms');
   });
 
@@ -102,7 +124,8 @@ describe('one deadline', () => {
   });
 });
 
-describe("the caller's signal", () => {
+describe.each(transports)("the caller's signal, by %s", (_, options) => {
+  useTransport(options);
   it('rejects with its own reason, and ends the request', async () => {
     server.next(hangBeforeHeaders());
     const controller = new AbortController();
@@ -146,7 +169,8 @@ describe("the caller's signal", () => {
   });
 });
 
-describe('a fault of the server', () => {
+describe.each(transports)('a fault of the server, by %s', (_, options) => {
+  useTransport(options);
   it.each([
     ['a reset', reset(), UnavailableError],
     ['a truncated body', truncated('{"active":true}', 5), UnavailableError],
@@ -238,7 +262,8 @@ it('a 200 without any body is no answer', async () => {
   fetch.mockRestore();
 });
 
-describe('the size of a body', () => {
+describe.each(transports)('the size of a body, by %s', (_, options) => {
+  useTransport(options);
   const ofSize = (bytes: number) => {
     const body = JSON.stringify({ active: true, pad: '' });
     return {
@@ -288,7 +313,8 @@ describe('the size of a body', () => {
 });
 
 /** Each trap of ofetch that the transport must avoid. */
-describe('a trap of ofetch', () => {
+describe.each(transports)('a trap of ofetch, by %s', (_, options) => {
+  useTransport(options);
   it('timeout ends with the headers: ours covers the body', async () => {
     server.next(hangInBody());
     await expect(clientOf({ timeoutMs: 100 }).introspect('token')).rejects.toBeInstanceOf(UnavailableError);
@@ -306,7 +332,13 @@ describe('a trap of ofetch', () => {
     expect(server.questions).toHaveLength(1);
     server.at('/.well-known/openid-configuration', reset()); // of a GET, which ofetch retries once
     const retry = { attempts: 1 };
-    const discovering = new IntrospectionClient({ issuer: server.origin, clientId: 'c', clientSecret: 's', retry });
+    const discovering = new IntrospectionClient({
+      issuer: server.origin,
+      clientId: 'c',
+      clientSecret: 's',
+      retry,
+      ...by,
+    });
     await expect(discovering.introspect('token')).rejects.toBeInstanceOf(UnavailableError);
     expect(server.requests).toHaveLength(2);
   });
@@ -360,7 +392,8 @@ describe('a trap of ofetch', () => {
   });
 });
 
-describe('a canary', () => {
+describe.each(transports)('a canary, by %s', (_, options) => {
+  useTransport(options);
   const canaries = ['CANARYtoken', 'CANARYsecret', 'CANARYbody', 'CANARYheader', 'CANARYfunction'];
   const [token = '', clientSecret = '', body = '', header = '', inFunction = ''] = canaries;
   const jsonHead = {
@@ -437,7 +470,7 @@ describe('a canary', () => {
     ['not JSON', respond({ headers: jsonHead, body })],
   ] as [string, Answer][])('in a metadata document never comes out: %s', async (_, answer) => {
     server.at(wellKnown, answer);
-    const client = new IntrospectionClient({ issuer: server.origin, clientId: 'c', clientSecret });
+    const client = new IntrospectionClient({ issuer: server.origin, clientId: 'c', clientSecret, ...by });
     const error = await client.introspect(token).then(
       () => undefined,
       (error: unknown) => error,

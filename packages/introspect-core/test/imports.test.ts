@@ -13,6 +13,9 @@ const entryPoints = [
   'zitadel-explain.ts',
   'zitadel.ts',
 ];
+/** The entry point for Node alone, in several files. */
+const isOfUndici = (name: string) => /^undici(-\w+)*\.ts$/.test(name);
+const ofUndici = ['@acme/introspect-core', 'undici', 'node:net', 'node:zlib'];
 /** What an entry point of its own needs besides, so that nobody else pays for it. */
 const ownDependency: Record<string, string> = {
   'jwt-prefilter.ts': 'jose',
@@ -28,8 +31,17 @@ describe("the core's road", () => {
   it.each(files)('$name imports no Node module and no framework', ({ name, code }) => {
     const imported = [...code.matchAll(/from '([^']+)'/g)].map(([, from = '']) => from);
     const allowed = /^(\.\/[\w-]+\.js|valibot|ofetch|lru-cache)$/;
-    const own = entryPoints.includes(name) ? ['@acme/introspect-core', ownDependency[name]] : [];
+    const ofEntryPoint = entryPoints.includes(name) ? ['@acme/introspect-core', ownDependency[name]] : [];
+    const own = isOfUndici(name) ? ofUndici : ofEntryPoint;
     expect(imported.filter((from) => !own.includes(from) && !allowed.test(from))).toEqual([]);
+  });
+
+  it("undici's files import no file of the core, and no file of the core imports them", () => {
+    for (const { name, code } of files) {
+      for (const [, from = ''] of code.matchAll(/from '\.\/([\w-]+)\.js'/g)) {
+        expect(isOfUndici(`${from}.ts`), `${name} imports ${from}`).toBe(isOfUndici(name));
+      }
+    }
   });
 
   it('zitadel.ts imports types alone', () => {

@@ -18,6 +18,7 @@ export {
 export { askApi, type ContractAnswer, type ContractRequest } from './ask-api.js';
 export { type ContractCase, contractCases } from './contract.js';
 export { type ContractApi, contractOptions, contractRoutes } from './contract-api.js';
+export { type FaultServer, startFaultServer } from './fault-server.js';
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './memory-store.js';
 export type { RecordedRequest } from './recorded-request.js';
 export { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from './scripted-server.js';

@@ -1,0 +1,155 @@
+import { EventEmitter, once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import {
+  type Answer,
+  drip,
+  gzipBomb,
+  gzipped,
+  hangBeforeHeaders,
+  hangInBody,
+  json,
+  large,
+  redirect,
+  reset,
+  respond,
+  truncated,
+} from './answers.js';
+import { type RecordedRequest, recordRequest } from './recorded-request.js';
+
+/** A server whose faults are chosen by the path: who talks to it needs HTTP alone, and can be another process. */
+export interface FaultServer {
+  readonly origin: string;
+  /** Ends all connections, also those that hang. */
+  close(): Promise<void>;
+}
+
+interface Recorded {
+  readonly request: RecordedRequest;
+  /** Counted from 1. */
+  readonly connection: number;
+}
+
+const contentType = { 'content-type': 'application/json' };
+const euro = Buffer.from('{"active":true,"sub":"€"}');
+
+/** What is answered on each path; `status`, `bytes` and such come in the query. */
+const answers: Readonly<Record<string, (query: URLSearchParams, recorded: Recorded) => Answer>> = {
+  '/echo': (_, { request: { method, url, fields, body }, connection }) =>
+    json({ method, url, fields, body, connection }),
+  '/status': (query) => respond({ status: statusOf(query), headers: { 'x-fault': 'status' }, body: 'plain text' }),
+  '/fields': () => respond({ headers: { 'X-One': 'first', 'retry-after': '7' } }),
+  '/redirect': (query) => redirect(`/echo?id=${query.get('id')}`, statusOf(query)),
+  '/hang-before-headers': () => hangBeforeHeaders(),
+  '/hang-in-body': (query) => hangInBody({ status: statusOf(query) }),
+  '/drip': () => drip('{"active":true}'.repeat(1000), { everyMs: 5 }),
+  '/reset': () => reset(),
+  '/truncated': (query) => truncated('{"active":true}', 5, { status: statusOf(query) }),
+  '/sized': (query) => respond({ status: statusOf(query), headers: contentType, body: sized(query) }),
+  '/gzip': (query) => gzipped({ status: statusOf(query), body: sized(query) }),
+  '/gzip-bomb': () => gzipBomb(),
+  '/no-gzip': () => respond({ headers: { ...contentType, 'content-encoding': 'gzip' }, body: '{"active":true}' }),
+  '/large': () => large(),
+  '/endless': (query) => endless(query.get('character') === 'bad' ? '\xff' : 'x'),
+  '/not-utf-8': (query) =>
+    respond({ status: statusOf(query), headers: contentType, body: Buffer.from('{"sub":"\xff"}', 'latin1') }),
+  '/cut-character': () => respond({ headers: contentType, body: euro.subarray(0, 24) }),
+  '/split-character': () => (response) => {
+    response.writeHead(200, contentType);
+    response.write(euro.subarray(0, 23), () => setTimeout(() => response.end(euro.subarray(23)), 20));
+  },
+  '/empty': () => respond({ headers: contentType }),
+};
+
+/**
+ * Starts a server for the contract of transports (`@acme/introspect-testing/transport-contract`) on a loopback port.
+ *
+ * What came with `?id=…` is told at `/seen?id=…`; at `/arrived?id=…` as soon as there is one, and at `/over?id=…` as soon
+ * as each is over, answered or left. `/closed` tells of an origin where nobody listens.
+ */
+export async function startFaultServer(): Promise<FaultServer> {
+  const seen = new Map<string, Recorded[]>();
+  const arrivals = new EventEmitter();
+  const connections = new WeakMap<Socket, number>();
+  let connected = 0;
+
+  const questions: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
+    '/seen': async (id) => recordsOf(id),
+    '/arrived': async (id) => {
+      while (!seen.has(id)) await once(arrivals, id);
+      return recordsOf(id);
+    },
+    '/over': async (id) => {
+      while (!seen.has(id)) await once(arrivals, id);
+      await Promise.all((seen.get(id) ?? []).map(({ request }) => request.over));
+      return recordsOf(id);
+    },
+    '/closed': closedOrigin,
+  };
+  function recordsOf(id: string) {
+    return (seen.get(id) ?? []).map(({ request: { method, url } }) => ({ method, url }));
+  }
+
+  const server = createServer(async (message, response) => {
+    let request: RecordedRequest;
+    try {
+      request = await recordRequest(message, response);
+    } catch {
+      return; // the client has gone in the middle of its request
+    }
+    const { pathname, searchParams } = new URL(request.url, 'http://localhost');
+    const id = searchParams.get('id') ?? '';
+    const told = await questions[pathname]?.(id);
+    if (told !== undefined) return json(told)(response, request);
+    const recorded = { request, connection: connections.get(message.socket) ?? 0 };
+    seen.set(id, [...(seen.get(id) ?? []), recorded]);
+    arrivals.emit(id);
+    (answers[pathname]?.(searchParams, recorded) ?? respond({ status: 404 }))(response, request);
+  });
+  server.on('connection', (socket) => connections.set(socket, ++connected));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+  return {
+    origin: originOf(server.address()),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function statusOf(query: URLSearchParams): number {
+  return Number(query.get('status') ?? 200);
+}
+
+/** JSON of so many bytes, with characters of two. */
+function sized(query: URLSearchParams): string {
+  const body = JSON.stringify({ active: true, pad: '' });
+  return body.replace('""', `"${'ü'.repeat((Number(query.get('bytes') ?? 100) - body.length) / 2)}"`);
+}
+
+/** Pours for as long as somebody reads. */
+function endless(character: string): Answer {
+  return (response) => {
+    response.writeHead(200, contentType);
+    const chunk = Buffer.from(character.repeat(65_536), 'latin1');
+    const pour = () => {
+      while (!response.destroyed && response.write(chunk));
+    };
+    response.on('drain', pour);
+    pour();
+  };
+}
+
+async function closedOrigin(): Promise<{ origin: string }> {
+  const server = createTcpServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const origin = originOf(server.address());
+  await new Promise((resolve) => server.close(resolve));
+  return { origin };
+}
+
+function originOf(address: string | AddressInfo | null): string {
+  return `http://127.0.0.1:${(address as AddressInfo).port}`;
+}
