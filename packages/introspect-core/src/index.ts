@@ -45,6 +45,7 @@ export type { InactiveExplanation } from './inactive-explanation.js';
 export { type ClientStats, IntrospectionClient } from './introspection-client.js';
 export type { IntrospectionClientOptions } from './introspection-client-options.js';
 export type { ActiveToken, Actor, Address, InactiveToken, IntrospectionResponse } from './introspection-response.js';
+export { ofetchTransport } from './ofetch-transport.js';
 export type { Policy } from './policy.js';
 export type { Prefilter, PrefilterContext, PrefilterVerdict } from './prefilter.js';
 export { isPreflight } from './preflight.js';

@@ -1,6 +1,9 @@
-/** A transport by undici, for Node ≥ 20.18.1: the fastest that there is, and the one for client certificates and proxies. */
+/**
+ * A transport by undici, for Node ≥ 20.18.1 and Deno: the fastest that there is, and the one for client certificates and
+ * proxies.
+ */
 import type { Transport } from '@acme/introspect-core';
-import { buildConnector, type Dispatcher } from 'undici';
+import { buildConnector, Client, type Dispatcher } from 'undici';
 import { acceptEncoding } from './undici-body.js';
 import { Exchange } from './undici-exchange.js';
 import { ConnectionPool } from './undici-pool.js';
@@ -87,6 +90,9 @@ function checkedWay(options: UndiciTransportOptions): (origin: string) => SetOut
 
 /** A pool for each origin, made when it is first asked. */
 function byPools(connections: number): (origin: string) => SetOut {
+  if (typeof Client.prototype.dispatch !== 'function') {
+    throw problem('this runtime has something else in the place of undici, as Bun does: leave "transport" away there');
+  }
   const connector = buildConnector({ timeout: 0 });
   const pools = new Map<string, ConnectionPool>();
   return (origin) => {

@@ -1,0 +1,56 @@
+import { Authorizer, ofetchTransport, requireToken } from '@acme/introspect-hono';
+import { Hono } from 'hono';
+import { contractApp } from '../../test/apis/hono-app.js';
+import { authorizerCases } from './authorizer-cases.js';
+import { clientCases, patient } from './client-cases.js';
+import { honoCases } from './hono-cases.js';
+import { keyCases } from './key-cases.js';
+import { platformCases } from './platform-cases.js';
+import type { RuntimeCase, Settings } from './runtime-case.js';
+import { transportCases } from './transport-cases.js';
+
+const casesOfAll = [
+  ...clientCases,
+  ...authorizerCases,
+  ...platformCases,
+  ...keyCases,
+  ...honoCases,
+  ...transportCases('ofetch', ofetchTransport),
+];
+
+/**
+ * What every runtime serves: the cases, one request each, and an API that `servedCases` asks from outside.
+ *
+ * @param end stops the server
+ * @param ownCases of this runtime alone
+ */
+export function createApp(settings: Settings, end: () => void, ownCases: readonly RuntimeCase[] = []): Hono {
+  const cases = [...casesOfAll, ...ownCases];
+  const app = new Hono();
+  app.get('/cases', (c) => c.json(cases.map(({ name }) => name)));
+  app.get('/cases/:index', async (c) => {
+    try {
+      await cases[Number(c.req.param('index'))]?.run(settings);
+      return c.json({ failure: null });
+    } catch (error) {
+      return c.json({ failure: String(error) });
+    }
+  });
+  app.post('/end', (c) => {
+    end();
+    return c.body(null, 204);
+  });
+
+  const options = { issuer: settings.scriptedOrigin, clientId: 'api', clientSecret: 'secret', ...patient };
+  let arrived = 0;
+  app.use('/together', (_, next) => {
+    arrived++;
+    return next();
+  });
+  app.get('/together', requireToken(new Authorizer(options)), (c) => c.json(c.var.introspection));
+  app.get('/arrived', (c) => c.json(arrived));
+  const cache = { maxAgeSeconds: 60, refreshAfterSeconds: 0 };
+  app.get('/renewed', requireToken(new Authorizer({ ...options, cache })), (c) => c.json(c.var.introspection));
+  app.route('/', contractApp({ origin: settings.scriptedOrigin }).app);
+  return app;
+}

@@ -1,0 +1,162 @@
+import {
+  type AuthorizationError,
+  Authorizer,
+  type AuthorizerOptions,
+  type IntrospectEvent,
+  type Policy,
+} from '@acme/introspect-core';
+import { zitadel } from '@acme/introspect-core/zitadel';
+import { assertEqual, rejection } from './assert.js';
+import { patient, tokenFor } from './client-cases.js';
+import type { RuntimeCase, Settings } from './runtime-case.js';
+
+const onWorkerd = globalThis.navigator?.userAgent === 'Cloudflare-Workers';
+
+function authorizerOf({ origin }: Settings, options: Partial<AuthorizerOptions> = {}): Authorizer {
+  return new Authorizer({ issuer: origin, clientId: 'api', clientSecret: 'secret', ...patient, ...options });
+}
+
+const refusals: readonly [
+  name: string,
+  credentials: () => string | undefined,
+  policy: Policy,
+  code: string,
+  status: number,
+  headers: readonly (readonly [string, string])[],
+][] = [
+  [
+    'no token',
+    () => undefined,
+    {},
+    'missing_token',
+    401,
+    [
+      ['WWW-Authenticate', 'Bearer realm="api"'],
+      ['Cache-Control', 'no-store'],
+    ],
+  ],
+  [
+    'an inactive token',
+    () => `Bearer ${tokenFor('inactive')}`,
+    {},
+    'invalid_token',
+    401,
+    [
+      ['WWW-Authenticate', 'Bearer error="invalid_token", error_description="The access token is not active"'],
+      ['Cache-Control', 'no-store'],
+    ],
+  ],
+  [
+    'a missing scope',
+    () => `Bearer ${tokenFor('echo')}`,
+    { scopes: ['items:write'] },
+    'insufficient_scope',
+    403,
+    [
+      [
+        'WWW-Authenticate',
+        'Bearer error="insufficient_scope", error_description="The access token lacks a scope that is needed here", scope="items:write"',
+      ],
+      ['Cache-Control', 'no-store'],
+    ],
+  ],
+  [
+    'a server that is busy',
+    () => `Bearer ${tokenFor('down')}`,
+    {},
+    'unavailable',
+    503,
+    [
+      ['Cache-Control', 'no-store'],
+      ['Retry-After', '7'],
+    ],
+  ],
+];
+
+export const authorizerCases: readonly RuntimeCase[] = [
+  {
+    name: 'a good token passes, and its policy is judged',
+    async run(settings) {
+      const token = await authorizerOf(settings).authorize(`Bearer ${tokenFor('echo')}`, { scopes: ['items:read'] });
+      assertEqual(token.sub, 'mickey');
+    },
+  },
+  ...refusals.map(
+    ([name, credentials, policy, code, status, headers]): RuntimeCase => ({
+      name: `${name} is answered with ${status} and its headers`,
+      async run(settings) {
+        const error = await rejection(authorizerOf(settings).authorize(credentials(), policy));
+        const refusal = error as unknown as AuthorizationError;
+        assertEqual([refusal.code, refusal.status, refusal.headers], [code, status, headers]);
+      },
+    }),
+  ),
+  {
+    name: 'a kept answer is used again',
+    async run(settings) {
+      const authorizer = authorizerOf(settings, { cache: { maxAgeSeconds: 60 } });
+      const credentials = `Bearer ${tokenFor('echo')}`;
+      const answers = [await authorizer.authorize(credentials), await authorizer.authorize(credentials)];
+      assertEqual([answers.map(({ asked }) => asked), authorizer.stats().answers.hit], [[1, 1], 1]);
+    },
+  },
+  {
+    name: 'what is forgotten is asked about again',
+    async run(settings) {
+      const authorizer = authorizerOf(settings, { cache: { maxAgeSeconds: 60 } });
+      const token = tokenFor('echo');
+      await authorizer.authorize(`Bearer ${token}`);
+      await authorizer.forget({ token });
+      assertEqual((await authorizer.authorize(`Bearer ${token}`)).asked, 2);
+    },
+  },
+  {
+    name: 'an answer that is due for renewal serves, and is renewed through waitUntil',
+    async run(settings) {
+      const authorizer = authorizerOf(settings, { cache: { maxAgeSeconds: 60, refreshAfterSeconds: 0 } });
+      const authorization = `Bearer ${tokenFor('echo')}`;
+      await authorizer.authorize(authorization);
+      const work: Promise<unknown>[] = [];
+      const waitUntil = (promise: Promise<unknown>) => void work.push(promise);
+      assertEqual([(await authorizer.authorize({ authorization, waitUntil })).asked, work.length], [1, 1]);
+      await Promise.all(work);
+      assertEqual((await authorizer.authorize({ authorization, waitUntil })).asked, 2);
+      await Promise.all(work);
+    },
+  },
+  {
+    name: `twenty who ask the same at once ${onWorkerd ? 'are all answered' : 'share one question'}`,
+    async run(settings) {
+      const authorizer = authorizerOf(settings);
+      const credentials = `Bearer ${tokenFor('echo')}`;
+      const answers = await Promise.all(Array.from({ length: 20 }, () => authorizer.authorize(credentials)));
+      assertEqual(Math.max(...answers.map(({ asked }) => Number(asked))), onWorkerd ? 20 : 1);
+    },
+  },
+  {
+    name: `of those above a limit ${onWorkerd ? 'each is turned away at once' : 'each gets its turn'}`,
+    async run(settings) {
+      const authorizer = authorizerOf(settings, { limits: { concurrent: 1 } });
+      const asking = Array.from({ length: 5 }, () => authorizer.authorize(`Bearer ${tokenFor('echo')}`));
+      const passed = (await Promise.allSettled(asking)).filter(({ status }) => status === 'fulfilled').length;
+      assertEqual([passed, authorizer.stats().shed.limits], onWorkerd ? [1, 4] : [5, 0]);
+    },
+  },
+  {
+    name: 'what happens is told to a listener',
+    async run(settings) {
+      const told: IntrospectEvent['type'][] = [];
+      const authorizer = authorizerOf(settings, { onEvent: ({ type }) => void told.push(type) });
+      await authorizer.authorize(`Bearer ${tokenFor('echo')}`);
+      assertEqual(told, ['question']);
+    },
+  },
+  {
+    name: "ZITADEL's options make an authorizer",
+    async run({ origin }) {
+      const options = zitadel({ issuer: origin, clientId: 'api', clientSecret: 'secret' });
+      const authorizer = new Authorizer({ ...options, ...patient });
+      assertEqual((await authorizer.authorize(`Bearer ${tokenFor('echo')}`)).sub, 'mickey');
+    },
+  },
+];

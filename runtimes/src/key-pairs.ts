@@ -1,0 +1,28 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import type { KeyPair } from './runtime-case.js';
+
+/** Keys for one run, as PEM: PKCS#8, and PKCS#1 where it is RSA. */
+export function keyPairs(): KeyPair[] {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const ed = generateKeyPairSync('ed25519');
+  return [
+    pair('RS256', rsa, 'pkcs1'),
+    pair('RS256', rsa, 'pkcs8'),
+    pair('PS256', rsa, 'pkcs1'),
+    pair('ES256', ec, 'pkcs8'),
+    pair('EdDSA', ed, 'pkcs8'),
+  ];
+}
+
+function pair(
+  algorithm: KeyPair['algorithm'],
+  { privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject },
+  type: 'pkcs1' | 'pkcs8',
+): KeyPair {
+  return {
+    algorithm,
+    privateKey: privateKey.export({ type, format: 'pem' }).toString(),
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  };
+}

@@ -1,0 +1,66 @@
+import { Authorizer, type CacheStore } from '@acme/introspect-core';
+import { assert, assertEqual } from './assert.js';
+import { patient, tokenFor } from './client-cases.js';
+import type { RuntimeCase } from './runtime-case.js';
+
+/** What a store of several processes sees: those on other runtimes must find the same answer there. */
+async function keyInStore(): Promise<string> {
+  const keys: string[] = [];
+  const store: CacheStore = {
+    get: async () => undefined,
+    set: async (key) => void keys.push(key),
+    delete: async () => {},
+  };
+  const authorizer = new Authorizer({
+    issuer: 'https://issuer.example',
+    introspectionEndpoint: 'https://issuer.example/introspect',
+    clientId: 'äpi',
+    clientSecret: 'secret',
+    parameters: { scope: 'b', audience: 'a' },
+    transport: async () => ({ status: 200, header: () => 'application/json', body: '{"active":true}' }),
+    cache: { maxAgeSeconds: 60, store },
+  });
+  await authorizer.authorize({ authorization: 'Bearer key-of-this', waitUntil: () => {} });
+  return keys.join();
+}
+
+const keyEverywhere = '69eBqeDdujiNnZO8eH9wfWxXPhxjHKyd1ePRhJLKl58';
+
+/** The modules of Node that are there without an import; none on a runtime that has no such thing. */
+const { process } = globalThis as { process?: Partial<NodeJS.Process> };
+
+/** As on a runtime without such modules. */
+async function withoutBuiltinModules<Result>(work: () => Promise<Result>): Promise<Result> {
+  const { getBuiltinModule } = process ?? {};
+  if (process === undefined || getBuiltinModule === undefined) return work();
+  Object.assign(process, { getBuiltinModule: undefined });
+  try {
+    return await work();
+  } finally {
+    Object.assign(process, { getBuiltinModule });
+  }
+}
+
+export const platformCases: readonly RuntimeCase[] = [
+  {
+    name: 'an answer has the same key in a store as on every other runtime',
+    run: async () => assertEqual(await keyInStore(), keyEverywhere),
+  },
+  {
+    name: 'it has that key without the modules of Node, too',
+    run: async () => assertEqual(await withoutBuiltinModules(keyInStore), keyEverywhere),
+  },
+  {
+    name: 'what happens is told to the diagnostics channel where there is one',
+    async run({ origin }) {
+      const diagnostics = process?.getBuiltinModule?.('node:diagnostics_channel');
+      const told: unknown[] = [];
+      const listen = (event: unknown) => void told.push(Object(event).type);
+      diagnostics?.subscribe('@acme/introspect-core', listen);
+      const authorizer = new Authorizer({ issuer: origin, clientId: 'api', clientSecret: 'secret', ...patient });
+      await authorizer.authorize(`Bearer ${tokenFor('echo')}`);
+      diagnostics?.unsubscribe('@acme/introspect-core', listen);
+      assert(diagnostics === undefined || told.includes('question'), 'told');
+    },
+  },
+];

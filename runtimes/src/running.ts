@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Settings } from './runtime-case.js';
+import type { Runtime } from './runtimes.js';
+
+/** A runtime that serves the app. */
+export interface Running {
+  readonly origin: string;
+  /** Stops the server; the process then ends by itself, unless something keeps it alive. */
+  end(): Promise<void>;
+  kill(): Promise<void>;
+}
+
+const startMs = 20_000;
+/** Far less than any time limit of the suite. */
+const endMs = 8000;
+
+/**
+ * @throws Error with what the process printed, when it does not serve in time, or is of another version
+ */
+export async function start(runtime: Runtime, settings: Settings): Promise<Running> {
+  const [file, ...args] = await runtime.command(settings);
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  const ended = once(child, 'close');
+  ended.catch(() => {}); // it could not be started: whoever waits for its first line is told
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    printed += text;
+  });
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await ended;
+  };
+  try {
+    const line = await Promise.race([
+      once(child.stdout.setEncoding('utf8'), 'data').then(String),
+      ended.then(() => Promise.reject(new Error('it ended'))),
+      once(AbortSignal.timeout(startMs), 'abort').then(() => Promise.reject(new Error(`not within ${startMs} ms`))),
+    ]);
+    const { port, version = runtime.version } = JSON.parse(line) as { port: number; version?: string };
+    if (version !== runtime.version) throw new Error(`it is ${version}`);
+    const origin = `http://127.0.0.1:${port}`;
+    return {
+      origin,
+      kill,
+      async end() {
+        await fetch(`${origin}/end`, { method: 'POST' });
+        const late = once(AbortSignal.timeout(endMs), 'abort').then(() => 'late' as const);
+        if ((await Promise.race([ended, late])) === 'late')
+          throw new Error(`lives on ${endMs} ms after its server closed`);
+        if (child.exitCode !== 0) throw new Error(`ended with ${child.exitCode}\n${printed}`);
+      },
+    };
+  } catch (error) {
+    await kill().catch(() => {});
+    throw new Error(`${runtime.name} did not start: ${error}\n${printed}`);
+  }
+}

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Settings } from './runtime-case.js';
+import { workerdConfiguration } from './workerd-configuration.js';
+
+/** One way to serve the app. */
+export interface Runtime {
+  readonly name: string;
+  readonly version: string;
+  /** There no promise is shared by requests, and it ends by a signal alone. */
+  readonly isWorkerd: boolean;
+  /** Serves the app on a free port, and prints `{"port": …, "version": …}` as its first line; workerd has no version. */
+  command(settings: Settings): Promise<readonly [file: string, ...args: string[]]>;
+}
+
+const binaries = fileURLToPath(new URL('../binaries/', import.meta.url));
+
+/**
+ * Each of `binaries`, at the version that is named there.
+ *
+ * @param folder where the packages are as they are packed: in the tree, Bun would go by the paths of a tsconfig.json
+ */
+export function runtimesIn(folder: string): Runtime[] {
+  const built = (file: string) => join(folder, 'dist', file);
+  const binary = (path: string) => join(binaries, 'node_modules', path);
+
+  function process(name: string, version: string, ...command: [file: string, ...args: string[]]): Runtime {
+    return { name, version, isWorkerd: false, command: async (settings) => [...command, JSON.stringify(settings)] };
+  }
+
+  function workerd(version: string, flags: readonly string[]): Runtime {
+    const options = ['--socket-addr=http=127.0.0.1:0', '--control-fd=1'];
+    return {
+      name: ['workerd', version, ...flags].join(' '),
+      version,
+      isWorkerd: true,
+      async command(settings) {
+        const file = await workerdConfiguration(built('workerd.js'), settings, flags);
+        return [binary('workerd/bin/workerd'), 'serve', file, ...options];
+      },
+    };
+  }
+
+  function runsOf(alias: string, version: string): Runtime[] {
+    switch (alias) {
+      case 'bun':
+        return [process(`Bun ${version}`, version, binary('bun/bin/bun.exe'), built('bun.js'))];
+      case 'deno': {
+        const permissions = ['--allow-net=127.0.0.1', '--allow-env=JEST_WORKER_ID,UNDICI_NO_WASM_SIMD']; // undici's
+        const command = [
+          binary('deno/deno'),
+          'run',
+          '--quiet',
+          '--no-prompt',
+          ...permissions,
+          built('deno.js'),
+        ] as const;
+        return [process(`Deno ${version}`, version, ...command)];
+      }
+      case 'workerd':
+        return [workerd(version, []), workerd(version, ['no_nodejs_compat', 'no_nodejs_compat_v2'])]; // the default has Node's modules
+      default: {
+        const node = binary(`${alias}/bin/node`);
+        return [
+          process(`Node ${version}, ES module`, version, node, built('node.js')),
+          process(`Node ${version}, CommonJS`, version, node, built('node.cjs')),
+        ];
+      }
+    }
+  }
+
+  const { optionalDependencies } = JSON.parse(readFileSync(join(binaries, 'package.json'), 'utf8')) as {
+    optionalDependencies: Readonly<Record<string, string>>;
+  };
+  return Object.entries(optionalDependencies).flatMap(([alias, specifier]) =>
+    runsOf(alias, specifier.slice(specifier.lastIndexOf('@') + 1)),
+  );
+}

@@ -1,0 +1,91 @@
+import { active, askApi, contractCases, inactive, type ScriptedServer } from '@acme/introspect-testing';
+import { assertEqual } from './assert.js';
+
+/** A case that is asked from outside, over the runtime's own server. */
+export interface ServedCase {
+  readonly name: string;
+  run(origin: string): Promise<void>;
+}
+
+const fields = (token: string) => [['Authorization', `Bearer ${token}`]] as const;
+const attempts = 2000;
+
+/** What the server is asked, and when it answers. */
+function held(): { promise: Promise<void>; release: () => void } {
+  let release = () => {};
+  const promise = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return { promise, release };
+}
+
+/** Asks again and again; each time is a request, so that this is not idle. */
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < attempts; attempt++) if (await isSo()) return;
+  throw new Error(`not after ${attempts} looks: ${what}`);
+}
+
+async function claimsOf(origin: string, path: string): Promise<{ asked?: number }> {
+  const { body } = await askApi(origin, { path, fields: fields('same') });
+  return JSON.parse(body);
+}
+
+/**
+ * The contract first, and then what leaves questions behind that it would count.
+ *
+ * Where a promise of another request never settles, each request asks by itself.
+ */
+export function servedCases(server: ScriptedServer, sharesPromises: boolean): ServedCase[] {
+  return [
+    ...contractCases(server).map(
+      ({ name, request, answer, server: script, questions = 1 }): ServedCase => ({
+        name: `the contract: ${name}`,
+        async run(origin) {
+          const before = server.questions.length;
+          server.always(script ?? inactive());
+          assertEqual(await askApi(origin, request), answer);
+          assertEqual(server.questions.length - before, questions);
+        },
+      }),
+    ),
+    {
+      name: `twenty requests with one token are answered, by ${sharesPromises ? 'one question' : 'one question each'}`,
+      async run(origin) {
+        const before = server.questions.length;
+        const questions = sharesPromises ? 1 : 20;
+        const { promise, release } = held();
+        server.always(async (response, request) => {
+          await promise;
+          active({ sub: 'mickey' })(response, request);
+        });
+        const asking = Promise.all(
+          Array.from({ length: 20 }, () => askApi(origin, { path: '/together', fields: fields('same') })),
+        );
+        asking.catch(() => {}); // awaited below, unless it is too late for that
+        await until('all have arrived', async () => (await askApi(origin, { path: '/arrived' })).body === '20');
+        await server.question(before + questions);
+        release();
+        const answers = await asking;
+        assertEqual([...new Set(answers.map(({ body }) => body))], ['{"active":true,"sub":"mickey"}']);
+        assertEqual(server.questions.length - before, questions);
+      },
+    },
+    {
+      name: 'a renewal outlives the request that began it',
+      async run(origin) {
+        const before = server.questions.length;
+        const { promise, release } = held();
+        server.always(async (response, request) => {
+          const asked = server.questions.indexOf(request) - before + 1;
+          if (asked > 1) await promise;
+          active({ asked })(response, request);
+        });
+        assertEqual((await claimsOf(origin, '/renewed')).asked, 1);
+        assertEqual((await claimsOf(origin, '/renewed')).asked, 1);
+        await server.question(before + 2);
+        release();
+        await until('the new answer is used', async () => (await claimsOf(origin, '/renewed')).asked !== 1);
+      },
+    },
+  ];
+}

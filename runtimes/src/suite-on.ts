@@ -1,0 +1,70 @@
+import { active, startFaultServer, startScriptedServer } from '@acme/introspect-testing';
+import { answersByToken } from './answers-by-token.js';
+import { keyPairs } from './key-pairs.js';
+import { start } from './running.js';
+import type { Runtime } from './runtimes.js';
+import { servedCases } from './served-cases.js';
+
+const caseMs = 10_000;
+const keys = keyPairs();
+
+/** Runs all cases on one runtime, those inside of it first. */
+export async function suiteOn(runtime: Runtime): Promise<{ passes: number; failures: string[] }> {
+  let passes = 0;
+  const failures: string[] = [];
+  async function count(name: string, work: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+    try {
+      await within(caseMs, work);
+      passes++;
+    } catch (error) {
+      failures.push(`${name}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  const byToken = await startScriptedServer();
+  byToken.always(answersByToken());
+  byToken.at('/elsewhere', active());
+  const scripted = await startScriptedServer();
+  const faults = await startFaultServer();
+  try {
+    const settings = { origin: byToken.origin, scriptedOrigin: scripted.origin, faultOrigin: faults.origin, keys };
+    const running = await start(runtime, settings);
+    try {
+      const names: string[] = await json(`${running.origin}/cases`, AbortSignal.timeout(caseMs));
+      for (const [index, name] of names.entries()) {
+        await count(name, async (signal) => {
+          const { failure } = await json<{ failure: string | null }>(`${running.origin}/cases/${index}`, signal);
+          if (failure !== null) throw new Error(failure);
+        });
+      }
+      for (const { name, run } of servedCases(scripted, !runtime.isWorkerd)) {
+        await count(name, () => run(running.origin));
+      }
+      if (!runtime.isWorkerd) await count('the process ends by itself', running.end);
+    } finally {
+      await running.kill();
+    }
+  } catch (error) {
+    failures.push(String(error));
+  } finally {
+    await byToken.close();
+    await scripted.close();
+    await faults.close();
+  }
+  return { passes, failures };
+}
+
+async function json<Value>(url: string, signal: AbortSignal): Promise<Value> {
+  const response = await fetch(url, { signal });
+  if (!response.ok) throw new Error(`answered ${response.status}: ${await response.text()}`);
+  return response.json() as Promise<Value>;
+}
+
+/** What `work` gives, unless that takes too long: a runtime on which something hangs must not hold the others up. */
+function within<Result>(ms: number, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(ms);
+    signal.addEventListener('abort', () => reject(new Error(`not within ${ms} ms`)));
+    work(signal).then(resolve, reject);
+  });
+}

@@ -1,0 +1,27 @@
+import type { Transport } from '@acme/introspect-core';
+import { transportContractCases } from '@acme/introspect-testing/transport-contract';
+import { assert, rejection } from './assert.js';
+import type { RuntimeCase } from './runtime-case.js';
+
+/**
+ * Deno's own `fetch` sends a request once more, a POST too, when the server closes a connection that was used before; it
+ * has no option against it.
+ */
+const resentByDeno = 'asks once, whatever comes';
+const onDeno = globalThis.navigator?.userAgent?.startsWith('Deno/') === true;
+
+/** The contract for transports. */
+export function transportCases(by: 'ofetch' | 'undici', transport: Transport): RuntimeCase[] {
+  return transportContractCases.map(({ name, run }) => {
+    const isResent = onDeno && by === 'ofetch' && name === resentByDeno;
+    return {
+      name: `the transport by ${by}: ${name}${isResent ? ', but that Deno sends it once more' : ''}`,
+      async run({ faultOrigin }) {
+        const passed = run(transport, { origin: faultOrigin });
+        if (!isResent) return passed;
+        const { message } = await rejection(passed);
+        assert(message === 'expected the requests to be 3, and not 4', `it does, and not: ${message}`);
+      },
+    };
+  });
+}
