@@ -17,7 +17,7 @@ const bin = (name: string) => join(root, 'node_modules/.bin', name);
 const { packageManager } = createRequire(import.meta.url)('../package.json');
 const env = { ...process.env, npm_config_prefer_offline: 'true', npm_config_update_notifier: 'false' };
 
-const packages = ['core', 'fastify', 'hono', 'nestjs', 'testing'].map((name) => `introspect-${name}`);
+const packages = ['cli', 'core', 'fastify', 'hono', 'nestjs', 'testing'].map((name) => `introspect-${name}`);
 let folder: string;
 const tarball = (name: string) => join(folder, `${name}.tgz`);
 
@@ -33,7 +33,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 describe.each(packages)('the packed %s', (name) => {
   it('is what publint and attw call right', async () => {
     await run(bin('publint'), ['run', tarball(name), '--strict']);
-    await run(bin('attw'), [tarball(name)]);
+    if (name !== 'introspect-cli') await run(bin('attw'), [tarball(name)]); // a command has no types to be wrong
   });
 
   it('has what was built and nothing else', async () => {
@@ -105,6 +105,28 @@ describe.each([
   });
 });
 
+describe('an empty project with the packed introspect-cli', () => {
+  const project = () => join(folder, 'cli');
+  beforeAll(async () => {
+    await mkdir(project());
+    await writeFile(join(project(), 'package.json'), JSON.stringify({ name: 'empty', private: true }));
+    await install('introspect-cli', project(), ['introspect-core']);
+  });
+
+  it.each(nodes())('has the command introspect, on %s', async (node) => {
+    const { bin } = JSON.parse(
+      await readFile(join(project(), 'node_modules/@acme/introspect-cli/package.json'), 'utf8'),
+    );
+    const program = join(project(), 'node_modules/@acme/introspect-cli', bin.introspect);
+    const { stdout, stderr } = await run(node, [program, '--help'], { cwd: project() });
+    expect(stdout).toMatch(/^Usage: introspect /);
+    expect(stdout).toContain('register');
+    expect(stderr).toBe('');
+    const failure = await run(node, [program, 'mint'], { cwd: project(), env: {} }).catch((error) => error);
+    expect([failure.code, failure.stderr]).toEqual([2, expect.stringContaining('The issuer is missing')]);
+  });
+});
+
 describe.each(nodes())('the packed introspect-nestjs with NestJS 11, on %s', (node) => {
   const platforms = ['startNestExpressApi', 'startNestFastifyApi'] as const;
 
@@ -157,8 +179,8 @@ function nodes(): string[] {
 }
 
 /** Installs a tarball with npm; without a network by hand, with nothing but its declared dependencies beside it. */
-async function install(name: string, project: string): Promise<void> {
-  if (await npmInstall(project, [tarball(name)])) return;
+async function install(name: string, project: string, alongside: string[] = []): Promise<void> {
+  if (await npmInstall(project, [name, ...alongside].map(tarball))) return;
   const target = join(project, 'node_modules/@acme', name);
   await mkdir(target, { recursive: true });
   await run('tar', ['-xzf', tarball(name), '-C', target, '--strip-components=1']);

@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { name: 'cli', fsModuleCache: false, include: ['test/**/*.test.ts'], testTimeout: 20_000 },
+  test: { name: 'cli', fsModuleCache: false, include: ['test/**/*.test.ts'], testTimeout: 30_000 },
 });

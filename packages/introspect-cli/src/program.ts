@@ -3,7 +3,9 @@ import { Command, CommanderError } from 'commander';
 import type { CommonFlags } from './connection.js';
 import { doctorCommand } from './doctor.js';
 import { type ExitCode, exitCodes, Failure, usage } from './failure.js';
+import { mintCommand } from './mint.js';
 import { type Output, outputOf } from './output.js';
+import { registerCommand } from './register.js';
 import { Settings } from './settings.js';
 import { tokenCommand } from './token.js';
 
@@ -37,6 +39,8 @@ export async function run(argv: readonly string[], environment: NodeJS.ProcessEn
   }
   add(tokenCommand);
   add(doctorCommand);
+  add(registerCommand);
+  add(mintCommand);
 
   try {
     if (argv.length === 0) program.outputHelp();

@@ -14,7 +14,7 @@ import {
 } from '@acme/introspect-testing';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runIntrospect } from './run-introspect.js';
+import { introspect } from './introspect-process.js';
 
 const secret = 'canary+secret: ß';
 const token = 'canary-token';
@@ -54,7 +54,7 @@ describe('introspect token', () => {
       'urn:zitadel:iam:org:project:P1:roles': { reader: { ORG1: 'acme.example' } },
       'urn:zitadel:iam:user:metadata': { team: Buffer.from('blue').toString('base64url') },
     });
-    const { exitCode, stdout, stderr } = await runIntrospect(['token'], { env });
+    const { code, stdout, stderr } = await introspect(['token'], { env });
     expect(stdout.replaceAll(/\d{4}-\d\d-\d\dT[\d:]{8}Z/g, '<date>')).toBe(
       [
         'active          yes',
@@ -74,28 +74,28 @@ describe('introspect token', () => {
       ].join('\n'),
     );
     expect(stderr).toBe('');
-    expect(exitCode).toBe(0);
+    expect(code).toBe(0);
   });
 
   it('lets no control character of a claim reach the terminal', async () => {
     server.tokens.set(token, { name: 'a\u001b[2Jb\r\u202ec', 'x\u0007': [{ y: '\u009b31m' }], sub: 'line\nbreak' });
-    const { stdout } = await runIntrospect(['token'], { env });
+    const { stdout } = await introspect(['token'], { env });
     expect(stdout).not.toMatch(/[^\P{C}\n]/u);
     expect(stdout).toContain('a�[2Jb��c');
   });
 
   it('gives the answer as JSON, and nothing else on stdout', async () => {
     server.tokens.set(token, { sub: 'mickey' });
-    const { exitCode, stdout, stderr } = await runIntrospect(['token', '--json'], { env });
+    const { code, stdout, stderr } = await introspect(['token', '--json'], { env });
     expect(JSON.parse(stdout)).toEqual({ active: true, sub: 'mickey' });
-    expect([exitCode, stderr]).toEqual([0, '']);
+    expect([code, stderr]).toEqual([0, '']);
   });
 
   it('colours where colours are wanted, and not where they are not', async () => {
     server.tokens.set(token, {});
-    const colored = await runIntrospect(['token'], { env: { ...env, FORCE_COLOR: '1' } });
+    const colored = await introspect(['token'], { env: { ...env, FORCE_COLOR: '1' } });
     expect(colored.stdout).toContain('\u001b[32myes');
-    const plain = await runIntrospect(['token'], { env: { ...env, FORCE_COLOR: '1', NO_COLOR: '1' } });
+    const plain = await introspect(['token'], { env: { ...env, FORCE_COLOR: '1', NO_COLOR: '1' } });
     expect(plain.stdout).toBe('active  yes\n');
   });
 
@@ -110,18 +110,18 @@ describe('introspect token', () => {
         .join(''),
     );
     const given = { ZITADEL_CLIENT_ID: String(ZITADEL_CLIENT_ID) };
-    expect(await runIntrospect(['token', '--env-file', file], { env: given })).toMatchObject({ exitCode: 0 });
-    expect(await runIntrospect(['token', '--env-file', file])).toMatchObject({ exitCode: 3 });
+    expect(await introspect(['token', '--env-file', file], { env: given })).toMatchObject({ code: 0 });
+    expect(await introspect(['token', '--env-file', file])).toMatchObject({ code: 3 });
   });
 
   it('takes secret and token from stdin, one line each', async () => {
     server.tokens.set(token, {});
     const { ZITADEL_CLIENT_SECRET, ZITADEL_TOKEN, ...others } = env;
-    expect(await runIntrospect(['token'], { env: others, stdin: `${secret}\n${token}\n` })).toMatchObject({
-      exitCode: 0,
+    expect(await introspect(['token'], { env: others, stdin: `${secret}\n${token}\n` })).toMatchObject({
+      code: 0,
     });
-    expect(await runIntrospect(['token'], { env: { ...env, ZITADEL_TOKEN: '' }, stdin: token })).toMatchObject({
-      exitCode: 0,
+    expect(await introspect(['token'], { env: { ...env, ZITADEL_TOKEN: '' }, stdin: token })).toMatchObject({
+      code: 0,
     });
   });
 
@@ -129,7 +129,7 @@ describe('introspect token', () => {
     server.tokens.set(token, {});
     const wrong = { ...env, ZITADEL_ISSUER: 'http://127.0.0.1:1', ZITADEL_CLIENT_ID: 'wrong' };
     const args = ['token', '--issuer', server.origin, '--client-id', 'api@acme', '--instance-host', 'acme.example'];
-    expect(await runIntrospect(args, { env: wrong })).toMatchObject({ exitCode: 0 });
+    expect(await introspect(args, { env: wrong })).toMatchObject({ code: 0 });
     expect(server.questions[0]?.field('x-zitadel-instance-host')).toEqual(['acme.example']);
   });
 
@@ -139,9 +139,9 @@ describe('introspect token', () => {
     const file = join(folder, 'key.json');
     await writeFile(file, JSON.stringify({ type: 'application', keyId: '1', key, appId: '2', clientId: 'api@acme' }));
     const { ZITADEL_CLIENT_ID, ZITADEL_CLIENT_SECRET, ...others } = env;
-    expect(await runIntrospect(['token', '--key-file', file], { env: others })).toMatchObject({ exitCode: 0 });
-    expect(await runIntrospect(['token'], { env: { ...others, ZITADEL_KEY_FILE: file } })).toMatchObject({
-      exitCode: 0,
+    expect(await introspect(['token', '--key-file', file], { env: others })).toMatchObject({ code: 0 });
+    expect(await introspect(['token'], { env: { ...others, ZITADEL_KEY_FILE: file } })).toMatchObject({
+      code: 0,
     });
     expect(server.questions.map(({ form }) => form.has('client_assertion'))).toEqual([true, true]);
   });
@@ -149,9 +149,9 @@ describe('introspect token', () => {
 
 describe('an inactive token', () => {
   it('is explained', async () => {
-    const { exitCode, stdout } = await runIntrospect(['token', '--project-id', 'P1'], { env });
+    const { code, stdout } = await introspect(['token', '--project-id', 'P1'], { env });
     expect(stdout).toMatch(/^inactive\n\nIt is no JWT, .*\n.*urn:zitadel:iam:org:project:id:P1:aud\.\n$/);
-    expect(exitCode).toBe(1);
+    expect(code).toBe(1);
   });
 
   it('that is a JWT is read and verified', async () => {
@@ -163,7 +163,7 @@ describe('an inactive token', () => {
     const jwt = await new SignJWT({ iss: server.origin, aud: ['api@acme'], exp: now() - 185 })
       .setProtectedHeader({ alg: 'RS256', kid: 'k' })
       .sign(privateKey);
-    const { exitCode, stdout } = await runIntrospect(['token', '--json'], { env: { ...env, ZITADEL_TOKEN: jwt } });
+    const { code, stdout } = await introspect(['token', '--json'], { env: { ...env, ZITADEL_TOKEN: jwt } });
     expect(JSON.parse(stdout)).toEqual({
       active: false,
       explanation: {
@@ -172,7 +172,7 @@ describe('an inactive token', () => {
         advice: expect.any(String),
       },
     });
-    expect(exitCode).toBe(1);
+    expect(code).toBe(1);
   });
 });
 
@@ -181,12 +181,12 @@ describe('introspect token --curl', () => {
     server.tokens.set(token, { sub: 'mickey' });
     const { ZITADEL_CLIENT_SECRET, ZITADEL_TOKEN, ...others } = env;
     const args = ['token', '--curl', '--instance-host', "it's.example"];
-    const { exitCode, stdout } = await runIntrospect(args, { env: others });
-    expect(exitCode).toBe(0);
+    const { code, stdout } = await introspect(args, { env: others });
+    expect(code).toBe(0);
     expect(server.questions).toEqual([]);
     const shell = await promisify(execFile)('sh', ['-c', stdout], { env: { ...process.env, ...env } });
     expect(JSON.parse(shell.stdout)).toEqual({ active: true, sub: 'mickey' });
-    await runIntrospect(['token', '--instance-host', "it's.example"], { env });
+    await introspect(['token', '--instance-host', "it's.example"], { env });
     const [byCurl, bySdk] = server.questions.map(({ form, field, method, url }) => ({
       method,
       url,
@@ -224,10 +224,10 @@ describe('what goes wrong', () => {
       'The key file (--key-file, ZITADEL_KEY_FILE) cannot be read: /nowhere/key',
     ],
   ])('%s', async (_, args, message) => {
-    const { exitCode, stdout, stderr } = await runIntrospect(['token', ...args], { env });
+    const { code, stdout, stderr } = await introspect(['token', ...args], { env });
     expect(stderr).toContain(message);
     expect(stdout + stderr).not.toContain('canary');
-    expect([exitCode, stdout]).toEqual([2, '']);
+    expect([code, stdout]).toEqual([2, '']);
   });
 
   it.each([
@@ -236,63 +236,63 @@ describe('what goes wrong', () => {
     ['ZITADEL_CLIENT_SECRET', "The API's client secret is missing\nSet ZITADEL_CLIENT_SECRET"],
     ['ZITADEL_TOKEN', 'The token is missing\nSet ZITADEL_TOKEN'],
   ])('without %s', async (name, message) => {
-    const { exitCode, stderr } = await runIntrospect(['token'], { env: { ...env, [name]: '' } });
+    const { code, stderr } = await introspect(['token'], { env: { ...env, [name]: '' } });
     expect(stderr).toContain(message);
-    expect(exitCode).toBe(2);
+    expect(code).toBe(2);
   });
 
   it('a file of --env-file that is not there, which Node itself may notice first', async () => {
-    const { exitCode, stdout, stderr } = await runIntrospect(['token', '--env-file', '/nowhere/.env'], { env });
+    const { code, stdout, stderr } = await introspect(['token', '--env-file', '/nowhere/.env'], { env });
     expect(stderr).toContain('/nowhere/.env');
-    expect(exitCode).toBeGreaterThan(1);
+    expect(code).toBeGreaterThan(1);
     expect(stdout).toBe('');
   });
 
   it('the key file of a service user', async () => {
     const file = join(folder, 'key.json');
     await writeFile(file, JSON.stringify({ type: 'serviceaccount', keyId: '1', key: 'canary', userId: '2' }));
-    const { exitCode, stderr } = await runIntrospect(['token', '--key-file', file], { env });
+    const { code, stderr } = await introspect(['token', '--key-file', file], { env });
     expect(stderr).toContain('that of a service user');
     expect(stderr).not.toContain('canary');
-    expect(exitCode).toBe(2);
+    expect(code).toBe(2);
   });
 
   it.each([
     ['refused credentials', zitadelAnswers.unauthorizedClient(), 'invalid_client'],
     ['an overloaded server', zitadelAnswers.quotaExhausted(), 'unavailable'],
     ['an unknown instance', zitadelAnswers.unknownInstance(), 'invalid_response'],
-  ])('%s, as text and as JSON', async (_, answer, code) => {
+  ])('%s, as text and as JSON', async (_, answer, errorCode) => {
     server.always(answer);
-    const text = await runIntrospect(['token'], { env });
-    const asJson = await runIntrospect(['token', '--json'], { env });
-    expect([text.exitCode, text.stdout, asJson.exitCode, asJson.stderr]).toEqual([3, '', 3, '']);
-    expect(JSON.parse(asJson.stdout)).toEqual({ error: { code, message: text.stderr.trim() } });
+    const text = await introspect(['token'], { env });
+    const asJson = await introspect(['token', '--json'], { env });
+    expect([text.code, text.stdout, asJson.code, asJson.stderr]).toEqual([3, '', 3, '']);
+    expect(JSON.parse(asJson.stdout)).toEqual({ error: { code: errorCode, message: text.stderr.trim() } });
     for (const output of [text.stderr, asJson.stdout]) expect(output).not.toMatch(/canary|quota exhausted|origin"/);
   });
 
   it('a server that is not there', async () => {
     await server.close();
-    const { exitCode, stderr } = await runIntrospect(['token'], { env });
+    const { code, stderr } = await introspect(['token'], { env });
     expect(stderr).toContain('could not be reached (ECONNREFUSED)');
-    expect(exitCode).toBe(3);
+    expect(code).toBe(3);
   });
 
   it('an unknown command, which may be a token', async () => {
-    const { exitCode, stderr } = await runIntrospect(['canary-token']);
+    const { code, stderr } = await introspect(['canary-token']);
     expect(stderr).toBe('There is no such command\nintrospect --help shows what there is.\n');
-    expect(exitCode).toBe(2);
+    expect(code).toBe(2);
   });
 });
 
 describe('introspect', () => {
   it.each([[[]], [['--help']], [['help']]])('%j says what there is', async (args) => {
-    const { exitCode, stdout, stderr } = await runIntrospect(args);
+    const { code, stdout, stderr } = await introspect(args);
     expect(stdout).toMatch(/^Usage: introspect .*\n(.*\n)* {2}token /);
-    expect([exitCode, stderr]).toEqual([0, '']);
+    expect([code, stderr]).toEqual([0, '']);
   });
 
   it('token --help names each variable', async () => {
-    const { stdout } = await runIntrospect(['token', '--help']);
+    const { stdout } = await introspect(['token', '--help']);
     for (const name of ['ISSUER', 'CLIENT_ID', 'KEY_FILE', 'PROJECT_ID', 'TOKEN'])
       expect(stdout).toContain(`ZITADEL_${name}`);
   });

@@ -22,6 +22,7 @@ export { type FaultServer, startFaultServer } from './fault-server.js';
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './memory-store.js';
 export type { RecordedRequest } from './recorded-request.js';
 export { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from './scripted-server.js';
+export { type ScriptedZitadel, type ScriptedZitadelOptions, startScriptedZitadel } from './scripted-zitadel.js';
 export {
   type StoreContractCase,
   type StoreContractSetup,
@@ -29,3 +30,4 @@ export {
   storeContractCases,
 } from './store-contract.js';
 export { likeZitadel, type ZitadelState, zitadelAnswers } from './zitadel.js';
+export type { ZitadelApp, ZitadelObjects, ZitadelProject, ZitadelUser } from './zitadel-objects.js';

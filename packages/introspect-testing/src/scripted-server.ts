@@ -29,6 +29,8 @@ export interface ScriptedServer {
   always(answer: Answer): void;
   /** Scripts every request to another path. */
   at(path: string, answer: Answer): void;
+  /** Scripts every request to a path that is not scripted by `at`; 404 unless given. */
+  elsewhere(answer: Answer): void;
   /** The introspection request of this number, counted from 1, as soon as it is there. */
   question(number: number): Promise<RecordedRequest>;
   /** Ends all connections, also those that hang. */
@@ -50,6 +52,7 @@ export async function startScriptedServer({
   const byPath = new Map<string, Answer>();
   const waiting = new Map<number, (request: RecordedRequest) => void>();
   let usual: Answer = likeZitadel({ clientId, clientSecret, tokens });
+  let unknown: Answer = respond({ status: 404 });
 
   const server = createServer(async (message, response) => {
     let request: RecordedRequest;
@@ -61,7 +64,7 @@ export async function startScriptedServer({
     requests.push(request);
     const path = request.url.split('?', 1)[0] ?? '';
     if (path !== introspectionPath) {
-      (byPath.get(path) ?? respond({ status: 404 }))(response, request);
+      (byPath.get(path) ?? unknown)(response, request);
       return;
     }
     questions.push(request);
@@ -91,6 +94,9 @@ export async function startScriptedServer({
       usual = answer;
     },
     at: (path, answer) => void byPath.set(path, answer),
+    elsewhere: (answer) => {
+      unknown = answer;
+    },
     question: (number) =>
       new Promise((resolve) => {
         const there = questions[number - 1];

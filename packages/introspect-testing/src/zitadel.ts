@@ -48,7 +48,7 @@ export function likeZitadel({ clientId, clientSecret, tokens }: ZitadelState): A
 }
 
 /** Reads Basic credentials as ZITADEL does: split at the first colon, then both halves form-decoded. */
-function basicCredentialsOf(request: RecordedRequest): { clientId: string; clientSecret: string } | Answer {
+export function basicCredentialsOf(request: RecordedRequest): { clientId: string; clientSecret: string } | Answer {
   const encoded = /^Basic ([A-Za-z0-9+/]+={0,2})$/i.exec(request.field('authorization')[0] ?? '')?.[1];
   const [, id, secret] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded ?? '', 'base64').toString()) ?? [];
   if (id === undefined || secret === undefined) return zitadelAnswers.noCredentials();

@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import { discover } from './authorization-server.js';
+import { audienceScope, requestToken } from './client-credentials.js';
+import { type CommonFlags, headersOf, issuerOf, withCommonFlags } from './connection.js';
+import { exitCodes, usage } from './failure.js';
+import type { CommandOf } from './program.js';
+
+interface MintFlags extends CommonFlags {
+  projectId?: string;
+  serviceUser?: string;
+  scope: readonly string[];
+}
+
+/** `introspect mint`: gets a service user's token that the project's APIs accept, and prints it alone. */
+export const mintCommand: CommandOf<MintFlags> = {
+  define: (command: Command) =>
+    withCommonFlags(command.name('mint').description("gets a service user's token, for TOKEN=$(introspect mint)"))
+      .option('--project-id <id>', 'the project whose APIs the token is for (ZITADEL_PROJECT_ID)')
+      .option('--service-user <name>', 'its user name (ZITADEL_SERVICE_USER); its secret: ZITADEL_SERVICE_USER_SECRET')
+      .option(
+        '--scope <scope>',
+        'a scope besides; may be repeated',
+        (scope: string, all: readonly string[]) => [...all, scope],
+        [],
+      ),
+
+  async run(flags, { settings, output }) {
+    const issuer = issuerOf(settings, flags);
+    const projectId = settings.text(flags.projectId, 'ZITADEL_PROJECT_ID');
+    if (projectId === undefined) {
+      throw usage(
+        'The project is missing: without its scope the token would be inactive for every API',
+        `Give --project-id, or set ZITADEL_PROJECT_ID, for the scope ${audienceScope('<project id>')}.`,
+      );
+    }
+    const name = settings.required(
+      flags.serviceUser,
+      '--service-user',
+      'ZITADEL_SERVICE_USER',
+      "The service user's name",
+    );
+    const secret = await settings.secret('ZITADEL_SERVICE_USER_SECRET', "The service user's secret");
+    const headers = headersOf(settings, flags);
+    const { tokenEndpoint } = await discover(issuer, headers);
+    const scopes = ['openid', 'profile', audienceScope(projectId), ...flags.scope];
+    const token = await requestToken(tokenEndpoint, { name, secret }, { scopes, headers });
+    output.result(token, token.access_token);
+    const { expires_in: seconds } = token;
+    const expiry = seconds === undefined ? '' : `until ${new Date(Date.now() + seconds * 1000).toLocaleString()}, `;
+    output.progress(`${token.token_type} token, ${expiry}scope ${token.scope}`);
+    return exitCodes.done;
+  },
+};

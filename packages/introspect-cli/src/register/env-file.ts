@@ -1,0 +1,55 @@
+import { parseEnv } from 'node:util';
+import { exitCodes, Failure } from '../failure.js';
+
+/** Variables to set; `undefined` ones are removed. */
+export type EnvChanges = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The text of an env file with these variables set or removed; the lines of all others stay as they are.
+ *
+ * What is written reads the same by Node's `parseEnv` (`node --env-file`) and by a POSIX shell (`set -a; . ./.env`).
+ *
+ * @throws Failure naming a variable whose value cannot be written for both
+ */
+export function changedEnv(text: string, changes: EnvChanges): string {
+  const left = new Map(Object.entries(changes));
+  const lineOf = (name: string) => {
+    const value = left.get(name);
+    left.delete(name); // a second line of this name is dropped
+    return value === undefined ? [] : [`${name}=${quoted(name, value)}`];
+  };
+  const lines = text.split('\n').flatMap((line) => {
+    const name = nameOf(line);
+    return name in changes ? lineOf(name) : [line];
+  });
+  while (lines.at(-1) === '') lines.pop();
+  lines.push(...[...left.keys()].flatMap(lineOf));
+  const changed = lines.map((line) => `${line}\n`).join('');
+  const [before, after] = [parseEnv(text), parseEnv(changed)];
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after), ...Object.keys(changes)])) {
+    const expected = name in changes ? changes[name] : before[name];
+    if (after[name] !== expected) throw unwritable(name);
+  }
+  return changed;
+}
+
+function nameOf(line: string): string {
+  return /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=/.exec(line)?.[1] ?? '';
+}
+
+/** Bare where no reader minds; else in quotes within which none expands anything. */
+function quoted(name: string, value: string): string {
+  if (/^[\w./:@%+,=-]+$/.test(value)) return value;
+  if (!/['\0\r]/.test(value)) return `'${value}'`;
+  if (!/["$`\\\0\r\n]/.test(value)) return `"${value}"`;
+  throw unwritable(name);
+}
+
+function unwritable(name: string): Failure {
+  return new Failure(
+    exitCodes.failed,
+    'unwritable_variable',
+    `${name} cannot be set in this env file so that every reader understands it`,
+    'Give another --out.',
+  );
+}

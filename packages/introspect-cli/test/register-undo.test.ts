@@ -1,0 +1,125 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { json } from '@acme/introspect-testing';
+import { describe, expect, it } from 'vitest';
+import { all, everything, held, nothing, zitadelProject } from './zitadel-project.js';
+
+describe('introspect register --dry-run', () => {
+  it('prints the calls, and changes and writes nothing', async () => {
+    const project = await zitadelProject();
+    const { code, stdout } = await project.run('register', ...everything, '--dry-run', '--json');
+    expect(code).toBe(0);
+    expect(project.zitadel.writes()).toEqual([]);
+    expect(project.files()).toEqual([]);
+    const base = `${project.zitadel.origin}/management/v1`;
+    const { dryRun, calls } = JSON.parse(stdout);
+    expect(dryRun).toBe(true);
+    expect(calls.map(({ method, url }: { method: string; url: string }) => `${method} ${url}`)).toEqual([
+      `POST ${base}/projects`,
+      `POST ${base}/projects/<projectId>/roles`,
+      `POST ${base}/projects/<projectId>/roles`,
+      `POST ${base}/projects/<projectId>/apps/api`,
+      `POST ${base}/users/machine`,
+      `POST ${base}/users/<userId>/grants`,
+      `PUT ${base}/users/<userId>/secret`,
+    ]);
+  });
+
+  it('prints only what is missing', async () => {
+    const project = await zitadelProject();
+    await project.run('register', '--project', 'shop', '--role', 'reader');
+    const again = ['register', '--project', 'shop', '--role', 'reader', '--force', '--dry-run'];
+    expect((await project.run(...again)).stdout).toBe('There is nothing to do.\n');
+    const { stdout } = await project.run(...again, '--role', 'writer');
+    expect(stdout).toMatch(/^POST \S+\/roles\n {2}\{"roleKey":"writer","displayName":"writer"\}\n$/);
+  });
+
+  it('prints what --undo would remove', async () => {
+    const project = await zitadelProject();
+    await project.run('register', '--project', 'shop');
+    const files = project.files();
+    const { stdout } = await project.run('register', '--undo', '--dry-run');
+    expect(stdout).toMatch(/^DELETE \S+\/apps\/\d+\nDELETE \S+\/projects\/\d+\n$/);
+    expect(held(project).projects).toHaveLength(1);
+    expect(project.files()).toEqual(files);
+  });
+});
+
+describe('introspect register --undo', () => {
+  it('removes everything that was made, and is done when run again', async () => {
+    const project = await zitadelProject();
+    await project.run('register', ...everything);
+    expect((await project.run('register', '--undo')).code).toBe(0);
+    expect(held(project)).toEqual(nothing);
+    expect(project.files()).toEqual([]);
+    const requests = project.zitadel.requests.length;
+    const { code, stdout } = await project.run('register', '--undo');
+    expect(code).toBe(0);
+    expect(stdout).toContain('nothing to undo');
+    expect(project.zitadel.requests).toHaveLength(requests);
+  });
+
+  it('removes nothing that it found', async () => {
+    const project = await zitadelProject();
+    await project.run('register', ...everything, '--out', 'first.env');
+    await project.run('register', ...everything, '--role', 'admin', '--rotate', '--out', 'second.env');
+    const { stdout } = await project.run('register', '--undo', '--out', 'second.env', '--json');
+    expect(held(project)).toEqual(all);
+    expect(JSON.parse(stdout)).toEqual({
+      removed: ['role admin'],
+      kept: [
+        'app api: it was there before',
+        'service user shop-api: it was there before',
+        'project shop: it was there before',
+      ],
+    });
+    expect(project.variables('second.env').ZITADEL_CLIENT_SECRET).toBeDefined();
+  });
+
+  it('leaves a project in which something else is by now', async () => {
+    const project = await zitadelProject();
+    await project.run('register', '--project', 'shop', '--out', 'a.env');
+    await project.run('register', '--project', 'shop', '--app', 'other', '--out', 'b.env');
+    const { stdout } = await project.run('register', '--undo', '--out', 'a.env');
+    expect(stdout).toContain('project shop: it holds something else by now');
+    expect(held(project).projects).toEqual([{ name: 'shop', roles: [], apps: ['other'] }]);
+  });
+
+  it('is fine with what is gone already', async () => {
+    const project = await zitadelProject();
+    await project.run('register', ...everything);
+    for (const each of Object.values(project.zitadel.objects)) each.clear();
+    expect((await project.run('register', '--undo')).code).toBe(0);
+    expect(project.files()).toEqual([]);
+  });
+
+  it('takes back the key that it made for an app that was there, and leaves other variables', async () => {
+    const project = await zitadelProject();
+    const key = ['--project', 'shop', '--auth', 'key'];
+    mkdirSync(join(project.folder, 'a'));
+    mkdirSync(join(project.folder, 'b'));
+    await project.run('register', ...key, '--out', 'a/key.json');
+    await project.run('register', ...key, '--out', 'b/key.json', '--rotate');
+    await project.run('register', '--undo', '--out', 'b/key.json');
+    const [app] = [...project.zitadel.objects.projects.values()][0]?.apps.values() ?? [];
+    expect([...(app?.credentials.keys() ?? [])]).toEqual([JSON.parse(project.file('a/key.json')).keyId]);
+    expect(project.has('b/key.json')).toBe(false);
+    writeFileSync(join(project.folder, 'a/.env'), `${project.file('a/.env')}PORT=3000\n`);
+    await project.run('register', '--undo', '--out', 'a/key.json');
+    expect(project.file('a/.env')).toBe('PORT=3000\n');
+    expect(held(project)).toEqual(nothing);
+  });
+
+  it('can be run again when the server failed', async () => {
+    const project = await zitadelProject();
+    await project.run('register', ...everything);
+    project.zitadel.intercept((request, usual) =>
+      request.method === 'DELETE' && request.url.includes('/users/') ? json({ code: 14 }, { status: 503 }) : usual,
+    );
+    expect((await project.run('register', '--undo')).code).toBe(3);
+    expect(project.has('.env')).toBe(true);
+    project.zitadel.intercept((_, usual) => usual);
+    expect((await project.run('register', '--undo')).code).toBe(0);
+    expect(held(project)).toEqual(nothing);
+  });
+});

@@ -1,0 +1,118 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { IntrospectionClient } from '@acme/introspect-core';
+import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
+import { type ScriptedZitadel, startScriptedZitadel } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+let zitadel: ScriptedZitadel;
+beforeEach(async () => {
+  zitadel = await startScriptedZitadel();
+});
+afterEach(() => zitadel.close());
+
+interface Called {
+  status: number;
+  [member: string]: unknown;
+}
+
+/** Calls the management API; the body of the answer, with its status. */
+async function call(
+  method: string,
+  path: string,
+  body?: object,
+  headers: Record<string, string> = {},
+): Promise<Called> {
+  const response = await fetch(`${zitadel.origin}/management/v1${path}`, {
+    method,
+    headers: { authorization: 'Bearer admin-pat', ...headers },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  return { ...(await response.json()), status: response.status };
+}
+
+async function apiApp(type = 'BASIC') {
+  const { id: pid } = await call('POST', '/projects', { name: 'shop' });
+  const authMethodType = `API_AUTH_METHOD_TYPE_${type}`;
+  const { appId, clientId, clientSecret } = await call('POST', `/projects/${pid}/apps/api`, {
+    name: 'api',
+    authMethodType,
+  });
+  return { pid, appId, clientId: String(clientId), clientSecret: String(clientSecret) };
+}
+
+describe('a scripted ZITADEL', () => {
+  it.each([
+    ['an unknown project', 404, 5, 'DELETE', '/projects/1', undefined],
+    ['an unknown path', 404, 5, 'POST', '/nothing', {}],
+    ['a name that is taken', 409, 6, 'POST', '/projects', { name: 'shop' }],
+    ['an empty name', 400, 3, 'POST', '/projects', { name: '' }],
+    ['an unknown query', 400, 3, 'POST', '/projects/_search', { queries: [{ idQuery: {} }] }],
+  ])('refuses as the gateway does: %s', async (_, status, code, method, path, body) => {
+    await call('POST', '/projects', { name: 'shop' });
+    expect(await call(method, path, body)).toMatchObject({ status, code, message: expect.any(String) });
+  });
+
+  it.each([
+    ['another token', 401, 16, { authorization: 'Bearer other' }],
+    ['another organisation', 403, 7, { 'x-zitadel-orgid': 'other' }],
+  ])('refuses as the gateway does: %s', async (_, status, code, headers) => {
+    expect(await call('POST', '/projects/_search', {}, headers)).toMatchObject({ status, code, details: [{}] });
+  });
+
+  it('leaves out of its answers what has its default value', async () => {
+    const { pid } = await apiApp();
+    expect(await call('POST', `/projects/${pid}/roles/_search`, {})).not.toHaveProperty('result');
+    const { result } = await call('POST', `/projects/${pid}/apps/_search`, {});
+    expect(result).toEqual([expect.objectContaining({ apiConfig: { clientId: expect.any(String) } })]);
+  });
+
+  it('lists by pages of 100', async () => {
+    for (let i = 0; i < 101; i++) await call('POST', '/projects', { name: `p${i}` });
+    const first = await call('POST', '/projects/_search', {});
+    expect(first.result).toHaveLength(100);
+    expect(first.details).toMatchObject({ totalResult: '101' });
+    const next = await call('POST', '/projects/_search', { query: { offset: '100' } });
+    expect(next.result).toMatchObject([{ name: 'p100' }]);
+  });
+
+  it('knows personal access tokens for every API, until their user is deactivated', async () => {
+    const { clientId, clientSecret } = await apiApp();
+    const { userId } = await call('POST', '/users/machine', { userName: 'robot', name: 'Robot' });
+    const { token } = await call('POST', `/users/${userId}/pats`, {});
+    const client = new IntrospectionClient({ issuer: zitadel.origin, clientId, clientSecret });
+    expect(await client.introspect(String(token))).toMatchObject({ active: true, sub: userId, exp: 253_402_300_799 });
+    expect((await call('POST', `/users/${userId}/_deactivate`, {})).status).toBe(200);
+    expect(await client.introspect(String(token))).toEqual({ active: false });
+    expect(await call('POST', `/users/${userId}/_deactivate`, {})).toMatchObject({ status: 400, code: 9 });
+  });
+
+  it('answers a service user whose token was not asked for this project as inactive', async () => {
+    const { clientId, clientSecret } = await apiApp();
+    const { userId } = await call('POST', '/users/machine', { userName: 'robot', name: 'Robot' });
+    const { clientSecret: secret } = await call('PUT', `/users/${userId}/secret`, {});
+    const response = await fetch(`${zitadel.origin}/oauth/v2/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`robot:${secret}`)}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'openid profile' }),
+    });
+    const { access_token: token } = (await response.json()) as { access_token: string };
+    const client = new IntrospectionClient({ issuer: zitadel.origin, clientId, clientSecret });
+    expect(await client.introspect(token)).toEqual({ active: false });
+  });
+
+  it('takes an assertion by the key that it handed out, and by no other', async () => {
+    const { pid, appId } = await apiApp('PRIVATE_KEY_JWT');
+    const { keyDetails } = await call('POST', `/projects/${pid}/apps/${appId}/keys`, { type: 'KEY_TYPE_JSON' });
+    const keyFile = JSON.parse(Buffer.from(String(keyDetails), 'base64').toString());
+    const ask = (file: object) =>
+      new IntrospectionClient({
+        issuer: zitadel.origin,
+        clientAuthentication: privateKeyJwt({ keyFile: JSON.stringify(file) }),
+      }).introspect('unknown');
+    expect(await ask(keyFile)).toEqual({ active: false });
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const key = privateKey.export({ type: 'pkcs1', format: 'pem' });
+    await expect(ask({ ...keyFile, key })).rejects.toMatchObject({ code: 'invalid_client' });
+    await expect(ask({ ...keyFile, keyId: 'other' })).rejects.toMatchObject({ code: 'invalid_client' });
+  });
+});

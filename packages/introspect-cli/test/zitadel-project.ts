@@ -1,0 +1,80 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { type ScriptedZitadel, type ScriptedZitadelOptions, startScriptedZitadel } from '@acme/introspect-testing';
+import { onTestFinished } from 'vitest';
+import { type Ended, introspect } from './introspect-process.js';
+
+export const adminToken = 'canary-admin-pat';
+
+/** A scripted ZITADEL, and a folder in which the command is run against it. */
+export interface ZitadelProject {
+  zitadel: ScriptedZitadel;
+  folder: string;
+  env: Record<string, string>;
+  run(...args: string[]): Promise<Ended>;
+  file(name: string): string;
+  variables(name?: string): Record<string, string | undefined>;
+  mode(name: string): string;
+  files(): string[];
+  has(name: string): boolean;
+  /** All that must never be shown. */
+  secrets(): string[];
+}
+
+/** Starts one for the test that calls, and ends it after that. */
+export async function zitadelProject(options: ScriptedZitadelOptions = {}): Promise<ZitadelProject> {
+  const zitadel = await startScriptedZitadel({ adminToken, ...options });
+  const folder = mkdtempSync(join(tmpdir(), 'introspect-register-'));
+  onTestFinished(async () => {
+    rmSync(folder, { recursive: true });
+    await zitadel.close();
+  });
+  const env = { ZITADEL_ADMIN_PAT: adminToken, ZITADEL_ISSUER: zitadel.origin };
+  const file = (name: string) => readFileSync(join(folder, name), 'utf8');
+  return {
+    zitadel,
+    folder,
+    env,
+    file,
+    run: (...args) => introspect(args, { cwd: folder, env }),
+    variables: (name = '.env') => parseEnv(file(name)) as Record<string, string | undefined>,
+    mode: (name) => (statSync(join(folder, name)).mode & 0o777).toString(8),
+    files: () => readdirSync(folder).sort(),
+    has: (name) => existsSync(join(folder, name)),
+    secrets: () => {
+      const { projects, users, tokens } = zitadel.objects;
+      const apps = [...projects.values()].flatMap((project) => [...project.apps.values()]);
+      const credentials = [
+        ...apps.flatMap((app) => [...app.credentials.values()]),
+        ...[...users.values()].flatMap(({ credential }) => credential ?? []),
+      ];
+      return [adminToken, 'PRIVATE KEY', ...tokens.keys(), ...credentials.flatMap(({ secret }) => secret ?? [])];
+    },
+  };
+}
+
+/** All that the command makes: {@link all}. */
+export const everything = ['--project', 'shop', '--role', 'reader', '--role', 'writer=May write', '--service-user'];
+
+/** What a scripted ZITADEL holds, by name. */
+export function held({ zitadel }: ZitadelProject) {
+  const { projects, users, grants } = zitadel.objects;
+  return {
+    projects: [...projects.values()].map(({ name, roles, apps }) => ({
+      name,
+      roles: [...roles.keys()],
+      apps: [...apps.values()].map((app) => app.name),
+    })),
+    users: [...users.values()].map(({ userName }) => userName),
+    grants: [...grants.values()].map(({ roleKeys }) => roleKeys),
+  };
+}
+
+export const all = {
+  projects: [{ name: 'shop', roles: ['reader', 'writer'], apps: ['api'] }],
+  users: ['shop-api'],
+  grants: [['reader', 'writer']],
+};
+export const nothing = { projects: [], users: [], grants: [] };

@@ -1,0 +1,83 @@
+import { isKnown, type Lagging } from './zitadel-objects.js';
+
+export type Body = Readonly<Record<string, unknown>>;
+
+/** gRPC's codes, and the status that its gateway makes of each. */
+const statuses = { 3: 400, 5: 404, 6: 409, 7: 403, 9: 400, 16: 401 } as const;
+
+/** What the management API answers instead; a message may end with ZITADEL's id of the error, in parentheses. */
+export class ManagementError extends Error {
+  readonly code: keyof typeof statuses;
+
+  constructor(code: keyof typeof statuses, message: string) {
+    super(message);
+    this.code = code;
+  }
+
+  get status(): number {
+    return statuses[this.code];
+  }
+
+  toJSON(): object {
+    const { code, message } = this;
+    const [, text = message, id = ''] = /^(.*) \((.*)\)$/.exec(message) ?? [];
+    const detail = { '@type': 'type.googleapis.com/zitadel.v1.ErrorDetail', id, message: text };
+    return { code, message, details: id === '' ? [] : [detail] };
+  }
+}
+
+export function textOf(body: Body, message: string, member: string): string {
+  const value = body[member];
+  if (typeof value === 'string' && value.length >= 1 && value.length <= 200) return value;
+  const field = member.charAt(0).toUpperCase() + member.slice(1);
+  throw new ManagementError(3, `invalid ${message}.${field}: value length must be between 1 and 200 runes, inclusive`);
+}
+
+export function secondsOf(expirationDate: unknown): number {
+  if (expirationDate === undefined) return 253_370_764_800;
+  const milliseconds = typeof expirationDate === 'string' ? Date.parse(expirationDate) : Number.NaN;
+  if (Number.isNaN(milliseconds)) throw new ManagementError(3, 'proto: invalid google.protobuf.Timestamp value');
+  if (milliseconds <= Date.now()) throw new ManagementError(3, 'Errors.AuthNKey.ExpireBeforeNow (DOMAIN-dv3t5)');
+  return milliseconds / 1000;
+}
+
+export function ofOrganization<Owned extends { readonly organization: string }>(
+  all: ReadonlyMap<string, Owned>,
+  organization: string,
+): Owned[] {
+  return [...all.values()].filter((each) => each.organization === organization);
+}
+
+/** A page of those that a search finds by now, in the order in which they were made. */
+export function listed<Found extends Lagging>(all: Iterable<Found>, body: Body, show: (each: Found) => object): object {
+  const { offset = 0, limit = 100 } = (body.query ?? {}) as { offset?: number | string; limit?: number };
+  const queries = Array.isArray(body.queries) ? body.queries : [];
+  const found = [...all].filter((each) => queries.every((query) => isMatch(each, query))).filter(isKnown);
+  const result = found.slice(Number(offset), Number(offset) + limit).map(show);
+  return {
+    details: { ...(found.length > 0 && { totalResult: String(found.length) }), processedSequence: '1' },
+    ...(result.length > 0 && { result }),
+  };
+}
+
+const queryMembers: Readonly<Record<string, string>> = {
+  nameQuery: 'name',
+  keyQuery: 'key',
+  userNameQuery: 'userName',
+  userIdQuery: 'userId',
+  projectIdQuery: 'projectId',
+};
+
+function isMatch(thing: object, query: object): boolean {
+  const [[kind, criteria] = ['', {}]] = Object.entries(query);
+  const member = queryMembers[kind];
+  const { method = 'TEXT_QUERY_METHOD_EQUALS', ...values } = criteria as Readonly<Record<string, unknown>>;
+  if (member === undefined || method !== 'TEXT_QUERY_METHOD_EQUALS') {
+    throw new ManagementError(3, 'List.Query.Invalid (QUERY-SAG2A)');
+  }
+  return Reflect.get(thing, member) === values[member];
+}
+
+export function unique<Each>(all: Iterable<Each>, isSame: (each: Each) => boolean, message: string): void {
+  if ([...all].some(isSame)) throw new ManagementError(6, `${message} (V3-DKcYh)`);
+}

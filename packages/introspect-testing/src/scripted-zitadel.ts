@@ -1,0 +1,69 @@
+import { type Answer, json } from './answers.js';
+import type { RecordedRequest } from './recorded-request.js';
+import { type ScriptedServer, startScriptedServer } from './scripted-server.js';
+import { isManagementWrite, likeZitadelManagement } from './zitadel-management.js';
+import type { ZitadelObjects } from './zitadel-objects.js';
+import { introspectsTokens, mintsTokens } from './zitadel-tokens.js';
+
+export interface ScriptedZitadelOptions {
+  /** The administrator's personal access token; `admin-pat` unless given. */
+  adminToken?: string;
+  /** The administrator's organisation, in which everything is done unless `x-zitadel-orgid` names another. */
+  organization?: string;
+  otherOrganizations?: readonly string[];
+  /** How often a new object is missed by searches; 0 unless given. */
+  searchLag?: number;
+  /** How often new credentials, an app's or a service user's, are refused; 0 unless given. */
+  credentialsLag?: number;
+  /** What login names end with after an `@`, where the instance's policy wants that. */
+  loginDomain?: string;
+}
+
+/** A ZITADEL that starts empty: its management API, its token endpoint, and introspection for what was made there. */
+export interface ScriptedZitadel
+  extends Pick<ScriptedServer, 'origin' | 'requests' | 'questions' | 'next' | 'always' | 'at' | 'close'> {
+  /** What it holds by now. */
+  readonly objects: ZitadelObjects;
+  /** The management requests that change something, oldest first. */
+  writes(): RecordedRequest[];
+  /** Decides about every management request from now on: `usual` is what would be answered. */
+  intercept(decide: (request: RecordedRequest, usual: Answer) => Answer): void;
+}
+
+/** Starts a scripted ZITADEL on a free loopback port. */
+export async function startScriptedZitadel({
+  adminToken = 'admin-pat',
+  organization = '100000000000000001',
+  otherOrganizations = [],
+  searchLag = 0,
+  credentialsLag = 0,
+  loginDomain,
+}: ScriptedZitadelOptions = {}): Promise<ScriptedZitadel> {
+  const server = await startScriptedServer();
+  const { origin, introspectionEndpoint } = server;
+  const objects: ZitadelObjects = { projects: new Map(), users: new Map(), grants: new Map(), tokens: new Map() };
+  const settings = { adminToken, organization, otherOrganizations, searchLag, credentialsLag, loginDomain };
+  const usual = likeZitadelManagement(objects, settings);
+  let decide = (_: RecordedRequest, answer: Answer) => answer;
+
+  server.elsewhere((response, request) => decide(request, usual)(response, request));
+  server.always(introspectsTokens(objects, origin));
+  server.at('/oauth/v2/token', mintsTokens(objects));
+  server.at(
+    '/.well-known/openid-configuration',
+    json({
+      issuer: origin,
+      token_endpoint: `${origin}/oauth/v2/token`,
+      introspection_endpoint: introspectionEndpoint,
+      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'private_key_jwt'],
+    }),
+  );
+  const { requests, questions, next, always, at, close } = server;
+  return {
+    ...{ origin, requests, questions, next, always, at, close, objects },
+    writes: () => requests.filter(isManagementWrite),
+    intercept: (decision) => {
+      decide = decision;
+    },
+  };
+}

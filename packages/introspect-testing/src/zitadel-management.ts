@@ -1,0 +1,78 @@
+import { type Answer, json } from './answers.js';
+import { type Body, ManagementError } from './management-messages.js';
+import type { RecordedRequest } from './recorded-request.js';
+import { type ManagementBehavior, managementRoutes, type Parameters } from './zitadel-management-routes.js';
+import type { ZitadelObjects } from './zitadel-objects.js';
+
+export interface ManagementSettings extends ManagementBehavior {
+  adminToken: string;
+  organization: string;
+  otherOrganizations: readonly string[];
+}
+
+const prefix = '/management/v1';
+
+/** Whether a request is one of the management API that changes something. */
+export function isManagementWrite({ method, url }: RecordedRequest): boolean {
+  return url.startsWith(`${prefix}/`) && method !== 'GET' && !url.endsWith('/_search');
+}
+
+/** Answers requests as ZITADEL's management API v1 does, by what `objects` holds; a path that it has not is not found. */
+export function likeZitadelManagement(objects: ZitadelObjects, settings: ManagementSettings): Answer {
+  const routes = managementRoutes(objects, settings);
+  const table = Object.entries(routes).map(([route, handler]) => ({ matches: matcherOf(route), handler }));
+
+  /** Whose objects a request is about, once it is clear who sent it. */
+  function organizationOf(request: RecordedRequest): string {
+    const [authorization] = request.field('authorization');
+    if (authorization === undefined) throw new ManagementError(16, 'auth header missing');
+    if (authorization !== `Bearer ${settings.adminToken}`) {
+      throw new ManagementError(16, 'Errors.Token.Invalid (AUTH-7fs1e)');
+    }
+    const [organization = settings.organization] = request.field('x-zitadel-orgid');
+    if (organization === settings.organization || settings.otherOrganizations.includes(organization)) {
+      return organization;
+    }
+    throw new ManagementError(7, "Organisation doesn't exist (AUTH-Bs7Ds)");
+  }
+
+  return (response, request) => {
+    try {
+      const [path = ''] = request.url.split('?', 1);
+      for (const { matches, handler } of table) {
+        const parameters = matches(`${request.method} ${path.slice(prefix.length)}`);
+        if (parameters === undefined) continue;
+        const organization = organizationOf(request);
+        return json(handler({ parameters, body: bodyOf(request), organization }))(response, request);
+      }
+      throw new ManagementError(5, 'Not Found');
+    } catch (error) {
+      if (!(error instanceof ManagementError)) throw error;
+      json(error, { status: error.status })(response, request);
+    }
+  };
+}
+
+function matcherOf(route: string): (request: string) => Parameters | undefined {
+  const pattern = route
+    .replaceAll(/[.*+?^$|()[\]\\]/g, String.raw`\$&`)
+    .replaceAll(/\{(\w+)=\\\*\\\*\}/g, '(?<$1>.+)')
+    .replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)');
+  const expression = new RegExp(`^${pattern}$`);
+  return (request) => {
+    const found = expression.exec(request);
+    if (found === null) return undefined;
+    return Object.fromEntries(
+      Object.entries(found.groups ?? {}).map(([name, value]) => [name, decodeURIComponent(value)]),
+    );
+  };
+}
+
+function bodyOf({ method, body }: RecordedRequest): Body {
+  if (method === 'DELETE' || body === '') return {};
+  try {
+    const value: unknown = JSON.parse(body);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Body;
+  } catch {}
+  throw new ManagementError(3, 'proto: syntax error (line 1:1): unexpected token');
+}

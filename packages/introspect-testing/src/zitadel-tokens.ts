@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { type Answer, active, inactive, json } from './answers.js';
+import { readClientAssertion } from './client-assertion.js';
+import type { RecordedRequest } from './recorded-request.js';
+import { basicCredentialsOf, zitadelAnswers } from './zitadel.js';
+import {
+  isKnown,
+  type ZitadelApp,
+  type ZitadelObjects,
+  type ZitadelProject,
+  type ZitadelToken,
+} from './zitadel-objects.js';
+
+const lifeSeconds = 43_199;
+const never = 253_402_300_799;
+
+/** Answers the token endpoint for service users by their secret (RFC 6749 §4.4): with opaque tokens. */
+export function mintsTokens({ users, tokens }: ZitadelObjects): Answer {
+  const refused = (error: string, status = 400) => json({ error, error_description: 'refused' }, { status });
+
+  function answerOf(request: RecordedRequest): Answer {
+    if (request.form.get('grant_type') !== 'client_credentials') return refused('unsupported_grant_type');
+    const credentials = basicCredentialsOf(request);
+    if (typeof credentials === 'function') return refused('invalid_client', 401);
+    const user = [...users.values()].find(({ loginName }) => loginName === credentials.clientId);
+    if (user?.credential?.secret !== credentials.clientSecret || !user.active || !isKnown(user.credential)) {
+      return refused('invalid_client');
+    }
+    const scope = request.form.get('scope') ?? '';
+    const token = randomBytes(48).toString('base64url');
+    const issuedAt = Math.floor(Date.now() / 1000);
+    tokens.set(token, { id: `at_${tokens.size}`, userId: user.id, scope, issuedAt, personal: false });
+    return json({ access_token: token, token_type: 'Bearer', expires_in: lifeSeconds, scope });
+  }
+
+  return (response, request) => answerOf(request)(response, request);
+}
+
+/** Answers introspection for every API app, by its secret or by its key, in the order of ZITADEL's checks. */
+export function introspectsTokens({ projects, users, grants, tokens }: ZitadelObjects, issuer: string): Answer {
+  interface Caller {
+    app: ZitadelApp;
+    project: ZitadelProject;
+  }
+
+  function callerOf(clientId: string, isProved: (app: ZitadelApp) => boolean): Caller | undefined {
+    for (const project of projects.values()) {
+      for (const app of project.apps.values()) if (app.clientId === clientId && isProved(app)) return { app, project };
+    }
+    return undefined;
+  }
+
+  function callerBySecret(clientId: string, clientSecret: string): Caller | undefined {
+    return callerOf(clientId, ({ credentials }) => {
+      const credential = credentials.get('secret');
+      return credential !== undefined && credential.secret === clientSecret && isKnown(credential);
+    });
+  }
+
+  function callerByAssertion(jwt: string): Caller | Answer | undefined {
+    const assertion = readClientAssertion(jwt);
+    if (assertion === undefined) return inactive();
+    return callerOf(assertion.clientId, ({ credentials }) => {
+      const credential = credentials.get(assertion.keyId);
+      if (credential?.key === undefined || (credential.expiresAt ?? never) * 1000 < Date.now()) return false;
+      return assertion.isFor(issuer) && assertion.isSignedBy(credential.key) && isKnown(credential);
+    });
+  }
+
+  function answerOf(request: RecordedRequest): Answer {
+    const assertion = request.form.get('client_assertion');
+    const isByKey = assertion !== null && request.field('authorization').length === 0;
+    const credentials = isByKey ? undefined : basicCredentialsOf(request);
+    if (typeof credentials === 'function') return credentials;
+    const token = request.form.get('token');
+    if (!token) return zitadelAnswers.noToken();
+    const caller = credentials
+      ? callerBySecret(credentials.clientId, credentials.clientSecret)
+      : callerByAssertion(assertion ?? '');
+    if (typeof caller === 'function') return caller;
+    if (caller === undefined) return zitadelAnswers.unauthorizedClient();
+    return claimsOf(tokens.get(token), caller);
+  }
+
+  function claimsOf(token: ZitadelToken | undefined, { app, project }: Caller): Answer {
+    const user = users.get(token?.userId ?? '');
+    if (token === undefined || user === undefined || !user.active) return inactive();
+    const scopes = token.scope.split(' ').filter(Boolean);
+    const asked = scopes.flatMap((scope) => /^urn:zitadel:iam:org:project:id:(.+):aud$/.exec(scope)?.[1] ?? []);
+    const aud = token.personal ? [app.clientId, project.id] : asked;
+    if (!aud.includes(app.clientId) && !aud.includes(project.id)) return inactive();
+    const grant = [...grants.values()].find((each) => each.userId === user.id && each.projectId === project.id);
+    const roles = Object.fromEntries(
+      (grant?.roleKeys ?? []).map((key) => [key, { [project.organization]: 'zitadel.localhost' }]),
+    );
+    return active({
+      ...(scopes.length > 0 && { scope: token.scope }),
+      ...(!token.personal && { client_id: user.userName }),
+      token_type: 'Bearer',
+      exp: token.personal ? never : token.issuedAt + lifeSeconds,
+      iat: token.issuedAt,
+      nbf: token.issuedAt,
+      sub: user.id,
+      aud,
+      iss: issuer,
+      jti: token.id,
+      ...(scopes.includes('profile') && { username: user.userName, name: user.name }),
+      ...(Object.keys(roles).length > 0 && {
+        'urn:zitadel:iam:org:project:roles': roles,
+        [`urn:zitadel:iam:org:project:${project.id}:roles`]: roles,
+      }),
+    });
+  }
+
+  return (response, request) => answerOf(request)(response, request);
+}
