@@ -70,7 +70,7 @@ const units = [
 ] as const;
 
 /** Such as "in 3 h", "2 min ago". */
-export function relativeTime(seconds: number): string {
+function relativeTime(seconds: number): string {
   const size = Math.abs(seconds);
   const [unit, unitSize] = units.find(([, each]) => size >= each) ?? ['s', 1];
   const amount = `${Math.trunc(size / unitSize)} ${unit}`;
