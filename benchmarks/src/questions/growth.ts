@@ -1,0 +1,47 @@
+// Whether a hit costs more when more is kept. Each cache in a process of its own, measured in turns.
+import { isQuick } from '../quick.js';
+import { atMost, type Report, times } from '../report.js';
+import { inRounds, median, medianRatio } from '../rounds.js';
+import { answer, startWorker } from '../worker.js';
+
+const small = 100;
+const sizes = isQuick ? [small, 10_000, 50_000] : [small, 10_000, 1_000_000];
+const forMs = isQuick ? 50 : 100;
+const rounds = isQuick ? 5 : 33;
+const warmUps = isQuick ? 2 : 5;
+const kinds = ['the same tokens', 'random tokens'] as const;
+
+async function report(): Promise<Report> {
+  const workers = await Promise.all(
+    sizes.map((size) => startWorker('./workers/growth.js', [String(size), String(forMs)])),
+  );
+  const rivals = sizes.flatMap((size, index) =>
+    kinds.map((kind) => [nameOf(size, kind), async () => Number(await workers[index]?.ask<number>(kind))] as const),
+  );
+  const samples = await inRounds(Object.fromEntries(rivals), { rounds, warmUps });
+  for (const worker of workers) worker.end();
+
+  const ratio = (size: number, kind: string) =>
+    medianRatio(samples[nameOf(size, kind)] ?? [], samples[nameOf(small, kind)] ?? []);
+  return {
+    question: 'A hit, as the cache grows',
+    columns: ['entries', ...kinds.flatMap((kind) => [kind, 'CPU µs'])],
+    rows: sizes.map((size) => [
+      size.toLocaleString('en'),
+      ...kinds.flatMap((kind) => [times(ratio(size, kind)), median(samples[nameOf(size, kind)] ?? []).toFixed(2)]),
+    ]),
+    goals: sizes
+      .slice(1)
+      .map((size) => atMost(1.2, ratio(size, kinds[0]), `${size.toLocaleString('en')} entries, ${kinds[0]}`)),
+    notes: [
+      'The same 100 tokens, whatever else is kept: what our own work grows by. With 10,000 random ones the processor waits ' +
+        'for memory that is not in its caches, as it would in a bare Map: for information.',
+    ],
+  };
+}
+
+function nameOf(size: number, kind: string): string {
+  return `${size} ${kind}`;
+}
+
+answer({ report });

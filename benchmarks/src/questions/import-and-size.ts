@@ -1,0 +1,84 @@
+// What it costs to have a package: at the start of a process, and in a bundle.
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'rolldown';
+import { isQuick } from '../quick.js';
+import { atMost, type Report, times } from '../report.js';
+import { inRounds, median, medianRatio } from '../rounds.js';
+import { answer, askWorker } from '../worker.js';
+
+const rounds = isQuick ? 7 : 31;
+
+async function report(): Promise<Report> {
+  const importing = (packages: readonly string[]) => () =>
+    askWorker<number>('./workers/import.js', packages, 'milliseconds');
+  const imports = await inRounds(
+    {
+      '@acme/introspect-core': importing(['@acme/introspect-core']),
+      oauth4webapi: importing(['oauth4webapi']),
+      'openid-client + jose': importing(['openid-client', 'jose']),
+    },
+    { rounds, warmUps: 1 },
+  );
+  const sizes = {
+    'ours, the client': await bundled(`export { IntrospectionClient } from '@acme/introspect-core'`),
+    'ours, client and cache': await bundled(`export { Authorizer } from '@acme/introspect-core'`),
+    oauth4webapi: await bundled(
+      `export { ClientSecretBasic, introspectionRequest, processIntrospectionResponse } from 'oauth4webapi'`,
+    ),
+    'openid-client + jose': await bundled(
+      `export { ClientSecretBasic, discovery, tokenIntrospection } from 'openid-client';
+       export { createRemoteJWKSet, jwtVerify } from 'jose'`,
+    ),
+  };
+  const milliseconds = (value: number) => `${value.toFixed(1)} ms`;
+  const ours = imports['@acme/introspect-core'];
+  const later = median(ours) - median(imports.oauth4webapi);
+  return {
+    question: 'Import time, and size in a bundle',
+    columns: ['', 'measured', 'of oauth4webapi'],
+    rows: [
+      ...Object.entries(imports).map(([name, values]) => [
+        `import ${name}`,
+        milliseconds(median(values)),
+        times(medianRatio(values, imports.oauth4webapi)),
+      ]),
+      ...Object.entries(sizes).map(([name, size]) => [
+        `size of ${name}`,
+        kilobytes(size),
+        times(size / sizes.oauth4webapi),
+      ]),
+    ],
+    goals: [
+      atMost(10, later, 'import, later than oauth4webapi', milliseconds),
+      atMost(20_000, sizes['ours, client and cache'], 'client and cache', kilobytes),
+      atMost(10_000, sizes['ours, the client'], 'the client alone', kilobytes),
+    ],
+    notes: [
+      'Sizes are minified and gzipped, with all dependencies, as rolldown bundles them (size-limit does as well).',
+    ],
+  };
+}
+
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1000).toFixed(1)} kB`;
+}
+
+/** Bytes, of what a bundler keeps for these exports: the one that size-limit uses, too. */
+async function bundled(exports: string): Promise<number> {
+  const entry = fileURLToPath(new URL('exports.js', import.meta.url)); // not there, but packages are found from its place
+  const plugin = {
+    name: 'exports',
+    resolveId: (id: string) => (id === entry ? id : null),
+    load: (id: string) => (id === entry ? exports : null),
+  };
+  const { output } = await build({
+    input: entry,
+    plugins: [plugin],
+    output: { minify: true, comments: { annotation: false } },
+    write: false,
+  });
+  return gzipSync(output.map((chunk) => (chunk.type === 'chunk' ? chunk.code : '')).join('')).byteLength;
+}
+
+answer({ report });

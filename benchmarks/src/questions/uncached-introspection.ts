@@ -1,0 +1,143 @@
+// What asking costs, and what of it is the client's: beside the HTTP underneath, and beside the peers.
+import { basicCredentials, IntrospectionClient } from '@acme/introspect-core';
+import { undiciTransport } from '@acme/introspect-core/undici';
+import * as oauth from 'oauth4webapi';
+import * as openid from 'openid-client';
+import tokenIntrospection from 'token-introspection';
+import { request } from 'undici';
+import { isQuick } from '../quick.js';
+import { atLeast, type Report, times } from '../report.js';
+import { inRounds, median, medianRatio } from '../rounds.js';
+import { opaqueToken } from '../tokens.js';
+import { answer, startWorker } from '../worker.js';
+
+const atOnce = 50;
+const forMs = isQuick ? 150 : 250;
+const rounds = isQuick ? 3 : 33;
+const warmUps = isQuick ? 2 : 8;
+const timeoutMs = 5000;
+
+type Ask = (token: string) => Promise<{ active: boolean }>;
+
+interface Sample {
+  perSecond: number;
+  /** Of this process: what the server spends is not in it. */
+  cpuMicroseconds: number;
+}
+
+async function report(): Promise<Report> {
+  const server = await startWorker('./workers/authorization-server.js');
+  const endpoint = await server.ask<string>('endpoint');
+  const asks = rivals(endpoint);
+  for (const [name, ask] of Object.entries(asks)) {
+    const { active } = await ask(opaqueToken(0));
+    if (!active) throw new Error(`${name} was not told that the token is active`);
+  }
+  const samples = await inRounds(measured(asks), { rounds, warmUps });
+  server.end();
+
+  type Name = keyof typeof samples;
+  const perSecond = (name: Name) => samples[name].map((sample) => sample.perSecond);
+  const cpu = (name: Name) => samples[name].map((sample) => sample.cpuMicroseconds);
+  const names = Object.keys(samples) as Name[];
+  const peers = ['oauth4webapi', 'openid-client', 'token-introspection'] as const;
+  const bare = 'undici request, bare';
+  const goal = (bound: number, ours: Name, other: Name) =>
+    atLeast(
+      bound,
+      medianRatio(perSecond(ours), perSecond(other)),
+      `${ours}: requests/s of ${other}`,
+      medianRatio(cpu(other), cpu(ours)),
+    );
+  return {
+    question: `Uncached introspection, ${atOnce} at once`,
+    columns: ['', 'requests/s, of bare undici', 'CPU per question, of bare undici', 'requests/s', 'CPU µs'],
+    rows: names.map((name) => [
+      name,
+      times(medianRatio(perSecond(name), perSecond(bare))),
+      times(medianRatio(cpu(name), cpu(bare))),
+      median(perSecond(name)).toFixed(0),
+      median(cpu(name)).toFixed(0),
+    ]),
+    goals: [
+      goal(1, 'ours, undici', bare),
+      ...peers.map((peer) => goal(4, 'ours, undici', peer)),
+      goal(0.85, 'ours, ofetch', 'fetch with a deadline'),
+      ...peers.map((peer) => goal(1, 'ours, ofetch', peer)),
+    ],
+  };
+}
+
+/** Each as its README shows it, with the same credentials, and the connections that it keeps by itself. */
+function rivals(endpoint: string) {
+  const credentials = { clientId: 'api', clientSecret: 'secret' };
+  const headers = {
+    accept: 'application/json',
+    'content-type': 'application/x-www-form-urlencoded',
+    authorization: basicCredentials(credentials.clientId, credentials.clientSecret),
+  };
+  const form = (token: string) => new URLSearchParams({ token, token_type_hint: 'access_token' }).toString();
+  const read = (answer: unknown) => answer as { active: boolean };
+
+  const server = { issuer: new URL(endpoint).origin, introspection_endpoint: endpoint };
+  const client = { client_id: credentials.clientId };
+  const authentication = oauth.ClientSecretBasic(credentials.clientSecret);
+  const insecure = { [oauth.allowInsecureRequests]: true };
+
+  const configuration = new openid.Configuration(
+    server,
+    credentials.clientId,
+    undefined,
+    openid.ClientSecretBasic(credentials.clientSecret),
+  );
+  openid.allowInsecureRequests(configuration);
+
+  const options = { introspectionEndpoint: endpoint, ...credentials, timeoutMs };
+  const byOfetch = new IntrospectionClient(options);
+  const byUndici = new IntrospectionClient({ ...options, transport: undiciTransport() });
+
+  return {
+    'undici request, bare': async (token) => {
+      const { body } = await request(endpoint, { method: 'POST', headers, body: form(token) });
+      return read(await body.json());
+    },
+    'fetch, bare': async (token) => {
+      const response = await fetch(endpoint, { method: 'POST', headers, body: form(token) });
+      return read(await response.json());
+    },
+    'fetch with a deadline': async (token) => {
+      const signal = AbortSignal.timeout(timeoutMs);
+      const response = await fetch(endpoint, { method: 'POST', headers, body: form(token), signal });
+      return read(await response.json());
+    },
+    oauth4webapi: async (token) => {
+      const response = await oauth.introspectionRequest(server, client, authentication, token, insecure);
+      return oauth.processIntrospectionResponse(server, client, response);
+    },
+    'openid-client': (token) => openid.tokenIntrospection(configuration, token),
+    'token-introspection': tokenIntrospection({ endpoint, client_id: 'api', client_secret: credentials.clientSecret }),
+    'ours, ofetch': (token) => byOfetch.introspect(token),
+    'ours, undici': (token) => byUndici.introspect(token),
+  } satisfies Record<string, Ask>;
+}
+
+function measured<Name extends string>(asks: Record<Name, Ask>): Record<Name, () => Promise<Sample>> {
+  const entries = Object.entries<Ask>(asks).map(([name, ask]) => [name, () => load(ask)]);
+  return Object.fromEntries(entries);
+}
+
+/** Always the same number of questions in the air, for a while. */
+async function load(ask: Ask): Promise<Sample> {
+  let questions = 0;
+  const startedAt = performance.now();
+  const cpuBefore = process.cpuUsage();
+  const askOnAndOn = async () => {
+    while (performance.now() - startedAt < forMs) await ask(opaqueToken(questions++));
+  };
+  await Promise.all(Array.from({ length: atOnce }, askOnAndOn));
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { perSecond: questions / seconds, cpuMicroseconds: (user + system) / questions };
+}
+
+answer({ report });

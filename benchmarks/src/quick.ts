@@ -1,0 +1,2 @@
+/** Whether a minute must do, for a first look. */
+export const isQuick = process.argv.includes('--quick');

@@ -1,0 +1,23 @@
+// An API with one protected route, in a process of its own.
+import type { Protection } from '../apis/api.js';
+import { answer } from '../worker.js';
+
+const [, , framework = '', protection, publicPem = ''] = process.argv;
+const settings = { protection: protection as Protection, publicPem };
+
+// Only the framework that runs is imported.
+const starts: Record<string, () => Promise<string>> = {
+  Fastify: async () => (await import('../apis/fastify-api.js')).startFastifyApi(settings),
+  Hono: async () => (await import('../apis/hono-api.js')).startHonoApi(settings),
+  NestJS: async () => (await import('../apis/nest-api.js')).startNestApi(settings),
+};
+const origin = await starts[framework]?.();
+
+answer({
+  origin: () => origin,
+  cpuMicroseconds: () => {
+    const { user, system } = process.cpuUsage();
+    return user + system;
+  },
+  collectGarbage: () => globalThis.gc?.(),
+});

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { inOrder, inRounds, median, medianRatio } from '../src/rounds.js';
+
+test('each rival leads a round, and no two rounds have the same order', () => {
+  const orders = [0, 1, 2, 3].map((round) => inOrder(['a', 'b', 'c', 'd'], round));
+  expect(orders).toEqual([
+    ['a', 'b', 'c', 'd'],
+    ['b', 'a', 'd', 'c'],
+    ['c', 'd', 'a', 'b'],
+    ['d', 'c', 'b', 'a'],
+  ]);
+});
+
+test('a rival is measured once in each round, and what warmed it up does not count', async () => {
+  let runs = 0;
+  const samples = await inRounds({ a: () => runs++, b: async () => runs++ }, { rounds: 2, warmUps: 1 });
+  expect(samples).toEqual({ a: [3, 4], b: [2, 5] });
+});
+
+test('the median is the middle, or between the two in the middle', () => {
+  expect(median([10, 9, 100])).toBe(10);
+  expect(median([4, 1, 3, 2])).toBe(2.5);
+  expect(() => median([])).toThrow(TypeError);
+});
+
+test('ratios are taken within each round, so that a slow round speaks for nobody', () => {
+  expect(medianRatio([2, 40, 3], [1, 20, 1])).toBe(2);
+  expect(() => medianRatio([1], [])).toThrow(TypeError);
+});
