@@ -62,20 +62,22 @@ export function authorizerSource<Native>(input: AuthorizerInput<Native>): Author
  * @throws TypeError naming what is wrong with the policy
  */
 export function guardBySource<Native>(source: AuthorizerSource<Native>, policy: Policy = {}): NativeGuard<Native> {
+  if (source instanceof Authorizer) return unlessPreflight(source.guard(policy));
   checkPolicy(policy);
   const guards = new WeakMap<Authorizer, Guard<ActiveToken | null>>();
-  const guardOf = (authorizer: Authorizer) => {
+  return unlessPreflight(async (request) => {
+    const authorizer = await source(request.native);
+    if (!(authorizer instanceof Authorizer)) throw new TypeError('The function that chooses gave no Authorizer');
     const guard = guards.get(authorizer) ?? authorizer.guard(policy);
     guards.set(authorizer, guard);
-    return guard;
-  };
-  if (source instanceof Authorizer) guardOf(source);
-  return async (request) => {
-    if (isPreflight(request)) return undefined;
-    const authorizer = source instanceof Authorizer ? source : await source(request.native);
-    if (!(authorizer instanceof Authorizer)) throw new TypeError('The function that chooses gave no Authorizer');
-    return guardOf(authorizer)(request);
-  };
+    return guard(request);
+  });
+}
+
+function unlessPreflight<Native>(
+  guard: (request: NativeRequestContext<Native>) => Promise<ActiveToken | null>,
+): NativeGuard<Native> {
+  return (request) => (isPreflight(request) ? Promise.resolve(undefined) : guard(request));
 }
 
 /**

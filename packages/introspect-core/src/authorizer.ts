@@ -33,7 +33,7 @@ export interface RequestContext {
   /** Aborted when the caller has gone. */
   signal?: AbortSignal | undefined;
   /** Keeps a runtime awake for work that goes on after the answer. */
-  waitUntil?(promise: Promise<unknown>): void;
+  waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   /** The framework's own request, one object for each: guards that see the same one within 5 s share an answer. */
   native?: unknown;
 }

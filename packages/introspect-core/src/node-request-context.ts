@@ -24,30 +24,53 @@ export function nodeRequestContext<Native>(
   response: NodeResponse | undefined,
   native: Native,
 ): NativeRequestContext<Native> {
-  const { rawHeaders, method = 'GET', url = '' } = request;
-  const header = (name: string) =>
-    rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === name);
-  let controller: AbortController | undefined;
-  return {
-    authorization: header('authorization'),
-    method,
-    url,
-    header: (name) => header(name.toLowerCase()),
-    native,
-    get clientCertificate() {
-      const { getPeerCertificate } = (request.socket ?? {}) as { getPeerCertificate?(): { raw?: Uint8Array } | null };
-      return getPeerCertificate?.call(request.socket)?.raw;
-    },
-    get signal() {
-      if (response === undefined) return undefined;
-      if (controller === undefined) {
-        const own = new AbortController();
-        controller = own;
-        response.once('close', () => {
-          if (!response.writableEnded) own.abort(); // over HTTP/2, writableFinished is true all the same
-        });
-      }
-      return controller.signal;
-    },
-  };
+  return new NodeRequestContext(request, response, native);
+}
+
+class NodeRequestContext<Native> implements NativeRequestContext<Native> {
+  readonly authorization: readonly string[];
+  readonly method: string;
+  readonly url: string;
+  readonly header: (name: string) => readonly string[];
+  readonly native: Native;
+  readonly #request: NodeRequest;
+  readonly #response: NodeResponse | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(request: NodeRequest, response: NodeResponse | undefined, native: Native) {
+    const { rawHeaders, method = 'GET', url = '' } = request;
+    this.authorization = linesOf(rawHeaders, 'authorization');
+    this.method = method;
+    this.url = url;
+    this.header = (name) => linesOf(rawHeaders, name.toLowerCase());
+    this.native = native;
+    this.#request = request;
+    this.#response = response;
+  }
+
+  get clientCertificate(): Uint8Array | undefined {
+    const socket = (this.#request.socket ?? {}) as { getPeerCertificate?(): { raw?: Uint8Array } | null };
+    return socket.getPeerCertificate?.()?.raw;
+  }
+
+  get signal(): AbortSignal | undefined {
+    const response = this.#response;
+    if (response === undefined || this.#controller !== undefined) return this.#controller?.signal;
+    const controller = new AbortController();
+    this.#controller = controller;
+    response.once('close', () => {
+      if (!response.writableEnded) controller.abort(); // over HTTP/2, writableFinished is true all the same
+    });
+    return controller.signal;
+  }
+}
+
+/** The lines of a field whose name is in lower case. Most names differ in length already. */
+function linesOf(rawHeaders: readonly string[], name: string): string[] {
+  const lines: string[] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const each = rawHeaders[i] ?? '';
+    if (each.length === name.length && each.toLowerCase() === name) lines.push(rawHeaders[i + 1] ?? '');
+  }
+  return lines;
 }

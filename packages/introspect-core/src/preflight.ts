@@ -5,6 +5,7 @@ import type { RequestContext } from './authorizer.js';
  * Any other `OPTIONS` request is guarded like the rest.
  */
 export function isPreflight(request: RequestContext): boolean {
+  if (request.method !== 'OPTIONS') return false;
   const has = (name: string) => (request.header?.(name) ?? []).length > 0;
-  return request.method === 'OPTIONS' && has('origin') && has('access-control-request-method');
+  return has('origin') && has('access-control-request-method');
 }

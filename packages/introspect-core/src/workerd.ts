@@ -6,7 +6,7 @@ export function sharesPromises(): boolean {
 /** Lets work go on after the answer, which must not reject; the result is to be awaited where the runtime would end it. */
 export function afterAnswer(
   work: Promise<void>,
-  request: { waitUntil?(promise: Promise<unknown>): void },
+  request: { waitUntil?: ((promise: Promise<unknown>) => void) | undefined },
 ): Promise<void> | undefined {
   try {
     if (request.waitUntil !== undefined) return void request.waitUntil(work);

@@ -2,30 +2,36 @@ import type { NativeRequestContext } from '@acme/introspect-core/adapter';
 import type { Context } from 'hono';
 
 /** A Hono request as a context. `Headers` joins two lines by a comma, and the core knows it. */
-export function honoRequestContext(c: Context): NativeRequestContext<Context> {
-  const { method, url, headers } = c.req.raw;
-  return {
-    authorization: headers.get('authorization'),
-    method,
-    url,
-    header(name) {
+export class HonoRequestContext implements NativeRequestContext<Context> {
+  readonly authorization: string | null;
+  readonly method: string;
+  readonly url: string;
+  readonly header: (name: string) => readonly string[];
+  readonly native: Context;
+
+  constructor(c: Context) {
+    const { method, url, headers } = c.req.raw;
+    this.authorization = headers.get('authorization');
+    this.method = method;
+    this.url = url;
+    this.header = (name) => {
       const value = headers.get(name);
       return value === null ? [] : [value];
-    },
-    get signal() {
-      return c.req.raw.signal;
-    },
-    ...waitUntilOf(c),
-    native: c,
-  };
-}
+    };
+    this.native = c;
+  }
 
-/** Only some runtimes have it; `executionCtx` throws on the others. */
-function waitUntilOf(c: Context): Pick<NativeRequestContext<Context>, 'waitUntil'> {
-  try {
-    const { executionCtx } = c;
-    return { waitUntil: (promise) => executionCtx.waitUntil(promise) };
-  } catch {
-    return {};
+  get signal(): AbortSignal {
+    return this.native.req.raw.signal;
+  }
+
+  /** Only some runtimes have it; `executionCtx` throws on the others. */
+  get waitUntil(): ((promise: Promise<unknown>) => void) | undefined {
+    try {
+      const { executionCtx } = this.native;
+      return (promise) => executionCtx.waitUntil(promise);
+    } catch {
+      return undefined;
+    }
   }
 }

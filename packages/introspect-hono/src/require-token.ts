@@ -9,7 +9,7 @@ import {
 } from '@acme/introspect-core/adapter';
 import type { Context, MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { honoRequestContext } from './hono-request-context.js';
+import { HonoRequestContext } from './hono-request-context.js';
 
 export interface RequireTokenExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded, where the middleware is mounted at its path (`'*'`). */
@@ -57,7 +57,7 @@ export function requireToken(input: RequireTokenInput, policy?: Policy): Middlew
     )
       return c.json(metadata.document);
     try {
-      const token = await guard(honoRequestContext(c));
+      const token = await guard(new HonoRequestContext(c));
       if (token !== undefined) c.set('introspection', token);
     } catch (error) {
       if (!isRequestError(error)) throw error;

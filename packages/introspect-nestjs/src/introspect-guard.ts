@@ -23,6 +23,8 @@ type RouteHandler = ReturnType<ExecutionContext['getHandler']>;
 export class IntrospectGuard implements CanActivate {
   readonly #anyToken: NativeGuard<unknown>;
   readonly #guards = new WeakMap<Policy, NativeGuard<unknown>>();
+  /** By route: what its decorators say does not change. */
+  readonly #routes = new WeakMap<Type, WeakMap<RouteHandler, NativeGuard<unknown> | 'public'>>();
   readonly #requestOf: RequestOf;
 
   constructor(
@@ -35,8 +37,8 @@ export class IntrospectGuard implements CanActivate {
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const guard = this.guardFor(context.getHandler(), context.getClass());
-    if (guard === undefined) return true;
+    const guard = this.#routeOf(context.getHandler(), context.getClass());
+    if (guard === 'public') return true;
     try {
       const request = this.#contextOf(context);
       const token = await guard(request);
@@ -62,6 +64,14 @@ export class IntrospectGuard implements CanActivate {
     const guard = this.#guards.get(access.policy) ?? guardBySource(this.source, access.policy);
     this.#guards.set(access.policy, guard);
     return guard;
+  }
+
+  #routeOf(handler: RouteHandler, controller: Type): NativeGuard<unknown> | 'public' {
+    const routes = this.#routes.get(controller) ?? new WeakMap();
+    this.#routes.set(controller, routes);
+    const route = routes.get(handler) ?? this.guardFor(handler, controller) ?? 'public';
+    routes.set(handler, route);
+    return route;
   }
 
   #contextOf(context: ExecutionContext): NativeRequestContext<object> {
