@@ -28,8 +28,11 @@ export interface NativeRequestContext<Native> extends RequestContext {
   native: Native;
 }
 
-/** Guards a route by its framework's own request. */
-export type NativeGuard<Native> = (request: NativeRequestContext<Native>) => Promise<ActiveToken | null | undefined>;
+/** What a guard gives: `undefined` for a CORS preflight. */
+export type GuardOutcome = ActiveToken | null | undefined;
+
+/** Guards a route by its framework's own request; without a promise where the answer is at hand. */
+export type NativeGuard<Native> = (request: NativeRequestContext<Native>) => GuardOutcome | Promise<GuardOutcome>;
 
 /** An HTTP answer, ready to be written. */
 export interface ErrorAnswer {
@@ -62,7 +65,7 @@ export function authorizerSource<Native>(input: AuthorizerInput<Native>): Author
  * @throws TypeError naming what is wrong with the policy
  */
 export function guardBySource<Native>(source: AuthorizerSource<Native>, policy: Policy = {}): NativeGuard<Native> {
-  if (source instanceof Authorizer) return unlessPreflight(source.guard(policy));
+  if (source instanceof Authorizer) return unlessPreflight(source.guard(policy).atOnce);
   checkPolicy(policy);
   const guards = new WeakMap<Authorizer, Guard<ActiveToken | null>>();
   return unlessPreflight(async (request) => {
@@ -70,14 +73,12 @@ export function guardBySource<Native>(source: AuthorizerSource<Native>, policy: 
     if (!(authorizer instanceof Authorizer)) throw new TypeError('The function that chooses gave no Authorizer');
     const guard = guards.get(authorizer) ?? authorizer.guard(policy);
     guards.set(authorizer, guard);
-    return guard(request);
+    return guard.atOnce(request);
   });
 }
 
-function unlessPreflight<Native>(
-  guard: (request: NativeRequestContext<Native>) => Promise<ActiveToken | null>,
-): NativeGuard<Native> {
-  return (request) => (isPreflight(request) ? Promise.resolve(undefined) : guard(request));
+function unlessPreflight<Native>(guard: NativeGuard<Native>): NativeGuard<Native> {
+  return (request) => (isPreflight(request) ? undefined : guard(request));
 }
 
 /**

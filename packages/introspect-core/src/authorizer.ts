@@ -7,7 +7,7 @@ import type { ForgetTarget } from './forget-marks.js';
 import { explainer, type InactiveExplanation } from './inactive-explanation.js';
 import { type ClientStats, IntrospectionClient, settingsOf } from './introspection-client.js';
 import type { IntrospectionClientOptions } from './introspection-client-options.js';
-import type { ActiveToken } from './introspection-response.js';
+import type { ActiveToken, IntrospectionResponse } from './introspection-response.js';
 import { checkedOptions, optionsObject, textWithout } from './options.js';
 import { type Expectations, type Policy, type PreparedPolicy, preparePolicy } from './policy.js';
 import { boundPrefilter, type Prefilter } from './prefilter.js';
@@ -70,7 +70,11 @@ export type AuthorizerOptions = AuthorizerSettings & (IntrospectionClientOptions
 export interface AuthorizerStats extends AnswerStats, ClientStats {}
 
 /** Decides about one request by a policy that was checked beforehand. */
-export type Guard<Token> = (request: Credentials | RequestContext) => Promise<Token>;
+export interface Guard<Token> {
+  (request: Credentials | RequestContext): Promise<Token>;
+  /** The same without a promise where the answer is at hand; what is wrong may then be thrown at once. For adapters. */
+  atOnce(request: Credentials | RequestContext): Token | Promise<Token>;
+}
 
 /** One, or a list that is not empty. */
 function isAudience(value: unknown): boolean {
@@ -165,12 +169,9 @@ export class Authorizer {
   authorize(request: Credentials | RequestContext, policy: Policy & { optional: true }): Promise<ActiveToken | null>;
   authorize(request: Credentials | RequestContext, policy?: Policy & { optional?: false }): Promise<ActiveToken>;
   authorize(request: Credentials | RequestContext, policy: Policy): Promise<ActiveToken | null>;
-  authorize(request: Credentials | RequestContext, policy?: Policy): Promise<ActiveToken | null> {
-    return policy === undefined ? this.#decide(contextOf(request), this.#anyToken) : this.#authorizeBy(request, policy);
-  }
-
-  async #authorizeBy(request: Credentials | RequestContext, policy: Policy): Promise<ActiveToken | null> {
-    return this.guard(policy)(request);
+  async authorize(request: Credentials | RequestContext, policy?: Policy): Promise<ActiveToken | null> {
+    if (policy === undefined) return this.#decide(contextOf(request), this.#anyToken);
+    return this.guard(policy).atOnce(request);
   }
 
   /**
@@ -183,7 +184,8 @@ export class Authorizer {
   guard(policy: Policy): Guard<ActiveToken | null>;
   guard(policy: Policy = {}): Guard<ActiveToken | null> {
     const prepared = preparePolicy(policy, this.#expectations);
-    return (request) => this.#decide(contextOf(request), prepared);
+    const atOnce = (request: Credentials | RequestContext) => this.#decide(contextOf(request), prepared);
+    return Object.assign(async (request: Credentials | RequestContext) => atOnce(request), { atOnce });
   }
 
   /**
@@ -248,16 +250,25 @@ export class Authorizer {
     return { path: pathname, document: protectedResourceMetadata({ resource: this.#resource, issuer }) };
   }
 
-  async #decide(request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken | null> {
+  #decide(request: RequestContext, policy: PreparedPolicy): ActiveToken | null | Promise<ActiveToken | null> {
     const token = bearerCandidate(request.authorization, policy.challenge);
     if (token === undefined) {
       if (policy.optional) return null;
       throw new MissingTokenError(policy.missingChallenge);
     }
     const kept = this.#answers.atHand(token, policy.maxStalenessMs);
-    if (kept === undefined) checkToken(token, policy.challenge); // what is kept was checked before it was asked about
-    const answer = kept ?? (await this.#answers.about(token, request, policy.maxStalenessMs));
+    if (kept !== undefined) return this.#judge(kept, request, policy);
+    checkToken(token, policy.challenge); // what is kept was checked before it was asked about
+    return this.#ask(token, request, policy);
+  }
+
+  async #ask(token: string, request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken> {
+    const answer = await this.#answers.about(token, request, policy.maxStalenessMs);
     if (typeof answer === 'string') throw new InvalidTokenError(answer, policy.challenge);
+    return this.#judge(answer, request, policy);
+  }
+
+  #judge(answer: IntrospectionResponse, request: RequestContext, policy: PreparedPolicy) {
     if (!answer.active) throw new InvalidTokenError('inactive', policy.challenge);
     return policy.judge(answer, request, this.#now() / 1000);
   }

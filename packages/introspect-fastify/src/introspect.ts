@@ -2,6 +2,7 @@ import type { ActiveToken, Authorizer, Policy, RequestError } from '@acme/intros
 import {
   type AuthorizerInput,
   authorizerSource,
+  type GuardOutcome,
   guardBySource,
   isRequestError,
   resourceMetadataOf,
@@ -25,7 +26,7 @@ export type IntrospectOptions = Exclude<AuthorizerInput<FastifyRequest>, Authori
   IntrospectExtras;
 
 /** A hook for `onRequest`, of an app over HTTP/1 or HTTP/2. */
-export type TokenHook = (request: HookRequest, reply: HookReply) => Promise<unknown>;
+export type TokenHook = (request: HookRequest, reply: HookReply, done?: () => void) => Promise<unknown> | undefined;
 
 /** What the hook looks at, so that it fits whatever server the app runs on. */
 export interface HookRequest {
@@ -58,17 +59,31 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
 
   const requireToken = (policy?: Policy): TokenHook => {
     const guard = guardBySource(source, policy);
-    return async (hookRequest, hookReply) => {
+    const waitFor = async (outcome: Promise<GuardOutcome>, request: FastifyRequest, reply: FastifyReply) => {
+      try {
+        request.introspection = (await outcome) ?? null;
+      } catch (error) {
+        return answerTo(error, request, reply);
+      }
+      return undefined;
+    };
+    const answerTo = async (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      if (!isRequestError(error)) throw error;
+      if (onError !== undefined && (await hasSent(reply, () => onError(error, request, reply)))) return reply;
+      return refuse(reply, error);
+    };
+    return (hookRequest, hookReply, done) => {
       const request = hookRequest as FastifyRequest;
       const reply = hookReply as FastifyReply;
       try {
-        request.introspection = (await guard(nodeRequestContext(request.raw, reply.raw, request))) ?? null;
+        const outcome = guard(nodeRequestContext(request.raw, reply.raw, request));
+        if (outcome instanceof Promise) return waitFor(outcome, request, reply);
+        request.introspection = outcome ?? null;
       } catch (error) {
-        if (!isRequestError(error)) throw error;
-        if (onError !== undefined && (await hasSent(reply, () => onError(error, request, reply)))) return reply;
-        return refuse(reply, error);
+        return answerTo(error, request, reply);
       }
-      return undefined;
+      done?.();
+      return undefined; // a promise would only cost time
     };
   };
 
@@ -76,9 +91,9 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
   app.decorate('requireToken', requireToken);
   if (global) {
     const hook = requireToken();
-    app.addHook('onRequest', async (request, reply) => {
-      if (request.routeOptions.config.public !== true) await hook(request, reply);
-    });
+    app.addHook('onRequest', (request, reply, done) =>
+      request.routeOptions.config.public === true ? done() : hook(request, reply, done),
+    );
   }
   if (serveResourceMetadata) {
     const { path, document } = resourceMetadataOf(source);

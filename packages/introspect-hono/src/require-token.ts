@@ -57,7 +57,8 @@ export function requireToken(input: RequireTokenInput, policy?: Policy): Middlew
     )
       return c.json(metadata.document);
     try {
-      const token = await guard(new HonoRequestContext(c));
+      const outcome = guard(new HonoRequestContext(c));
+      const token = outcome instanceof Promise ? await outcome : outcome;
       if (token !== undefined) c.set('introspection', token);
     } catch (error) {
       if (!isRequestError(error)) throw error;

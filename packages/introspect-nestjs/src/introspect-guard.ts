@@ -2,6 +2,7 @@ import type { Policy } from '@acme/introspect-core';
 import {
   type AuthorizerSource,
   errorAnswer,
+  type GuardOutcome,
   guardBySource,
   isRequestError,
   type NativeGuard,
@@ -36,24 +37,41 @@ export class IntrospectGuard implements CanActivate {
     this.#requestOf = (context) => options.requestOf?.(context) ?? httpRequestOf(context);
   }
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const guard = this.#routeOf(context.getHandler(), context.getClass());
     if (guard === 'public') return true;
     try {
       const request = this.#contextOf(context);
-      const token = await guard(request);
-      if (token !== undefined)
-        keepIntrospection(context, { request: request.native, requestOf: this.#requestOf, token });
-      return true;
+      const outcome = guard(request);
+      return outcome instanceof Promise
+        ? this.#waitFor(outcome, request.native, context)
+        : this.#accept(outcome, request.native, context);
     } catch (error) {
-      if (!isRequestError(error)) throw error;
-      await this.options.onError?.(error, context);
-      const { status, headers } = errorAnswer(error);
-      const response = context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
-      // Nest drops the fields of a thrown error.
-      for (const [name, value] of headers) response?.header(name, value);
-      throw new HttpException(error.body, status, { cause: error });
+      return this.#refuse(error, context);
     }
+  }
+
+  async #waitFor(outcome: Promise<GuardOutcome>, request: object, context: ExecutionContext): Promise<boolean> {
+    try {
+      return this.#accept(await outcome, request, context);
+    } catch (error) {
+      return this.#refuse(error, context);
+    }
+  }
+
+  #accept(token: GuardOutcome, request: object, context: ExecutionContext): true {
+    if (token !== undefined) keepIntrospection(context, { request, requestOf: this.#requestOf, token });
+    return true;
+  }
+
+  async #refuse(error: unknown, context: ExecutionContext): Promise<never> {
+    if (!isRequestError(error)) throw error;
+    await this.options.onError?.(error, context);
+    const { status, headers } = errorAnswer(error);
+    const response = context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
+    // Nest drops the fields of a thrown error.
+    for (const [name, value] of headers) response?.header(name, value);
+    throw new HttpException(error.body, status, { cause: error });
   }
 
   /** The guard of a route, made once; `undefined` for a public one. */
