@@ -1,6 +1,9 @@
-import { ofetch } from 'ofetch';
+import type { $Fetch } from 'ofetch';
 import { InvalidResponseError } from './errors.js';
 import type { Transport } from './transport.js';
+
+/** Loaded with the first question: of all that this package imports it takes the longest. */
+let ofetch: $Fetch | undefined;
 
 /**
  * The default transport: ofetch over the platform's `fetch`, so that it runs on every runtime.
@@ -11,6 +14,7 @@ import type { Transport } from './transport.js';
  * the options.
  */
 export const ofetchTransport: Transport = async ({ url, method, headers, body, signal, maxResponseBytes }) => {
+  ofetch ??= (await import('ofetch')).ofetch;
   const response = await ofetch.raw(url, {
     method,
     headers: { ...headers },

@@ -115,6 +115,7 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
     throw new TypeError('Policy: "anyRole" needs the authorizer\'s option "rolesOf", which finds the roles in a token');
   }
   const scope = scopes.length > 0 ? scopes.join(' ') : undefined;
+  const hasScopes = scopeCheck(scopes);
   const scopeChallenge = { ...challenge, scope };
   const stepUpChallenge = {
     ...scopeChallenge,
@@ -148,7 +149,7 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
       const reason = invalidReason(token, expectations, now);
       if (reason !== undefined) throw new InvalidTokenError(reason, challenge);
       if (!isAuthenticatedEnough(token, now)) throw new InsufficientUserAuthenticationError(stepUpChallenge);
-      if (!hasScopes(token, scopes)) throw new InsufficientScopeError(scopeChallenge);
+      if (!hasScopes(token)) throw new InsufficientScopeError(scopeChallenge);
       if (anyRole !== undefined && rolesOf !== undefined) {
         const found = rolesOf(token, request);
         if (typeof found === 'string') throw new TypeError('"rolesOf" must give a list of roles, not a string');
@@ -174,7 +175,10 @@ export function invalidReason(
   if (reason !== undefined) return reason;
   const { audience } = expectations;
   if (audience !== undefined && !audience.some((each) => isMeantFor(token, each))) return 'audience_mismatch';
-  return factsOf(token).reason;
+  if (isOtherKind(token.token_type) || isOtherKind(token.token_use) || isOtherKind(token.typ))
+    return 'not_an_access_token';
+  if (isBound(token)) return 'sender_constraint';
+  return undefined;
 }
 
 /** The first of these claims that is no good here; those that are absent pass. */
@@ -194,35 +198,32 @@ function isMeantFor({ aud }: ActiveToken, audience: string): boolean {
   return typeof aud === 'string' ? aud === audience : (aud ?? []).includes(audience);
 }
 
-/** What does not change while an answer is kept. */
-interface Facts {
-  readonly scopes: ReadonlySet<string>;
-  readonly reason: 'not_an_access_token' | 'sender_constraint' | undefined;
-}
-
-const known = new WeakMap<ActiveToken, Facts>();
-
-/** Read once for each answer. */
-function factsOf(token: ActiveToken): Facts {
-  let facts = known.get(token);
-  if (facts === undefined) {
-    const isOther = [token.token_type, token.token_use, token.typ].some(isOtherKind);
-    const reason = isOther ? 'not_an_access_token' : isBound(token) ? 'sender_constraint' : undefined;
-    facts = { scopes: new Set(token.scope?.split(' ')), reason };
-    known.set(token, facts);
-  }
-  return facts;
-}
-
+/** What nearly all tokens say they are is told from the rest without a copy. */
 function isOtherKind(kind: unknown): boolean {
-  return typeof kind === 'string' && otherKinds.has(kind.toLowerCase());
+  return typeof kind === 'string' && kind !== 'Bearer' && otherKinds.has(kind.toLowerCase());
 }
 
 /** Bound to a key (RFC 7800 §3.1), and no key can be proved yet. */
-function isBound(token: ActiveToken): boolean {
-  return Object.keys(token.cnf ?? {}).length > 0 || token.token_type?.toLowerCase() === 'dpop';
+function isBound({ cnf, token_type }: ActiveToken): boolean {
+  if (cnf !== undefined && Object.keys(cnf).length > 0) return true;
+  return token_type !== 'Bearer' && token_type?.toLowerCase() === 'dpop';
 }
 
-function hasScopes(token: ActiveToken, needed: readonly string[]): boolean {
-  return needed.length === 0 || needed.every((each) => factsOf(token).scopes.has(each));
+/** How many texts of `scope` a route remembers, and how long they may be. */
+const maxScopes = 100;
+const maxScopeLength = 1000;
+
+/** Whether a token has all of these scopes. A text that was met before, and many tokens share one, is not parsed again. */
+function scopeCheck(needed: readonly string[]): (token: ActiveToken) => boolean {
+  if (needed.length === 0) return () => true;
+  const known = new Map<string, boolean>();
+  return ({ scope = '' }) => {
+    const remembered = known.get(scope);
+    if (remembered !== undefined) return remembered;
+    const granted = new Set(scope.split(' '));
+    const hasAll = needed.every((each) => granted.has(each));
+    if (known.size >= maxScopes) known.clear();
+    if (scope.length <= maxScopeLength) known.set(scope, hasAll);
+    return hasAll;
+  };
 }

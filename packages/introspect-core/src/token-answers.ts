@@ -294,7 +294,7 @@ export class TokenAnswers {
 
   async #question(token: string, signal: AbortSignal, priority: Priority): Promise<DatedAnswer> {
     const askedAt = this.#settings.monotonicNow();
-    const stamp = this.#settings.now();
+    const stamp = this.#secondTier === undefined ? 0 : this.#settings.now(); // for other processes alone
     const { order } = this.#marks;
     const generation = this.#cache?.generation ?? 0;
     return { answer: await this.#client.introspect(token, { signal, priority }), askedAt, stamp, order, generation };

@@ -16,15 +16,17 @@ export interface DatedAnswer extends AskedAnswer {
   generation: number;
 }
 
-/** An answer that is kept; times by the monotonic clock. */
+/**
+ * An answer that is kept; times by the monotonic clock, `undefined` for never. There may be very many of these: what can be
+ * computed is not kept, and what need not be exact is whole, for which engines need less memory.
+ */
 export interface KeptAnswer extends DatedAnswer {
   /** When its `exp` comes, as the wall clock stood when it was kept. */
-  readonly expiresAt: number;
-  readonly freshUntil: number;
+  readonly expiresAt: number | undefined;
   /** When the second tier is to be looked at again. */
-  rereadAt: number;
-  renewAt: number;
-  /** The token was called inactive since: until that is settled, nothing serves this answer. */
+  rereadAt: number | undefined;
+  renewAt: number | undefined;
+  /** The token was called inactive since, or it is what called it so: until that is settled, nothing serves this answer. */
   isDoubted: boolean;
 }
 
@@ -72,8 +74,10 @@ export class TokenCache {
     const kept = this.#active.get(key) ?? this.#inactive.get(key);
     if (kept === undefined) return undefined;
     const now = this.#monotonicNow();
-    if (now >= kept.freshUntil || now - kept.askedAt >= maxStalenessMs || kept.isDoubted) return undefined;
-    if (now >= kept.rereadAt && !justRead) return undefined;
+    const { maxAgeMs, inactiveMaxAgeMs } = this.#settings;
+    const ageMs = now - kept.askedAt;
+    if (ageMs >= (kept.answer.active ? maxAgeMs : inactiveMaxAgeMs) || ageMs >= maxStalenessMs) return undefined;
+    if (kept.isDoubted || (isOver(kept.rereadAt, now) && !justRead)) return undefined;
     if (kept.generation !== this.#generation && kept.answer.active) return undefined;
     return this.#lives(key, kept, now) ? kept : undefined;
   }
@@ -102,14 +106,14 @@ export class TokenCache {
 
   /** Whether it is time to renew an answer. */
   isDue({ renewAt }: KeptAnswer): boolean {
-    return this.#monotonicNow() >= renewAt;
+    return isOver(renewAt, this.#monotonicNow());
   }
 
   /** Whether it is time to renew an answer. Whoever is told so is the only one for a while. */
   takeRenewal(kept: KeptAnswer): boolean {
     const now = this.#monotonicNow();
-    if (now < kept.renewAt) return false;
-    kept.renewAt = now + renewalPauseMs;
+    if (!isOver(kept.renewAt, now)) return false;
+    kept.renewAt = Math.floor(now) + renewalPauseMs;
     return true;
   }
 
@@ -124,7 +128,7 @@ export class TokenCache {
     const knownMs = Math.max(knownActiveMs, this.#settings.maxAgeMs);
     if (now - kept.askedAt >= knownMs || !this.#lives(key, kept, now)) return false;
     kept.isDoubted = true;
-    this.#setInactive(key, asked, Number.NEGATIVE_INFINITY); // the doubt outlives what is doubted
+    this.#setInactive(key, asked, true); // the doubt outlives what is doubted
     return true;
   }
 
@@ -135,7 +139,7 @@ export class TokenCache {
       this.#setActive(key, asked, { now: this.#now(), lookedAt: asked.askedAt });
       this.#inactive.delete(key);
     } else {
-      this.#setInactive(key, asked, asked.askedAt + this.#settings.inactiveMaxAgeMs);
+      this.#setInactive(key, asked, false);
       this.#active.delete(key);
     }
     return true;
@@ -158,7 +162,7 @@ export class TokenCache {
       return true;
     }
     if (kept === undefined || kept.isDoubted) return false;
-    kept.rereadAt = this.#monotonicNow() + this.#settings.localMaxAgeMs;
+    kept.rereadAt = Math.floor(this.#monotonicNow() + this.#settings.localMaxAgeMs);
     kept.generation = asked.generation;
     return true;
   }
@@ -190,21 +194,20 @@ export class TokenCache {
    * @param lookedAt since when the second tier need not be looked at
    */
   #setActive(key: string, asked: DatedAnswer, { now, lookedAt }: { now: number; lookedAt: number }): void {
-    const { maxAgeMs, refreshAfterMs, store, localMaxAgeMs } = this.#settings;
+    const { refreshAfterMs, store, localMaxAgeMs } = this.#settings;
+    const leftMs = expiryOf(asked.answer) - now;
+    const renewAt = asked.askedAt + refreshAfterMs * (1 - renewalJitter * Math.random());
     this.#active.set(key, {
       ...asked,
-      expiresAt: this.#monotonicNow() + (expiryOf(asked.answer) - now),
-      freshUntil: asked.askedAt + maxAgeMs,
-      rereadAt: store === undefined ? Number.POSITIVE_INFINITY : lookedAt + localMaxAgeMs,
-      renewAt: asked.askedAt + refreshAfterMs * (1 - renewalJitter * Math.random()),
+      expiresAt: leftMs === Number.POSITIVE_INFINITY ? undefined : Math.floor(this.#monotonicNow() + leftMs),
+      rereadAt: store === undefined ? undefined : Math.floor(lookedAt + localMaxAgeMs),
+      renewAt: renewAt === Number.POSITIVE_INFINITY ? undefined : Math.floor(renewAt),
       isDoubted: false,
     });
   }
 
-  #setInactive(key: string, asked: DatedAnswer, freshUntil: number): void {
-    const never = Number.POSITIVE_INFINITY;
-    const kept = { ...asked, expiresAt: never, freshUntil, rereadAt: never, renewAt: never, isDoubted: false };
-    this.#inactive.set(key, kept);
+  #setInactive(key: string, asked: DatedAnswer, isDoubted: boolean): void {
+    this.#inactive.set(key, { ...asked, expiresAt: undefined, rereadAt: undefined, renewAt: undefined, isDoubted });
   }
 
   #newestAskedAt(key: string): number {
@@ -214,10 +217,15 @@ export class TokenCache {
 
   /** Whether it is neither expired nor forgotten; drops it where it is. */
   #lives(key: string, kept: KeptAnswer, now: number): boolean {
-    const lives = now < kept.expiresAt && this.#now() < expiryOf(kept.answer) && !this.#marks.forgets(key, kept);
+    const lives =
+      !isOver(kept.expiresAt, now) && this.#now() < expiryOf(kept.answer) && !this.#marks.forgets(key, kept);
     if (!lives) (kept.answer.active ? this.#active : this.#inactive).delete(key);
     return lives;
   }
+}
+
+function isOver(at: number | undefined, now: number): boolean {
+  return at !== undefined && now >= at;
 }
 
 /** When an answer expires, in milliseconds since the epoch. A fraction of a second is left away. */
