@@ -48,23 +48,36 @@ interface ReadText {
 /** Reads a body as UTF-8, and stops at the limit: 10 kB of gzip can hold 10 MB. */
 async function readText(stream: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<ReadText> {
   if (stream === null) return { text: '' };
-  const decoder = new TextDecoder('utf-8', { fatal: true });
   const reader = stream.getReader();
-  let text = '';
+  const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    size += value?.byteLength ?? 0;
+    if (done) break;
+    chunks.push(value);
+    size += value.byteLength;
     if (size > maxBytes) {
       reader.cancel().catch(() => {});
       return { text: '', problem: `larger than ${maxBytes} bytes ("maxResponseBytes")` };
     }
-    try {
-      text += decoder.decode(value, { stream: !done });
-    } catch {
-      reader.cancel().catch(() => {});
-      return { text: '', problem: 'not UTF-8' };
-    }
-    if (done) return { text };
   }
+  const [first = new Uint8Array()] = chunks;
+  try {
+    utf8 ??= new TextDecoder('utf-8', { fatal: true });
+    return { text: utf8.decode(chunks.length > 1 ? joined(chunks, size) : first) };
+  } catch {
+    return { text: '', problem: 'not UTF-8' };
+  }
+}
+
+let utf8: TextDecoder | undefined;
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return whole;
 }
