@@ -4,6 +4,7 @@ import { contractApp } from '../../test/apis/hono-app.js';
 import { authorizerCases } from './authorizer-cases.js';
 import { clientCases, patient } from './client-cases.js';
 import { honoCases } from './hono-cases.js';
+import { jwtCases } from './jwt-cases.js';
 import { keyCases } from './key-cases.js';
 import { platformCases } from './platform-cases.js';
 import type { RuntimeCase, Settings } from './runtime-case.js';
@@ -14,6 +15,7 @@ const casesOfAll = [
   ...authorizerCases,
   ...platformCases,
   ...keyCases,
+  ...jwtCases,
   ...honoCases,
   ...transportCases('ofetch', ofetchTransport),
 ];

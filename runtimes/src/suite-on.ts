@@ -1,6 +1,6 @@
 import { active, startFaultServer, startScriptedServer } from '@acme/introspect-testing';
 import { answersByToken } from './answers-by-token.js';
-import { keyPairs } from './key-pairs.js';
+import { keyPairs, publishKeys } from './key-pairs.js';
 import { start } from './running.js';
 import type { Runtime } from './runtimes.js';
 import { servedCases } from './served-cases.js';
@@ -24,6 +24,7 @@ export async function suiteOn(runtime: Runtime): Promise<{ passes: number; failu
   const byToken = await startScriptedServer();
   byToken.always(answersByToken());
   byToken.at('/elsewhere', active());
+  publishKeys(byToken, keys);
   const scripted = await startScriptedServer();
   const faults = await startFaultServer();
   try {

@@ -1,3 +1,6 @@
+import * as v from 'valibot';
+import { checkedOptions, optionsObject } from './options.js';
+
 /** How this client proves itself to the introspection endpoint (RFC 7662 §2.1). Exactly one is used for a request. */
 export interface ClientAuthentication {
   readonly clientId: string;
@@ -32,10 +35,10 @@ export interface ClientSecretOptions {
 /**
  * `client_secret_basic`: id and secret in the `Authorization` field (RFC 6749 §2.3.1).
  *
- * @throws TypeError when the id is empty or either has a lone surrogate
+ * @throws TypeError naming the option: when the id is empty, or either has a lone surrogate, or there is another
  */
-export function clientSecretBasic({ clientId, clientSecret }: ClientSecretOptions): ClientAuthentication {
-  checkClientId(clientId);
+export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentication {
+  const { clientId, clientSecret } = checkedSecretOptions('clientSecretBasic', options);
   if (typeof clientSecret === 'function') {
     return {
       clientId,
@@ -65,16 +68,15 @@ export function fixedAuthorization(authentication: ClientAuthentication): string
 /**
  * `client_secret_post`: id and secret in the form (RFC 6749 §2.3.1). For servers that do not take Basic.
  *
- * @throws TypeError when the id is empty or either has a lone surrogate
+ * @throws TypeError naming the option: when the id is empty, or either has a lone surrogate, or there is another
  */
-export function clientSecretPost({ clientId, clientSecret }: ClientSecretOptions): ClientAuthentication {
-  checkClientId(clientId);
-  if (typeof clientSecret !== 'function') checkSecret(clientSecret);
+export function clientSecretPost(options: ClientSecretOptions): ClientAuthentication {
+  const { clientId, clientSecret } = checkedSecretOptions('clientSecretPost', options);
   return {
     clientId,
     async apply({ body }) {
       const secret = typeof clientSecret === 'function' ? await clientSecret() : clientSecret;
-      checkSecret(secret);
+      refuse('clientSecret', secretProblem(secret));
       body.append('client_id', clientId);
       body.append('client_secret', secret);
     },
@@ -89,8 +91,8 @@ export function clientSecretPost({ clientId, clientSecret }: ClientSecretOptions
  * @throws TypeError when the id is empty or either has a lone surrogate
  */
 export function basicCredentials(clientId: string, clientSecret: string): string {
-  checkClientId(clientId);
-  checkSecret(clientSecret);
+  refuse('clientId', clientIdProblem(clientId));
+  refuse('clientSecret', secretProblem(clientSecret));
   return `Basic ${btoa(`${formEncode(clientId)}:${formEncode(clientSecret)}`)}`;
 }
 
@@ -99,19 +101,36 @@ export function formEncode(value: string): string {
   return /^[\w.*-]*$/.test(value) ? value : new URLSearchParams([['', value]]).toString().slice(1);
 }
 
-function checkClientId(value: unknown): void {
-  if (typeof value !== 'string' || value === '') {
-    throw new TypeError('"clientId" must be a string that is not empty: copy it from the authorization server');
-  }
-  checkWellFormed('clientId', value);
+const secretOptions = optionsObject({
+  clientId: v.custom<string>(
+    (given) => clientIdProblem(given) === undefined,
+    ({ input }) => String(clientIdProblem(input)),
+  ),
+  clientSecret: v.custom<ClientSecret>(
+    (given) => typeof given === 'function' || secretProblem(given) === undefined,
+    ({ input }) => String(secretProblem(input)),
+  ),
+});
+
+function checkedSecretOptions(owner: string, options: ClientSecretOptions): ClientSecretOptions {
+  const absent = { clientId: undefined, clientSecret: undefined }; // is told like what is no text
+  return checkedOptions(owner, secretOptions, { ...absent, ...options });
 }
 
-function checkSecret(value: unknown): void {
-  if (typeof value !== 'string') throw new TypeError('"clientSecret" must be a string, or a function that returns one');
-  checkWellFormed('clientSecret', value);
+function clientIdProblem(given: unknown): string | undefined {
+  if (typeof given === 'string' && given !== '') return encodingProblem(given);
+  return 'must be a string that is not empty: copy it from the authorization server';
+}
+
+function secretProblem(given: unknown): string | undefined {
+  return typeof given === 'string' ? encodingProblem(given) : 'must be a string, or a function that returns one';
 }
 
 /** A lone surrogate has no UTF-8: form encoding would silently send another secret. */
-function checkWellFormed(name: string, value: string): void {
-  if (!value.isWellFormed()) throw new TypeError(`"${name}" has a lone surrogate: it is no valid text, copy it again`);
+function encodingProblem(given: string): string | undefined {
+  return given.isWellFormed() ? undefined : 'has a lone surrogate: it is no valid text, copy it again';
+}
+
+function refuse(name: string, problem: string | undefined): void {
+  if (problem !== undefined) throw new TypeError(`"${name}" ${problem}`);
 }

@@ -20,16 +20,22 @@ export interface JwtPrefilterOptions {
   cooldownSeconds?: number;
 }
 
-/** A text that reads as a JWS with claims (RFC 7519 §7.2); nothing of it is verified. */
+/** A text that reads as a JWS with claims (RFC 7519 §7.2), of which its header names algorithm or key; nothing of it is verified. */
 interface Jwt {
   readonly token: string;
-  readonly alg: string;
+  readonly alg: unknown;
   readonly kid: string | undefined;
+  /** Whether its header says that something must be understood (RFC 7515 §4.1.11). */
+  readonly isCritical: boolean;
   /** Where they have their type. */
   readonly claims: Parameters<PrefilterContext['invalidReason']>[0];
 }
 
 const asymmetric = ['RS', 'PS', 'ES'].flatMap((family) => ['256', '384', '512'].map((bits) => family + bits));
+/** One algorithm, by its old name and its new one (RFC 9864 §2.2): a key for one of them is for both. */
+const edwards: readonly unknown[] = ['EdDSA', 'Ed25519'];
+/** A curve of the old name that no runtime's `jose` knows: what is signed so may be good all the same. */
+const unknownCurve = 'Ed448';
 const allAlgorithms: readonly string[] = [...asymmetric, 'EdDSA', 'Ed25519'];
 const badSignature: InvalidTokenReason = 'bad_signature';
 /** What is wrong with a token, and not with a key or this runtime. */
@@ -61,8 +67,8 @@ const schema = optionsObject({
 /**
  * Checks a token that is shaped like a JWT before the server is asked about it: `alg`, `exp`, `nbf`, `iss`, and the
  * signature by the keys that the issuer publishes (RFC 8414 §2 `jwks_uri`). What fails is refused; what passes is still
- * asked about, for only the server knows of a revocation. Audience, type and all other claims are not checked here, and
- * tokens of any other shape pass.
+ * asked about, for only the server knows of a revocation. A header that calls anything critical which is not understood
+ * here (RFC 7515 §4.1.11) fails. Audience, type and all other claims are not checked, and tokens of any other shape pass.
  *
  * A `kid` that is not known causes one fetch of the keys in each cooldown; where that does not help, the token is asked
  * about after all others. While there are no keys nothing is refused on their account.
@@ -77,7 +83,7 @@ export function jwtPrefilter(options: JwtPrefilterOptions = {}): Prefilter {
   async function prefilter(token: string, _: unknown, context: PrefilterContext): Promise<PrefilterVerdict> {
     const jwt = readJwt(token);
     if (jwt === undefined) return 'ask';
-    if (!algorithms.includes(jwt.alg)) return { refuse: badSignature };
+    if (!algorithms.some((each) => each === jwt.alg)) return { refuse: badSignature };
     const reason = context.invalidReason(jwt.claims);
     if (reason !== undefined) return { refuse: reason };
     const keys = keysOf.get(context) ?? new IssuerKeys(context, cooldownSeconds * 1000);
@@ -104,9 +110,9 @@ class IssuerKeys {
 
   async judge(jwt: Jwt): Promise<PrefilterVerdict> {
     await this.#renewOld();
+    const before = this.#known; // others may have fetched newer ones while this is verified
     const verdict = await this.#verify(jwt);
     if (verdict !== 'ask_last') return verdict;
-    const before = this.#known;
     await this.#fetch();
     return this.#known === before ? verdict : this.#verify(jwt);
   }
@@ -118,10 +124,11 @@ class IssuerKeys {
     if (this.#known === undefined || !sharesPromises()) await fetching;
   }
 
-  async #verify({ token, kid }: Jwt): Promise<PrefilterVerdict> {
+  async #verify(jwt: Jwt): Promise<PrefilterVerdict> {
     if (this.#known === undefined) return 'ask';
+    const { kid } = jwt;
     const { find, ids } = this.#known;
-    const outcome = await verify(token, find);
+    const outcome = await verify(jwt, find);
     if (outcome === 'good') return 'ask';
     // Without a known key, or where this runtime cannot use it, the token may be good all the same.
     return outcome === 'bad' && kid !== undefined && ids.has(kid) ? { refuse: badSignature } : 'ask_last';
@@ -142,9 +149,11 @@ class IssuerKeys {
 
   async #take(now: number): Promise<void> {
     try {
-      const keySet = (await this.#context.fetchKeys()) as unknown as JSONWebKeySet;
+      const keySet = structuredClone(await this.#context.fetchKeys()) as unknown as JSONWebKeySet;
+      for (const key of keySet.keys) if (edwards.includes(key.alg)) Reflect.deleteProperty(key, 'alg'); // its curve says enough
       const find = createLocalJWKSet(keySet); // throws unless it is a set of keys
-      this.#known = { find, ids: new Set(keySet.keys.map(({ kid }) => kid)), fetchedAt: now };
+      const usable = keySet.keys.filter(({ crv }) => crv !== unknownCurve);
+      this.#known = { find, ids: new Set(usable.map(({ kid }) => kid)), fetchedAt: now };
     } catch {
       // the authorizer has told of it, and the keys of before serve
     }
@@ -152,28 +161,31 @@ class IssuerKeys {
 }
 
 /** Whether one of the keys that may fit has made the signature; `unknown` where that could not be found out. */
-async function verify(token: string, find: CompactVerifyGetKey): Promise<'good' | 'bad' | 'unknown'> {
+async function verify(jwt: Jwt, find: CompactVerifyGetKey): Promise<'good' | 'bad' | 'unknown'> {
   try {
-    await compactVerify(token, find);
+    await compactVerify(jwt.token, find);
     return 'good';
   } catch (error) {
     if (error instanceof errors.JWKSMultipleMatchingKeys) {
-      for await (const key of error) if ((await verify(token, async () => key)) === 'good') return 'good';
+      for await (const key of error) if ((await verify(jwt, async () => key)) === 'good') return 'good';
       return 'bad';
     }
+    // What must be understood and is not makes a signature invalid, whoever made it.
+    if (jwt.isCritical && error instanceof errors.JOSENotSupported) return 'bad';
     return badTokens.some((badToken) => error instanceof badToken) ? 'bad' : 'unknown';
   }
 }
 
 function readJwt(token: string): Jwt | undefined {
   try {
-    const { alg, kid } = decodeProtectedHeader(token);
+    const { alg, kid, crit } = decodeProtectedHeader(token);
     const { exp, nbf, iss } = decodeJwt(token);
-    if (typeof alg !== 'string') return undefined;
+    if (alg === undefined && kid === undefined) return undefined;
     return {
       token,
       alg,
       kid,
+      isCritical: crit !== undefined,
       claims: { exp: numberOf(exp), nbf: numberOf(nbf), iss: typeof iss === 'string' ? iss : undefined },
     };
   } catch {

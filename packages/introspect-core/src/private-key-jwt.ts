@@ -1,6 +1,9 @@
 /** `private_key_jwt` (OpenID Connect Core §9, RFC 7523 §2.2): this API proves itself by a key instead of a secret. */
 import type { ClientAuthentication } from '@acme/introspect-core';
 import { base64url, importPKCS8, SignJWT } from 'jose';
+import * as v from 'valibot';
+import { checkedOptions, optionsObject } from './options.js';
+import { sharesPromises } from './workerd.js';
 
 /** An application's key file, as ZITADEL hands it out. */
 export interface KeyFile {
@@ -56,7 +59,17 @@ interface Assertion {
   readonly issuedAt: number;
 }
 
-const algorithms: readonly string[] = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+/** How a client proves itself, from whichever options. */
+interface Signing {
+  readonly clientId: string;
+  readonly sign: Sign;
+  readonly reuseSeconds: number;
+  readonly now: () => number;
+  readonly monotonicNow: () => number;
+}
+
+const algorithms: readonly KeyAlgorithm[] = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+const owner = 'privateKeyJwt';
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** A server's clock may be behind ours; ZITADEL takes an `iat` of at most 1 s in its future. */
 const backdatedSeconds = 5;
@@ -64,20 +77,50 @@ const backdatedSeconds = 5;
 const lifeSeconds = 60;
 const keyFileReuseSeconds = 180;
 const maxReuseSeconds = 3000;
+/** For so long others wait for a signature that is being made: a function that signs may hang. */
+const maxWaitMs = 1000;
+
+const algorithmMessage = `must be one of ${algorithms.join(', ')}`;
+const textMessage = 'must be a string that is not empty';
+const secondsMessage = `must be a number of seconds, at least 0 and at most ${maxReuseSeconds}`;
+const isFunction = (value: unknown) => typeof value === 'function';
+
+/** Needed: what is absent is empty. */
+const text = v.optional(v.pipe(v.string(textMessage), v.nonEmpty(textMessage)), '');
+const keyEntries = {
+  clientId: text,
+  keyId: text,
+  algorithm: v.optional(v.pipe(v.string(algorithmMessage), v.picklist(algorithms, algorithmMessage)), ''),
+};
+const assertionEntries = (reuseSeconds: number) => ({
+  reuseSeconds: v.optional(
+    v.pipe(v.number(secondsMessage), v.minValue(0, secondsMessage), v.maxValue(maxReuseSeconds, secondsMessage)),
+    reuseSeconds,
+  ),
+  now: v.optional(v.custom<() => number>(isFunction, 'must be a function'), () => Date.now),
+  monotonicNow: v.optional(v.custom<() => number>(isFunction, 'must be a function'), () => () => performance.now()),
+});
+const keyFileOptions = optionsObject({ keyFile: v.unknown(), ...assertionEntries(keyFileReuseSeconds) });
+const privateKeyOptions = optionsObject({ ...keyEntries, privateKey: text, ...assertionEntries(0) });
+const signerOptions = optionsObject({
+  ...keyEntries,
+  sign: v.custom<SignerOptions['sign']>(isFunction, 'must be a function'),
+  ...assertionEntries(0),
+});
 
 /**
  * Proves this client by a signed assertion, whose audience is the issuer: the client's option `issuer` is needed.
  *
+ * That a key is one for its algorithm is not checked here: it is imported when it is first used.
+ *
  * @throws TypeError naming what is wrong with the options; never with a part of the key
  */
 export function privateKeyJwt(options: KeyFileOptions | PrivateKeyOptions | SignerOptions): ClientAuthentication {
-  const { clientId, sign } = signerOf(options);
-  const { now = Date.now, monotonicNow = () => performance.now() } = options;
-  const { reuseSeconds = 'keyFile' in options ? keyFileReuseSeconds : 0 } = options;
-  if (typeof reuseSeconds !== 'number' || !(reuseSeconds >= 0 && reuseSeconds <= maxReuseSeconds)) {
-    throw problem(`"reuseSeconds" must be a number of seconds, at least 0 and at most ${maxReuseSeconds}`);
-  }
+  const { clientId, sign, reuseSeconds, now, monotonicNow } = signingOf(options);
   let shared: Assertion | undefined;
+  let beingSigned:
+    | { readonly issuer: string; readonly since: number; readonly assertion: Promise<Assertion> }
+    | undefined;
 
   async function assertionFor(issuer: string): Promise<Assertion> {
     const [signedAt, issuedAt] = [monotonicNow(), now()];
@@ -90,7 +133,20 @@ export function privateKeyJwt(options: KeyFileOptions | PrivateKeyOptions | Sign
       iat: seconds - backdatedSeconds,
       exp: seconds + Math.ceil(reuseSeconds) + lifeSeconds,
     });
-    return { jwt, issuer, signedAt, issuedAt };
+    const assertion = { jwt, issuer, signedAt, issuedAt };
+    if (reuseSeconds > 0 && !(shared !== undefined && shared.signedAt > signedAt)) shared = assertion;
+    return assertion;
+  }
+
+  /** One for all who ask meanwhile, where it is for more than one request. */
+  function nextAssertion(issuer: string): Promise<Assertion> {
+    const since = monotonicNow();
+    if (beingSigned?.issuer === issuer && since - beingSigned.since < maxWaitMs) return beingSigned.assertion;
+    const assertion = assertionFor(issuer).finally(() => {
+      if (beingSigned?.assertion === assertion) beingSigned = undefined;
+    });
+    if (reuseSeconds > 0 && sharesPromises()) beingSigned = { issuer, since, assertion };
+    return assertion;
   }
 
   /** Young by both clocks: one of them may have been set. */
@@ -104,30 +160,27 @@ export function privateKeyJwt(options: KeyFileOptions | PrivateKeyOptions | Sign
     needsIssuer: true,
     async apply({ body }, { issuer = '', afterRefusal }) {
       const isGood = shared?.issuer === issuer && !afterRefusal && isYoung(shared);
-      const assertion = isGood && shared !== undefined ? shared : await assertionFor(issuer);
-      if (reuseSeconds > 0) shared = assertion;
+      const { jwt } = isGood && shared !== undefined ? shared : await nextAssertion(issuer);
       body.append('client_assertion_type', assertionType);
-      body.append('client_assertion', assertion.jwt);
+      body.append('client_assertion', jwt);
     },
   };
 }
 
-function signerOf(options: KeyFileOptions | PrivateKeyOptions | SignerOptions): { clientId: string; sign: Sign } {
-  if (typeof options !== 'object' || options === null) throw problem('the options must be an object');
-  if ('keyFile' in options) {
-    const { clientId, keyId, key } = readKeyFile(options.keyFile);
-    return { clientId, sign: signerByKey(key, { keyId, algorithm: 'RS256', option: 'keyFile' }) };
+function signingOf(options: unknown): Signing {
+  const sources = ['keyFile', 'sign', 'privateKey'].filter((name) => name in Object(options));
+  if (sources.length > 1) throw problem(`"${sources[0]}" stands instead of "${sources[1]}": give one or the other`);
+  if (sources[0] === 'keyFile') {
+    const { keyFile, ...rest } = checkedOptions(owner, keyFileOptions, options);
+    const { clientId, keyId, key } = readKeyFile(keyFile);
+    return { clientId, sign: signerByKey(key, { keyId, algorithm: 'RS256', option: 'keyFile' }), ...rest };
   }
-  const { clientId, keyId, algorithm } = options;
-  checkText('clientId', clientId);
-  checkText('keyId', keyId);
-  if (!algorithms.includes(algorithm)) throw problem(`"algorithm" must be one of ${algorithms.join(', ')}`);
-  if ('sign' in options) {
-    if (typeof options.sign !== 'function') throw problem('"sign" must be a function');
-    return { clientId, sign: signerByFunction(options.sign, { keyId, algorithm }) };
+  if (sources[0] === 'sign') {
+    const { keyId, algorithm, sign, ...rest } = checkedOptions(owner, signerOptions, options);
+    return { sign: signerByFunction(sign, { keyId, algorithm }), ...rest };
   }
-  checkText('privateKey', options.privateKey);
-  return { clientId, sign: signerByKey(options.privateKey, { keyId, algorithm, option: 'privateKey' }) };
+  const { keyId, algorithm, privateKey, ...rest } = checkedOptions(owner, privateKeyOptions, options);
+  return { sign: signerByKey(privateKey, { keyId, algorithm, option: 'privateKey' }), ...rest };
 }
 
 /** The key is imported once, at first use. It is kept as a value: on workerd no promise may be shared. */
@@ -183,22 +236,33 @@ function parsed(json: string): unknown {
   }
 }
 
-/** PKCS#8 as it is; PKCS#1 (RFC 8017 §A.1.2), which WebCrypto cannot import, put into it (RFC 5958 §2). */
+/**
+ * The key alone, without what `openssl` writes around it: PKCS#8 as it is; PKCS#1 (RFC 8017 §A.1.2), which WebCrypto
+ * cannot import, put into it (RFC 5958 §2).
+ */
 function pkcs8Of(pem: string, option: string): string {
-  const [, label, body = ''] = /-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s]+)-----END \1-----/.exec(pem) ?? [];
-  if (label === 'PRIVATE KEY') return pem;
-  if (label !== 'RSA PRIVATE KEY') {
+  const [, label, body = ''] =
+    /-----BEGIN ((?:RSA )?PRIVATE KEY)-----([A-Za-z0-9+/=\s]+)-----END \1-----/.exec(pem) ?? [];
+  if (label === undefined) {
     throw problem(
       `"${option}" must hold a private key as PEM, "PRIVATE KEY" (PKCS#8) or "RSA PRIVATE KEY" (PKCS#1), not encrypted: ` +
         'openssl pkcs8 -topk8 -nocrypt makes one of others',
     );
   }
-  const key = Uint8Array.from(atob(body.replaceAll(/\s/g, '')), (character) => character.charCodeAt(0));
+  const key = bytesOf(body, option);
   const version = [0x02, 0x01, 0x00];
   const rsaEncryption = [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
-  const info = der(0x30, [...version, ...rsaEncryption, ...der(0x04, [...key])]);
+  const info = label === 'PRIVATE KEY' ? key : der(0x30, [...version, ...rsaEncryption, ...der(0x04, key)]);
   const base64 = btoa(String.fromCharCode(...info));
   return `-----BEGIN PRIVATE KEY-----\n${base64}\n-----END PRIVATE KEY-----`;
+}
+
+function bytesOf(base64: string, option: string): number[] {
+  try {
+    return Array.from(atob(base64.replaceAll(/\s/g, '')), (character) => character.charCodeAt(0));
+  } catch {
+    throw problem(`"${option}" holds a private key whose base64 is broken: was it cut off, or copied in part?`);
+  }
 }
 
 /** A value with its tag and length before it (X.690 §8.1). */
@@ -211,9 +275,9 @@ function der(tag: number, value: readonly number[]): number[] {
 }
 
 function checkText(option: string, value: unknown): asserts value is string {
-  if (typeof value !== 'string' || value === '') throw problem(`"${option}" must be a string that is not empty`);
+  if (typeof value !== 'string' || value === '') throw problem(`"${option}" ${textMessage}`);
 }
 
 function problem(what: string): TypeError {
-  return new TypeError(`privateKeyJwt: ${what}`);
+  return new TypeError(`${owner}: ${what}`);
 }

@@ -1,6 +1,16 @@
 /** Why ZITADEL may have called a token inactive: for whoever develops an API, never for its callers. */
 import type { InactiveExplanation } from '@acme/introspect-core';
-import { compactVerify, createRemoteJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload } from 'jose';
+import {
+  type CompactVerifyGetKey,
+  compactVerify,
+  createRemoteJWKSet,
+  customFetch,
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+} from 'jose';
+import { fetchDocument, NoDocument } from './issuer-document.js';
 
 export interface ExplainInactiveOptions {
   issuer: string;
@@ -55,15 +65,16 @@ export async function explainInactive(token: string, options: ExplainInactiveOpt
   if (typeof token !== 'string') throw new TypeError('explainInactive: the token must be a string');
   const problem = shapeProblem(token);
   if (problem !== undefined) return { cause: 'malformed', ...problem };
-  const claims = claimsOf(token);
-  if (claims === undefined) return opaque(options);
+  const jwt = readJwt(token);
+  if (jwt === undefined) return opaque(options);
+  const { alg, claims } = jwt;
   const foreign = otherIssuer(claims, options);
   if (foreign !== undefined) return foreign;
-  const signature = await signatureOf(token, options);
+  const signature = issuersAlgorithm.test(String(alg)) ? await signatureOf(token, options) : signedOtherwise;
   if (typeof signature === 'object') return signature;
   const found = wrongTime(claims, options) ?? otherKind(claims) ?? otherAudience(claims, options) ?? onlyTheServerKnows;
   if (signature === 'good') return found;
-  return { ...found, message: `${found.message} Its signature was not checked: the issuer's keys could not be had.` };
+  return { ...found, message: `${found.message} Its signature was not checked: ${unchecked[signature]}.` };
 }
 
 /** What was done to a token on its way here. */
@@ -86,10 +97,9 @@ function shapeProblem(token: string): Omit<Explanation, 'cause'> | undefined {
 }
 
 /** `undefined` for what is no signed JWT. */
-function claimsOf(token: string): JWTPayload | undefined {
+function readJwt(token: string): { readonly alg: unknown; readonly claims: JWTPayload } | undefined {
   try {
-    decodeProtectedHeader(token);
-    return decodeJwt(token);
+    return { alg: decodeProtectedHeader(token).alg, claims: decodeJwt(token) };
   } catch {
     return undefined;
   }
@@ -113,14 +123,29 @@ function otherIssuer({ iss }: JWTPayload, { issuer }: ExplainInactiveOptions): E
   };
 }
 
+/** What can be made with a private key alone (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). */
+const issuersAlgorithm = /^((RS|PS|ES)(256|384|512)|EdDSA|Ed25519)$/;
+
+const signedOtherwise: Explanation = {
+  cause: 'bad_signature',
+  message: 'It is not signed, or in a way that this issuer does not use.',
+  advice: 'Look at where it comes from: this issuer has not made it.',
+};
+
+const unchecked = {
+  no_keys: "the issuer's keys could not be had",
+  unusable_key: "the issuer's key could not be used here",
+};
+
 async function signatureOf(
   token: string,
   options: ExplainInactiveOptions,
-): Promise<Explanation | 'good' | 'unchecked'> {
+): Promise<Explanation | 'good' | keyof typeof unchecked> {
   try {
-    await compactVerify(token, await keysOfIssuer(options));
+    await verify(token, await keysOfIssuer(options));
     return 'good';
   } catch (error) {
+    if (error instanceof errors.JOSENotSupported) return signedOtherwise;
     if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWSInvalid) {
       return {
         cause: 'bad_signature',
@@ -136,7 +161,25 @@ async function signatureOf(
         advice: 'Get a new token.',
       };
     }
-    return 'unchecked';
+    return error instanceof NoDocument || error instanceof errors.JWKSInvalid ? 'no_keys' : 'unusable_key';
+  }
+}
+
+/** By each of the keys that may fit. */
+async function verify(token: string, find: CompactVerifyGetKey): Promise<void> {
+  try {
+    await compactVerify(token, find);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    let last: unknown = error;
+    for await (const key of error) {
+      try {
+        return await verify(token, async () => key);
+      } catch (fault) {
+        last = fault;
+      }
+    }
+    throw last;
   }
 }
 
@@ -144,13 +187,19 @@ async function keysOfIssuer({ issuer, headers = {} }: ExplainInactiveOptions): P
   const name = JSON.stringify([issuer, headers]);
   const known = keysOf.get(name);
   if (known !== undefined) return known;
-  const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {
+  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const metadata = await fetchDocument(url, {
     headers: { ...headers, accept: 'application/json' },
     redirect: 'manual',
     signal: AbortSignal.timeout(timeoutMs),
   });
-  const { jwks_uri } = (await response.json()) as { jwks_uri?: unknown };
-  const keys = createRemoteJWKSet(new URL(String(jwks_uri)), { headers: { ...headers }, timeoutDuration: timeoutMs });
+  const { jwks_uri } = Object(metadata) as { jwks_uri?: unknown };
+  if (!URL.canParse(String(jwks_uri))) throw new NoDocument();
+  const keys = createRemoteJWKSet(new URL(String(jwks_uri)), {
+    headers: { ...headers },
+    timeoutDuration: timeoutMs,
+    [customFetch]: async (keysUrl, request) => Response.json(await fetchDocument(keysUrl, request)),
+  });
   if (keysOf.size >= maxIssuers) keysOf.clear();
   keysOf.set(name, keys);
   return keys;
@@ -207,12 +256,14 @@ function scopeAdvice({ projectId = '<project id>' }: ExplainInactiveOptions): st
   return `request it with the scope urn:zitadel:iam:org:project:id:${projectId}:aud.`;
 }
 
-/** Of a token, which anybody may have made: in one line, and not too long. */
+/** Of a token, which anybody may have made: in one line, without what a terminal obeys, and not too long. */
 function shown(value: unknown): string {
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
+/** ECMA-262 §21.4.1.1. */
+const maxDateSeconds = 8.64e12;
 const units = [
   ['day', 86_400],
   ['hour', 3600],
@@ -220,8 +271,9 @@ const units = [
   ['second', 1],
 ] as const;
 
-/** Such as "3 minutes ago". */
+/** Such as "3 min ago"; beyond what a date can hold, no number. */
 function relative(seconds: number): string {
+  if (Math.abs(seconds) > maxDateSeconds) return seconds < 0 ? 'long ago' : 'far in the future';
   const [unit, size] = units.find(([, each]) => Math.abs(seconds) >= each) ?? ['second', 1];
   return new Intl.RelativeTimeFormat('en', { style: 'short' })
     .format(Math.trunc(seconds / size), unit)

@@ -105,14 +105,25 @@ describe('clientSecretPost', () => {
 describe.each([
   ['clientSecretBasic', clientSecretBasic],
   ['clientSecretPost', clientSecretPost],
-])('%s at construction', (_, method) => {
+])('%s at construction', (name, method) => {
   it.each([
     ['an empty client id', { clientId: '', clientSecret: 's' }, '"clientId"'],
     ['a client id that is no string', { clientId: 5 as never, clientSecret: 's' }, '"clientId"'],
     ['a lone surrogate in the client id', { clientId: '\ud800', clientSecret: 's' }, '"clientId"'],
     ['a lone surrogate beside a secret function', { clientId: '\ud800', clientSecret: () => 's' }, '"clientId"'],
     ['a lone surrogate in the secret', { clientId: 'c', clientSecret: 'x\ud800x' }, '"clientSecret"'],
-    ['a secret that is no string', { clientId: 'c', clientSecret: undefined as never }, '"clientSecret"'],
+    [
+      'a secret that is no string',
+      { clientId: 'c', clientSecret: undefined as never },
+      '"clientSecret" must be a string',
+    ],
+    ['a client id that is not there', { clientSecret: 's' } as never, '"clientId" must be a string that is not empty'],
+    ['no options', undefined as never, '"clientId" must be a string that is not empty'],
+    [
+      'an option that it does not know',
+      { clientId: 'c', clientSecret: 's', clientSecretFile: 'f' } as never,
+      `${name}: "clientSecretFile" is no option; there are clientId, clientSecret`,
+    ],
   ])('refuses %s', (_, options, named) => {
     expect(() => method(options)).toThrow(TypeError);
     expect(() => method(options)).toThrow(named);

@@ -1,11 +1,11 @@
 import { json, type ScriptedServer } from '@acme/introspect-testing';
-import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
+import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT, type SignOptions } from 'jose';
 
 /** A key of an issuer, and what it signs. */
 export interface IssuerKey {
   readonly kid: string | undefined;
   readonly jwk: JWK;
-  sign(claims?: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
+  sign(claims?: Record<string, unknown>, header?: Record<string, unknown>, options?: SignOptions): Promise<string>;
 }
 
 /** What a good token says, where nothing else is wanted. */
@@ -19,8 +19,8 @@ export async function issuerKey(kid: string | undefined, claims: Claims, alg = '
   return {
     kid,
     jwk: { ...(await exportJWK(publicKey)), ...named, alg, use: 'sig' },
-    sign: (more = {}, header = {}) =>
-      new SignJWT({ ...claims, ...more }).setProtectedHeader({ alg, ...named, ...header }).sign(privateKey),
+    sign: (more = {}, header = {}, options = {}) =>
+      new SignJWT({ ...claims, ...more }).setProtectedHeader({ alg, ...named, ...header }).sign(privateKey, options),
   };
 }
 

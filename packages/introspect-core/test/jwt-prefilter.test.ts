@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
 import {
   active,
   hangBeforeHeaders,
@@ -121,6 +122,29 @@ describe('a JWT', () => {
     expect(await filtered({ algorithms: ['ES256'] }).judge(await other.sign())).toBe('bad_signature');
   });
 
+  it('signed with Ed25519 passes by that name and by the old one, whichever its key has', async () => {
+    const keys = await Promise.all(['EdDSA', 'Ed25519'].map((alg) => issuerKey(alg, { iss: server.origin }, alg)));
+    const otherName = keys.map(({ jwk, ...rest }, i) => ({
+      ...rest,
+      jwk: { ...jwk, alg: keys[1 - i]?.jwk.alg ?? '' },
+    }));
+    const { judge } = filtered();
+    publish(server, [key, ...otherName]);
+    const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
+    for (const each of keys) expect(await judge(await each.sign())).toBe('active');
+    expect(introspect.mock.calls.map(([, options]) => options?.priority)).toEqual(['normal', 'normal']);
+    const stranger = await issuerKey('EdDSA', { iss: server.origin }, 'Ed25519');
+    expect(await judge(await stranger.sign())).toBe('bad_signature');
+  });
+
+  it('that says what must be understood, and is not, is refused though well signed', async () => {
+    const { judge } = filtered();
+    const [known, unknown] = [{ b64: true }, { pledge: true }];
+    expect(await judge(await key.sign({}, { ...known, crit: ['b64'] }))).toBe('active');
+    expect(await judge(await key.sign({}, { ...unknown, crit: ['pledge'] }, { crit: unknown }))).toBe('bad_signature');
+    expect(server.questions).toHaveLength(1);
+  });
+
   function tampered(token: string): string {
     const [header, , signature] = token.split('.');
     return [header, base64url.encode(JSON.stringify({ ...claimsOf(token), sub: 'donald' })), signature].join('.');
@@ -139,22 +163,59 @@ describe('what is no JWT', () => {
 
 describe('10,000 forged tokens', () => {
   /** Bad signatures are cheap to make. */
-  async function forged(count: number, kidOf: (i: number) => string): Promise<string[]> {
+  async function forged(
+    count: number,
+    kidOf: (i: number) => string,
+    more: (i: number) => object | undefined = () => undefined,
+  ): Promise<string[]> {
     const [, payload] = (await key.sign()).split('.');
     const garbage = base64url.encode(new Uint8Array(64).fill(7));
     return Array.from({ length: count }, (_, i) =>
-      [base64url.encode(JSON.stringify({ alg: 'ES256', kid: kidOf(i), i })), payload, garbage].join('.'),
+      [base64url.encode(JSON.stringify({ alg: 'ES256', kid: kidOf(i), i, ...more(i) })), payload, garbage].join('.'),
     );
   }
 
-  it('under known keys cost no question, and one fetch of the keys', async () => {
+  /** Each has its number as "i", and a known kid. */
+  const headers: readonly (readonly [what: string, more: object])[] = [
+    ['nothing else', {}],
+    ['what must be understood and is not', { crit: ['i'] }],
+    ['what must be understood, twice', { crit: ['i', 'i'] }],
+    ['what must be understood and is not there', { crit: ['x'] }],
+    ['what must be understood by a name of the standard', { crit: ['alg', 'kid'] }],
+    ['what must be understood by a name that all objects have', { crit: ['__proto__', 'constructor'] }],
+    ['a crit that is empty', { crit: [] }],
+    ['a crit that is a text', { crit: 'i' }],
+    ['a crit that is a number', { crit: 1 }],
+    ['a crit that is null', { crit: null }],
+    ['a crit of numbers', { crit: [1] }],
+    ['a crit that is an object', { crit: { i: true } }],
+    ['a payload that is not encoded', { crit: ['b64'], b64: false }],
+    ['a payload that is encoded, as ever', { crit: ['b64'], b64: true }],
+    ['a b64 that is a text', { crit: ['b64'], b64: 'no' }],
+    ['a b64 that need not be understood', { b64: false }],
+    ['an encryption', { enc: 'A256GCM', zip: 'DEF' }],
+    ['keys of its own', { jku: 'https://forger.example/keys', jwk: {}, x5u: 'https://forger.example', x5c: ['AAAA'] }],
+    ['another type', { typ: 5, cty: 'JWT' }],
+    ['the other EC algorithm', { alg: 'ES384' }],
+    ['the algorithm of another kind of key', { alg: 'EdDSA' }],
+    ['no algorithm', { alg: undefined }],
+    ['an algorithm that is no text', { alg: ['ES256'] }],
+  ];
+  it('under known keys cost no question, and one fetch of the keys, whatever their header holds', async () => {
     const { judge } = filtered();
-    const tokens = await forged(10_000, () => 'key-1');
-    const verdicts = new Set<string>();
-    for (let i = 0; i < tokens.length; i += 500) {
-      for (const verdict of await Promise.all(tokens.slice(i, i + 500).map(judge))) verdicts.add(verdict);
+    const tokens = await forged(
+      10_000,
+      () => 'key-1',
+      (i) => headers[i % headers.length]?.[1],
+    );
+    const others = new Set<string>();
+    for (let start = 0; start < tokens.length; start += 500) {
+      const verdicts = await Promise.all(tokens.slice(start, start + 500).map(judge));
+      for (const [i, verdict] of verdicts.entries()) {
+        if (verdict !== 'bad_signature') others.add(`${headers[(start + i) % headers.length]?.[0]}: ${verdict}`);
+      }
     }
-    expect([...verdicts]).toEqual(['bad_signature']);
+    expect([...others]).toEqual([]);
     expect(server.questions).toEqual([]);
     expect(keyFetches(server)).toBe(1);
   });
@@ -248,6 +309,24 @@ describe('an unknown kid', () => {
 });
 
 describe('a rotation of keys', () => {
+  it('that ends while a token without a kid is verified makes that token no stranger', async () => {
+    const [old, next] = await Promise.all([1, 2].map(() => issuerKey(undefined, { iss: server.origin })));
+    const held = Promise.withResolvers<Readonly<Record<string, unknown>>>();
+    const fetchKeys = vi.fn(() => held.promise).mockResolvedValueOnce({ keys: [old?.jwk] });
+    const context = { monotonicNow: clocks.monotonicNow, invalidReason: () => undefined, fetchKeys };
+    const prefilter = jwtPrefilter();
+    const judge = (token = '') => prefilter(token, { authorization: token }, context);
+    expect(await judge(await old?.sign())).toBe('ask');
+    clocks.pass(30);
+    const token = await next?.sign();
+    const first = judge(token);
+    await vi.waitFor(() => expect(fetchKeys).toHaveBeenCalledTimes(2));
+    const others = Array.from({ length: 50 }, () => judge(token));
+    held.resolve({ keys: [next?.jwk] });
+    expect(new Set(await Promise.all([first, ...others]))).toEqual(new Set(['ask']));
+    expect(fetchKeys).toHaveBeenCalledTimes(2);
+  });
+
   it('under load loses no good request', async () => {
     const { judge } = filtered({}, { limits: { concurrent: 50 } });
     const next = await issuerKey('key-2', { iss: server.origin });
@@ -356,6 +435,16 @@ describe('while keys cannot be had', () => {
     expect(await judge(await stranger.sign())).toBe('active');
     expect(await judge(await stranger.sign())).toBe('active');
     expect(keyFetches(server)).toBe(1);
+  });
+
+  it('because no runtime can use its curve, its tokens are asked about last', async () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ed448');
+    publish(server, [key, { ...key, jwk: { ...publicKey.export({ format: 'jwk' }), kid: 'key-2', alg: 'EdDSA' } }]);
+    const unsigned = withHeader(await key.sign(), { alg: 'EdDSA', kid: 'key-2' }).replace(/\.[^.]*$/, '');
+    const token = `${unsigned}.${sign(null, Buffer.from(unsigned), privateKey).toString('base64url')}`;
+    const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
+    expect(await filtered().judge(token)).toBe('active');
+    expect(introspect.mock.calls.map(([, options]) => options?.priority)).toEqual(['last']);
   });
 
   it('because this runtime cannot use one, its tokens are asked about last', async () => {

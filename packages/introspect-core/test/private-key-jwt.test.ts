@@ -12,6 +12,14 @@ const { rules: vector } = JSON.parse(readFileSync(new URL('vectors/client-assert
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const pkcs1 = rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
 const pkcs8Of = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString();
+/** As `openssl pkcs12 -nodes` writes it: a certificate, and text around each. */
+const bagged = (pem: string) =>
+  [
+    'Bag Attributes\n    friendlyName: api\nsubject=CN = api',
+    '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
+    'Bag Attributes\n    localKeyID: 01 02 03\nKey Attributes: <No Attributes>',
+    pem,
+  ].join('\n');
 const keyFile = {
   type: 'application',
   keyId: '81693565968962154',
@@ -70,6 +78,8 @@ describe('an assertion', () => {
     ['RS256', rsa.publicKey, pkcs8Of(rsa.privateKey)],
     ['RS256', rsa.publicKey, `\r\n${pkcs1.replaceAll('\n', '\r\n')}\r\n`],
     ['PS256', rsa.publicKey, pkcs1],
+    ['RS256', rsa.publicKey, bagged(pkcs8Of(rsa.privateKey))],
+    ['RS256', rsa.publicKey, bagged(pkcs1)],
     ['ES256', ec.publicKey, pkcs8Of(ec.privateKey)],
     ['EdDSA', ed.publicKey, pkcs8Of(ed.privateKey)],
   ])('is signed by %s', async (algorithm, publicKey, privateKey) => {
@@ -146,13 +156,89 @@ describe('reuse', () => {
     expect(server.questions).toHaveLength(2);
   });
 
+  describe('among those who ask at once', () => {
+    afterEach(() => vi.unstubAllGlobals());
+    const context = (afterRefusal = false) => ({ issuer: server.origin, endpoint: server.origin, afterRefusal });
+    /** Signs when it is let, and tells of how many were asked for. */
+    function held(reuseSeconds = 60) {
+      const release: ((signature: Uint8Array | Promise<never>) => void)[] = [];
+      const sign = () => new Promise<Uint8Array>((resolve) => release.push(resolve));
+      const { now, monotonicNow } = clocks;
+      const key = { clientId: 'api', keyId: 'k', algorithm: 'RS256', sign } as const;
+      const authentication = privateKeyJwt({ ...key, reuseSeconds, now, monotonicNow });
+      async function ask(afterRefusal?: boolean): Promise<string> {
+        const body = new URLSearchParams();
+        await authentication.apply({ headers: {}, body }, context(afterRefusal));
+        return body.get('client_assertion') ?? '';
+      }
+      return { release, ask, askAll: (count: number) => Promise.all(Array.from({ length: count }, () => ask())) };
+    }
+
+    it('makes one signature serve for all, and for those whom the server has just refused', async () => {
+      const { release, ask, askAll } = held();
+      const asked = [askAll(300), ask(true).then((one) => [one])];
+      expect(release).toHaveLength(1);
+      release[0]?.(new Uint8Array(8));
+      expect(new Set((await Promise.all(asked)).flat()).size).toBe(1);
+      await ask();
+      expect(release).toHaveLength(1);
+    });
+
+    it('makes none serve where each request wants its own', async () => {
+      const { release, askAll } = held(0);
+      const asked = askAll(3);
+      expect(release).toHaveLength(3);
+      for (const each of release) each(new Uint8Array(8));
+      expect(new Set(await asked).size).toBe(3);
+    });
+
+    it('shares no promise on workerd, and the signature once it is there', async () => {
+      vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+      const { release, ask, askAll } = held();
+      const asked = askAll(3);
+      expect(release).toHaveLength(3);
+      for (const each of release) each(new Uint8Array(8));
+      await asked;
+      await ask();
+      expect(release).toHaveLength(3);
+    });
+
+    it('keeps no failure', async () => {
+      const { release, ask } = held();
+      const failed = ask();
+      release[0]?.(Promise.reject(new Error('no')));
+      await expect(failed).rejects.toThrow('no');
+      const asked = ask();
+      release[1]?.(new Uint8Array(8));
+      expect(await asked).not.toBe('');
+    });
+
+    it('waits a second for a signature that hangs, and it replaces none that is newer', async () => {
+      const { release, ask } = held();
+      const first = ask();
+      clocks.pass(0.999);
+      ask();
+      expect(release).toHaveLength(1);
+      clocks.pass(0.001);
+      const second = ask();
+      expect(release).toHaveLength(2);
+      release[1]?.(new Uint8Array(8));
+      const newer = await second;
+      release[0]?.(new Uint8Array(8));
+      expect(await first).not.toBe(newer);
+      expect(await ask()).toBe(newer);
+    });
+  });
+
   it('can be turned off for a key file', async () => {
     expect(await assertionsOf({ keyFile, reuseSeconds: 0 }, [() => {}])).toBe(2);
   });
 });
 
 describe('options', () => {
-  const key = { clientId: 'c', keyId: 'k', algorithm: 'RS256', privateKey: pkcs1 };
+  const signer = { clientId: 'c', keyId: 'k', algorithm: 'RS256' };
+  const key = { ...signer, privateKey: pkcs1 };
+  const broken = (pem: string) => pem.replace('KEY-----\n', 'KEY-----\ncanary=');
 
   it('need an issuer, when the client is made', () => {
     const { introspectionEndpoint } = server;
@@ -184,7 +270,29 @@ describe('options', () => {
     [{ ...key, keyId: undefined }, '"keyId" must be a string'],
     [{ ...key, algorithm: 'HS256' }, '"algorithm" must be one of RS256, PS256, ES256, EdDSA'],
     [{ ...key, algorithm: 'none' }, '"algorithm" must be one of'],
-    [{ ...key, sign: 'x' }, '"sign" must be a function'],
+    [{ ...signer, sign: 'x' }, '"sign" must be a function'],
+    [{ ...key, sign: async () => new Uint8Array() }, '"sign" stands instead of "privateKey": give one or the other'],
+    [{ ...key, keyFile }, '"keyFile" stands instead of "privateKey"'],
+    [{ ...key, privateKey: undefined }, '"privateKey" must be a string that is not empty'],
+    [signer, '"privateKey" must be a string that is not empty'],
+    [
+      { ...key, reuseSecond: 9 },
+      '"reuseSecond" is no option; there are clientId, keyId, algorithm, privateKey, reuseS',
+    ],
+    [
+      { ...signer, sign: async () => new Uint8Array(), issuer: 'x' },
+      '"issuer" is no option; there are clientId, keyId',
+    ],
+    [{ keyFile, clientId: 'c' }, '"clientId" is no option; there are keyFile, reuseSeconds, now, monotonicNow'],
+    [[key], 'the options must be an object'],
+    [{ ...key, now: 5 }, '"now" must be a function'],
+    [{ ...key, monotonicNow: null }, '"monotonicNow" must be a function'],
+    [{ ...key, privateKey: broken(pkcs1) }, '"privateKey" holds a private key whose base64 is broken'],
+    [
+      { ...key, privateKey: broken(pkcs8Of(rsa.privateKey)) },
+      '"privateKey" holds a private key whose base64 is broken',
+    ],
+    [{ keyFile: { ...keyFile, key: broken(pkcs1) } }, '"keyFile" holds a private key whose base64 is broken'],
     [{ ...key, reuseSeconds: -1 }, '"reuseSeconds" must be a number of seconds'],
     [{ ...key, reuseSeconds: 3001 }, '"reuseSeconds" must be a number of seconds, at least 0 and at most 3000'],
     [{ ...key, reuseSeconds: Number.NaN }, '"reuseSeconds" must be'],

@@ -1,4 +1,5 @@
-import { json, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { type Answer, json, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { base64url } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ExplainInactiveOptions, explainInactive } from '../src/zitadel-explain.js';
 import { Clocks } from './caching.js';
@@ -36,8 +37,13 @@ describe('a JWT', () => {
   });
 
   it('with times beyond what a date can hold', async () => {
-    const explanation = await explain(await key.sign({ nbf: 1e300 }));
-    expect(explanation).toMatchObject({ cause: 'not_yet_valid', message: expect.stringContaining('(1e+300 s)') });
+    const later = await explain(await key.sign({ nbf: 1e300 }));
+    expect(later).toMatchObject({
+      cause: 'not_yet_valid',
+      message: 'It will be valid far in the future (1e+300 s).',
+    });
+    const earlier = await explain(await key.sign({ exp: -1e300 }));
+    expect(earlier).toMatchObject({ cause: 'expired', message: 'It expired long ago (-1e+300 s).' });
   });
 
   it('of another issuer, whose keys are then of no use', async () => {
@@ -55,6 +61,18 @@ describe('a JWT', () => {
     expect(message).not.toContain('\n');
     expect(message.length).toBeLessThan(400);
   });
+
+  it.each([0x9b, 0x7f, 0x202e, 0x2028, 0x2029, 0xfeff, 0xe0041])(
+    'whose claims hold what a terminal may obey (code point %i) is told without it',
+    async (codePoint) => {
+      const claim = `x${String.fromCodePoint(codePoint)}31m`;
+      const messages = [await explain(await key.sign({ iss: claim })), await explain(await key.sign({ aud: [claim] }))];
+      for (const { message } of messages) {
+        expect(message).toContain('"x\ufffd');
+        expect(message).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+      }
+    },
+  );
 
   it('meant for others, with the scope that makes it ours', async () => {
     const explanation = await explain(await key.sign({ aud: ['other'] }));
@@ -98,6 +116,41 @@ describe('a JWT', () => {
     expect(await explain(await stranger.sign())).toMatchObject({ cause: 'unknown_key' });
   });
 
+  const otherwise: readonly [what: string, header: object][] = [
+    ['not signed', { alg: 'none' }],
+    ['signed by a secret', { alg: 'HS256', kid: 'key-1' }],
+    ['of an algorithm that nobody knows', { alg: 'XS1', kid: 'key-1' }],
+    ['of no algorithm', { kid: 'key-1' }],
+    ['of what must be understood and is not', { alg: 'ES256', kid: 'key-1', crit: ['x'], x: 1 }],
+  ];
+  it.each(otherwise)('%s is told to be signed in a way that this issuer does not use', async (_, header) => {
+    const token = [base64url.encode(JSON.stringify(header)), ...(await key.sign()).split('.').slice(1)].join('.');
+    const explanation = {
+      cause: 'bad_signature',
+      message: 'It is not signed, or in a way that this issuer does not use.',
+      advice: 'Look at where it comes from: this issuer has not made it.',
+    };
+    expect(await explain(token)).toEqual(explanation);
+    server.at('/.well-known/openid-configuration', respond({ status: 500 }));
+    server.at('/oauth/v2/keys', respond({ status: 500 }));
+    expect(await explain(token)).toEqual(explanation);
+  });
+
+  it('signed by one of two keys without a name, or by neither', async () => {
+    const nameless = await Promise.all([1, 2, 3].map(() => issuerKey(undefined, { iss: server.origin, aud: 'api' })));
+    publish(server, nameless.slice(0, 2));
+    const causes = await Promise.all(nameless.map(async (each) => (await explain(await each.sign())).cause));
+    expect(causes).toEqual(['revoked', 'revoked', 'bad_signature']);
+  });
+
+  it('whose key this runtime cannot use is explained by its claims, and the message says so', async () => {
+    publish(server, [{ ...key, jwk: { kty: 'RSA', kid: 'key-1', alg: 'RS256', n: 'AQAB', e: 'AQAB' } }]);
+    const rsa = await issuerKey('key-1', { iss: server.origin, aud: 'api' }, 'RS256');
+    const { cause, message } = await explain(await rsa.sign());
+    expect(cause).toBe('revoked');
+    expect(message).toMatch(/Its signature was not checked: the issuer's key could not be used here\.$/);
+  });
+
   it.each([
     ['an ID token', { nonce: 'n' }],
     ['an ID token', { at_hash: 'h' }],
@@ -130,6 +183,8 @@ describe('a JWT', () => {
   it.each([
     ['no discovery document', () => server.at('/.well-known/openid-configuration', respond({ status: 404 }))],
     ['a discovery document without keys', () => server.at('/.well-known/openid-configuration', json({}))],
+    ['no key set', () => server.at('/oauth/v2/keys', json({ keys: 'none' }))],
+    ['a login page', () => server.at('/oauth/v2/keys', respond({ body: '<html>' }))],
     ['a broken server', () => server.at('/oauth/v2/keys', respond({ status: 500 }))],
     ['no server', () => server.close()],
   ])(
@@ -141,6 +196,40 @@ describe('a JWT', () => {
       expect(explanation.message).toMatch(/Its signature was not checked: the issuer's keys could not be had\.$/);
     },
   );
+});
+
+describe('a document of the issuer', () => {
+  const documents = ['/.well-known/openid-configuration', '/oauth/v2/keys'];
+  const limit = 262_144;
+  /** Both documents in one, of this size. */
+  function ofSize(bytes: number): Answer {
+    const document = { jwks_uri: `${server.origin}/oauth/v2/keys`, keys: [key.jwk], pad: '' };
+    return json({ ...document, pad: 'x'.repeat(bytes - JSON.stringify(document).length) });
+  }
+
+  it.each(documents)('(%s) may have 256 KiB, and not a byte more', async (path) => {
+    server.at(path, ofSize(limit + 1));
+    expect((await explain(await key.sign())).message).toMatch(/the issuer's keys could not be had\.$/);
+    server.at(path, ofSize(limit));
+    expect((await explain(await key.sign())).message).not.toContain('signature');
+  });
+
+  it.each(documents)('(%s) that has no end is left', async (path) => {
+    const poured = Promise.withResolvers<number>();
+    server.at(path, (response) => {
+      let bytes = 0;
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.on('close', () => poured.resolve(bytes));
+      const pour = () => {
+        do bytes += 65_536;
+        while (response.write(' '.repeat(65_536)) && !response.destroyed);
+      };
+      response.on('drain', pour);
+      pour();
+    });
+    expect((await explain(await key.sign())).message).toMatch(/the issuer's keys could not be had\.$/);
+    expect(await poured.promise).toBeLessThan(100 * limit); // what waits in the sockets is read by nobody
+  });
 });
 
 describe('what is no JWT', () => {
