@@ -29,7 +29,7 @@ export async function discover(
       exitCodes.failed,
       'issuer_mismatch',
       `The server at ${issuer} calls itself by another name`,
-      isSlash ? `Give the issuer as ${value.issuer}, slash and all.` : 'Give the issuer as the console shows it.',
+      isSlash ? slashAdvice(issuer) : 'Give the issuer as the console shows it.',
     );
   }
   const { token_endpoint: tokenEndpoint } = value;
@@ -38,4 +38,11 @@ export async function discover(
   }
   checkSecure(tokenEndpoint, 'The token endpoint');
   return { issuer, tokenEndpoint };
+}
+
+/** Issuers are compared character by character. */
+function slashAdvice(given: string): string {
+  return given.endsWith('/')
+    ? `Give the issuer as ${given.slice(0, -1)}, without a slash at its end.`
+    : `Give the issuer as ${given}/, slash and all.`;
 }

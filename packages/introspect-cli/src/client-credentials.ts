@@ -34,12 +34,12 @@ export async function requestToken(
     },
     body: new URLSearchParams({ grant_type: 'client_credentials', scope }).toString(),
   });
-  const { access_token: token, token_type: type = 'Bearer', expires_in: expiresIn, scope: granted } = value;
+  const { access_token: token, token_type: type, expires_in: expiresIn, scope: granted } = value;
   if (status === 200 && typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)) {
     return {
       access_token: token,
-      token_type: String(type),
-      ...(typeof expiresIn === 'number' && { expires_in: expiresIn }),
+      token_type: typeof type === 'string' ? type : 'Bearer',
+      ...(Number.isFinite(expiresIn) && { expires_in: Number(expiresIn) }),
       scope: typeof granted === 'string' ? granted : scope,
     };
   }

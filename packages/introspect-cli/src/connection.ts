@@ -37,17 +37,26 @@ export function withApiFlags(command: Command): Command {
     .option('--project-id <id>', 'the project of the API (ZITADEL_PROJECT_ID)');
 }
 
-/** @throws Failure naming what is missing, or is no URL */
+/** @throws Failure without what was given: there may be a password in it */
 export function issuerOf(settings: Settings, flags: CommonFlags): string {
   const issuer = settings.required(flags.issuer, '--issuer', 'ZITADEL_ISSUER', 'The issuer');
-  if (!URL.canParse(issuer))
-    throw usage(`The issuer is no URL: ${issuer}`, 'It looks like https://my-instance.zitadel.cloud');
+  const advice = 'It looks like https://my-instance.zitadel.cloud';
+  if (!URL.canParse(issuer)) throw usage('The issuer is no URL', advice);
+  const { username, password } = new URL(issuer);
+  if (username !== '' || password !== '') throw usage('The issuer holds a user name or a password', advice);
   return issuer;
 }
 
-/** Headers that every request to the server takes along. */
+/**
+ * Headers that every request to the server takes along.
+ *
+ * @throws Failure when one cannot be sent
+ */
 export function headersOf(settings: Settings, flags: CommonFlags): Record<string, string> {
   const host = settings.text(flags.instanceHost, 'ZITADEL_INSTANCE_HOST');
+  if (host !== undefined && !/^[\x21-\x7e]+$/.test(host)) {
+    throw usage('--instance-host (ZITADEL_INSTANCE_HOST) is no host', 'It looks like my-instance.zitadel.cloud');
+  }
   return host === undefined ? {} : { 'x-zitadel-instance-host': host };
 }
 
@@ -67,7 +76,7 @@ export async function credentialsOf(
     try {
       return { clientAuthentication: privateKeyJwt({ keyFile: json }) };
     } catch (error) {
-      throw usage((error as TypeError).message);
+      throw usage(error instanceof TypeError ? error.message : 'The key in the key file is damaged');
     }
   }
   return {

@@ -40,7 +40,7 @@ export const doctorCommand: CommandOf<DoctorFlags> = {
       checks.push(skipped(name, why));
     }
     const report = reportOf(checks);
-    output.result(report, reportText(report, output));
+    output.result(report, reportText(report));
     return report.ok ? exitCodes.done : exitCodes.no;
   },
 };

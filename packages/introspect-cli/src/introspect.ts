@@ -1,5 +1,8 @@
 #!/usr/bin/env node
 import { run } from './program.js';
+import { outliveStoppedReaders } from './stopped-readers.js';
 
-process.exitCode = await run(process.argv.slice(2), process.env);
+outliveStoppedReaders(process);
+const exitCode = await run(process.argv.slice(2), process.env);
+process.exitCode ??= exitCode;
 process.stdin.destroy(); // what was not read keeps nobody waiting

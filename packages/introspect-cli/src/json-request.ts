@@ -1,4 +1,6 @@
+import { boundedText } from './bounded-text.js';
 import { exitCodes, Failure, usage } from './failure.js';
+import { networkFault } from './network-fault.js';
 
 export interface JsonRequest {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -24,7 +26,7 @@ const maxBytes = 1_048_576;
  */
 export async function requestJson({ url, method, headers = {}, body }: JsonRequest): Promise<JsonResponse> {
   const { origin } = new URL(url);
-  try {
+  const { status, text } = await answered(origin, async () => {
     const response = await fetch(url, {
       method,
       headers: { accept: 'application/json', ...headers },
@@ -32,9 +34,18 @@ export async function requestJson({ url, method, headers = {}, body }: JsonReque
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     });
-    return { status: response.status, value: objectOf(await bounded(response)) };
+    return { status: response.status, text: await boundedText(response, maxBytes) };
+  });
+  if (text === undefined) throw new Failure(exitCodes.failed, 'unavailable', `${origin} answered with more than 1 MiB`);
+  return { status, value: objectOf(text) };
+}
+
+async function answered<Answer>(origin: string, send: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await send();
   } catch (error) {
-    throw new Failure(exitCodes.failed, 'unavailable', `${origin} cannot be reached: ${reasonOf(error)}`);
+    const reason = networkFault(error) ?? `no answer within ${timeoutMs / 1000} s`;
+    throw new Failure(exitCodes.failed, 'unavailable', `${origin} cannot be reached: ${reason}`);
   }
 }
 
@@ -51,17 +62,6 @@ export function checkSecure(url: string, what: string): void {
   throw usage(`${what} must be https, except on this machine: what is sent there is secret`);
 }
 
-async function bounded(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > maxBytes) throw new Error('the answer is larger than 1 MiB');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
 function objectOf(body: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(body);
@@ -69,12 +69,4 @@ function objectOf(body: string): Readonly<Record<string, unknown>> | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Node's code for it, or what happened in its own words; never the request. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'for a reason unknown';
-  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`;
-  const { code } = Object(error.cause) as { code?: unknown };
-  return typeof code === 'string' ? code : error.message;
 }

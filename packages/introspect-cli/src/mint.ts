@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { discover } from './authorization-server.js';
-import { audienceScope, requestToken } from './client-credentials.js';
+import { audienceScope, type MintedToken, requestToken } from './client-credentials.js';
 import { type CommonFlags, headersOf, issuerOf, withCommonFlags } from './connection.js';
 import { exitCodes, usage } from './failure.js';
 import type { CommandOf } from './program.js';
@@ -44,10 +44,14 @@ export const mintCommand: CommandOf<MintFlags> = {
     const { tokenEndpoint } = await discover(issuer, headers);
     const scopes = ['openid', 'profile', audienceScope(projectId), ...flags.scope];
     const token = await requestToken(tokenEndpoint, { name, secret }, { scopes, headers });
-    output.result(token, token.access_token);
-    const { expires_in: seconds } = token;
-    const expiry = seconds === undefined ? '' : `until ${new Date(Date.now() + seconds * 1000).toLocaleString()}, `;
-    output.progress(`${token.token_type} token, ${expiry}scope ${token.scope}`);
+    output.result(token, [token.access_token]);
+    output.progress(`${token.token_type} token, ${expiryOf(token)}scope ${token.scope}`);
     return exitCodes.done;
   },
 };
+
+/** Nothing where the server does not say, or says what no date can hold. */
+function expiryOf({ expires_in: seconds }: MintedToken): string {
+  const date = new Date(Date.now() + (seconds ?? Number.NaN) * 1000);
+  return Number.isNaN(date.getTime()) ? '' : `until ${date.toLocaleString()}, `;
+}

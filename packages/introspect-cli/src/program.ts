@@ -27,7 +27,12 @@ export async function run(argv: readonly string[], environment: NodeJS.ProcessEn
   const program = new Command('introspect')
     .description('Registers an API in ZITADEL, shows what a token is, and says what is wrong when something is.')
     .exitOverride()
-    .configureOutput({ writeErr: () => {} });
+    .configureOutput({ writeOut: showHelp, writeErr: () => {} });
+  const wantsJson = argv.includes('--json');
+
+  function showHelp(help: string): void {
+    outputOf(wantsJson, environment).result({ help }, help.trimEnd().split('\n'));
+  }
 
   function add<Flags extends CommonFlags>({ define, run: runCommand }: CommandOf<Flags>): void {
     const command = define(new Command().copyInheritedSettings(program)).action(async () => {
@@ -48,13 +53,13 @@ export async function run(argv: readonly string[], environment: NodeJS.ProcessEn
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
-    return report(failureOf(error), outputOf(argv.includes('--json'), environment));
+    return report(failureOf(error), outputOf(wantsJson, environment));
   }
 }
 
 function report({ exitCode, code, message, advice }: Failure, output: Output): ExitCode {
-  if (output.json) output.result({ error: { code, message, ...(advice && { advice }) } }, '');
-  else output.note(advice === undefined ? message : `${message}\n${advice}`);
+  if (output.json) output.result({ error: { code, message, ...(advice && { advice }) } }, []);
+  else output.note(message, ...(advice?.split('\n') ?? []));
   return exitCode;
 }
 
@@ -62,8 +67,15 @@ function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof CommanderError) return wrongUsage(error);
   if (isIntrospectionError(error)) return new Failure(exitCodes.failed, error.code, error.message);
-  if (error instanceof TypeError) return usage(error.message);
-  throw error;
+  return ownFault(error);
+}
+
+/** A mistake in this program, and no answer of anybody: where it was made, without the message, which may hold anything. */
+function ownFault(error: unknown): Failure {
+  const { name = '', stack = '' } = error instanceof Error ? error : {};
+  const places = stack.split('\n').filter((line) => /^ +at /.test(line));
+  const advice = ['Please report it, with these lines:', ...places].join('\n');
+  return new Failure(exitCodes.failed, 'internal_error', `introspect itself failed (${name})`, advice);
 }
 
 /** Without what was typed: it may be a secret in the wrong place. */
@@ -82,6 +94,9 @@ function wrongUsage({ code, message }: CommanderError): Failure {
     return usage('There is no such command', 'introspect --help shows what there is.');
   if (code === 'commander.excessArguments') {
     return usage('There are words too many', 'Tokens and other secrets are not taken from the command line.');
+  }
+  if (code === 'commander.invalidArgument') {
+    return usage(message.replace(/^error: (.*) argument '.*' is invalid/s, '$1: its argument is invalid'));
   }
   return usage(message.replace(/^error: /, ''));
 }

@@ -3,7 +3,7 @@ import { headersOf, issuerOf, withCommonFlags } from './connection.js';
 import { usage } from './failure.js';
 import type { CommandOf } from './program.js';
 import { type ManagementFlags, managementApiOf } from './register/management-access.js';
-import type { AppMethod } from './register/management-api.js';
+import { type AppMethod, isStep } from './register/management-api.js';
 import { checkFiles, filesOf } from './register/registration-files.js';
 import { readRecord } from './register/registration-record.js';
 import { runRegistration } from './register/run-registration.js';
@@ -39,7 +39,7 @@ export const registerCommand: CommandOf<RegisterFlags> = {
       .option('--service-user [name]', 'also a service user with these roles, to try the API with')
       .option('--org <id>', "the organisation, in place of the administrator's own")
       .option('--out <path>', 'the env file; a path that ends in .json is the key file, with .env beside it', '.env')
-      .option('--force', 'writes to files that are there: other variables stay')
+      .option('--force', 'writes to files that are there and not its own: other variables stay')
       .option('--rotate', 'makes new credentials where the API or the service user is there')
       .option('--dry-run', 'looks, and prints the calls that would change something')
       .option('--undo', 'removes what was made for the env file of --out'),
@@ -50,17 +50,29 @@ export const registerCommand: CommandOf<RegisterFlags> = {
     const headers = headersOf(settings, flags);
     if (flags.undo) return runUndo(flags, { settings, output, files, record, headers });
     const issuer = issuerOf(settings, flags);
+    checkName('--project', flags.project);
+    checkName('--app', flags.app);
+    checkName('--service-user', flags.serviceUser);
     if (flags.project === undefined && !isInteractive()) {
       throw usage('The project is missing', 'Give --project: one of this name is found, or made.');
     }
-    checkFiles(files, { method: flags.auth, force: flags.force === true, record });
+    checkFiles(files, {
+      method: flags.auth,
+      serviceUser: flags.serviceUser !== undefined,
+      force: flags.force === true,
+      record,
+    });
     const api = await managementApiOf(settings, flags, { issuer, headers });
     return runRegistration(api, { flags, output, files, record, issuer, headers });
   },
 };
 
+function checkName(flag: string, name: string | true | undefined): void {
+  if (typeof name === 'string' && name.trim() === '') throw usage(`${flag} wants a name that is not empty`);
+}
+
 function roles(value: string, all: readonly Role[]): Role[] {
   const [, key = '', displayName = key] = /^([^=]*)=?(.+)?$/s.exec(value) ?? [];
-  if (key === '') throw usage('--role wants a key, or key=Display name');
+  if (!isStep(key)) throw usage('--role wants a key, or key=Display name: any but "." and ".."');
   return [...all.filter((each) => each.key !== key), { key, displayName }];
 }

@@ -1,6 +1,6 @@
 import type { ActiveToken } from '@acme/introspect-core';
 import { metadata } from '@acme/introspect-core/zitadel';
-import type { Output } from './output.js';
+import { type Line, styled } from './output.js';
 
 type Row = readonly [name: string, ...lines: string[]];
 
@@ -13,15 +13,13 @@ const metadataClaim = 'urn:zitadel:iam:user:metadata';
  *
  * @param now seconds since the epoch
  */
-export function answerTable(token: ActiveToken, style: Output['style'], now: number): string {
+export function answerTable(token: ActiveToken, now: number): Line[] {
   const rows = Object.entries(token).map(([name, value]) => rowOf(name, value, token, now));
   const width = Math.max(...rows.map(([name]) => name.length));
-  return rows
-    .flatMap(([name, first = '', ...more]) => [
-      `${style('dim', printable(name).padEnd(width))}  ${name === 'active' ? style('green', first) : printable(first)}`,
-      ...more.map((line) => `${' '.repeat(width)}  ${printable(line)}`),
-    ])
-    .join('\n');
+  return rows.flatMap(([name, first = '', ...more]): Line[] => [
+    [styled('dim', name.padEnd(width)), '  ', name === 'active' ? styled('green', first) : first],
+    ...more.map((line) => `${' '.repeat(width)}  ${line}`),
+  ]);
 }
 
 function rowOf(name: string, value: unknown, token: ActiveToken, now: number): Row {
@@ -50,11 +48,6 @@ function roleLines(value: unknown): string[] {
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-/** Users choose their names: no control character of theirs, nor one that turns the writing round, reaches a terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '�');
 }
 
 function dateOf(seconds: number): string {

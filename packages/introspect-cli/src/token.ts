@@ -1,8 +1,10 @@
 import { IntrospectionClient, type IntrospectionResponse } from '@acme/introspect-core';
 import { explainInactive } from '@acme/introspect-core/zitadel/explain';
 import type { Command } from 'commander';
+import { checkedOptions } from './checked-options.js';
 import { type ApiFlags, credentialsOf, headersOf, issuerOf, withApiFlags } from './connection.js';
 import { type ExitCode, exitCodes } from './failure.js';
+import { styled } from './output.js';
 import type { CommandOf, Context } from './program.js';
 import { curlOf } from './token-curl.js';
 import { answerTable } from './token-table.js';
@@ -21,18 +23,19 @@ export const tokenCommand: CommandOf<TokenFlags> = {
   async run(flags, context): Promise<ExitCode> {
     const { settings, output } = context;
     if (flags.curl) {
-      const curl = await curlOf(settings, flags);
-      output.result({ curl }, curl);
+      const curl = await curlOf(settings, flags, output);
+      output.result({ curl }, curl.split('\n'));
       return exitCodes.done;
     }
     const issuer = issuerOf(settings, flags);
     const credentials = await credentialsOf(settings, flags);
-    const client = new IntrospectionClient({ issuer, headers: headersOf(settings, flags), ...credentials });
+    const headers = headersOf(settings, flags);
+    const client = checkedOptions(() => new IntrospectionClient({ issuer, headers, ...credentials }));
     const token = await settings.secret('ZITADEL_TOKEN', 'The token');
     output.progress(`Asking ${issuer} …`);
     const answer = await client.introspect(token);
     if (answer.active) {
-      output.result(answer, answerTable(answer, output.style, Date.now() / 1000));
+      output.result(answer, answerTable(answer, Date.now() / 1000));
       return exitCodes.done;
     }
     const clientId = credentials.clientId ?? credentials.clientAuthentication?.clientId ?? '';
@@ -54,6 +57,6 @@ async function showInactive(
     headers: headersOf(settings, flags),
   });
   const { message, advice } = explanation;
-  const text = [output.style('red', 'inactive'), '', message, advice].filter((line) => line !== undefined).join('\n');
-  output.result({ ...answer, explanation }, text);
+  const lines = [[styled('red', 'inactive')], '', message, ...(advice === undefined ? [] : [advice])];
+  output.result({ ...answer, explanation }, lines);
 }

@@ -60,6 +60,10 @@ describe('an env file', () => {
     expect(changedEnv('A=1\nB=2\nA=3\n', { A: '4' })).toBe('A=4\nB=2\n');
   });
 
+  it.each(['toString', 'constructor', '__proto__', 'hasOwnProperty'])('keeps a variable called %s', (name) => {
+    expect(changedEnv(`${name}=1\nA=2\n`, { A: '3' })).toBe(`${name}=1\nA=3\n`);
+  });
+
   it('ends the last line, whether it was ended or not', () => {
     expect(changedEnv('A=1', { B: '2' })).toBe('A=1\nB=2\n');
   });

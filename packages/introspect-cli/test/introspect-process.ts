@@ -21,7 +21,16 @@ export async function introspect(
   return ended(child, stdin);
 }
 
-/** The same at a terminal of its own, where somebody types each answer as soon as what it `awaits` is shown. */
+/** Runs a script of sh, in which `introspect` is the built command. */
+export async function introspectInShell(
+  script: string,
+  { env = {} }: { env?: NodeJS.ProcessEnv } = {},
+): Promise<Ended> {
+  const definition = `introspect() { '${process.execPath}' '${program}' "$@"; }`;
+  return ended(spawn('sh', ['-c', `${definition}\n${script}`], { env: { PATH: process.env.PATH, ...env } }), '');
+}
+
+/** Runs it at a terminal of its own, where somebody types each answer as soon as what it `awaits` is shown. */
 export async function introspectAtTerminal(
   args: readonly string[],
   {

@@ -65,6 +65,14 @@ describe('introspect mint', () => {
     expect(shown).toMatch(/Bearer token, until .+, scope openid profile urn:/);
   });
 
+  it('says nothing of a time that no date can hold', async () => {
+    const project = await zitadelProject();
+    const env = await registered(project);
+    project.zitadel.at('/oauth/v2/token', json({ access_token: 'a'.repeat(40), expires_in: 1e300 }));
+    const { code, shown } = await introspectAtTerminal(['mint'], { cwd: project.folder, env, answers: [] });
+    expect([code, shown]).toEqual([0, expect.stringMatching(/Bearer token, scope openid /)]);
+  });
+
   it('takes another service user by name, its secret from stdin', async () => {
     const project = await zitadelProject();
     const { ZITADEL_SERVICE_USER, ZITADEL_SERVICE_USER_SECRET, ...env } = await registered(project);

@@ -9,12 +9,12 @@ describe('introspect register, run twice,', () => {
   it('makes nothing twice', async () => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
-    const written = project.file('.env');
     const writes = project.zitadel.writes().length;
-    const { code, stdout } = await project.run('register', ...everything, '--force', '--json');
+    const written = project.files().map((name) => [project.file(name), project.inode(name)]);
+    const { code, stdout } = await project.run('register', ...everything, '--json');
     expect(code).toBe(0);
     expect(project.zitadel.writes()).toHaveLength(writes);
-    expect(project.file('.env')).toBe(written);
+    expect(project.files().map((name) => [project.file(name), project.inode(name)])).toEqual(written);
     expect(JSON.parse(stdout)).toMatchObject({
       project: { made: false },
       roles: [{ made: false }, { made: false }],
@@ -23,12 +23,35 @@ describe('introspect register, run twice,', () => {
     });
   });
 
+  it('says that the file is unchanged', async () => {
+    const project = await zitadelProject();
+    await project.run('register', ...everything);
+    const { stdout } = await project.run('register', ...everything);
+    expect(stdout).toMatch(/^unchanged {5}\S+\/\.env\s*$/m);
+    expect(stdout).not.toContain('written');
+  });
+
+  it.each(['basic', 'key'])('needs no --force for files of its own: %s', async (method) => {
+    const project = await zitadelProject();
+    const args = [...everything, '--auth', method];
+    await project.run('register', ...args);
+    expect(await project.run('register', ...args, '--dry-run')).toMatchObject({
+      code: 0,
+      stdout: 'There is nothing to do.\n',
+    });
+    const before = project.variables();
+    const { code } = await project.run('register', ...args, '--role', 'admin', '--rotate');
+    expect(code).toBe(0);
+    expect(project.variables().ZITADEL_SERVICE_USER_SECRET).not.toBe(before.ZITADEL_SERVICE_USER_SECRET);
+    expect(held(project).projects).toEqual([{ name: 'shop', roles: ['reader', 'writer', 'admin'], apps: ['api'] }]);
+  });
+
   it('knows the service user by the login name that the server gave it', async () => {
     const project = await zitadelProject({ loginDomain: 'shop.example' });
     await project.run('register', ...everything);
     expect(project.variables().ZITADEL_SERVICE_USER).toBe('shop-api@shop.example');
     const writes = project.zitadel.writes().length;
-    expect((await project.run('register', ...everything, '--force')).code).toBe(0);
+    expect((await project.run('register', ...everything)).code).toBe(0);
     expect(project.zitadel.writes()).toHaveLength(writes);
   });
 
@@ -141,6 +164,43 @@ describe('introspect register, run twice,', () => {
 });
 
 describe('introspect register, interrupted', () => {
+  /** The server fails when the app is made: then there is a record, and no env file. */
+  async function interrupted() {
+    const project = await zitadelProject();
+    project.zitadel.intercept((request, usual) =>
+      request.url.endsWith('/apps/api') ? json({ code: 13 }, { status: 500 }) : usual,
+    );
+    expect((await project.run('register', ...everything)).code).toBe(3);
+    expect(project.files()).toEqual(['.env.introspect.json']);
+    project.zitadel.intercept((_, usual) => usual);
+    return project;
+  }
+
+  it.each([
+    ['an id and its secret', '.env', 'ZITADEL_CLIENT_ID=mine\nZITADEL_CLIENT_SECRET=canary\n'],
+    ['a secret', '.env', 'ZITADEL_CLIENT_SECRET=canary\n'],
+    ['the path of a key', '.env', 'ZITADEL_KEY_FILE=mine.json\n'],
+    ['a service user', '.env', 'ZITADEL_SERVICE_USER=mine\nZITADEL_SERVICE_USER_SECRET=canary\n'],
+    ['a key', 'zitadel-key.json', '{"clientId":"mine","keyId":"1"}'],
+  ])('may write to files of its own alone: not over %s', async (_, name, content) => {
+    const project = await interrupted();
+    project.write(name, content);
+    const writes = project.zitadel.writes().length;
+    const args = name === '.env' ? everything : [...everything, '--auth', 'key'];
+    const { code, stderr } = await project.run('register', ...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${name} is there already`);
+    expect(project.file(name)).toBe(content);
+    expect(project.zitadel.writes()).toHaveLength(writes);
+  });
+
+  it('may write to an env file without credentials', async () => {
+    const project = await interrupted();
+    project.write('.env', 'PORT=3000\n');
+    expect((await project.run('register', ...everything)).code).toBe(0);
+    expect(project.file('.env')).toMatch(/^PORT=3000\nZITADEL_ISSUER=/);
+  });
+
   const steps = Array.from({ length: 7 }, (_, index) => index + 1);
 
   it.each(steps)(

@@ -41,6 +41,59 @@ describe('introspect register says what is wrong', () => {
     expect(project.zitadel.requests).toEqual([]);
   });
 
+  it.each([
+    ['--app', ''],
+    ['--project', ' '],
+    ['--service-user', ''],
+    ['--role', ''],
+    ['--role', '..'],
+    ['--role', '.=A dot'],
+  ])('when a name is none, and asks nothing: %s "%s"', async (flag, name) => {
+    const project = await zitadelProject();
+    const { code, stderr } = await project.run('register', '--project', 'shop', flag, name);
+    expect(code).toBe(2);
+    expect(stderr).toContain(flag);
+    expect(project.zitadel.requests).toEqual([]);
+  });
+
+  it.each([[[]], [['--dry-run']]])('when a name cannot be written, and makes nothing: %j', async (flags) => {
+    const project = await zitadelProject();
+    const args = ['register', '--project', 'shop', '--service-user', `o'x"y`, ...flags];
+    const { code, stderr } = await project.run(...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain('ZITADEL_SERVICE_USER cannot be set');
+    expect(project.zitadel.writes()).toEqual([]);
+    expect(project.files()).toEqual([]);
+  });
+
+  it.each(['..', '.'])('when the server gives "%s" for an id: it would lead to another path', async (id) => {
+    const project = await zitadelProject();
+    project.zitadel.intercept((request, usual) =>
+      request.url.endsWith('/projects') ? json({ id }) : request.url.endsWith('/apps/api') ? json({}) : usual,
+    );
+    for (const args of [['--project', 'shop'], ['--undo']]) {
+      const { code, stderr } = await project.run('register', ...args);
+      expect([code, stderr]).toEqual([3, expect.stringContaining(`"${id}" cannot stand in the path`)]);
+    }
+    expect(project.zitadel.writes().map(({ method, url }) => [method, url])).toEqual([
+      ['POST', '/management/v1/projects'],
+    ]);
+  });
+
+  it('takes a role that looks like an id of a dry run for what it is', async () => {
+    const project = await zitadelProject();
+    const role = '<x/../../..';
+    expect((await project.run('register', '--project', 'shop', '--role', role)).code).toBe(0);
+    expect((await project.run('register', '--undo')).code).toBe(0);
+    const [projectId] = [...project.zitadel.writes()].flatMap(({ url }) => /projects\/(\d+)/.exec(url)?.[1] ?? []);
+    const removals = project.zitadel
+      .writes()
+      .filter(({ method, url }) => method === 'DELETE' && url.includes('/roles/'));
+    expect(removals.map(({ url }) => url)).toEqual([
+      `/management/v1/projects/${projectId}/roles/${encodeURIComponent(role)}`,
+    ]);
+  });
+
   it('when the PAT is on the command line, without showing it', async () => {
     const { code, stderr } = await introspect(['register', '--project', 'shop', '--pat', 'canary-pat']);
     expect(code).toBe(2);
@@ -75,8 +128,55 @@ describe('introspect register says what is wrong', () => {
     const issuer = `${project.zitadel.origin}/`;
     const { code, stderr } = await project.run('register', '--project', 'shop', '--issuer', issuer);
     expect(code).toBe(3);
-    expect(stderr).toContain(`Give the issuer as ${project.zitadel.origin},`);
+    expect(stderr).toContain(`Give the issuer as ${project.zitadel.origin}, without a slash at its end.`);
     expect(project.zitadel.writes()).toEqual([]);
+  });
+
+  it('when the server calls itself by the same name with a slash', async () => {
+    const project = await zitadelProject();
+    const { origin } = project.zitadel;
+    project.zitadel.at('/.well-known/openid-configuration', json({ issuer: `${origin}/` }));
+    const { code, stderr } = await project.run('register', '--project', 'shop');
+    expect(code).toBe(3);
+    expect(stderr).toContain(`Give the issuer as ${origin}/, slash and all.`);
+  });
+
+  it('when there is a password in the issuer, without showing it', async () => {
+    const env = { ZITADEL_ISSUER: 'https://u:canarypw@127.0.0.1:1', ZITADEL_ADMIN_PAT: 'canary' };
+    const { code, stdout, stderr } = await introspect(['register', '--project', 'shop'], { env });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^The issuer holds a user name or a password\n/);
+    expect(stderr).not.toContain('canary');
+  });
+
+  it('when the token endpoint of the metadata has a password, without showing it', async () => {
+    const project = await zitadelProject();
+    const { host } = new URL(project.zitadel.origin);
+    const metadata = { issuer: project.zitadel.origin, token_endpoint: `http://u:canarypw@${host}/oauth/v2/token` };
+    project.zitadel.at('/.well-known/openid-configuration', json(metadata));
+    const env = {
+      ...project.env,
+      ZITADEL_PROJECT_ID: '1',
+      ZITADEL_SERVICE_USER: 'u',
+      ZITADEL_SERVICE_USER_SECRET: 's',
+    };
+    const { code, stderr } = await introspect(['mint'], { env });
+    expect(code).toBe(3);
+    expect(stderr).toBe(`${project.zitadel.origin} cannot be reached: no reason given\n`);
+  });
+
+  it('when an answer is larger than it may be', async () => {
+    const project = await zitadelProject();
+    project.zitadel.at('/.well-known/openid-configuration', json({ issuer: 'x'.repeat(1_100_000) }));
+    const { code, stderr } = await project.run('register', '--project', 'shop');
+    expect(code).toBe(3);
+    expect(stderr).toBe(`${project.zitadel.origin} answered with more than 1 MiB\n`);
+  });
+
+  it('when --auth is none that there is, without showing what was typed', async () => {
+    const { code, stderr } = await introspect(['register', '--auth', "canary' secret"]);
+    expect(code).toBe(2);
+    expect(stderr).toBe("option '--auth <method>': its argument is invalid. Allowed choices are basic, key.\n");
   });
 
   it('when it is redirected: the PAT does not go along', async () => {

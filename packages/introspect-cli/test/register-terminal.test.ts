@@ -35,6 +35,22 @@ describe('introspect register at a terminal', () => {
     expect(shown).not.toContain(adminToken);
   });
 
+  it.each([
+    ['y', 'new'],
+    ['n', 'the same'],
+  ])('run twice, offers new credentials: after %s they are %s', async (typed, kind) => {
+    const project = await zitadelProject();
+    await project.run('register', '--project', 'shop');
+    const before = project.variables().ZITADEL_CLIENT_SECRET;
+    const { code } = await introspectAtTerminal(['register', '--project', 'shop'], {
+      cwd: project.folder,
+      env: project.env,
+      answers: [{ awaits: 'Make new ones?', typed }],
+    });
+    expect(code).toBe(0);
+    expect(project.variables().ZITADEL_CLIENT_SECRET === before ? 'the same' : 'new').toBe(kind);
+  });
+
   it('does nothing when the answer is no', async () => {
     const project = await zitadelProject();
     await project.run('register', '--project', 'shop', '--out', 'other.env');

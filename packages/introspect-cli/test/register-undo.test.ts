@@ -2,7 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { json } from '@acme/introspect-testing';
 import { describe, expect, it } from 'vitest';
-import { all, everything, held, nothing, zitadelProject } from './zitadel-project.js';
+import { introspect } from './introspect-process.js';
+import { adminToken, all, everything, held, nothing, zitadelProject } from './zitadel-project.js';
 
 describe('introspect register --dry-run', () => {
   it('prints the calls, and changes and writes nothing', async () => {
@@ -121,5 +122,90 @@ describe('introspect register --undo', () => {
     project.zitadel.intercept((_, usual) => usual);
     expect((await project.run('register', '--undo')).code).toBe(0);
     expect(held(project)).toEqual(nothing);
+  });
+
+  it("leaves a key file that is another registration's by now", async () => {
+    const project = await zitadelProject();
+    await project.run('register', '--project', 'a', '--auth', 'key', '--out', 'a.env');
+    await project.run('register', '--project', 'b', '--auth', 'key', '--out', 'b.env', '--force');
+    const key = project.file('zitadel-key.json');
+    const { code, stdout } = await project.run('register', '--undo', '--out', 'a.env');
+    expect(code).toBe(0);
+    expect(stdout).toContain('zitadel-key.json: it holds something else by now');
+    expect(project.file('zitadel-key.json')).toBe(key);
+    expect(held(project).projects).toEqual([{ name: 'b', roles: [], apps: ['api'] }]);
+  });
+
+  it('leaves the credentials of another service user', async () => {
+    const project = await zitadelProject();
+    await project.run('register', ...everything);
+    const mine = 'ZITADEL_SERVICE_USER=mine\nZITADEL_SERVICE_USER_SECRET=canary\n';
+    project.write('.env', project.file('.env').replace(/ZITADEL_SERVICE_USER=.*/s, mine));
+    await project.run('register', '--undo');
+    expect(project.file('.env')).toBe(mine);
+  });
+
+  it('leaves the credentials of another API, and takes back those of its service user', async () => {
+    const project = await zitadelProject();
+    await project.run('register', ...everything);
+    project.write('.env', project.file('.env').replace(/^(ZITADEL_CLIENT_ID)=.*$/m, '$1=mine'));
+    await project.run('register', '--undo');
+    expect(project.variables().ZITADEL_CLIENT_ID).toBe('mine');
+    expect(project.variables().ZITADEL_SERVICE_USER_SECRET).toBeUndefined();
+  });
+
+  const record = { issuer: 'http://127.0.0.1:1', roles: [], keys: [], finished: true };
+  const app = { id: '1', name: 'api', made: true, clientId: '1' };
+
+  it.each(['precious.txt', 'sub/precious.txt', 'key.json'])(
+    'removes no file because a record says so: %s',
+    async (name) => {
+      const project = await zitadelProject();
+      mkdirSync(join(project.folder, 'sub'));
+      project.write(name, '{"type":"application","clientId":"1","keyId":"2"}');
+      const keyFile = join(project.folder, name);
+      project.write(
+        '.env.introspect.json',
+        JSON.stringify({ ...record, issuer: project.zitadel.origin, app, keyFile }),
+      );
+      expect((await project.run('register', '--undo')).code).toBe(0);
+      expect(project.has(name)).toBe(true);
+    },
+  );
+
+  it('sends the PAT to no issuer that a record alone names', async () => {
+    const project = await zitadelProject();
+    await project.run('register', '--project', 'shop');
+    const requests = project.zitadel.requests.length;
+    const { code, stderr } = await introspect(['register', '--undo'], {
+      cwd: project.folder,
+      env: { ZITADEL_ADMIN_PAT: adminToken },
+    });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('The issuer is missing')]);
+    const other = await project.run('register', '--undo', '--issuer', 'http://127.0.0.1:1');
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('registered at another issuer')]);
+    expect(project.zitadel.requests).toHaveLength(requests);
+    expect((await project.run('register', '--undo')).code).toBe(0);
+  });
+
+  it.each([
+    ['null', null],
+    ['a list', []],
+    ['no roles', { ...record, roles: undefined }],
+    ['keys that are no texts', { ...record, keys: [{}] }],
+    ['an app without its client id', { ...record, app: { ...app, clientId: undefined } }],
+    ['an app without an id', { ...record, app: { ...app, id: '' } }],
+    ['a project that is none', { ...record, project: null }],
+    ['a service user that is a text', { ...record, serviceUser: 'x' }],
+    ['a grant that is a number', { ...record, grant: 1 }],
+    ['a key file that is a list', { ...record, keyFile: ['x'] }],
+    ['not whether it was finished', { ...record, finished: undefined }],
+  ])('takes no file for a record that is none: %s', async (_, content) => {
+    const project = await zitadelProject();
+    project.write('.env.introspect.json', JSON.stringify(content));
+    const { code, stderr } = await project.run('register', '--undo');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('.env.introspect.json is no record of a registration')]);
+    expect(project.has('.env.introspect.json')).toBe(true);
+    expect(project.zitadel.requests).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { IntrospectionClient } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
@@ -178,6 +178,34 @@ describe('introspect register overwrites nothing', () => {
     expect(project.file('.env')).toMatch(/^# mine\nPORT=3000\nZITADEL_CLIENT_ID=\d+\n/);
     expect(project.variables().ZITADEL_KEY_FILE).toBeUndefined();
     expect(project.mode('.env')).toBe('600');
+  });
+
+  it('with --force no variable of another, whatever it is called', async () => {
+    const project = await zitadelProject();
+    project.write('.env', 'toString=1\nA=2\n');
+    expect((await project.run('register', '--project', 'shop', '--force')).code).toBe(0);
+    expect(project.file('.env')).toMatch(/^toString=1\nA=2\n/);
+  });
+
+  it('without --force by a link that leads nowhere yet; with it, the link stays', async () => {
+    const project = await zitadelProject();
+    mkdirSync(join(project.folder, 'secrets'));
+    symlinkSync('secrets/first', join(project.folder, '.env'));
+    symlinkSync('shop.env', join(project.folder, 'secrets/first'));
+    const { code, stderr } = await project.run('register', '--project', 'shop');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('.env is there already')]);
+    expect((await project.run('register', '--project', 'shop', '--force')).code).toBe(0);
+    expect(readlinkSync(join(project.folder, '.env'))).toBe('secrets/first');
+    expect(project.variables('secrets/shop.env').ZITADEL_CLIENT_SECRET).toMatch(/.{20}/);
+    expect(project.mode('secrets/shop.env')).toBe('600');
+  });
+
+  it('and makes nothing when links lead round and round', async () => {
+    const project = await zitadelProject();
+    symlinkSync('.env', join(project.folder, '.env'));
+    const { code, stderr } = await project.run('register', '--project', 'shop', '--force');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('ELOOP')]);
+    expect(project.zitadel.writes()).toEqual([]);
   });
 
   it('makes nothing on the server when the file could not be written', async () => {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -176,6 +176,21 @@ describe('an inactive token', () => {
   });
 });
 
+/** Runs as `curl` what tells with which arguments it was run, and then is curl. */
+async function runWithoutSecretArguments(command: string, given: Record<string, string>): Promise<string> {
+  const told = join(folder, 'arguments');
+  for (const name of ['curl', 'node']) {
+    const script = `#!/bin/sh\nprintf '%s\\n' "$0 $*" >>'${told}'\nPATH='${process.env.PATH}' exec ${name} "$@"\n`;
+    await writeFile(join(folder, name), script, { mode: 0o755 });
+  }
+  const env = { ...given, PATH: `${folder}:${process.env.PATH}` };
+  const { stdout } = await promisify(execFile)('sh', ['-c', command], { env });
+  const seen = await readFile(told, 'utf8');
+  expect(seen).toContain('/curl --silent');
+  expect(seen).not.toMatch(/canary|client_assertion=|ey[\w-]{20}/);
+  return stdout;
+}
+
 describe('introspect token --curl', () => {
   it('prints a command that asks the same, without secret and token in it', async () => {
     server.tokens.set(token, { sub: 'mickey' });
@@ -184,8 +199,8 @@ describe('introspect token --curl', () => {
     const { code, stdout } = await introspect(args, { env: others });
     expect(code).toBe(0);
     expect(server.questions).toEqual([]);
-    const shell = await promisify(execFile)('sh', ['-c', stdout], { env: { ...process.env, ...env } });
-    expect(JSON.parse(shell.stdout)).toEqual({ active: true, sub: 'mickey' });
+    expect(stdout).not.toContain('canary');
+    expect(JSON.parse(await runWithoutSecretArguments(stdout, env))).toEqual({ active: true, sub: 'mickey' });
     await introspect(['token', '--instance-host', "it's.example"], { env });
     const [byCurl, bySdk] = server.questions.map(({ form, field, method, url }) => ({
       method,
@@ -195,6 +210,47 @@ describe('introspect token --curl', () => {
       credentials: decodeURIComponent(atob(field('authorization')[0]?.slice(6) ?? '').replaceAll('+', ' ')),
     }));
     expect(byCurl).toEqual(bySdk);
+  });
+
+  it.each(['canary"\\n" quoted', "canary' $HOME `id` %s %22", 'canary\\'])(
+    'hands on any token and secret: %s',
+    async (odd) => {
+      const { ZITADEL_CLIENT_SECRET, ZITADEL_TOKEN, ...others } = env;
+      const { stdout } = await introspect(['token', '--curl'], { env: others });
+      await runWithoutSecretArguments(stdout, { ...others, ZITADEL_CLIENT_SECRET: odd, ZITADEL_TOKEN: odd });
+      const [question] = server.questions;
+      expect(question?.form.get('token')).toBe(odd);
+      const credentials = atob(question?.field('authorization')[0]?.slice(6) ?? '');
+      expect(decodeURIComponent(credentials)).toBe(`api@acme:${odd}`);
+    },
+  );
+
+  it('has with a key file an assertion in it, of which it says what it is', async () => {
+    server.always(active());
+    const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs1', format: 'pem' });
+    const file = join(folder, 'key.json');
+    await writeFile(file, JSON.stringify({ type: 'application', keyId: '1', key, appId: '2', clientId: 'api@acme' }));
+    const { code, stdout, stderr } = await introspect(['token', '--curl', '--key-file', file], { env });
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^In this command there is an assertion: .* some minutes\.\n$/),
+    ]);
+    expect(JSON.parse(await runWithoutSecretArguments(stdout, { ZITADEL_TOKEN: token }))).toEqual({ active: true });
+    const [question] = server.questions;
+    expect(question?.field('authorization')).toEqual([]);
+    expect(Object.fromEntries(question?.form ?? [])).toEqual({
+      token,
+      token_type_hint: 'access_token',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: expect.stringMatching(/^ey/),
+    });
+  });
+
+  it('reads no more of the metadata than the SDK does', async () => {
+    const metadata = { issuer: server.origin, introspection_endpoint: server.introspectionEndpoint };
+    server.at('/.well-known/openid-configuration', json({ ...metadata, x: 'x'.repeat(300_000) }));
+    const { code, stderr } = await introspect(['token', '--curl'], { env });
+    expect([code, stderr]).toEqual([3, `${server.origin} answered with too much\n`]);
   });
 });
 
@@ -217,7 +273,14 @@ describe('what goes wrong', () => {
       'There are words too many\nTokens and other secrets are not taken from the command line',
     ],
     ['an option without its value', ['--issuer'], "option '--issuer <url>' argument missing"],
-    ['an issuer that is no URL', ['--issuer', 'acme'], 'The issuer is no URL: acme'],
+    ['an issuer that is no URL', ['--issuer', 'https://u:canary@[acme'], 'The issuer is no URL\n'],
+    [
+      'an issuer with a password',
+      ['--issuer', 'https://u:canary@acme.example'],
+      'The issuer holds a user name or a password\n',
+    ],
+    ['an issuer that the SDK refuses', ['--issuer', 'http://acme.example'], '"issuer" must be https'],
+    ['a host with a line end', ['--instance-host', 'a\nb'], '--instance-host (ZITADEL_INSTANCE_HOST) is no host'],
     [
       'a key file that is not there',
       ['--key-file', '/nowhere/key'],
@@ -246,6 +309,16 @@ describe('what goes wrong', () => {
     expect(stderr).toContain('/nowhere/.env');
     expect(code).toBeGreaterThan(1);
     expect(stdout).toBe('');
+  });
+
+  it('a key file whose key is damaged, without showing it', async () => {
+    const file = join(folder, 'key.json');
+    const key = '-----BEGIN RSA PRIVATE KEY-----\ncanary=canary\n-----END RSA PRIVATE KEY-----';
+    await writeFile(file, JSON.stringify({ type: 'application', keyId: '1', key, appId: '2', clientId: 'api@acme' }));
+    const { code, stderr } = await introspect(['token', '--key-file', file], { env });
+    expect(stderr).toMatch(/key/);
+    expect(stderr).not.toMatch(/canary|Invalid character/);
+    expect(code).toBe(2);
   });
 
   it('the key file of a service user', async () => {
@@ -285,6 +358,12 @@ describe('what goes wrong', () => {
 });
 
 describe('introspect', () => {
+  it('says what there is as JSON, where that is wanted', async () => {
+    const { code, stdout, stderr } = await introspect(['token', '--json', '--help']);
+    expect(JSON.parse(stdout)).toEqual({ help: expect.stringMatching(/^Usage: introspect token .*\n/) });
+    expect([code, stderr]).toEqual([0, '']);
+  });
+
   it.each([[[]], [['--help']], [['help']]])('%j says what there is', async (args) => {
     const { code, stdout, stderr } = await introspect(args);
     expect(stdout).toMatch(/^Usage: introspect .*\n(.*\n)* {2}token /);

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
@@ -17,6 +17,9 @@ export interface ZitadelProject {
   file(name: string): string;
   variables(name?: string): Record<string, string | undefined>;
   mode(name: string): string;
+  /** Another one when the file was written anew. */
+  inode(name: string): number;
+  write(name: string, content: string): void;
   files(): string[];
   has(name: string): boolean;
   /** All that must never be shown. */
@@ -41,6 +44,8 @@ export async function zitadelProject(options: ScriptedZitadelOptions = {}): Prom
     run: (...args) => introspect(args, { cwd: folder, env }),
     variables: (name = '.env') => parseEnv(file(name)) as Record<string, string | undefined>,
     mode: (name) => (statSync(join(folder, name)).mode & 0o777).toString(8),
+    inode: (name) => statSync(join(folder, name)).ino,
+    write: (name, content) => writeFileSync(join(folder, name), content),
     files: () => readdirSync(folder).sort(),
     has: (name) => existsSync(join(folder, name)),
     secrets: () => {

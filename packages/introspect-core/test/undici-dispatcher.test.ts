@@ -3,12 +3,11 @@ import { createServer, request as forward, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { makeCertificate, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { IntrospectionClient, UnavailableError } from '../src/index.js';
 import { undiciTransport } from '../src/undici.js';
-import { certificate } from './certificate.js';
 
 const clientOf = (introspectionEndpoint: string, dispatcher?: Dispatcher) =>
   new IntrospectionClient({
@@ -31,11 +30,9 @@ async function close(server: Server): Promise<void> {
 }
 
 describe('a server with a certificate of a private CA', () => {
-  const [ofServer, ofClient, ofStranger] = ['server', 'api', 'stranger'].map(certificate) as [
-    ReturnType<typeof certificate>,
-    ReturnType<typeof certificate>,
-    ReturnType<typeof certificate>,
-  ];
+  const ofServer = makeCertificate({ host: '127.0.0.1' });
+  const ofClient = makeCertificate({ host: 'api' });
+  const ofStranger = makeCertificate({ host: 'stranger' });
   /** The certificates of those who asked. */
   const peers: (string | undefined)[] = [];
   const tls = (requestCert: boolean) =>

@@ -16,6 +16,7 @@ export {
   truncated,
 } from './answers.js';
 export { askApi, type ContractAnswer, type ContractRequest } from './ask-api.js';
+export { type Certificate, type CertificateOptions, makeCertificate } from './certificate.js';
 export { type ContractCase, contractCases } from './contract.js';
 export { type ContractApi, contractOptions, contractRoutes } from './contract-api.js';
 export { type FaultServer, startFaultServer } from './fault-server.js';

@@ -1,3 +1,5 @@
+import { boundedText } from '../bounded-text.js';
+import { networkFault } from '../network-fault.js';
 import type { Finding } from './finding.js';
 import type { Answer } from './outcome.js';
 
@@ -43,7 +45,7 @@ export async function ask({ url, headers, form, timeoutMs }: RawRequest): Promis
     const response = await fetch(url, init);
     const headMs = performance.now() - began;
     const mediaType = response.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-    const body = await boundedText(response);
+    const body = (await boundedText(response, maxBytes)) ?? '';
     return {
       status: response.status,
       mediaType,
@@ -56,7 +58,7 @@ export async function ask({ url, headers, form, timeoutMs }: RawRequest): Promis
       tookMs: headMs,
     };
   } catch (error) {
-    return { brokenBy: reasonOf(error) };
+    return { brokenBy: networkFault(error) };
   }
 }
 
@@ -81,18 +83,6 @@ export function unanswered({ brokenBy }: NoAnswer, timeoutMs: number): Finding {
   };
 }
 
-async function boundedText(response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) return '';
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
-}
-
 function jsonObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -104,11 +94,4 @@ function jsonObject(text: string): Record<string, unknown> | undefined {
 
 function originOf(location: string | null, base: string): string | undefined {
   return location !== null && URL.canParse(location, base) ? new URL(location, base).origin : undefined;
-}
-
-/** The system's code, never the message: it may hold what was sent. */
-function reasonOf(error: unknown): string | undefined {
-  if (error instanceof Error && error.name === 'TimeoutError') return undefined;
-  const { code } = Object(error instanceof Error ? (error.cause ?? error) : {}) as { code?: unknown };
-  return typeof code === 'string' && /^\w+$/.test(code) ? code : 'no reason given';
 }

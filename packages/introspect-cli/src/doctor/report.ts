@@ -1,7 +1,5 @@
-import type { Output } from '../output.js';
+import { type Line, type Style, type Styled, styled } from '../output.js';
 import type { Check, Finding, Severity } from './finding.js';
-
-type Style = Parameters<Output['style']>[0];
 
 const marks: Readonly<Record<Check['status'] | 'note', readonly [mark: string, style: Style]>> = {
   ok: ['✓', 'green'],
@@ -28,19 +26,23 @@ export function reportOf(checks: readonly Check[]): Report {
 }
 
 /** A line for each check, below it what was found, and a summary. */
-export function reportText({ checks, faults, warnings, notes }: Report, { style }: Output): string {
+export function reportText({ checks, faults, warnings, notes }: Report): Line[] {
   const width = Math.max(...checks.map(({ name }) => name.length));
-  const mark = (kind: keyof typeof marks) => style(marks[kind][1], marks[kind][0]);
-  const lines = checks.flatMap(({ name, status, detail, findings }) => [
-    `${mark(status)} ${name.padEnd(width)}  ${status === 'skipped' ? `not checked: ${detail}` : detail}`,
-    ...findings.flatMap((finding) => findingLines(finding, mark(finding.severity), style)),
+  const lines = checks.flatMap(({ name, status, detail, findings }): Line[] => [
+    [mark(status), ` ${name.padEnd(width)}  ${status === 'skipped' ? 'not checked: ' : ''}${detail}`],
+    ...findings.flatMap(findingLines),
   ]);
   const summary = [counted(faults, 'fault'), counted(warnings, 'warning'), counted(notes, 'note')].join(', ');
-  return [...lines, '', summary].join('\n');
+  return [...lines, '', summary];
 }
 
-function findingLines({ code, seen, cause, fix }: Finding, mark: string, style: Output['style']): string[] {
-  return [`  ${mark} ${style('bold', seen)} (${code})`, `    why: ${cause}`, `    fix: ${fix}`];
+function findingLines({ code, severity, seen, cause, fix }: Finding): Line[] {
+  return [['  ', mark(severity), ' ', styled('bold', seen), ` (${code})`], `    why: ${cause}`, `    fix: ${fix}`];
+}
+
+function mark(kind: keyof typeof marks): Styled {
+  const [sign, style] = marks[kind];
+  return styled(style, sign);
 }
 
 function counted(count: number, what: string): string {

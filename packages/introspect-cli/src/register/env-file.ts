@@ -1,5 +1,5 @@
 import { parseEnv } from 'node:util';
-import { exitCodes, Failure } from '../failure.js';
+import { type Failure, usage } from '../failure.js';
 
 /** Variables to set; `undefined` ones are removed. */
 export type EnvChanges = Readonly<Record<string, string | undefined>>;
@@ -20,17 +20,22 @@ export function changedEnv(text: string, changes: EnvChanges): string {
   };
   const lines = text.split('\n').flatMap((line) => {
     const name = nameOf(line);
-    return name in changes ? lineOf(name) : [line];
+    return Object.hasOwn(changes, name) ? lineOf(name) : [line];
   });
   while (lines.at(-1) === '') lines.pop();
   lines.push(...[...left.keys()].flatMap(lineOf));
   const changed = lines.map((line) => `${line}\n`).join('');
   const [before, after] = [parseEnv(text), parseEnv(changed)];
   for (const name of new Set([...Object.keys(before), ...Object.keys(after), ...Object.keys(changes)])) {
-    const expected = name in changes ? changes[name] : before[name];
-    if (after[name] !== expected) throw unwritable(name);
+    const expected = own(Object.hasOwn(changes, name) ? changes : before, name);
+    if (own(after, name) !== expected) throw unwritable(name);
   }
   return changed;
+}
+
+/** A variable may be called `toString`. */
+function own(variables: EnvChanges, name: string): string | undefined {
+  return Object.hasOwn(variables, name) ? variables[name] : undefined;
 }
 
 function nameOf(line: string): string {
@@ -46,10 +51,8 @@ function quoted(name: string, value: string): string {
 }
 
 function unwritable(name: string): Failure {
-  return new Failure(
-    exitCodes.failed,
-    'unwritable_variable',
+  return usage(
     `${name} cannot be set in this env file so that every reader understands it`,
-    'Give another --out.',
+    'Give it another value, or another --out.',
   );
 }

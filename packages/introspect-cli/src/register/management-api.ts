@@ -250,8 +250,16 @@ const plannedPrefix = '<';
 
 const equal = (value: object) => ({ ...value, method: 'TEXT_QUERY_METHOD_EQUALS' });
 
+/** One step of a path, and no other: a URL takes `.` and `..` for steps up, encoded or not. */
 function segment(value: string): string {
-  return value.startsWith(plannedPrefix) ? value : encodeURIComponent(value);
+  if (/^<\w+>$/.test(value)) return value; // of a dry run
+  if (isStep(value)) return encodeURIComponent(value);
+  throw new Failure(exitCodes.failed, 'unusable_id', `"${value}" cannot stand in the path of a request`);
+}
+
+/** Whether something can be addressed by this id or key. */
+export function isStep(value: string): boolean {
+  return !['', '.', '..'].includes(value);
 }
 
 function text(members: Members, name: string): string {

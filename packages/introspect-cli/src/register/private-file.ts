@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { exitCodes, Failure, usage } from '../failure.js';
 
 /** The content of a file; an empty one where there is none. */
@@ -14,14 +14,41 @@ export function readIfThere(path: string): string {
   }
 }
 
+/** Whether there is anything of this name: a link that leads nowhere, too. */
+export function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Where links lead to, also to what is not there yet. */
+function targetOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    return isThere(path) ? targetOf(resolve(realpathSync(dirname(path)), readlinkSync(path))) : path;
+  }
+}
+
 /**
  * Puts a file in place at once, readable by its owner alone whatever the mode of an older one; a link stays one.
  *
  * @throws Failure when it cannot be written; the older one is then as it was
  */
 export async function writePrivately(path: string, content: string): Promise<void> {
-  const target = existsSync(path) ? realpathSync(path) : path;
-  const temporary = `${target}.${randomUUID()}`;
+  try {
+    await replace(targetOf(path), content);
+  } catch (error) {
+    throw new Failure(exitCodes.failed, 'write_failed', `${path} cannot be written: ${codeOf(error)}`);
+  }
+}
+
+async function replace(path: string, content: string): Promise<void> {
+  const temporary = `${path}.${randomUUID()}`;
   try {
     const file = await open(temporary, 'wx', 0o600);
     try {
@@ -30,10 +57,10 @@ export async function writePrivately(path: string, content: string): Promise<voi
     } finally {
       await file.close();
     }
-    await rename(temporary, target);
+    await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw new Failure(exitCodes.failed, 'write_failed', `${path} cannot be written: ${codeOf(error)}`);
+    throw error;
   }
 }
 
@@ -43,8 +70,8 @@ export async function writePrivately(path: string, content: string): Promise<voi
  * @throws Failure otherwise
  */
 export async function checkWritable(path: string): Promise<void> {
-  const probe = `${path}.${randomUUID()}`;
   try {
+    const probe = `${targetOf(path)}.${randomUUID()}`;
     await (await open(probe, 'wx', 0o600)).close();
     await rm(probe);
   } catch (error) {

@@ -1,5 +1,6 @@
 import { confirm, isCancel, select, text } from '@clack/prompts';
 import { exitCodes, Failure } from '../failure.js';
+import { printable } from '../output.js';
 import type { ManagementApi } from './management-api.js';
 
 const output = process.stderr;
@@ -11,7 +12,10 @@ export async function chooseProject(api: ManagementApi): Promise<string> {
   const chosen = answered(
     await select({
       message: 'In which project?',
-      options: [...projects.map(({ name }) => ({ value: name, label: name })), { value: aNewOne, label: 'a new one' }],
+      options: [
+        ...projects.map(({ name }) => ({ value: name, label: printable(name) })),
+        { value: aNewOne, label: 'a new one' },
+      ],
       output,
     }),
   );
@@ -22,7 +26,7 @@ export async function chooseProject(api: ManagementApi): Promise<string> {
 }
 
 export async function confirmed(question: string): Promise<boolean> {
-  return answered(await confirm({ message: question, initialValue: false, output }));
+  return answered(await confirm({ message: printable(question), initialValue: false, output }));
 }
 
 function answered<Answer>(answer: Answer): Exclude<Answer, symbol> {

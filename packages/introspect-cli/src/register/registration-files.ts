@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { usage } from '../failure.js';
 import { changedEnv, type EnvChanges } from './env-file.js';
 import type { AppMethod } from './management-api.js';
-import { checkWritable, readIfThere, writePrivately } from './private-file.js';
+import { checkWritable, isThere, readIfThere, writePrivately } from './private-file.js';
 import { type RegistrationRecord, recordPathOf } from './registration-record.js';
+import type { Undone } from './undo.js';
 
 /** Where a registration is written: absolute paths. */
 export interface RegistrationFiles {
@@ -33,19 +33,48 @@ export function filesOf(out: string): RegistrationFiles {
   return { env, key: isKey ? path : join(dirname(path), 'zitadel-key.json'), record: recordPathOf(env) };
 }
 
-/** @throws Failure when a file is there that is not to be overwritten */
-export function checkFiles(
-  files: RegistrationFiles,
-  { method, force, record }: { method: AppMethod | undefined; force: boolean; record: RegistrationRecord | undefined },
-): void {
-  const isOurs = record !== undefined && !record.finished; // an interrupted run is finished
-  const written = method === 'key' ? [files.env, files.key] : [files.env];
-  for (const path of written) {
-    if (!existsSync(path) || force || isOurs) continue;
-    throw usage(
-      `${path} is there already, and is not overwritten`,
-      'Give another --out, or --force: it replaces the ZITADEL_ variables, and keeps the others.',
-    );
+interface Writing {
+  readonly method: AppMethod | undefined;
+  readonly serviceUser: boolean;
+  readonly force: boolean;
+  readonly record: RegistrationRecord | undefined;
+}
+
+/**
+ * What an earlier run of the same registration has written may be replaced, and nothing else.
+ *
+ * @throws Failure when another file is there, and no force is allowed
+ */
+export function checkFiles(files: RegistrationFiles, { method, serviceUser, force, record }: Writing): void {
+  if (force) return;
+  const isForeignEnv = isThere(files.env) && !(record && isOwnEnv(variablesOf(files), { record, serviceUser }));
+  const isForeignKey = method === 'key' && isThere(files.key) && !(record && isOwnKey(files.key, record));
+  if (!isForeignEnv && !isForeignKey) return;
+  throw usage(
+    `${isForeignEnv ? files.env : files.key} is there already, and is not overwritten`,
+    'Give another --out, or --force: it replaces the ZITADEL_ variables, and keeps the others.',
+  );
+}
+
+/** Whether there are no credentials in it but those of this registration. */
+function isOwnEnv(
+  variables: Readonly<Record<string, string | undefined>>,
+  { record, serviceUser }: { record: RegistrationRecord; serviceUser: boolean },
+): boolean {
+  const { ZITADEL_CLIENT_ID: id, ZITADEL_CLIENT_SECRET: secret, ZITADEL_KEY_FILE: keyFile } = variables;
+  const { ZITADEL_SERVICE_USER: user, ZITADEL_SERVICE_USER_SECRET: userSecret } = variables;
+  const isOwnApp = id === undefined ? !secret && !keyFile : id === record.app?.clientId;
+  const isOwnUser = user === undefined ? !userSecret : user === record.serviceUser?.clientId;
+  return isOwnApp && (isOwnUser || !serviceUser);
+}
+
+/** Whether it is a key file that this registration was given. */
+function isOwnKey(path: string, { app, keys }: RegistrationRecord): boolean {
+  try {
+    const { clientId, keyId } = Object(JSON.parse(readIfThere(path))) as Record<string, unknown>;
+    return app !== undefined && clientId === app.clientId && keys.includes(String(keyId));
+  } catch {
+    return false;
   }
 }
 
@@ -62,8 +91,13 @@ export function variablesOf({ env }: RegistrationFiles): Readonly<Record<string,
   return parseEnv(readIfThere(env));
 }
 
-export async function saveVariables({ env }: RegistrationFiles, changes: EnvChanges): Promise<void> {
-  await writePrivately(env, changedEnv(readIfThere(env), changes));
+/** Sets these variables, and tells whether that changed anything. */
+export async function saveVariables({ env }: RegistrationFiles, changes: EnvChanges): Promise<boolean> {
+  const before = readIfThere(env);
+  const after = changedEnv(before, changes);
+  if (after === before) return false;
+  await writePrivately(env, after);
+  return true;
 }
 
 /** Whether the credentials of this app are in the files already. */
@@ -77,22 +111,35 @@ export function holdsCredentials(files: RegistrationFiles, clientId: string, met
   }
 }
 
-/** Removes what stood for things that were made, and returns what was removed. Other variables stay. */
-export async function removeFiles(files: RegistrationFiles, record: RegistrationRecord): Promise<string[]> {
-  const { app, serviceUser, keys, keyFile } = record;
+/** Removes what was written for things that were made, as long as it is that by now. Other variables stay. */
+export async function removeFiles(files: RegistrationFiles, record: RegistrationRecord): Promise<Undone> {
   const removed: string[] = [];
-  if (keyFile !== undefined && existsSync(keyFile) && (app?.made || keys.length > 0)) {
-    await rm(keyFile);
-    removed.push(keyFile);
+  const kept: string[] = [];
+  const key = record.keyFile === undefined ? undefined : join(dirname(files.env), basename(record.keyFile));
+  if (key !== undefined && isThere(key)) {
+    if (isOwnKey(key, record)) {
+      await rm(key);
+      removed.push(key);
+    } else kept.push(`${key}: it holds something else by now`);
   }
-  const isOfApp = app === undefined || variablesOf(files).ZITADEL_CLIENT_ID === app.clientId;
-  const names = [...(app?.made ? appVariables : []), ...(serviceUser?.made ? userVariables : [])];
-  if (existsSync(files.env) && isOfApp && names.length > 0) {
+  const names = writtenVariables(variablesOf(files), record);
+  if (names.length > 0) {
     const rest = changedEnv(readIfThere(files.env), Object.fromEntries(names.map((name) => [name, undefined])));
     if (rest.trim() === '') await rm(files.env);
     else await writePrivately(files.env, rest);
     removed.push(rest.trim() === '' ? files.env : `the ZITADEL_ variables in ${files.env}`);
   }
   await rm(files.record, { force: true });
-  return removed;
+  return { removed, kept };
+}
+
+/** The names of the variables that stand for things that were made. */
+function writtenVariables(
+  { ZITADEL_CLIENT_ID, ZITADEL_SERVICE_USER }: Readonly<Record<string, string | undefined>>,
+  { app, serviceUser }: RegistrationRecord,
+): string[] {
+  return [
+    ...(app?.made && ZITADEL_CLIENT_ID === app.clientId ? appVariables : []),
+    ...(serviceUser?.made && ZITADEL_SERVICE_USER === serviceUser.clientId ? userVariables : []),
+  ];
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { usage } from '../failure.js';
 import { readIfThere, writePrivately } from './private-file.js';
 
@@ -32,17 +33,46 @@ export interface RegistrationRecord {
 
 export const recordPathOf = (envFile: string) => `${envFile}.introspect.json`;
 
+export function newRecord(issuer: string, organization: string | undefined): RegistrationRecord {
+  return { issuer, ...(organization && { organization }), roles: [], keys: [], finished: false };
+}
+
 /** @throws Failure when there is one that cannot be read */
 export function readRecord(path: string): RegistrationRecord | undefined {
   const text = readIfThere(path);
   if (text === '') return undefined;
   try {
-    const record = JSON.parse(text) as Partial<RegistrationRecord>;
-    if (typeof record.issuer === 'string' && Array.isArray(record.roles) && Array.isArray(record.keys)) {
-      return { finished: false, ...(record as Omit<RegistrationRecord, 'finished'>) };
-    }
+    const record: unknown = JSON.parse(text);
+    if (isRecord(record)) return record;
   } catch {}
   throw usage(`${path} is no record of a registration`, 'Remove it, or give another --out.');
+}
+
+function isRecord(value: unknown): value is RegistrationRecord {
+  const { issuer, organization, project, roles, app, keys, keyFile, serviceUser, grant, finished } = membersOf(value);
+  return (
+    isText(issuer) &&
+    [organization, keyFile, grant, membersOf(serviceUser).clientId].every(
+      (each) => each === undefined || isText(each),
+    ) &&
+    [project, app, serviceUser].every((each) => each === undefined || isThing(each)) &&
+    (app === undefined || isText(membersOf(app).clientId)) &&
+    [roles, keys].every((each) => Array.isArray(each) && each.every(isText)) &&
+    typeof finished === 'boolean'
+  );
+}
+
+function isThing(value: unknown): value is Thing {
+  const { id, name, made } = membersOf(value);
+  return isText(id) && isText(name) && typeof made === 'boolean';
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function membersOf(value: unknown): Readonly<Record<string, unknown>> {
+  return Object(value) as Record<string, unknown>;
 }
 
 /** A record on disk: what is noted is there before the next step begins. */
@@ -59,8 +89,11 @@ export class RecordFile {
     return this.#record;
   }
 
+  /** Something new makes a registration unfinished, until that is noted. What is known already is not written again. */
   async note(changes: Partial<RegistrationRecord>): Promise<void> {
-    this.#record = { ...this.#record, ...changes };
+    const record = { ...this.#record, ...changes };
+    if (isDeepStrictEqual(record, this.#record)) return;
+    this.#record = { ...record, finished: changes.finished ?? false };
     await writePrivately(this.#path, `${JSON.stringify(this.#record, null, 2)}\n`);
   }
 }

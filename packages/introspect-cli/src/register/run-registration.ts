@@ -1,26 +1,26 @@
 import { IntrospectionClient } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { type AuthorizationServer, discover } from '../authorization-server.js';
+import { checkedOptions } from '../checked-options.js';
 import { audienceScope, requestToken } from '../client-credentials.js';
 import { type ExitCode, exitCodes, Failure, usage } from '../failure.js';
 import type { Output } from '../output.js';
 import type { RegisterFlags } from '../register.js';
 import { isInteractive, readFileOf } from '../settings.js';
 import { waitUntilAccepted } from './acceptance.js';
+import { checkVariables, keeps, keepsNothing } from './keeping.js';
 import type { AppMethod, ManagementApi } from './management-api.js';
-import { writePrivately } from './private-file.js';
 import { chooseProject, confirmed } from './register-questions.js';
 import { plannedText, registeredText } from './register-text.js';
-import { type Keeping, registerApi } from './registration.js';
+import { registerApi } from './registration.js';
 import {
   checkFiles,
   checkFilesWritable,
   holdsCredentials,
   type RegistrationFiles,
-  saveVariables,
   variablesOf,
 } from './registration-files.js';
-import { RecordFile, type RegistrationRecord } from './registration-record.js';
+import { newRecord, type RegistrationRecord } from './registration-record.js';
 import { renewalOf } from './renewal.js';
 import { type Survey, survey, type Wanted } from './survey.js';
 
@@ -42,7 +42,10 @@ export async function runRegistration(api: ManagementApi, run: Run): Promise<Exi
   output.progress(`Looking around at ${issuer}`);
   const there = await survey(api, wanted);
   const method = methodOf(wanted, there);
-  checkFiles(files, { method, force: flags.force === true, record });
+  checkFiles(files, { method, serviceUser: wanted.serviceUser !== undefined, force: flags.force === true, record });
+  const place = { files, issuer, headers, method };
+  const known = record ?? newRecord(issuer, flags.org);
+  checkVariables(place, wanted);
   const renew = await renewalOf(
     { wanted, there, record },
     {
@@ -55,19 +58,20 @@ export async function runRegistration(api: ManagementApi, run: Run): Promise<Exi
     },
   );
   if (flags.dryRun) {
-    await registerApi({ api, wanted, there, renew, keeping: keepsNothing(emptyRecord(run)) });
-    output.result({ dryRun: true, calls: api.planned }, plannedText(api.planned, output));
+    await registerApi({ api, wanted, there, renew, keeping: keepsNothing(known) });
+    output.result({ dryRun: true, calls: api.planned }, plannedText(api.planned));
     return exitCodes.done;
   }
   await checkFilesWritable(files);
-  const keeping = keeps(run, method);
+  const keeping = keeps(place, known);
   try {
+    if (renew.app || renew.serviceUser) await keeping.note({ finished: false }); // until the new ones are written
     const registered = await registerApi({ api, wanted, there, renew, keeping });
     output.progress('Waiting until the server accepts the credentials');
     await waitForAll(run, server, wanted);
     await keeping.note({ finished: true });
-    const written = method === 'key' ? [files.env, files.key] : [files.env];
-    output.result({ issuer, ...registered, files: written }, registeredText(registered, written, output));
+    const inUse = method === 'key' ? [files.env, files.key] : [files.env];
+    output.result({ issuer, ...registered, files: inUse }, registeredText(registered, inUse, keeping.written));
     return exitCodes.done;
   } catch (error) {
     throw error instanceof Failure && keeping.record.project ? interrupted(error) : error;
@@ -118,39 +122,6 @@ function holdsUser(files: RegistrationFiles, name: string | undefined): boolean 
   return ZITADEL_SERVICE_USER === name && Boolean(ZITADEL_SERVICE_USER_SECRET);
 }
 
-function emptyRecord({ issuer, flags, record }: Run): RegistrationRecord {
-  const organization = flags.org;
-  return record ?? { issuer, ...(organization && { organization }), roles: [], keys: [], finished: false };
-}
-
-function keepsNothing(record: RegistrationRecord): Keeping {
-  const nothing = async () => {};
-  return { record, note: nothing, saveVariables: nothing, saveKeyFile: nothing };
-}
-
-function keeps(run: Run, method: AppMethod): Keeping {
-  const { files, issuer, headers } = run;
-  const recordFile = new RecordFile(files.record, emptyRecord(run));
-  const ownVariables = {
-    ZITADEL_ISSUER: issuer,
-    ...(headers['x-zitadel-instance-host'] && { ZITADEL_INSTANCE_HOST: headers['x-zitadel-instance-host'] }),
-    ...(method === 'key'
-      ? { ZITADEL_KEY_FILE: files.key, ZITADEL_CLIENT_SECRET: undefined }
-      : { ZITADEL_KEY_FILE: undefined }),
-  };
-  return {
-    get record() {
-      return recordFile.record;
-    },
-    note: (changes) => recordFile.note({ finished: false, ...changes }),
-    saveVariables: (changes) => saveVariables(files, { ...ownVariables, ...changes }),
-    saveKeyFile: async (content) => {
-      await writePrivately(files.key, content);
-      await recordFile.note({ keyFile: files.key });
-    },
-  };
-}
-
 /** Goes by what was written: so it is read once before it is needed. */
 async function waitForAll({ files, issuer, headers }: Run, server: AuthorizationServer, wanted: Wanted): Promise<void> {
   const {
@@ -161,13 +132,11 @@ async function waitForAll({ files, issuer, headers }: Run, server: Authorization
     ZITADEL_SERVICE_USER: name = '',
     ZITADEL_SERVICE_USER_SECRET: secret = '',
   } = variablesOf(files);
-  const client = new IntrospectionClient({
-    issuer,
-    headers,
-    ...(keyFile === undefined
-      ? { clientId, clientSecret }
-      : { clientAuthentication: privateKeyJwt({ keyFile: readFileOf(keyFile, 'The key file') }) }),
-    circuitBreaker: false,
+  const key = keyFile === undefined ? undefined : readFileOf(keyFile, 'The key file');
+  const client = checkedOptions(() => {
+    const credentials =
+      key === undefined ? { clientId, clientSecret } : { clientAuthentication: privateKeyJwt({ keyFile: key }) };
+    return new IntrospectionClient({ issuer, headers, ...credentials, circuitBreaker: false });
   });
   await waitUntilAccepted(() => client.introspect('introspect-register'), { times: 3 });
   if (wanted.serviceUser === undefined) return;

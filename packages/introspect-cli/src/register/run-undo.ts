@@ -1,3 +1,4 @@
+import { issuerOf } from '../connection.js';
 import { type ExitCode, exitCodes, usage } from '../failure.js';
 import type { Context } from '../program.js';
 import type { RegisterFlags } from '../register.js';
@@ -19,21 +20,24 @@ export async function runUndo(
   { settings, output, files, record, headers }: UndoContext,
 ): Promise<ExitCode> {
   if (record === undefined) {
-    output.result({ removed: [], kept: [] }, `There is nothing to undo: no registration was written to ${files.env}.`);
+    output.result({ removed: [], kept: [] }, [
+      `There is nothing to undo: no registration was written to ${files.env}.`,
+    ]);
     return exitCodes.done;
   }
-  const { issuer, organization } = record;
-  if ((settings.text(flags.issuer, 'ZITADEL_ISSUER') ?? issuer) !== issuer) {
-    throw usage(`${files.env} was registered at another issuer: ${issuer}`, 'Give that one as --issuer.');
+  const issuer = issuerOf(settings, flags); // the PAT goes nowhere because a file says so
+  if (record.issuer !== issuer) {
+    throw usage(`${files.env} was registered at another issuer: ${record.issuer}`, 'Give that one as --issuer.');
   }
-  const org = flags.org ?? organization;
+  const org = flags.org ?? record.organization;
   const api = await managementApiOf(settings, { ...flags, ...(org !== undefined && { org }) }, { issuer, headers });
   const { removed, kept } = await undo(api, record);
   if (flags.dryRun) {
-    output.result({ dryRun: true, calls: api.planned }, plannedText(api.planned, output));
+    output.result({ dryRun: true, calls: api.planned }, plannedText(api.planned));
     return exitCodes.done;
   }
-  const gone = [...removed, ...(await removeFiles(files, record))];
-  output.result({ removed: gone, kept }, undoneText({ removed: gone, kept }, output));
+  const ofFiles = await removeFiles(files, record);
+  const undone = { removed: [...removed, ...ofFiles.removed], kept: [...kept, ...ofFiles.kept] };
+  output.result(undone, undoneText(undone));
   return exitCodes.done;
 }

@@ -3,10 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import {
+  type CertificateOptions,
+  makeCertificate,
+  type ScriptedServer,
+  startScriptedServer,
+} from '@acme/introspect-testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { unreachable } from '../../src/doctor/connection.js';
-import { type CertificateOptions, makeCertificate } from './certificate-maker.js';
 import { apiOf, clientSecret, examined } from './run-doctor.js';
 import { startTlsFront } from './tls-front.js';
 

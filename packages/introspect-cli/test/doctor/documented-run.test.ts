@@ -2,9 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { makeCertificate, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeCertificate } from './certificate-maker.js';
 import { apiOf, clientSecret, runDoctor } from './run-doctor.js';
 import { startTlsFront, type TlsFront } from './tls-front.js';
 

@@ -1,7 +1,6 @@
 import { type AddressInfo, connect } from 'node:net';
 import { createServer } from 'node:tls';
-import { json, type ScriptedServer } from '@acme/introspect-testing';
-import type { Certificate } from './certificate-maker.js';
+import { type Certificate, json, type ScriptedServer } from '@acme/introspect-testing';
 
 export interface TlsFront {
   /** Named by `localhost`. */

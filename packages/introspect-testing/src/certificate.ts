@@ -1,4 +1,5 @@
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 
 /** A certificate and its key, as PEM. */
 export interface Certificate {
@@ -7,7 +8,7 @@ export interface Certificate {
 }
 
 export interface CertificateOptions {
-  /** The DNS name that it is for. */
+  /** The DNS name, or the IPv4 address, that it is for. */
   host?: string;
   /** From now, both. */
   fromDays?: number;
@@ -39,7 +40,7 @@ export function makeCertificate({
   const algorithm = sequence(oid(oids.ecdsaWithSha256));
   const content = sequence(
     der(0xa0, integer(2)),
-    integer(1),
+    der(0x02, Buffer.from([1]), randomBytes(8)), // its number
     algorithm,
     name(authority?.name ?? host),
     sequence(time(fromDays), time(toDays)),
@@ -48,7 +49,7 @@ export function makeCertificate({
     der(
       0xa3,
       sequence(
-        sequence(oid(oids.subjectAltName), octets(sequence(der(0x82, Buffer.from(host))))),
+        sequence(oid(oids.subjectAltName), octets(sequence(subject(host)))),
         sequence(oid(oids.basicConstraints), octets(sequence(der(0x01, Buffer.from([0xff]))))),
       ),
     ),
@@ -83,6 +84,10 @@ function octets(value: Buffer): Buffer {
 
 function name(commonName: string): Buffer {
   return sequence(der(0x31, sequence(oid(oids.commonName), der(0x0c, Buffer.from(commonName)))));
+}
+
+function subject(host: string): Buffer {
+  return isIPv4(host) ? der(0x87, Buffer.from(host.split('.').map(Number))) : der(0x82, Buffer.from(host));
 }
 
 /** GeneralizedTime, in whole seconds. */

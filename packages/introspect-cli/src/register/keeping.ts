@@ -1,0 +1,68 @@
+import { changedEnv, type EnvChanges } from './env-file.js';
+import type { AppMethod } from './management-api.js';
+import { readIfThere, writePrivately } from './private-file.js';
+import type { Keeping } from './registration.js';
+import { type RegistrationFiles, saveVariables } from './registration-files.js';
+import { RecordFile, type RegistrationRecord } from './registration-record.js';
+import type { Wanted } from './survey.js';
+
+/** Where a registration is kept, and what is known of it before anything is made. */
+interface Place {
+  readonly files: RegistrationFiles;
+  readonly issuer: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly method: AppMethod;
+}
+
+/**
+ * Sees to it, before anything is made, that its variables can be set in the env file.
+ *
+ * @throws Failure naming one that cannot
+ */
+export function checkVariables(place: Place, { serviceUser }: Wanted): void {
+  const told = 'by-the-server';
+  changedEnv(readIfThere(place.files.env), {
+    ...{ ZITADEL_PROJECT_ID: told, ZITADEL_CLIENT_ID: told, ZITADEL_CLIENT_SECRET: told },
+    ...(serviceUser !== undefined && { ZITADEL_SERVICE_USER: serviceUser, ZITADEL_SERVICE_USER_SECRET: told }),
+    ...variablesOf(place),
+  });
+}
+
+export function keepsNothing(record: RegistrationRecord): Keeping {
+  const nothing = async () => {};
+  return { record, note: nothing, saveVariables: nothing, saveKeyFile: nothing };
+}
+
+/** Keeps everything in its file, and writes none that would stay the same. */
+export function keeps(place: Place, record: RegistrationRecord): Keeping & { readonly written: ReadonlySet<string> } {
+  const { files } = place;
+  const recordFile = new RecordFile(files.record, record);
+  const written = new Set<string>();
+  return {
+    written,
+    get record() {
+      return recordFile.record;
+    },
+    note: (changes) => recordFile.note(changes),
+    saveVariables: async (changes) => {
+      if (await saveVariables(files, { ...variablesOf(place), ...changes })) written.add(files.env);
+    },
+    saveKeyFile: async (content) => {
+      await writePrivately(files.key, content);
+      written.add(files.key);
+      await recordFile.note({ keyFile: files.key });
+    },
+  };
+}
+
+/** The variables that are known from the beginning, and those that would contradict them. */
+function variablesOf({ files, issuer, headers, method }: Place): EnvChanges {
+  const host = headers['x-zitadel-instance-host'];
+  return {
+    ZITADEL_ISSUER: issuer,
+    ...(host !== undefined && { ZITADEL_INSTANCE_HOST: host }),
+    ...(method === 'key'
+      ? { ZITADEL_KEY_FILE: files.key, ZITADEL_CLIENT_SECRET: undefined }
+      : { ZITADEL_KEY_FILE: undefined }),
+  };
+}
