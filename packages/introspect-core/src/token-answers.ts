@@ -116,10 +116,7 @@ export class TokenAnswers {
     });
   }
 
-  /**
-   * The answer about a token where it is at hand: kept here, and of use without a question, a look into the store or a
-   * renewal. At once, for this is what nearly all requests come to.
-   */
+  /** The answer that is kept here, if it serves without a question, a look into the store or a renewal: the usual case. */
   atHand(token: string, maxStalenessMs: number): IntrospectionResponse | undefined {
     if (this.#cache === undefined) return undefined;
     const key = this.#keyOf(token);
