@@ -83,6 +83,19 @@ describe.each(adapters)('%s', (_, start) => {
     expect(server.questions.length - before).toBe(1);
   });
 
+  it('lets no forged token in where somebody has replaced the global Promise', async () => {
+    const { Promise: native } = globalThis;
+    server.always(inactive());
+    const before = api.handled();
+    globalThis.Promise = class extends native<never> {} as PromiseConstructor;
+    try {
+      expect((await askApi(api.origin, withToken('forged'))).status).toBe(401);
+    } finally {
+      globalThis.Promise = native;
+    }
+    expect(api.handled()).toBe(before);
+  });
+
   it('survives 1,000 requests of random garbage', async () => {
     server.always(inactive());
     const characters = Array.from({ length: 224 }, (_, i) => String.fromCharCode(i + 32)).filter(

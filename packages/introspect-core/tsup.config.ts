@@ -17,4 +17,8 @@ export default defineConfig({
   target: 'node20',
   dts: true,
   clean: true,
+  // Jest, with CommonJS, refuses `import()`.
+  esbuildOptions: (options, { format }) => {
+    if (format === 'cjs') options.supported = { 'dynamic-import': false };
+  },
 });

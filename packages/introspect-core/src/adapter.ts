@@ -82,6 +82,18 @@ function unlessPreflight<Native>(guard: NativeGuard<Native>): NativeGuard<Native
 }
 
 /**
+ * Whether an outcome is there at once. Anything that is not surely one is to be awaited: where somebody has replaced the
+ * global `Promise`, promises are no instances of it.
+ */
+export function isAtOnce(outcome: GuardOutcome | Promise<GuardOutcome>): outcome is GuardOutcome {
+  return (
+    outcome === undefined ||
+    outcome === null ||
+    (Object.hasOwn(outcome, 'active') && 'active' in outcome && outcome.active === true)
+  );
+}
+
+/**
  * Checks a policy where no authorizer is at hand, such as in a decorator: all but whether `anyRole` has its `rolesOf`.
  *
  * @throws TypeError naming what is wrong with the policy

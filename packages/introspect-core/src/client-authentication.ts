@@ -48,12 +48,12 @@ export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentic
     };
   }
   const authorization = basicCredentials(clientId, clientSecret);
-  const authentication: ClientAuthentication = {
+  const authentication: ClientAuthentication = Object.freeze({
     clientId,
-    apply({ headers }) {
+    apply({ headers }: AuthenticatedRequest) {
       headers.authorization = authorization;
     },
-  };
+  });
   fixedAuthorizations.set(authentication, authorization);
   return authentication;
 }

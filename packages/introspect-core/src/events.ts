@@ -75,7 +75,7 @@ export class Events {
   tell(event: IntrospectEvent): void {
     try {
       const result: unknown = this.#listener?.(event);
-      if (result instanceof Promise) result.catch(() => {});
+      if (typeof result === 'object') Promise.resolve(result).catch(() => {});
     } catch {}
     this.#channel?.publish(event);
   }

@@ -225,7 +225,7 @@ export class IntrospectionClient {
     signal.throwIfAborted();
     attempt.failureMeans = 'unknown'; // it is this API's own, until the server is asked
     const made = attempt.request ?? this.#requests(token, { endpoint, afterRefusal: false });
-    const request = made instanceof Promise ? await made : made;
+    const request = 'url' in made ? made : await made;
     signal.throwIfAborted();
     attempt.request = request;
     attempt.isSent = true;

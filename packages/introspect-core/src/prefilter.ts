@@ -37,6 +37,12 @@ export interface Prefilter {
 /** A prefilter with all that it needs but the token. Its verdict is there within the deadline, and was checked. */
 export type BoundPrefilter = (token: string, request: RequestContext, signal: AbortSignal) => Promise<PrefilterVerdict>;
 
+/** What is told of a token before the server is asked, and when the server called it inactive. */
+export interface Lookouts {
+  prefilter?: BoundPrefilter | undefined;
+  sawInactive?: ((token: string) => void) | undefined;
+}
+
 const keysTimeoutMs = 1000;
 
 /** @param tell what it does, for those who listen */

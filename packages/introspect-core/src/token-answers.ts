@@ -8,7 +8,7 @@ import { ForgetMarks, type ForgetTarget, forgetTarget, type MarkName, markSlackM
 import { type IntrospectionClient, settingsOf } from './introspection-client.js';
 import type { IntrospectionClientSettings } from './introspection-client-options.js';
 import type { IntrospectionResponse } from './introspection-response.js';
-import type { BoundPrefilter } from './prefilter.js';
+import type { Lookouts } from './prefilter.js';
 import { questionKey } from './question-key.js';
 import { isShed, type Priority } from './question-limits.js';
 import { SecondTier } from './second-tier.js';
@@ -47,12 +47,6 @@ interface Question {
   readonly maxStalenessMs: number;
 }
 
-/** What is told of a token before the server is asked, and when the server called it inactive. */
-export interface Lookouts {
-  prefilter?: BoundPrefilter | undefined;
-  sawInactive?: ((token: string) => void) | undefined;
-}
-
 /** An answer of the server's, and the work of telling the second tier, which nobody need wait for. */
 interface Asked {
   readonly asked: DatedAnswer;
@@ -84,6 +78,8 @@ export class TokenAnswers {
     keys_failed: 0,
     inactive_explained: 0,
   };
+  /** This platform has no hash that is there at once, as it turned out. */
+  #keysTakeTime = false;
   readonly #lookouts: Lookouts;
   readonly #questions = new SingleFlight<Asked | InvalidTokenReason>();
   readonly #reads = new SingleFlight<boolean>();
@@ -118,8 +114,9 @@ export class TokenAnswers {
 
   /** The answer that is kept here, if it serves without a question, a look into the store or a renewal: the usual case. */
   atHand(token: string, maxStalenessMs: number): IntrospectionResponse | undefined {
-    if (this.#cache === undefined) return undefined;
+    if (this.#cache === undefined || this.#keysTakeTime) return undefined;
     const key = this.#keyOf(token);
+    this.#keysTakeTime = typeof key !== 'string';
     const kept = typeof key === 'string' ? this.#cache.fresh(key, maxStalenessMs) : undefined;
     if (kept === undefined || this.#cache.isDue(kept)) return undefined;
     this.note({ type: 'hit', active: kept.answer.active });

@@ -5,6 +5,7 @@ import {
   checkPolicy,
   errorAnswer,
   guardBySource,
+  isAtOnce,
   isRequestError,
   resourceMetadataOf,
 } from '../src/adapter.js';
@@ -47,6 +48,19 @@ describe('authorizerSource', () => {
   ])('refuses %s', (_, input, message) => {
     expect(() => authorizerSource(input as never)).toThrow(TypeError);
     expect(() => authorizerSource(input as never)).toThrow(message);
+  });
+});
+
+describe('isAtOnce', () => {
+  it('takes nothing for a token but one', () => {
+    const inherits = Object.create({ active: true });
+    expect([undefined, null, { active: true }].map((outcome) => isAtOnce(outcome as never))).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    const others = [Promise.resolve(), { then: () => {} }, { active: false }, inherits, {}];
+    expect(others.map((outcome) => isAtOnce(outcome as never))).toEqual([false, false, false, false, false]);
   });
 });
 

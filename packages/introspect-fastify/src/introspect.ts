@@ -4,6 +4,7 @@ import {
   authorizerSource,
   type GuardOutcome,
   guardBySource,
+  isAtOnce,
   isRequestError,
   resourceMetadataOf,
 } from '@acme/introspect-core/adapter';
@@ -77,7 +78,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
       const reply = hookReply as FastifyReply;
       try {
         const outcome = guard(nodeRequestContext(request.raw, reply.raw, request));
-        if (outcome instanceof Promise) return waitFor(outcome, request, reply);
+        if (!isAtOnce(outcome)) return waitFor(outcome, request, reply);
         request.introspection = outcome ?? null;
       } catch (error) {
         return answerTo(error, request, reply);

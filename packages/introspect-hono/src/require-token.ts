@@ -4,6 +4,7 @@ import {
   authorizerSource,
   errorAnswer,
   guardBySource,
+  isAtOnce,
   isRequestError,
   resourceMetadataOf,
 } from '@acme/introspect-core/adapter';
@@ -58,7 +59,7 @@ export function requireToken(input: RequireTokenInput, policy?: Policy): Middlew
       return c.json(metadata.document);
     try {
       const outcome = guard(new HonoRequestContext(c));
-      const token = outcome instanceof Promise ? await outcome : outcome;
+      const token = isAtOnce(outcome) ? outcome : await outcome;
       if (token !== undefined) c.set('introspection', token);
     } catch (error) {
       if (!isRequestError(error)) throw error;

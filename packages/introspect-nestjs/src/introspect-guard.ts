@@ -4,6 +4,7 @@ import {
   errorAnswer,
   type GuardOutcome,
   guardBySource,
+  isAtOnce,
   isRequestError,
   type NativeGuard,
   type NativeRequestContext,
@@ -43,9 +44,9 @@ export class IntrospectGuard implements CanActivate {
     try {
       const request = this.#contextOf(context);
       const outcome = guard(request);
-      return outcome instanceof Promise
-        ? this.#waitFor(outcome, request.native, context)
-        : this.#accept(outcome, request.native, context);
+      return isAtOnce(outcome)
+        ? this.#accept(outcome, request.native, context)
+        : this.#waitFor(outcome, request.native, context);
     } catch (error) {
       return this.#refuse(error, context);
     }
