@@ -1,11 +1,15 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import autocannon from 'autocannon';
+import { isQuick } from './quick.js';
 
 const connections = 50;
 
-/** What brought the load: wrk where it is installed, for autocannon itself ends near 75,000 requests/s. */
-export const loadTool = hasWrk() ? 'wrk' : 'autocannon';
+/**
+ * What brought the load: wrk where it is installed, for autocannon itself ends near 75,000 requests/s. Not in a hurry: wrk
+ * knows whole seconds alone.
+ */
+export const loadTool = !isQuick && hasWrk() ? 'wrk' : 'autocannon';
 
 /**
  * So many connections, each with one request at a time, for so long. Gives how many requests were answered.
@@ -28,6 +32,7 @@ async function loadByAutocannon(url: string, header: string, duration: number): 
     url,
     connections,
     duration,
+    sampleInt: duration * 1000, // it ends with a sample, of a second unless told
     headers: { authorization: header },
   });
   if (non2xx + errors > 0) throw new Error('a request was not answered with 200');

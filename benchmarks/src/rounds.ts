@@ -2,7 +2,7 @@
 export type Rival<Sample> = () => Sample | Promise<Sample>;
 
 /**
- * Measures rivals in turns. No two rounds have the same order, and every second one goes the other way round: whoever
+ * Measures rivals in turns. No two rounds in a row have the same order, and every second one goes the other way round: whoever
  * always runs first, or always after the same neighbour, would be measured with what that one leaves behind.
  *
  * Garbage is collected before each turn, so that nobody pays for another's.

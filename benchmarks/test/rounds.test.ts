@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { inOrder, inRounds, median, medianRatio } from '../src/rounds.js';
 
-test('each rival leads a round, and no two rounds have the same order', () => {
+test('each rival leads a round, and no two rounds in a row have the same order', () => {
   const orders = [0, 1, 2, 3].map((round) => inOrder(['a', 'b', 'c', 'd'], round));
   expect(orders).toEqual([
     ['a', 'b', 'c', 'd'],

@@ -4,23 +4,14 @@ import { keyPairs, publishKeys } from './key-pairs.js';
 import { start } from './running.js';
 import type { Runtime } from './runtimes.js';
 import { servedCases } from './served-cases.js';
+import { Tally } from './tally.js';
 
 const caseMs = 10_000;
 const keys = keyPairs();
 
 /** Runs all cases on one runtime, those inside of it first. */
-export async function suiteOn(runtime: Runtime): Promise<{ passes: number; failures: string[] }> {
-  let passes = 0;
-  const failures: string[] = [];
-  async function count(name: string, work: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
-    try {
-      await within(caseMs, work);
-      passes++;
-    } catch (error) {
-      failures.push(`${name}: ${error instanceof Error ? error.message : error}`);
-    }
-  }
-
+export async function suiteOn(runtime: Runtime): Promise<Tally> {
+  const tally = new Tally(caseMs);
   const byToken = await startScriptedServer();
   byToken.always(answersByToken());
   byToken.at('/elsewhere', active());
@@ -33,39 +24,30 @@ export async function suiteOn(runtime: Runtime): Promise<{ passes: number; failu
     try {
       const names: string[] = await json(`${running.origin}/cases`, AbortSignal.timeout(caseMs));
       for (const [index, name] of names.entries()) {
-        await count(name, async (signal) => {
+        await tally.count(name, async (signal) => {
           const { failure } = await json<{ failure: string | null }>(`${running.origin}/cases/${index}`, signal);
           if (failure !== null) throw new Error(failure);
         });
       }
       for (const { name, run } of servedCases(scripted, !runtime.isWorkerd)) {
-        await count(name, () => run(running.origin));
+        await tally.count(name, () => run(running.origin));
       }
-      if (!runtime.isWorkerd) await count('the process ends by itself', running.end);
+      if (!runtime.isWorkerd) await tally.count('the process ends by itself', running.end);
     } finally {
       await running.kill();
     }
   } catch (error) {
-    failures.push(String(error));
+    tally.failures.push(String(error));
   } finally {
     await byToken.close();
     await scripted.close();
     await faults.close();
   }
-  return { passes, failures };
+  return tally;
 }
 
 async function json<Value>(url: string, signal: AbortSignal): Promise<Value> {
   const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`answered ${response.status}: ${await response.text()}`);
   return response.json() as Promise<Value>;
-}
-
-/** What `work` gives, unless that takes too long: a runtime on which something hangs must not hold the others up. */
-function within<Result>(ms: number, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(ms);
-    signal.addEventListener('abort', () => reject(new Error(`not within ${ms} ms`)));
-    work(signal).then(resolve, reject);
-  });
 }

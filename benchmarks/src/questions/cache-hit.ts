@@ -62,8 +62,8 @@ async function report(): Promise<Report> {
     ]),
     goals,
     notes: [
-      '`authorize()` prepares its policy at each call; a `guard`, which the adapters use, has done so once. ' +
-        'fast-jwt is called without `await`, for it is synchronous.',
+      '`authorize()` is called without a policy, and so has none to prepare; one that it is given it prepares at each ' +
+        'call, where a `guard`, which the adapters use, has done so once. fast-jwt is called without `await`, for it is synchronous.',
     ],
   };
 }

@@ -7,7 +7,7 @@ import { answer, startWorker } from '../worker.js';
 const small = 100;
 const sizes = isQuick ? [small, 10_000, 50_000] : [small, 10_000, 1_000_000];
 const forMs = isQuick ? 50 : 100;
-const rounds = isQuick ? 5 : 33;
+const rounds = isQuick ? 3 : 33;
 const warmUps = isQuick ? 2 : 5;
 const kinds = ['the same tokens', 'random tokens'] as const;
 

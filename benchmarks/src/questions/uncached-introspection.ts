@@ -14,7 +14,7 @@ import { answer, startWorker } from '../worker.js';
 const atOnce = 50;
 const forMs = isQuick ? 150 : 250;
 const rounds = isQuick ? 3 : 33;
-const warmUps = isQuick ? 2 : 8;
+const warmUps = isQuick ? 1 : 8;
 const timeoutMs = 5000;
 
 type Ask = (token: string) => Promise<{ active: boolean }>;

@@ -13,9 +13,9 @@ const entryPoints = [
   'zitadel-explain.ts',
   'zitadel.ts',
 ];
-/** The entry point for Node alone, in several files. */
+/** The entry point for Node and Deno, in several files. */
 const isOfUndici = (name: string) => /^undici(-\w+)*\.ts$/.test(name);
-const ofUndici = ['@acme/introspect-core', 'undici', 'node:net', 'node:zlib'];
+const ofUndici = ['@acme/introspect-core', 'undici', 'node:buffer', 'node:net', 'node:zlib'];
 /** What an entry point of its own needs besides, so that nobody else pays for it. */
 const ownDependency: Record<string, string> = {
   'jwt-prefilter.ts': 'jose',

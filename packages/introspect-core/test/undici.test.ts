@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import {
   type Answer,
   active,
@@ -149,8 +149,10 @@ describe('a coding of the body', () => {
     ['gzip', gzipSync(text)],
     ['X-GZIP', gzipSync(text)],
     ['deflate', deflateSync(text)],
+    ['deflate', deflateRawSync(text)],
     ['br', brotliCompressSync(text)],
     ['deflate, gzip', gzipSync(deflateSync(text))],
+    ['gzip,gzip, gzip,gzip,gzip', [1, 2, 3, 4, 5].reduce((body: Uint8Array) => gzipSync(body), Buffer.from(text))],
     ['identity', Buffer.from(text)],
   ])('%s is undone', async (encoding, body) => {
     server.next(coded(encoding, body));
@@ -160,7 +162,10 @@ describe('a coding of the body', () => {
   it.each([
     ['br', brotliCompressSync(Buffer.alloc(1_000_000))],
     ['gzip, gzip', gzipSync(gzipSync(Buffer.alloc(1_000_000)))],
+    ['deflate', deflateRawSync(Buffer.alloc(1_000_000))],
     ['gzip', gzipSync(crypto.getRandomValues(new Uint8Array(10_000)))],
+    ['identity', Buffer.alloc(1001)],
+    ['none, unknown', Buffer.alloc(1001)],
   ])('%s is bounded after it is undone', async (encoding, body) => {
     server.next(coded(encoding, body));
     await expect(ask(undiciTransport())).rejects.toThrow('larger than 1000 bytes');
@@ -178,6 +183,21 @@ describe('a coding of the body', () => {
     expect(body.byteLength).toBeGreaterThan(1000);
     server.next(coded('gzip', body));
     expect((await ask(undiciTransport())).body).toBe(ascii.join(''));
+  });
+
+  it('is undone five times at most', async () => {
+    const codings = Array(6).fill('gzip').join(', ');
+    const body = [1, 2, 3, 4, 5, 6].reduce((coded: Uint8Array) => gzipSync(coded), Buffer.from(text));
+    server.next(coded(codings, body));
+    await expect(ask(undiciTransport(), { maxResponseBytes: 10_000 })).rejects.toMatchObject({
+      code: 'invalid_response',
+      message: expect.stringContaining('coded more than 5 times'),
+    });
+  });
+
+  it('is undone within any limit, also one that no buffer has room for', async () => {
+    server.next(coded('gzip', gzipSync(text)));
+    expect((await ask(undiciTransport(), { maxResponseBytes: Number.MAX_VALUE })).body).toBe(text);
   });
 
   it('is asked for, unless the request has its own wish', async () => {

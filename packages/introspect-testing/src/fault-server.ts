@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { deflateRawSync, deflateSync } from 'node:zlib';
 import {
   type Answer,
   drip,
@@ -47,6 +48,9 @@ const answers: Readonly<Record<string, (query: URLSearchParams, recorded: Record
   '/truncated': (query) => truncated('{"active":true}', 5, { status: statusOf(query) }),
   '/sized': (query) => respond({ status: statusOf(query), headers: contentType, body: sized(query) }),
   '/gzip': (query) => gzipped({ status: statusOf(query), body: sized(query) }),
+  '/identity': (query) => coded(query, 'identity', Buffer.from(sized(query))),
+  '/deflate': (query, recorded) => deflated(query, recorded, deflateSync),
+  '/deflate-raw': (query, recorded) => deflated(query, recorded, deflateRawSync),
   '/gzip-bomb': () => gzipBomb(),
   '/no-gzip': () => respond({ headers: { ...contentType, 'content-encoding': 'gzip' }, body: '{"active":true}' }),
   '/large': () => large(),
@@ -127,6 +131,17 @@ function statusOf(query: URLSearchParams): number {
 function sized(query: URLSearchParams): string {
   const body = JSON.stringify({ active: true, pad: '' });
   return body.replace('""', `"${'ü'.repeat((Number(query.get('bytes') ?? 100) - body.length) / 2)}"`);
+}
+
+function coded(query: URLSearchParams, coding: string, body: Uint8Array): Answer {
+  return respond({ status: statusOf(query), headers: { ...contentType, 'content-encoding': coding }, body });
+}
+
+/** As it is for whoever has not asked for deflate. */
+function deflated(query: URLSearchParams, { request }: Recorded, deflate: (text: string) => Uint8Array): Answer {
+  const asked = request.fields.some(([name, value]) => name === 'accept-encoding' && /\bdeflate\b/.test(value));
+  const body = sized(query);
+  return asked ? coded(query, 'deflate', deflate(body)) : coded(query, 'identity', Buffer.from(body));
 }
 
 /** Pours for as long as somebody reads. */

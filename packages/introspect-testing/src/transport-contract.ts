@@ -162,8 +162,13 @@ const cases: Readonly<Record<string, (road: Road) => Promise<void>>> = {
   'decodes gzip': async (road) => {
     equal('the body', (await road.ask('/gzip', { bytes: 5000 })).body, sized(5000));
   },
+  'decodes deflate where it asks for that, with the frame of zlib and without': async (road) => {
+    for (const path of ['/deflate', '/deflate-raw']) {
+      equal(`the body of ${path}`, (await road.ask(path, { bytes: 5000 })).body, sized(5000));
+    }
+  },
   'reads as much as is allowed, and not a byte more, counted after decompression': async (road) => {
-    for (const path of ['/sized', '/gzip']) {
+    for (const path of ['/sized', '/identity', '/gzip']) {
       equal('the body', (await road.ask(path, { bytes: 5000, maxResponseBytes: 5000 })).body, sized(5000));
       const refused = road.ask(path, { bytes: 5000, maxResponseBytes: 4999 });
       await invalidResponse(refused, 'larger than 4999 bytes ("maxResponseBytes")');
