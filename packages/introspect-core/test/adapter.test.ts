@@ -59,7 +59,7 @@ describe('isAtOnce', () => {
       true,
       true,
     ]);
-    const others = [Promise.resolve(), { then: () => {} }, { active: false }, inherits, {}];
+    const others = [Promise.resolve(), { active: false }, { active: 1 }, inherits, {}];
     expect(others.map((outcome) => isAtOnce(outcome as never))).toEqual([false, false, false, false, false]);
   });
 });
