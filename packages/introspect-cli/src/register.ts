@@ -73,6 +73,6 @@ function checkName(flag: string, name: string | true | undefined): void {
 
 function roles(value: string, all: readonly Role[]): Role[] {
   const [, key = '', displayName = key] = /^([^=]*)=?(.+)?$/s.exec(value) ?? [];
-  if (!isStep(key)) throw usage('--role wants a key, or key=Display name: any but "." and ".."');
+  if (!isStep(key)) throw usage('--role wants a key, or key=Display name; "." and ".." are none');
   return [...all.filter((each) => each.key !== key), { key, displayName }];
 }

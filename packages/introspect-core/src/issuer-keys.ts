@@ -1,5 +1,6 @@
 import { lateAnswer, withDeadline } from './deadline.js';
-import { readJsonObject } from './json-object.js';
+import { InvalidResponseError } from './errors.js';
+import { ownMember, readJsonObject } from './json-object.js';
 import { type DiscoveryOptions, fetchMetadataUrl } from './server-metadata.js';
 import { send } from './transport.js';
 import { unexpectedStatus } from './unexpected-status.js';
@@ -7,7 +8,7 @@ import { unexpectedStatus } from './unexpected-status.js';
 const mediaTypes = ['application/json', 'application/jwk-set+json'];
 
 /**
- * Fetches the keys that an issuer publishes (RFC 8414 §2 `jwks_uri`). Their content is not checked.
+ * Fetches the keys that an issuer publishes (RFC 8414 §2 `jwks_uri`): a JWK Set (RFC 7517 §5), whose keys are not checked.
  *
  * @throws UnavailableError, InvalidResponseError
  */
@@ -26,5 +27,8 @@ export async function fetchIssuerKeys(options: DiscoveryOptions): Promise<Readon
     }),
   );
   if (response.status !== 200) throw unexpectedStatus(response, origin, now);
-  return readJsonObject(response, origin, mediaTypes);
+  const keySet = readJsonObject(response, origin, mediaTypes);
+  const keys = ownMember(keySet, 'keys');
+  if (Array.isArray(keys) && keys.every((key) => typeof key === 'object' && key !== null)) return keySet;
+  throw new InvalidResponseError(`${origin} answered with keys that are no JWK Set (RFC 7517)`);
 }

@@ -13,7 +13,7 @@ export interface PrefilterContext {
   /** Milliseconds that never go back. */
   monotonicNow(): number;
   /**
-   * The issuer's published keys, a JWK Set (RFC 7517 §5) of which nothing was checked: fetched anew, by the client's own
+   * The issuer's published keys, a JWK Set (RFC 7517 §5) whose keys were not checked: fetched anew, by the client's own
    * transport and headers, within a second for each of discovery and keys.
    *
    * @throws IntrospectionError when they cannot be had
@@ -65,7 +65,7 @@ export function boundPrefilter(
   const { timeoutMs } = settings;
   const late = () => new UnavailableError(`The "prefilter" gave no verdict within ${timeoutMs} ms ("timeoutMs")`);
   return async (token, request, signal) => {
-    const verdict = await withDeadline({ timeoutMs, late, signal }, () => prefilter(token, request, context));
+    const verdict = await withDeadline({ timeoutMs, late, signal }, async () => prefilter(token, request, context));
     if (typeof verdict === 'object' && verdict !== null) tell({ type: 'refused', reason: verdict.refuse });
     else if (verdict !== 'ask' && verdict !== 'ask_last') {
       throw new TypeError('"prefilter" must give "ask", "ask_last" or { refuse: reason }');

@@ -3,7 +3,7 @@ import { type ForgetMarks, type MarkName, markSlackMs } from './forget-marks.js'
 import { type CacheStore, isMarkKey, type StampedToken, StoredAnswers, type StoreOperation } from './stored-answers.js';
 import { type DatedAnswer, expiryOf, type TokenCache } from './token-cache.js';
 
-/** As long as any process may use an answer, whatever its settings. */
+/** As long as some process may use an answer, whatever its settings. */
 const markTtlMs = maxSharedSeconds * 1000 + markSlackMs;
 
 export interface SecondTierSettings {

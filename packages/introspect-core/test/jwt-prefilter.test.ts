@@ -407,6 +407,16 @@ describe('while keys cannot be had', () => {
     expect(await judge(await stranger.sign({ exp: clocks.in(-1) }))).toBe('expired');
   });
 
+  it.each([[{ keys: 'none' }], [{}], [{ keys: [1] }], [{ keys: [null] }]])(
+    'an event tells that %j is no set of keys',
+    async (keySet) => {
+      server.at('/oauth/v2/keys', json(keySet));
+      const { judge, events } = filtered();
+      expect(await judge(await stranger.sign())).toBe('active');
+      expect(events).toContainEqual({ type: 'keys_failed' });
+    },
+  );
+
   it('an event tells of it, and they are tried once in each cooldown', async () => {
     server.at('/oauth/v2/keys', respond({ status: 500 }));
     const { judge, events, authorizer } = filtered({ cooldownSeconds: 5 });

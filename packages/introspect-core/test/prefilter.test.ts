@@ -92,6 +92,27 @@ describe('a prefilter', () => {
     await expect(authorizer.authorize('Bearer abc')).rejects.toBe(bug);
   });
 
+  it('that throws at once leaves no timer behind', async () => {
+    const bug = new Error('a bug');
+    const set = vi.spyOn(globalThis, 'setTimeout');
+    const clear = vi.spyOn(globalThis, 'clearTimeout');
+    const { authorizer } = filtered(
+      () => {
+        throw bug;
+      },
+      { timeoutMs: 54_321 },
+    );
+    await expect(authorizer.authorize('Bearer abc')).rejects.toBe(bug);
+    const timer = set.mock.results[set.mock.calls.findIndex(([, delay = 0]) => delay > 50_000)]?.value;
+    expect(clear.mock.calls.flat()).toContain(timer);
+    vi.restoreAllMocks();
+  });
+
+  it('may give its verdict without a promise', async () => {
+    const { authorizer } = filtered((() => 'ask') as unknown as Prefilter);
+    await expect(authorizer.authorize('Bearer abc')).resolves.toMatchObject({ active: true });
+  });
+
   it.each([undefined, null, true, 'refuse', 'normal'])('that says %j is a mistake that is named', async (verdict) => {
     const { authorizer } = filtered((async () => verdict) as unknown as Prefilter);
     await expect(authorizer.authorize('Bearer abc')).rejects.toThrow(
