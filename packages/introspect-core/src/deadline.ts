@@ -1,4 +1,5 @@
 import { UnavailableError } from './errors.js';
+import { onAbort } from './on-abort.js';
 
 /**
  * Runs `work` under one deadline, joined with the caller's own signal.
@@ -15,16 +16,15 @@ export function withDeadline<T>(
     const controller = new AbortController();
     const end = () => {
       clearTimeout(timer);
-      callers?.removeEventListener('abort', follow);
+      stop?.();
     };
     const leave = (reason: unknown) => {
       end();
       reject(reason);
       controller.abort(reason);
     };
-    const follow = () => leave(callers?.reason);
     const timer = setTimeout(() => leave(late()), timeoutMs);
-    callers?.addEventListener('abort', follow);
+    const stop = callers && onAbort(callers, () => leave(callers.reason));
     work(controller.signal).then(
       (value) => {
         end();

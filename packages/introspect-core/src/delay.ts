@@ -1,15 +1,17 @@
+import { onAbort } from './on-abort.js';
+
 /** Waits; rejects with `signal.reason` as soon as it is aborted. */
 export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
-    const leave = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
+    const stop = signal && onAbort(signal, leave);
     const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', leave);
+      stop?.();
       resolve();
     }, ms);
-    signal?.addEventListener('abort', leave, { once: true });
+    function leave() {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    }
   });
 }

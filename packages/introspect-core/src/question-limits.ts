@@ -1,4 +1,5 @@
 import { UnavailableError } from './errors.js';
+import { onAbort } from './on-abort.js';
 import { sharesPromises } from './workerd.js';
 
 /** Who goes first when a limit bites; the last are the first to be turned away. */
@@ -77,7 +78,7 @@ export class QuestionLimits {
       const end = () => {
         queue.delete(begin);
         clearTimeout(timer);
-        signal?.removeEventListener('abort', leave);
+        stop?.();
       };
       const begin = () => {
         end();
@@ -93,7 +94,7 @@ export class QuestionLimits {
         reject(this.#shedError(1));
       };
       const timer = setTimeout(shed, waitMs);
-      signal?.addEventListener('abort', leave);
+      const stop = signal && onAbort(signal, leave);
       queue.add(begin);
       this.#next();
     });

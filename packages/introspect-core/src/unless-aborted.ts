@@ -1,15 +1,16 @@
+import { onAbort } from './on-abort.js';
+
 /** A promise, or `signal.reason` as soon as that is aborted. Leaves no listener behind. */
 export async function unlessAborted<Value>(result: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return result;
-  let leave = () => {};
+  let stop = () => {};
   const aborted = new Promise<never>((_, reject) => {
-    leave = () => reject(signal.reason);
-    if (signal.aborted) leave();
-    signal.addEventListener('abort', leave);
+    if (signal.aborted) reject(signal.reason);
+    else stop = onAbort(signal, () => reject(signal.reason));
   });
   try {
     return await Promise.race([aborted, result]);
   } finally {
-    signal.removeEventListener('abort', leave);
+    stop();
   }
 }
