@@ -10,6 +10,8 @@ export interface CircuitBreakerSettings {
 
 /** Failures are counted over the last one to two of these. */
 const windowMs = 5000;
+/** So long after it, a failure may still be counted. */
+export const failureWindowMs = 2 * windowMs;
 /** Up to this part of `openMs` less, by chance: several processes do not probe in step. */
 const jitter = 0.2;
 
@@ -91,7 +93,7 @@ export class CircuitBreaker {
     const now = this.#monotonicNow();
     const passed = now - this.#window.since;
     if (passed >= windowMs) {
-      this.#before = passed < 2 * windowMs ? this.#window : { asked: 0, failed: 0 };
+      this.#before = passed < failureWindowMs ? this.#window : { asked: 0, failed: 0 };
       this.#window = { since: now, asked: 0, failed: 0 };
     }
     this.#window.asked++;

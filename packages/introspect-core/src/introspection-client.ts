@@ -1,4 +1,4 @@
-import { CircuitBreaker, type Outcome } from './circuit-breaker.js';
+import { CircuitBreaker, failureWindowMs, type Outcome } from './circuit-breaker.js';
 import { lateAnswer, withDeadline } from './deadline.js';
 import { delay } from './delay.js';
 import { rememberedOrigin } from './endpoint-url.js';
@@ -19,11 +19,14 @@ import { type IntrospectionResponse, readIntrospectionResponse, refusesClient } 
 import { isShed, type Priority, QuestionLimits } from './question-limits.js';
 import { Retries } from './retries.js';
 import { type EndpointDiscovery, endpointDiscovery } from './server-metadata.js';
-import { transient } from './transient.js';
+import { isRateLimit, transient } from './transient.js';
 import { send } from './transport.js';
 
 /** For the `Authorizer` alone, which goes by its client's clocks; nobody else can look into a client. */
 export let settingsOf: (client: IntrospectionClient) => IntrospectionClientSettings;
+
+/** For the `Authorizer` alone: whether a 429 is among the failures that the circuit breaker counts, or would count. */
+export let hasMetRateLimit: (client: IntrospectionClient) => boolean;
 
 /** What a client has done since it was made, and how it stands. */
 export interface ClientStats {
@@ -66,6 +69,7 @@ interface Attempt {
 export class IntrospectionClient {
   static {
     settingsOf = (client) => client.#settings;
+    hasMetRateLimit = (client) => client.#settings.monotonicNow() - client.#rateLimitedAt < failureWindowMs;
   }
 
   readonly #settings: IntrospectionClientSettings;
@@ -87,6 +91,8 @@ export class IntrospectionClient {
   readonly #shed: Record<ShedBy, number> = { limits: 0, circuit_breaker: 0 };
   /** What the last failed attempt ended with: why the breaker is open. */
   #lastFailure: QuestionOutcome = 'unavailable';
+  /** When the server last answered 429, by the monotonic clock. */
+  #rateLimitedAt = Number.NEGATIVE_INFINITY;
 
   /**
    * Checks the options. The network is not touched, and the object is neither written to nor kept.
@@ -213,6 +219,7 @@ export class IntrospectionClient {
       ended(answer.active ? 'active' : 'inactive');
       return answer;
     } catch (error) {
+      if (isRateLimit(error)) this.#rateLimitedAt = monotonicNow();
       ended(signal?.aborted === true || !isIntrospectionError(error) ? 'aborted' : error.code);
       throw error;
     }

@@ -5,7 +5,7 @@ import { delay } from './delay.js';
 import { type InvalidTokenReason, isIntrospectionError } from './errors.js';
 import type { IntrospectEvent } from './events.js';
 import { ForgetMarks, type ForgetTarget, forgetTarget, type MarkName, markSlackMs } from './forget-marks.js';
-import { type IntrospectionClient, settingsOf } from './introspection-client.js';
+import { hasMetRateLimit, type IntrospectionClient, settingsOf } from './introspection-client.js';
 import type { IntrospectionClientSettings } from './introspection-client-options.js';
 import type { IntrospectionResponse } from './introspection-response.js';
 import type { Lookouts } from './prefilter.js';
@@ -216,7 +216,8 @@ export class TokenAnswers {
       answered = await this.#questions.join(key, signal, (shared) => this.#ask(question, shared));
     } catch (error) {
       if (!isIntrospectionError(error) || error.code !== 'unavailable' || signal?.aborted === true) throw error;
-      if (isShed(error)) throw error; // the server may well be there: whoever floods us must not lengthen a token's life
+      // Then the server is there, and a flood must not make a revoked token live longer (RFC 5861 §4).
+      if (isShed(error) || hasMetRateLimit(this.#client)) throw error;
       await this.#lookIntoStore(question); // another process may have forgotten it meanwhile
       const stale = this.#cache?.stale(key, maxStalenessMs);
       if (stale === undefined) throw error;

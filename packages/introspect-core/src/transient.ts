@@ -9,3 +9,15 @@ export function transient<Failure extends Error>(failure: Failure): Failure {
 export function isTransient(failure: unknown): boolean {
   return failure instanceof Error && transients.has(failure);
 }
+
+const rateLimited = new WeakSet<Error>();
+
+/** Marks a failure that says that the server gets too many requests (429): it is there. */
+export function rateLimit<Failure extends Error>(failure: Failure): Failure {
+  rateLimited.add(failure);
+  return failure;
+}
+
+export function isRateLimit(failure: unknown): boolean {
+  return failure instanceof Error && rateLimited.has(failure);
+}

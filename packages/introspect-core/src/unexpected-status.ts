@@ -1,5 +1,5 @@
 import { type IntrospectionError, InvalidResponseError, UnavailableError } from './errors.js';
-import { transient } from './transient.js';
+import { rateLimit, transient } from './transient.js';
 import type { TransportResponse } from './transport.js';
 
 /** The longest wait that we pass on: a server that says more is asking for an operator, not for patience. */
@@ -12,7 +12,8 @@ export function unexpectedStatus(response: TransportResponse, origin: string, no
     const wait = retryAfterSeconds(response.header('retry-after'), now());
     const cause = status === 429 ? 'it gets too many requests, or a quota is used up' : 'it is overloaded or broken';
     const error = new UnavailableError(`${origin} answered ${status}: ${cause}`, wait);
-    return [429, 502, 503, 504].includes(status) ? transient(error) : error;
+    if (status === 429) return transient(rateLimit(error));
+    return [502, 503, 504].includes(status) ? transient(error) : error;
   }
   if (status >= 300 && status < 400) {
     return new InvalidResponseError(

@@ -118,7 +118,6 @@ describe('staleIfErrorSeconds', () => {
 
   it.each<[string, Answer]>([
     ['resets', reset()],
-    ['answers 429', respond({ status: 429 })],
     ['answers 500', respond({ status: 500 })],
     ['answers 503', respond({ status: 503 })],
   ])('lets an old answer serve while the server %s, and tells its age each time', async (_, fault) => {
@@ -271,6 +270,44 @@ describe('staleIfErrorSeconds', () => {
       clocks.pass(60);
     }
     expect(subjects).toEqual(['old', 'old', 'new']);
+  });
+
+  it('serves nothing while the server answers 429, nor for 10 s after: it can be reached', async () => {
+    server.next(active());
+    server.always(respond({ status: 429 }));
+    const { ask, told } = stale({ maxAgeSeconds: 1 });
+    await ask();
+    clocks.pass(1);
+    expect(await ask()).toBe('unavailable');
+    server.always(respond({ status: 503 }));
+    clocks.pass(9.999);
+    expect(await ask()).toBe('unavailable');
+    expect(told('stale')).toBe(0);
+    clocks.pass(0.001);
+    expect(await ask()).toBe('ok');
+  });
+
+  it('serves nothing while the circuit breaker is open because of 429: a flood must not lengthen a life', async () => {
+    server.next(active());
+    server.always(respond({ status: 429 }));
+    const { ask, told, authorizer } = stale(
+      { maxAgeSeconds: 1 },
+      { circuitBreaker: { minimumQuestions: 5, openMs: 1000 } },
+    );
+    await ask('revoked');
+    clocks.pass(1);
+    for (let i = 0; i < 10; i++) expect(await ask(`flood-${i}`)).toBe('unavailable');
+    expect(authorizer.stats().circuitBreaker).toBe('open');
+    expect(await ask('revoked')).toBe('unavailable');
+    expect([told('stale'), told('breaker_opened')]).toEqual([0, 1]);
+  });
+
+  it('serves nothing while discovery is answered 429', async () => {
+    server.next(active());
+    const { ask, told } = stale({}, { introspectionEndpoint: undefined, issuer: server.origin });
+    server.at('/.well-known/openid-configuration', respond({ status: 429 }));
+    expect(await ask()).toBe('unavailable');
+    expect(told('stale')).toBe(0);
   });
 
   it('does not serve because our own limits turned a question away: the server may well be there', async () => {
