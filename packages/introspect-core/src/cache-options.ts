@@ -14,6 +14,13 @@ export interface CacheOptions {
   staleIfErrorSeconds?: number;
   /** How many active answers are kept in this process, and as many inactive ones; 10000 unless given. */
   maxEntries?: number;
+  /**
+   * How large the active answers in this process may be together, in characters of the response bodies as received. An
+   * answer that alone is larger is not kept. Parsed, a response takes up to four times as many bytes of memory.
+   *
+   * @default 67108864 (64 MiB), or `maxEntries` × 6500 if that is more
+   */
+  maxBytes?: number;
   /** A second tier, shared with other processes. */
   store?: CacheStore;
   /** With a `store`: how long an answer is used in this process before the store is looked at again; 5 unless given. */
@@ -27,6 +34,7 @@ export interface CacheSettings {
   refreshAfterMs: number;
   staleIfErrorMs: number;
   maxEntries: number;
+  maxBytes: number;
   store: CacheStore | undefined;
   localMaxAgeMs: number;
 }
@@ -50,6 +58,9 @@ function isStore(value: unknown): boolean {
   );
 }
 
+const defaultMaxBytes = 64 * 2 ** 20;
+const defaultBytesPerEntry = 6500;
+const bytesMessage = 'must be a whole number of characters, at least 1';
 const entriesMessage = `must be a whole number of entries, at least 1 and at most ${maxEntries}`;
 
 const schema = optionsObject({
@@ -66,6 +77,7 @@ const schema = optionsObject({
     ),
     10_000,
   ),
+  maxBytes: v.optional(v.pipe(v.number(bytesMessage), v.safeInteger(bytesMessage), v.minValue(1, bytesMessage))),
   store: v.optional(
     v.custom<CacheStore>(
       isStore,
@@ -108,6 +120,7 @@ export const cacheOptions = v.pipe(
       refreshAfterMs: (checked.refreshAfterSeconds ?? Number.POSITIVE_INFINITY) * 1000,
       staleIfErrorMs: checked.staleIfErrorSeconds * 1000,
       maxEntries: checked.maxEntries,
+      maxBytes: checked.maxBytes ?? Math.max(defaultMaxBytes, checked.maxEntries * defaultBytesPerEntry),
       store: checked.store,
       localMaxAgeMs: checked.localMaxAgeSeconds * 1000,
     }),

@@ -47,6 +47,8 @@ export type IntrospectEvent =
   | { readonly type: 'keys_failed' }
   /** `explainInactive` was given, and says why a token may be inactive: the issuer, audience and times of a token are in it. */
   | ({ readonly type: 'inactive_explained' } & InactiveExplanation)
+  /** A response is larger than `cache.maxBytes`, so that it is not cached. */
+  | { readonly type: 'too_large_to_cache' }
   /** The cache's `store` failed, or took too long; what it was for was done without it. */
   | { readonly type: 'store_failed'; readonly operation: StoreOperation };
 

@@ -106,6 +106,17 @@ const typeOf: Readonly<Record<string, (value: unknown) => boolean>> = {
   cnf: (value) => typeof value === 'object' && !Array.isArray(value),
 };
 
+/** How many characters the body had from which a token was read: what a cache reckons with. */
+const bodyLengths = new WeakMap<ActiveToken, number>();
+
+/** Returns how many characters the response's body had, as received, and forgets it: it is needed once. */
+export function takeBodyLength(response: IntrospectionResponse): number {
+  if (!response.active) return 1;
+  const length = bodyLengths.get(response) ?? 1;
+  bodyLengths.delete(response);
+  return length;
+}
+
 const checkedMembers = Object.entries(typeOf);
 const inactive: InactiveToken = Object.freeze({ active: false });
 
@@ -127,7 +138,10 @@ export function readIntrospectionResponse(
   if (typeof active !== 'boolean') {
     throw new InvalidResponseError(`${origin} answered without a boolean "active": is this an introspection endpoint?`);
   }
-  return active ? activeToken(answer, origin) : inactive;
+  if (!active) return inactive;
+  const token = activeToken(answer, origin);
+  bodyLengths.set(token, response.body.length);
+  return token;
 }
 
 function activeToken(answer: Record<string, unknown>, origin: string): ActiveToken {

@@ -39,6 +39,9 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
   });
   const flips = meter.createCounter('introspect.cache.flips', { description: 'Active tokens called inactive' });
   const forgotten = meter.createCounter('introspect.cache.forgotten', { description: 'Calls of forget' });
+  const tooLarge = meter.createCounter('introspect.cache.too_large', {
+    description: 'Responses that were too large to cache',
+  });
   const storeFailures = meter.createCounter('introspect.cache.store.failures', {
     description: 'Failures of the store',
   });
@@ -66,6 +69,7 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
     renewals,
     flips,
     forgotten,
+    tooLarge,
     storeFailures,
     shed,
     breaker,
@@ -118,6 +122,8 @@ function countOf(
       return [made.keyFailures, {}];
     case 'inactive_explained':
       return [made.explained, { 'introspect.cause': event.cause }];
+    case 'too_large_to_cache':
+      return [made.tooLarge, {}];
     case 'store_failed':
       return [made.storeFailures, { 'introspect.operation': event.operation }];
     case 'shed':

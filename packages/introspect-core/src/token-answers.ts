@@ -77,6 +77,7 @@ export class TokenAnswers {
     refused: 0,
     keys_failed: 0,
     inactive_explained: 0,
+    too_large_to_cache: 0,
   };
   /** This platform has no hash that is there at once, as it turned out. */
   #keysTakeTime = false;
@@ -283,7 +284,9 @@ export class TokenAnswers {
     }
     while (this.#marks.forgets(key, asked)) asked = await askAgain('normal');
     if (!asked.answer.active) sawInactive?.(token);
-    const isToBeShared = this.#cache?.keep(key, asked) === true && asked.answer.active;
+    const outcome = this.#cache?.keep(key, asked);
+    if (outcome === 'too_large') this.note({ type: 'too_large_to_cache' });
+    const isToBeShared = outcome === 'kept' && asked.answer.active;
     return { asked, told: isToBeShared ? this.#secondTier?.share(key, asked) : removed };
   }
 

@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache';
+import { BoundedEntries } from './bounded-entries.js';
 import type { CacheSettings } from './cache-options.js';
 import type { AskedAnswer, ForgetMarks } from './forget-marks.js';
-import type { ActiveToken, IntrospectionResponse } from './introspection-response.js';
+import { type ActiveToken, type IntrospectionResponse, takeBodyLength } from './introspection-response.js';
 
 /** For how long an active answer speaks against an inactive one, which may be a fault of the server's own. */
 const knownActiveMs = 60_000;
@@ -38,8 +38,8 @@ export interface KeptAnswer extends DatedAnswer {
  * clock set back revives nothing. No timer runs; what has ended lies until it is looked at or evicted.
  */
 export class TokenCache {
-  readonly #active: LRUCache<string, KeptAnswer>;
-  readonly #inactive: LRUCache<string, KeptAnswer>;
+  readonly #active: BoundedEntries<KeptAnswer>;
+  readonly #inactive: BoundedEntries<KeptAnswer>;
   readonly #settings: CacheSettings;
   readonly #now: () => number;
   readonly #steadyNow: () => number;
@@ -52,8 +52,9 @@ export class TokenCache {
     { now, steadyNow, monotonicNow }: { now: () => number; steadyNow: () => number; monotonicNow: () => number },
     marks: ForgetMarks,
   ) {
-    this.#active = new LRUCache({ max: settings.maxEntries });
-    this.#inactive = new LRUCache({ max: settings.maxEntries });
+    const { maxEntries, maxBytes } = settings;
+    this.#active = new BoundedEntries({ maxEntries, maxSize: maxBytes });
+    this.#inactive = new BoundedEntries({ maxEntries, maxSize: maxEntries }); // each of size 1: they have no content
     this.#settings = settings;
     this.#now = now;
     this.#steadyNow = steadyNow;
@@ -101,7 +102,7 @@ export class TokenCache {
 
   /** How many answers lie here, also those that have ended. */
   get entries(): { active: number; inactive: number } {
-    return { active: this.#active.size, inactive: this.#inactive.size };
+    return { active: this.#active.count, inactive: this.#inactive.count };
   }
 
   /** Whether it is time to renew an answer. */
@@ -132,17 +133,16 @@ export class TokenCache {
     return true;
   }
 
-  /** Keeps an answer that was asked for here, unless a newer one is known: then the result is `false`. */
-  keep(key: string, asked: DatedAnswer): boolean {
-    if (this.#newestAskedAt(key) > asked.askedAt) return false;
-    if (asked.answer.active) {
-      this.#setActive(key, asked, { now: this.#now(), lookedAt: asked.askedAt });
-      this.#inactive.delete(key);
-    } else {
+  /** Keeps an answer that was asked for here, unless a newer one is known, or it is too large. */
+  keep(key: string, asked: DatedAnswer): 'kept' | 'older' | 'too_large' {
+    if (this.#newestAskedAt(key) > asked.askedAt) return 'older';
+    if (!asked.answer.active) {
       this.#setInactive(key, asked, false);
       this.#active.delete(key);
+      return 'kept';
     }
-    return true;
+    this.#inactive.delete(key);
+    return this.#setActive(key, asked, { now: this.#now(), lookedAt: asked.askedAt }) ? 'kept' : 'too_large';
   }
 
   /** The active answer that is known, if one is: also where it has ended. */
@@ -152,14 +152,13 @@ export class TokenCache {
 
   /**
    * Keeps an active answer from the second tier, unless a newer one is known, which then is as good as read again. The
-   * result is `false` where the newer one speaks against it.
+   * result is `false` where the newer one speaks against it, or it is too large.
    */
   adopt(key: string, asked: DatedAnswer & { readonly answer: ActiveToken }): boolean {
     const kept = this.#active.peek(key);
     if (this.#newestAskedAt(key) < asked.askedAt) {
-      this.#setActive(key, asked, { now: this.#steadyNow(), lookedAt: this.#monotonicNow() });
       this.#inactive.delete(key);
-      return true;
+      return this.#setActive(key, asked, { now: this.#steadyNow(), lookedAt: this.#monotonicNow() });
     }
     if (kept === undefined || kept.isDoubted) return false;
     kept.rereadAt = Math.floor(this.#monotonicNow() + this.#settings.localMaxAgeMs);
@@ -192,22 +191,24 @@ export class TokenCache {
   /**
    * @param now the wall clock by which `exp` is to be understood
    * @param lookedAt since when the second tier need not be looked at
+   * @returns `false` for an answer that is too large
    */
-  #setActive(key: string, asked: DatedAnswer, { now, lookedAt }: { now: number; lookedAt: number }): void {
+  #setActive(key: string, asked: DatedAnswer, { now, lookedAt }: { now: number; lookedAt: number }): boolean {
     const { refreshAfterMs, store, localMaxAgeMs } = this.#settings;
     const leftMs = expiryOf(asked.answer) - now;
     const renewAt = asked.askedAt + refreshAfterMs * (1 - renewalJitter * Math.random());
-    this.#active.set(key, {
+    const kept: KeptAnswer = {
       ...asked,
       expiresAt: leftMs === Number.POSITIVE_INFINITY ? undefined : Math.floor(this.#monotonicNow() + leftMs),
       rereadAt: store === undefined ? undefined : Math.floor(lookedAt + localMaxAgeMs),
       renewAt: renewAt === Number.POSITIVE_INFINITY ? undefined : Math.floor(renewAt),
       isDoubted: false,
-    });
+    };
+    return this.#active.set(key, kept, takeBodyLength(asked.answer));
   }
 
   #setInactive(key: string, asked: DatedAnswer, isDoubted: boolean): void {
-    this.#inactive.set(key, { ...asked, expiresAt: undefined, rereadAt: undefined, renewAt: undefined, isDoubted });
+    this.#inactive.set(key, { ...asked, expiresAt: undefined, rereadAt: undefined, renewAt: undefined, isDoubted }, 1);
   }
 
   #newestAskedAt(key: string): number {

@@ -20,6 +20,7 @@ describe('the option cache', () => {
       refreshAfterMs: Number.POSITIVE_INFINITY,
       staleIfErrorMs: 0,
       maxEntries: 10_000,
+      maxBytes: 67_108_864,
       store: undefined,
       localMaxAgeMs: 5000,
     });
@@ -29,6 +30,7 @@ describe('the option cache', () => {
       refreshAfterSeconds: 0.25,
       staleIfErrorSeconds: 0.5,
       maxEntries: 1,
+      maxBytes: 1,
       store,
       localMaxAgeSeconds: 0,
     };
@@ -38,9 +40,15 @@ describe('the option cache', () => {
       refreshAfterMs: 250,
       staleIfErrorMs: 500,
       maxEntries: 1,
+      maxBytes: 1,
       store,
       localMaxAgeMs: 0,
     });
+  });
+
+  it('gives 6500 characters to each entry by default, and never less than 64 MiB in all', () => {
+    const maxBytesOf = (maxEntries: number) => v.parse(cacheOptions, { maxAgeSeconds: 60, maxEntries }).maxBytes;
+    expect([1, 10_324, 10_325, 1_000_000].map(maxBytesOf)).toEqual([67_108_864, 67_108_864, 67_112_500, 6_500_000_000]);
   });
 
   it('keeps the store as it is, whatever class it is of', () => {

@@ -145,6 +145,7 @@ const counters: [event: IntrospectEvent, name: string, attributes: object][] = [
   [{ type: 'flipped', believed: true }, 'introspect.cache.flips', { 'introspect.believed': true }],
   [{ type: 'forgotten', by: 'sub' }, 'introspect.cache.forgotten', { 'introspect.forgotten_by': 'sub' }],
   [{ type: 'store_failed', operation: 'get' }, 'introspect.cache.store.failures', { 'introspect.operation': 'get' }],
+  [{ type: 'too_large_to_cache' }, 'introspect.cache.too_large', {}],
   [
     { type: 'shed', origin, by: 'limits', priority: 'last' },
     'introspect.questions.shed',

@@ -24,6 +24,7 @@ const cacheOf = (settings: Partial<CacheSettings> = {}) =>
       refreshAfterMs: Number.POSITIVE_INFINITY,
       staleIfErrorMs: 0,
       maxEntries: 100,
+      maxBytes: 1000,
       store: undefined,
       localMaxAgeMs: 5 * seconds,
       ...settings,
@@ -76,15 +77,15 @@ describe('what is kept', () => {
     const older = active({ sub: 'older' });
     clocks.pass(1);
     const newer = active({ sub: 'newer' });
-    expect(cache.keep('k', newer)).toBe(true);
-    expect(cache.keep('k', older)).toBe(false);
+    expect(cache.keep('k', newer)).toBe('kept');
+    expect(cache.keep('k', older)).toBe('older');
     expect(cache.fresh('k', anyAge)?.answer).toBe(newer.answer);
     clocks.pass(1);
-    expect(cache.keep('k', inactive())).toBe(true);
-    expect(cache.keep('k', newer)).toBe(false);
+    expect(cache.keep('k', inactive())).toBe('kept');
+    expect(cache.keep('k', newer)).toBe('older');
     expect(cache.fresh('k', anyAge)?.answer.active).toBe(false);
     clocks.pass(1);
-    expect(cache.keep('k', active())).toBe(true);
+    expect(cache.keep('k', active())).toBe('kept');
     expect(cache.fresh('k', anyAge)?.answer.active).toBe(true);
   });
 
@@ -162,7 +163,7 @@ describe('a suspicion', () => {
     expect(cache.suspect('k', inactive())).toBe(true);
     expect(cache.fresh('k', anyAge)).toBeUndefined();
     expect(cache.stale('k', anyAge)).toBeUndefined();
-    expect(cache.keep('k', active({ sub: 'again' }))).toBe(true);
+    expect(cache.keep('k', active({ sub: 'again' }))).toBe('kept');
     expect(cache.fresh('k', anyAge)?.answer).toEqual({ active: true, sub: 'again' });
   });
 
@@ -172,7 +173,7 @@ describe('a suspicion', () => {
     const before = active({ sub: 'before' });
     clocks.pass(1);
     cache.suspect('k', inactive());
-    expect(cache.keep('k', before)).toBe(false);
+    expect(cache.keep('k', before)).toBe('older');
     cache.adopt('k', before);
     expect(cache.fresh('k', anyAge)).toBeUndefined();
   });

@@ -17,7 +17,9 @@ export const tokenIndex = fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 4, 5);
 
 /** What one run of the model is about. */
 export interface Setting {
-  readonly cache: Required<Omit<CacheOptions, 'store' | 'refreshAfterSeconds'>> & { refreshAfterSeconds?: number };
+  readonly cache: Required<Omit<CacheOptions, 'store' | 'refreshAfterSeconds' | 'maxBytes'>> & {
+    refreshAfterSeconds?: number;
+  };
   /** Absent: one process, without a second tier. */
   readonly store: StoreKind | undefined;
   /** Whether it runs where no promise is shared: every request that asks has a question of its own. */
