@@ -1,3 +1,4 @@
+import type { RequestTime } from './age-clock.js';
 import type { IntrospectionResponse } from './introspection-response.js';
 
 /** What to forget: the answer about a token, or all answers in which a member has this value, or all. */
@@ -23,12 +24,8 @@ interface Mark {
 }
 
 /** An answer and when it was asked for. */
-export interface AskedAnswer {
+export interface AskedAnswer extends RequestTime {
   readonly answer: IntrospectionResponse;
-  /** Milliseconds of the monotonic clock. */
-  readonly askedAt: number;
-  /** The same by the wall clock: the stamp that other processes go by. */
-  readonly stamp: number;
   /** How many marks there were by then; raised when newer ones were seen not to concern it. */
   order: number;
 }

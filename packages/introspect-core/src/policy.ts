@@ -21,7 +21,10 @@ export interface Policy {
   maxAuthenticationAgeSeconds?: number;
   /** One of them must be the token's `acr` (RFC 9470 §3). */
   acrValues?: readonly string[];
-  /** How old the server's answer may be, at most, where there is a cache; 0 always asks. A question that runs is joined. */
+  /**
+   * How many seconds before the HTTP request the server's response may have been requested. 0 takes only a response that was
+   * requested after the HTTP request came; guards of one HTTP request share it.
+   */
   maxStalenessSeconds?: number;
   /** Lets a request without bearer credentials through, as `null`; a bad token is still refused. */
   optional?: boolean;

@@ -1,3 +1,4 @@
+import type { AgeClock } from './age-clock.js';
 import { maxSharedSeconds } from './cache-options.js';
 import { type ForgetMarks, type MarkName, markSlackMs } from './forget-marks.js';
 import { type CacheStore, isMarkKey, type StampedToken, StoredAnswers, type StoreOperation } from './stored-answers.js';
@@ -8,7 +9,7 @@ const markTtlMs = maxSharedSeconds * 1000 + markSlackMs;
 
 export interface SecondTierSettings {
   now: () => number;
-  monotonicNow: () => number;
+  age: AgeClock;
   /** The wall clock, but never going back: by it the age of another process's answer is known. */
   steadyNow: () => number;
   /** How long an answer may be of use, at most. */
@@ -51,13 +52,13 @@ export class SecondTier {
 
   /** Whether the store had an answer, which the cache now has. What others have forgotten, this process then has, too. */
   async read(key: string): Promise<boolean> {
-    const { monotonicNow, steadyNow } = this.#settings;
+    const { age, steadyNow } = this.#settings;
     const { generation } = this.#cache;
     const known = this.#cache.known(key);
     const look = { hadNews: false };
     const looks = this.#reading.get(key) ?? new Set();
     this.#reading.set(key, looks.add(look));
-    const reading = await this.#stored.read(key, known && stamped(known));
+    const reading = await this.#stored.read(key, known && this.#stamped(known));
     looks.delete(look);
     if (looks.size === 0) this.#reading.delete(key);
     // What is doubted stays, since the doubt must: an older answer could take its place.
@@ -66,21 +67,20 @@ export class SecondTier {
     }
     if (reading?.stored === undefined || look.hadNews) return false;
     const { answer, stamp } = reading.stored;
-    const ageMs = steadyNow() - stamp;
-    // Below zero: the other process's clock is ahead, and nobody knows how old its answer is.
-    if (ageMs < 0 || this.#marks.forgetsStamped(key, answer, stamp)) return false;
+    const now = steadyNow();
+    // The other process's clock is ahead, and nobody knows how old its answer is.
+    if (now < stamp || this.#marks.forgetsStamped(key, answer, stamp)) return false;
     const { order } = this.#marks;
-    return this.#cache.adopt(key, { answer, askedAt: monotonicNow() - ageMs, stamp, order, generation });
+    return this.#cache.adopt(key, { answer, ...age.requestTimeOf(stamp, now), order, generation });
   }
 
   /** Puts an active answer there. */
   async share(key: string, asked: DatedAnswer): Promise<void> {
-    const { now, monotonicNow, steadyNow, lifeMs } = this.#settings;
-    const answer = stamped(asked);
+    const { now, age, steadyNow, lifeMs } = this.#settings;
+    const answer = this.#stamped(asked);
     if (answer === undefined) return;
     steadyNow(); // sees the time by which the stamp was made
-    const ageMs = monotonicNow() - asked.askedAt;
-    const ttlMs = Math.floor(Math.min(lifeMs - ageMs, expiryOf(answer.answer) - now()));
+    const ttlMs = Math.floor(Math.min(lifeMs - age.ageMs(asked), expiryOf(answer.answer) - now()));
     if (ttlMs > 0) await this.#stored.write(key, answer, ttlMs);
   }
 
@@ -103,8 +103,9 @@ export class SecondTier {
   mayRenew(key: string): Promise<boolean> {
     return this.#stored.mayRenew(key, this.#settings.leaseMs);
   }
-}
 
-function stamped({ answer, stamp }: DatedAnswer): StampedToken | undefined {
-  return answer.active ? { answer, stamp } : undefined;
+  #stamped(asked: DatedAnswer): StampedToken | undefined {
+    const { answer } = asked;
+    return answer.active ? { answer, stamp: this.#settings.age.stampOf(asked) } : undefined;
+  }
 }

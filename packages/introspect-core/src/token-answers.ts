@@ -1,3 +1,4 @@
+import { AgeClock, type Moment } from './age-clock.js';
 import type { RequestContext } from './authorizer.js';
 import type { CacheSettings } from './cache-options.js';
 import { lateAnswer, withDeadline } from './deadline.js';
@@ -19,7 +20,7 @@ import { type DatedAnswer, TokenCache } from './token-cache.js';
 import { unlessAborted } from './unless-aborted.js';
 import { afterAnswer } from './workerd.js';
 
-/** How long the guards of one request share an answer: a bound, should `native` outlive its request. */
+/** For how long guards that see one `native` belong to one request: a bound, should it outlive that. */
 const sameRequestMs = 5000;
 /** A fault of the server's own that lasts a second is over when the token is asked about again, so much later. */
 const blipMs = 1000;
@@ -45,11 +46,18 @@ interface Question {
   readonly token: string;
   readonly request: RequestContext;
   readonly maxStalenessMs: number;
+  /** When the HTTP request came, which may have other guards. */
+  readonly arrival: Moment;
+  /** When its time is over, by the monotonic clock. */
+  readonly endsAt: number;
 }
 
-/** An answer of the server's, and the work of telling the second tier, which nobody need wait for. */
+/** An answer of the server's. */
 interface Asked {
   readonly asked: DatedAnswer;
+  /** When the flight began that asked for it. */
+  readonly began: Moment;
+  /** The work of telling the second tier, which nobody need wait for. */
   readonly told: Promise<void> | undefined;
 }
 
@@ -82,10 +90,11 @@ export class TokenAnswers {
   /** This platform has no hash that is there at once, as it turned out. */
   #keysTakeTime = false;
   readonly #lookouts: Lookouts;
-  readonly #questions = new SingleFlight<Asked | InvalidTokenReason>();
-  readonly #reads = new SingleFlight<boolean>();
-  /** Without a cache, what was answered for a request of a framework: a second guard on it does not ask again. */
-  readonly #answered = new WeakMap<object, { key: string; asked: DatedAnswer }>();
+  readonly #age: AgeClock;
+  readonly #questions: SingleFlight<Asked | InvalidTokenReason, Moment>;
+  readonly #reads = new SingleFlight<boolean>(() => true);
+  /** When a request of a framework came, and what was answered for it: a second guard on it does not ask again. */
+  readonly #ofRequest = new WeakMap<object, { readonly arrival: Moment; answered?: { key: string } & Asked }>();
 
   /** @param cache absent: nothing is kept */
   constructor(client: IntrospectionClient, cache: CacheSettings | undefined, lookouts: Lookouts = {}) {
@@ -95,17 +104,20 @@ export class TokenAnswers {
     this.#lookouts = lookouts;
     this.#settings = settings;
     this.#keyOf = questionKey(settings);
+    const age = new AgeClock(settings);
+    this.#age = age;
+    this.#questions = new SingleFlight(() => age.moment());
     const lifeMs = Math.max(cache?.maxAgeMs ?? 0, cache?.staleIfErrorMs ?? 0);
     const markLifeMs = lifeMs + markSlackMs;
     const steadyNow = steadyClock(settings, markLifeMs);
     this.#marks = new ForgetMarks({ monotonicNow, steadyNow }, markLifeMs);
     if (cache === undefined) return;
-    this.#cache = new TokenCache(cache, { now, monotonicNow, steadyNow }, this.#marks);
+    this.#cache = new TokenCache(cache, { now, monotonicNow, steadyNow, age }, this.#marks);
     if (cache.store === undefined) return;
     this.#secondTier = new SecondTier(cache.store, this.#cache, this.#marks, {
       now,
-      monotonicNow,
       steadyNow,
+      age,
       lifeMs,
       leaseMs: Math.max(1, Math.floor(Math.min(timeoutMs, cache.refreshAfterMs))),
       keyOf: this.#keyOf,
@@ -125,17 +137,19 @@ export class TokenAnswers {
   }
 
   /**
-   * The answer about a token: younger than `maxStalenessMs`, or as old as its question took.
+   * The answer about a token: requested less than `maxStalenessMs` before the HTTP request came, or after it came.
    *
    * @throws IntrospectionError, or `signal.reason` of the request
    */
   async about(token: string, request: RequestContext, maxStalenessMs: number): Promise<TokenAnswer> {
+    const arrival = this.#arrivalOf(request);
+    const endsAt = this.#settings.monotonicNow() + this.#settings.timeoutMs;
     const made = this.#keyOf(token);
     const key = typeof made === 'string' ? made : await made;
-    const question: Question = { key, token, request, maxStalenessMs };
+    const question: Question = { key, token, request, maxStalenessMs, arrival, endsAt };
     return (
-      (await this.#fromCache(question)) ??
       this.#fromSameRequest(question) ??
+      (await this.#fromCache(question)) ??
       (await this.#fromStore(question)) ??
       this.#fromServer(question)
     );
@@ -185,13 +199,26 @@ export class TokenAnswers {
     return answer;
   }
 
-  #fromSameRequest({ key, request, maxStalenessMs }: Question): IntrospectionResponse | undefined {
-    const { native } = request;
-    if (this.#cache !== undefined || typeof native !== 'object' || native === null) return undefined;
-    const known = this.#answered.get(native);
-    if (known?.key !== key || this.#marks.forgets(key, known.asked)) return undefined;
-    const ageMs = this.#settings.monotonicNow() - known.asked.askedAt;
-    return ageMs < Math.min(sameRequestMs, maxStalenessMs) ? known.asked.answer : undefined;
+  #fromSameRequest(question: Question): IntrospectionResponse | undefined {
+    const { key, request } = question;
+    const known = isObject(request.native) ? this.#ofRequest.get(request.native)?.answered : undefined;
+    if (known?.key !== key || !this.#isNewEnough(question)(known.began)) return undefined;
+    return this.#marks.forgets(key, known.asked) ? undefined : known.asked.answer;
+  }
+
+  /** Guards of one HTTP request see the same `native`; it came when the first of them was called. */
+  #arrivalOf({ native }: RequestContext): Moment {
+    const now = this.#age.moment();
+    if (!isObject(native)) return now;
+    const seen = this.#ofRequest.get(native);
+    if (seen !== undefined && this.#age.ageMs(seen.arrival, now) < sameRequestMs) return seen.arrival;
+    this.#ofRequest.set(native, { arrival: now });
+    return now;
+  }
+
+  /** Whether a policy allows an answer that was requested at a moment. */
+  #isNewEnough({ arrival, maxStalenessMs }: Question): (requested: Moment) => boolean {
+    return (requested) => requested.sequence > arrival.sequence || this.#age.ageMs(requested, arrival) < maxStalenessMs;
   }
 
   async #fromStore(question: Question): Promise<TokenAnswer | undefined> {
@@ -204,38 +231,63 @@ export class TokenAnswers {
   async #lookIntoStore({ key, request }: Question): Promise<boolean> {
     const secondTier = this.#secondTier;
     if (secondTier === undefined) return false;
-    return this.#reads.join(key, request.signal, () => secondTier.read(key));
+    return this.#reads.join(key, { signal: request.signal }, () => secondTier.read(key));
   }
 
-  async #fromServer(question: Question): Promise<TokenAnswer> {
-    const { key, request, maxStalenessMs } = question;
+  async #fromServer(question: Question, repeats = 0): Promise<TokenAnswer> {
+    const { key, request } = question;
     const { signal, native } = request;
-    if (this.#questions.has(key)) this.note({ type: 'coalesced' });
-    else if (this.#cache !== undefined) this.note({ type: 'miss' });
     let answered: Asked | InvalidTokenReason;
     try {
-      answered = await this.#questions.join(key, signal, (shared) => this.#ask(question, shared));
+      answered = await this.#join(question, repeats);
     } catch (error) {
-      if (!isIntrospectionError(error) || error.code !== 'unavailable' || signal?.aborted === true) throw error;
-      // Then the server is there, and a flood must not make a revoked token live longer (RFC 5861 §4).
-      if (isShed(error) || hasMetRateLimit(this.#client)) throw error;
-      await this.#lookIntoStore(question); // another process may have forgotten it meanwhile
-      const stale = this.#cache?.stale(key, maxStalenessMs);
-      if (stale === undefined) throw error;
-      this.note({ type: 'stale', ageSeconds: stale.ageMs / 1000 });
-      return stale.answer;
+      return this.#staleAnswer(question, error);
     }
     if (typeof answered === 'string') return answered;
     const { asked, told } = answered;
     const wait = told && afterAnswer(told, request);
     if (wait !== undefined) {
       await unlessAborted(wait, signal);
-      if (this.#marks.forgets(key, asked)) return this.#fromServer(question);
+      if (this.#marks.forgets(key, asked)) return this.#fromServer(question, repeats + 1);
     }
-    if (this.#cache === undefined && typeof native === 'object' && native !== null) {
-      this.#answered.set(native, { key, asked });
-    }
+    const seen = isObject(native) ? this.#ofRequest.get(native) : undefined;
+    if (seen !== undefined) seen.answered = { key, ...answered };
     return asked.answer;
+  }
+
+  /**
+   * Joins the flight that runs if it began late enough for this request; else the one that begins when that has ended. Each
+   * flight has its own time limit; a request that may meet a second one has a limit of its own.
+   */
+  #join(question: Question, repeats: number): Promise<Asked | InvalidTokenReason> {
+    const { key, request, endsAt } = question;
+    const accepts = this.#isNewEnough(question);
+    const { isShared, mustWait } = this.#questions.outlook(key, accepts);
+    if (isShared) this.note({ type: 'coalesced' });
+    else if (this.#cache !== undefined) this.note({ type: 'miss' });
+    const join = (signal: AbortSignal | undefined) =>
+      this.#questions.join(key, { signal, accepts }, (shared) => this.#ask(question, shared));
+    if (!mustWait && repeats === 0) return join(request.signal);
+    return withDeadline(this.#deadline(endsAt, request.signal), join);
+  }
+
+  /**
+   * A stale answer in place of a failure.
+   *
+   * None where we turned the question away ourselves, or the server lately answered 429: then the server is there, and a
+   * flood must not make a revoked token live longer (RFC 5861 §4).
+   *
+   * @throws the error where none may serve
+   */
+  async #staleAnswer(question: Question, error: unknown): Promise<IntrospectionResponse> {
+    const { key, request, maxStalenessMs } = question;
+    if (!isIntrospectionError(error) || error.code !== 'unavailable' || request.signal?.aborted === true) throw error;
+    if (isShed(error) || hasMetRateLimit(this.#client)) throw error;
+    await this.#lookIntoStore(question); // another process may have forgotten it meanwhile
+    const stale = this.#cache?.stale(key, maxStalenessMs);
+    if (stale === undefined) throw error;
+    this.note({ type: 'stale', ageSeconds: stale.ageMs / 1000 });
+    return stale.answer;
   }
 
   /** Never rejects: the answer serves on, its next use tries again, and the question after its end tells what is wrong. */
@@ -243,7 +295,7 @@ export class TokenAnswers {
     const { key } = question;
     try {
       if ((await this.#secondTier?.mayRenew(key)) === false) return this.#cache?.reread(key); // another one renews it
-      const answered = await this.#questions.join(key, undefined, (signal) => this.#ask(question, signal));
+      const answered = await this.#questions.join(key, {}, (signal) => this.#ask(question, signal));
       if (typeof answered === 'string') return;
       const { asked, told } = answered;
       this.note({ type: 'refreshed', active: asked.answer.active });
@@ -257,15 +309,10 @@ export class TokenAnswers {
     signal: AbortSignal,
   ): Promise<Asked | InvalidTokenReason> {
     const { timeoutMs, monotonicNow } = this.#settings;
+    const began = this.#age.moment();
     const endsAt = monotonicNow() + timeoutMs;
-    const askAgain = (priority: Priority) => {
-      const deadline = {
-        timeoutMs: Math.max(0, endsAt - monotonicNow()),
-        late: () => lateAnswer(this.#settings),
-        signal,
-      };
-      return withDeadline(deadline, (signal) => this.#question(token, signal, priority));
-    };
+    const askAgain = (priority: Priority) =>
+      withDeadline(this.#deadline(endsAt, signal), (signal) => this.#question(token, signal, priority));
     const known = this.#cache?.knows(key) === true;
     if (maxStalenessMs === 0) void this.#secondTier?.read(key); // not to be used: but others may know it as active
     const { prefilter, sawInactive } = this.#lookouts;
@@ -287,14 +334,22 @@ export class TokenAnswers {
     const outcome = this.#cache?.keep(key, asked);
     if (outcome === 'too_large') this.note({ type: 'too_large_to_cache' });
     const isToBeShared = outcome === 'kept' && asked.answer.active;
-    return { asked, told: isToBeShared ? this.#secondTier?.share(key, asked) : removed };
+    return { asked, began, told: isToBeShared ? this.#secondTier?.share(key, asked) : removed };
+  }
+
+  #deadline(endsAt: number, signal: AbortSignal | undefined) {
+    const timeoutMs = Math.max(0, endsAt - this.#settings.monotonicNow());
+    return { timeoutMs, late: () => lateAnswer(this.#settings), signal };
   }
 
   async #question(token: string, signal: AbortSignal, priority: Priority): Promise<DatedAnswer> {
-    const askedAt = this.#settings.monotonicNow();
-    const stamp = this.#secondTier === undefined ? 0 : this.#settings.now(); // for other processes alone
+    const requested = this.#age.requestTime();
     const { order } = this.#marks;
     const generation = this.#cache?.generation ?? 0;
-    return { answer: await this.#client.introspect(token, { signal, priority }), askedAt, stamp, order, generation };
+    return { answer: await this.#client.introspect(token, { signal, priority }), ...requested, order, generation };
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

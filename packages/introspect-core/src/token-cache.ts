@@ -1,3 +1,4 @@
+import type { AgeClock } from './age-clock.js';
 import { BoundedEntries } from './bounded-entries.js';
 import type { CacheSettings } from './cache-options.js';
 import type { AskedAnswer, ForgetMarks } from './forget-marks.js';
@@ -10,6 +11,21 @@ const renewalJitter = 0.05;
 /** How long a renewal keeps the next one off, whatever becomes of it. */
 const renewalPauseMs = 500;
 
+/** The clocks that a cache goes by. */
+export interface CacheClocks {
+  /** The wall clock. */
+  now(): number;
+  /** The wall clock, except that it never goes back. */
+  steadyNow(): number;
+  monotonicNow(): number;
+  readonly age: AgeClock;
+}
+
+interface ClockTime {
+  readonly now: number;
+  readonly monotonicNow: number;
+}
+
 /** An answer, and when it was asked for. */
 export interface DatedAnswer extends AskedAnswer {
   /** How often {@link TokenCache.rereadAll} had been called by then. */
@@ -17,14 +33,15 @@ export interface DatedAnswer extends AskedAnswer {
 }
 
 /**
- * An answer that is kept; times by the monotonic clock, `undefined` for never. There may be very many of these: what can be
- * computed is not kept, and what need not be exact is whole, for which engines need less memory.
+ * An answer that is kept; `undefined` for never. There may be very many of these: what can be computed is not kept, and what
+ * need not be exact is whole, for which engines need less memory.
  */
 export interface KeptAnswer extends DatedAnswer {
-  /** When its `exp` comes, as the wall clock stood when it was kept. */
+  /** When its `exp` comes by the monotonic clock, as the wall clock stood when it was kept. */
   readonly expiresAt: number | undefined;
-  /** When the second tier is to be looked at again. */
+  /** When to look at the second tier again, as {@link AgeClock.timeFor} tells the time for this answer. */
   rereadAt: number | undefined;
+  /** When to renew it, in the same way. */
   renewAt: number | undefined;
   /** The token was called inactive since, or it is what called it so: until that is settled, nothing serves this answer. */
   isDoubted: boolean;
@@ -34,31 +51,24 @@ export interface KeptAnswer extends DatedAnswer {
  * The answers that are kept in this process, and the rules by which they may be used again.
  *
  * Active and inactive ones are kept apart, each bounded, the least recently used going first: a flood of unknown tokens
- * evicts no good one. An answer ends with its `exp` by the wall clock or by the monotonic one, whichever comes first: a
- * clock set back revives nothing. No timer runs; what has ended lies until it is looked at or evicted.
+ * evicts no good one. Its age, and whether its `exp` has passed, go by the wall clock or by the monotonic one, whichever says
+ * more: a clock set back revives nothing, and time in which the machine was suspended counts. No timer runs; what has ended
+ * lies until it is looked at or evicted.
  */
 export class TokenCache {
   readonly #active: BoundedEntries<KeptAnswer>;
   readonly #inactive: BoundedEntries<KeptAnswer>;
   readonly #settings: CacheSettings;
-  readonly #now: () => number;
-  readonly #steadyNow: () => number;
-  readonly #monotonicNow: () => number;
+  readonly #clocks: CacheClocks;
   readonly #marks: ForgetMarks;
   #generation = 0;
 
-  constructor(
-    settings: CacheSettings,
-    { now, steadyNow, monotonicNow }: { now: () => number; steadyNow: () => number; monotonicNow: () => number },
-    marks: ForgetMarks,
-  ) {
+  constructor(settings: CacheSettings, clocks: CacheClocks, marks: ForgetMarks) {
     const { maxEntries, maxBytes } = settings;
     this.#active = new BoundedEntries({ maxEntries, maxSize: maxBytes });
     this.#inactive = new BoundedEntries({ maxEntries, maxSize: maxEntries }); // each of size 1: they have no content
     this.#settings = settings;
-    this.#now = now;
-    this.#steadyNow = steadyNow;
-    this.#monotonicNow = monotonicNow;
+    this.#clocks = clocks;
     this.#marks = marks;
   }
 
@@ -74,30 +84,31 @@ export class TokenCache {
   fresh(key: string, maxStalenessMs: number, justRead = false): KeptAnswer | undefined {
     const kept = this.#active.get(key) ?? this.#inactive.get(key);
     if (kept === undefined) return undefined;
-    const now = this.#monotonicNow();
+    const time = this.#look();
     const { maxAgeMs, inactiveMaxAgeMs } = this.#settings;
-    const ageMs = now - kept.askedAt;
+    const entryTime = this.#entryTime(kept, time);
+    const ageMs = entryTime - kept.askedAt;
     if (ageMs >= (kept.answer.active ? maxAgeMs : inactiveMaxAgeMs) || ageMs >= maxStalenessMs) return undefined;
-    if (kept.isDoubted || (isOver(kept.rereadAt, now) && !justRead)) return undefined;
+    if (kept.isDoubted || (isOver(kept.rereadAt, entryTime) && !justRead)) return undefined;
     if (kept.generation !== this.#generation && kept.answer.active) return undefined;
-    return this.#lives(key, kept, now) ? kept : undefined;
+    return this.#lives(key, kept, time) ? kept : undefined;
   }
 
   /** What may serve while the server is unreachable: an active answer, no older than `staleIfErrorMs`. */
   stale(key: string, maxStalenessMs: number): { answer: IntrospectionResponse; ageMs: number } | undefined {
     const kept = this.#active.peek(key);
     if (kept === undefined || kept.isDoubted) return undefined;
-    const now = this.#monotonicNow();
-    const ageMs = now - kept.askedAt;
+    const time = this.#look();
+    const ageMs = this.#entryTime(kept, time) - kept.askedAt;
     const { staleIfErrorMs } = this.#settings;
     if (staleIfErrorMs === 0 || ageMs > staleIfErrorMs || ageMs >= maxStalenessMs) return undefined;
-    return this.#lives(key, kept, now) ? { answer: kept.answer, ageMs } : undefined;
+    return this.#lives(key, kept, time) ? { answer: kept.answer, ageMs } : undefined;
   }
 
   /** Whether a token is known as active, or was when it was last asked about: it has not expired since. */
   knows(key: string): boolean {
     const kept = this.#active.peek(key);
-    return kept !== undefined && this.#lives(key, kept, this.#monotonicNow());
+    return kept !== undefined && this.#lives(key, kept, this.#look());
   }
 
   /** How many answers lie here, also those that have ended. */
@@ -106,15 +117,14 @@ export class TokenCache {
   }
 
   /** Whether it is time to renew an answer. */
-  isDue({ renewAt }: KeptAnswer): boolean {
-    return isOver(renewAt, this.#monotonicNow());
+  isDue(kept: KeptAnswer): boolean {
+    return kept.renewAt !== undefined && isOver(kept.renewAt, this.#entryTime(kept, this.#look()));
   }
 
   /** Whether it is time to renew an answer. Whoever is told so is the only one for a while. */
   takeRenewal(kept: KeptAnswer): boolean {
-    const now = this.#monotonicNow();
-    if (!isOver(kept.renewAt, now)) return false;
-    kept.renewAt = Math.floor(now) + renewalPauseMs;
+    if (!this.isDue(kept)) return false;
+    kept.renewAt = Math.floor(this.#entryTime(kept, this.#look())) + renewalPauseMs;
     return true;
   }
 
@@ -125,9 +135,9 @@ export class TokenCache {
   suspect(key: string, asked: DatedAnswer): boolean {
     const kept = this.#active.peek(key);
     if (kept === undefined) return false;
-    const now = this.#monotonicNow();
+    const time = this.#look();
     const knownMs = Math.max(knownActiveMs, this.#settings.maxAgeMs);
-    if (now - kept.askedAt >= knownMs || !this.#lives(key, kept, now)) return false;
+    if (this.#entryTime(kept, time) - kept.askedAt >= knownMs || !this.#lives(key, kept, time)) return false;
     kept.isDoubted = true;
     this.#setInactive(key, asked, true); // the doubt outlives what is doubted
     return true;
@@ -142,7 +152,7 @@ export class TokenCache {
       return 'kept';
     }
     this.#inactive.delete(key);
-    return this.#setActive(key, asked, { now: this.#now(), lookedAt: asked.askedAt }) ? 'kept' : 'too_large';
+    return this.#setActive(key, asked, { now: this.#clocks.now(), lookedAt: asked.askedAt }) ? 'kept' : 'too_large';
   }
 
   /** The active answer that is known, if one is: also where it has ended. */
@@ -158,10 +168,10 @@ export class TokenCache {
     const kept = this.#active.peek(key);
     if (this.#newestAskedAt(key) < asked.askedAt) {
       this.#inactive.delete(key);
-      return this.#setActive(key, asked, { now: this.#steadyNow(), lookedAt: this.#monotonicNow() });
+      return this.#setActive(key, asked, { now: this.#clocks.steadyNow(), lookedAt: this.#clocks.monotonicNow() });
     }
     if (kept === undefined || kept.isDoubted) return false;
-    kept.rereadAt = Math.floor(this.#monotonicNow() + this.#settings.localMaxAgeMs);
+    kept.rereadAt = Math.floor(this.#clocks.monotonicNow() + this.#settings.localMaxAgeMs);
     kept.generation = asked.generation;
     return true;
   }
@@ -199,7 +209,7 @@ export class TokenCache {
     const renewAt = asked.askedAt + refreshAfterMs * (1 - renewalJitter * Math.random());
     const kept: KeptAnswer = {
       ...asked,
-      expiresAt: leftMs === Number.POSITIVE_INFINITY ? undefined : Math.floor(this.#monotonicNow() + leftMs),
+      expiresAt: leftMs === Number.POSITIVE_INFINITY ? undefined : Math.floor(this.#clocks.monotonicNow() + leftMs),
       rereadAt: store === undefined ? undefined : Math.floor(lookedAt + localMaxAgeMs),
       renewAt: renewAt === Number.POSITIVE_INFINITY ? undefined : Math.floor(renewAt),
       isDoubted: false,
@@ -211,15 +221,23 @@ export class TokenCache {
     this.#inactive.set(key, { ...asked, expiresAt: undefined, rereadAt: undefined, renewAt: undefined, isDoubted }, 1);
   }
 
+  #look(): ClockTime {
+    return { now: this.#clocks.now(), monotonicNow: this.#clocks.monotonicNow() };
+  }
+
+  #entryTime(kept: KeptAnswer, { now, monotonicNow }: ClockTime): number {
+    return this.#clocks.age.timeFor(kept, now, monotonicNow);
+  }
+
   #newestAskedAt(key: string): number {
     const never = Number.NEGATIVE_INFINITY;
     return Math.max(this.#active.peek(key)?.askedAt ?? never, this.#inactive.peek(key)?.askedAt ?? never);
   }
 
   /** Whether it is neither expired nor forgotten; drops it where it is. */
-  #lives(key: string, kept: KeptAnswer, now: number): boolean {
+  #lives(key: string, kept: KeptAnswer, { now, monotonicNow }: ClockTime): boolean {
     const lives =
-      !isOver(kept.expiresAt, now) && this.#now() < expiryOf(kept.answer) && !this.#marks.forgets(key, kept);
+      !isOver(kept.expiresAt, monotonicNow) && now < expiryOf(kept.answer) && !this.#marks.forgets(key, kept);
     if (!lives) (kept.answer.active ? this.#active : this.#inactive).delete(key);
     return lives;
   }

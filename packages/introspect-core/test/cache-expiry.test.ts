@@ -1,6 +1,7 @@
 import {
   type Answer,
   active,
+  inactive,
   json,
   reset,
   respond,
@@ -113,6 +114,53 @@ describe('how long an answer is used', () => {
   });
 });
 
+describe('a machine that was suspended: only the wall clock went on', () => {
+  const suspended = async (cache: object = {}, policy: object = {}) => {
+    server.next(active(), inactive(), inactive());
+    const caches = caching(server, clocks, { cache });
+    await caches.ask();
+    clocks.pass(1);
+    clocks.turn(3 * 3600);
+    return caches.ask('t', policy);
+  };
+
+  it('lets in no token that was revoked meanwhile, and believes the server at once', async () => {
+    expect(await suspended()).toBe('inactive');
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('counts that time also for a route that takes only younger answers', async () => {
+    expect(await suspended({ maxAgeSeconds: 86_400 }, { maxStalenessSeconds: 10 })).toBe('inactive');
+  });
+
+  it('counts that time also for what may serve while the server is unreachable', async () => {
+    server.next(active());
+    server.always(reset());
+    const { ask } = caching(server, clocks, { cache: { staleIfErrorSeconds: 3600 } });
+    await ask();
+    clocks.pass(60);
+    expect(await ask()).toBe('ok');
+    clocks.turn(3600);
+    expect(await ask()).toBe('unavailable');
+  });
+
+  it('counts that time also for an inactive answer, and for guards of one request', async () => {
+    server.next(inactive(), active());
+    const { ask } = caching(server, clocks);
+    expect(await ask()).toBe('inactive');
+    clocks.turn(3);
+    expect(await ask()).toBe('ok');
+    server.next(active(), inactive());
+    const { introspectionEndpoint } = server;
+    const { now, monotonicNow } = clocks;
+    const uncached = new Authorizer({ introspectionEndpoint, clientId: 'c', clientSecret: 's', now, monotonicNow });
+    const request = { authorization: 'Bearer t', native: {} };
+    await uncached.authorize(request);
+    clocks.turn(3600);
+    await expect(uncached.authorize(request)).rejects.toMatchObject({ reason: 'inactive' });
+  });
+});
+
 describe('clocks that are set', () => {
   const expiring = () => {
     server.always(active({ exp: clocks.in(10) }));
@@ -165,17 +213,44 @@ describe('clocks that are set', () => {
     expect(server.questions).toHaveLength(3);
   });
 
-  it.each([3600, -3600])('by %d s leave alone how old an answer without exp may be', async (seconds) => {
+  it('back leave alone how old an answer without exp may be', async () => {
     server.always(active());
     const { ask } = caching(server, clocks);
     await ask();
-    clocks.turn(seconds);
+    clocks.turn(-3600);
     clocks.pass(59.999);
     await ask();
     expect(server.questions).toHaveLength(1);
     clocks.pass(0.001);
     await ask();
     expect(server.questions).toHaveLength(2);
+  });
+
+  it.each([3600, 30])('forward by %d s make an answer so much older, and cost one introspection', async (seconds) => {
+    server.always(active());
+    const { ask } = caching(server, clocks);
+    await ask();
+    clocks.turn(seconds);
+    clocks.pass(Math.max(0, 60 - seconds));
+    await ask();
+    expect(server.questions).toHaveLength(2);
+    for (let i = 0; i < 5; i++) {
+      clocks.pass(10);
+      await ask();
+    }
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('forward are caught up by a renewal in the background where the answer is then due for one', async () => {
+    server.always(active());
+    const { ask, settle, told } = caching(server, clocks, { cache: { refreshAfterSeconds: 30 } });
+    await ask();
+    clocks.turn(40);
+    for (let i = 0; i < 3; i++) {
+      expect(await ask()).toBe('ok');
+      await settle();
+    }
+    expect([server.questions.length, told('hit'), told('refreshed')]).toEqual([2, 3, 1]);
   });
 
   it('back leave an answer that outlived its exp unserved, when the server cannot be reached either', async () => {

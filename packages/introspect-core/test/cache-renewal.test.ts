@@ -131,19 +131,21 @@ describe('a renewal', () => {
     expect(await subjectOf(authorizer)).toBe('new');
   });
 
-  it('is joined by a route that takes no old answer', async () => {
-    const { waits, release } = held(active({ sub: 'new' }));
-    server.next(active({ sub: 'old' }), waits);
+  it('is joined by a route that takes an answer of its age, and not by one that takes no old answer', async () => {
+    const { waits, release } = held(active({ sub: 'renewed' }));
+    server.next(active({ sub: 'old' }), waits, active({ sub: 'newest' }));
     const { authorizer, told } = renewing();
     await subjectOf(authorizer);
     clocks.pass(10);
     await subjectOf(authorizer);
     await server.question(2);
+    const recent = authorizer.authorize('Bearer t', { maxStalenessSeconds: 5 });
     const sensitive = authorizer.authorize('Bearer t', { maxStalenessSeconds: 0 });
-    await until(() => told('coalesced') === 1);
+    await until(() => told('coalesced') === 1 && told('miss') === 2);
     release();
-    expect(await sensitive).toMatchObject({ sub: 'new' });
-    expect(server.questions).toHaveLength(2);
+    expect(await recent).toMatchObject({ sub: 'renewed' });
+    expect(await sensitive).toMatchObject({ sub: 'newest' });
+    expect(server.questions).toHaveLength(3);
   });
 });
 

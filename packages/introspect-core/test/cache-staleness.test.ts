@@ -57,37 +57,136 @@ describe('maxStalenessSeconds', () => {
     expect(await ask()).toBe('ok');
   });
 
-  it('0 joins a question that is running, and is joined', async () => {
+  it('0 takes no answer that was requested before the token was revoked', async () => {
     const { waits, release } = held(active());
-    server.always(waits);
-    const { ask, told, events } = caching(server, clocks);
+    server.next(waits, inactive());
+    const { ask, told } = caching(server, clocks);
     const first = ask();
     await server.question(1);
-    const rest = [ask('t', { maxStalenessSeconds: 0 }), ask(), ask('t', { maxStalenessSeconds: 0 })];
-    await until(() => told('coalesced') === 3);
+    const strict = ask('t', { maxStalenessSeconds: 0 });
+    await until(() => told('miss') === 2);
     release();
-    expect(await Promise.all([first, ...rest])).toEqual(Array(4).fill('ok'));
-    expect(server.questions).toHaveLength(1);
-    expect(events).toEqual([{ type: 'miss' }, ...Array(3).fill({ type: 'coalesced' })]);
+    expect([await first, await strict]).toEqual(['ok', 'inactive']);
   });
 
-  it('bounds also what two guards on one request of a framework share without a cache', async () => {
-    server.always(active());
-    const { introspectionEndpoint } = server;
-    const options = { introspectionEndpoint, clientId: 'api', clientSecret: 'secret' };
-    const authorizer = new Authorizer({ ...options, monotonicNow: clocks.monotonicNow });
-    const request = { authorization: 'Bearer t', native: {} };
-    await authorizer.authorize(request);
-    await authorizer.authorize(request, { maxStalenessSeconds: 0 });
-    expect(server.questions).toHaveLength(2);
-    clocks.pass(4);
-    await authorizer.authorize(request, { maxStalenessSeconds: 5 });
-    expect(server.questions).toHaveLength(2);
-    await authorizer.authorize(request, { maxStalenessSeconds: 4 });
+  it('0 shares the question that waits for the running one to end: never more than two at a time', async () => {
+    const questions = [held(active({ version: 1 })), held(active({ version: 2 })), held(active({ version: 3 }))];
+    server.next(...questions.map(({ waits }) => waits));
+    const { authorizer, told } = caching(server, clocks);
+    const versionOf = async (policy: object) => (await authorizer.authorize('Bearer t', policy)).version;
+    const strict = { maxStalenessSeconds: 0 };
+    const versions = [versionOf({})];
+    await server.question(1);
+    for (let i = 0; i < 20; i++) versions.push(versionOf(strict));
+    versions.push(versionOf({}));
+    await until(() => told('coalesced') === 20);
+    expect([told('miss'), server.questions.length]).toEqual([2, 1]);
+    questions[0]?.release();
+    await server.question(2);
+    versions.push(versionOf(strict), versionOf({}));
+    await until(() => told('miss') === 3);
+    questions[1]?.release();
+    await server.question(3);
+    questions[2]?.release();
+    expect(await Promise.all(versions)).toEqual([1, ...Array(20).fill(2), 1, 3, 1]);
     expect(server.questions).toHaveLength(3);
-    clocks.pass(5);
-    await authorizer.authorize(request);
-    expect(server.questions).toHaveLength(4);
+  });
+
+  it('shares a running question only if it began recently enough', async () => {
+    const { waits, release } = held(active({ version: 1 }));
+    server.next(waits, active({ version: 2 }));
+    const { authorizer, told } = caching(server, clocks);
+    const versionOf = async (policy: object) => (await authorizer.authorize('Bearer t', policy)).version;
+    const first = versionOf({});
+    await server.question(1);
+    clocks.pass(1.3);
+    const rest = [versionOf({ maxStalenessSeconds: 1.4 }), versionOf({ maxStalenessSeconds: 1.3 })];
+    await until(() => told('coalesced') === 1 && told('miss') === 2);
+    release();
+    expect(await Promise.all([first, ...rest])).toEqual([1, 1, 2]);
+  });
+
+  it('0 shares nothing that was requested before, also without a cache', async () => {
+    const { waits, release } = held(active());
+    server.next(waits, inactive());
+    const { introspectionEndpoint } = server;
+    const authorizer = new Authorizer({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret' });
+    const first = authorizer.authorize('Bearer t');
+    await server.question(1);
+    const strict = authorizer.authorize('Bearer t', { maxStalenessSeconds: 0 });
+    const refused = expect(strict).rejects.toMatchObject({ reason: 'inactive' });
+    release();
+    expect(await first).toEqual({ active: true });
+    await refused;
+  });
+
+  it('0 waits no longer than timeoutMs for a running question and its own', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    server.always(hangBeforeHeaders());
+    const { ask, told } = caching(server, clocks, { timeoutMs: 1000 });
+    const first = ask();
+    await server.question(1);
+    vi.advanceTimersByTime(600);
+    const strict = ask('t', { maxStalenessSeconds: 0 });
+    await until(() => told('miss') === 2);
+    vi.advanceTimersByTime(400);
+    expect(await first).toBe('unavailable');
+    await server.question(2);
+    vi.advanceTimersByTime(600);
+    expect(await strict).toBe('unavailable');
+  });
+
+  it('0 lets a caller that waits for its turn leave, and ends the question that nobody waits for', async () => {
+    const { waits, release } = held(active());
+    server.next(waits);
+    const { authorizer, ask, told } = caching(server, clocks);
+    const first = ask();
+    await server.question(1);
+    const controller = new AbortController();
+    const leaves = authorizer.authorize(
+      { authorization: 'Bearer t', signal: controller.signal },
+      { maxStalenessSeconds: 0 },
+    );
+    await until(() => told('miss') === 2);
+    controller.abort('left');
+    await expect(leaves).rejects.toBe('left');
+    release();
+    expect(await first).toBe('ok');
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it.each([undefined, { maxAgeSeconds: 60 }])(
+    '0 on two guards of one HTTP request costs one question, with cache %j',
+    async (cache) => {
+      server.next(active({ version: 1 }), active({ version: 2 }), active({ version: 3 }));
+      const { introspectionEndpoint } = server;
+      const { now, monotonicNow } = clocks;
+      const settings = { introspectionEndpoint, clientId: 'api', clientSecret: 'secret', now, monotonicNow };
+      const authorizer = new Authorizer({ ...settings, ...(cache && { cache }) });
+      const versionOf = async (native: object) => {
+        const request = { authorization: 'Bearer t', native };
+        return (await authorizer.authorize(request, { maxStalenessSeconds: 0 })).version;
+      };
+      const [first, second] = [{}, {}];
+      expect([await versionOf(first), await versionOf(first)]).toEqual([1, 1]);
+      expect([await versionOf(second), await versionOf(second)]).toEqual([2, 2]);
+      clocks.pass(5);
+      expect(await versionOf(second)).toBe(3);
+    },
+  );
+
+  it('0 on a second guard takes no answer that the first guard shared with an earlier request', async () => {
+    const { waits, release } = held(active({ version: 1 }));
+    server.next(waits, active({ version: 2 }));
+    const { authorizer, told } = caching(server, clocks);
+    const earlier = authorizer.authorize('Bearer t');
+    await server.question(1);
+    const request = { authorization: 'Bearer t', native: {} };
+    const lax = authorizer.authorize(request);
+    await until(() => told('coalesced') === 1);
+    release();
+    expect([await earlier, await lax]).toMatchObject([{ version: 1 }, { version: 1 }]);
+    expect(await authorizer.authorize(request, { maxStalenessSeconds: 0 })).toMatchObject({ version: 2 });
   });
 
   it('0 does not go by the store, and does not wait for it', async () => {

@@ -1,5 +1,6 @@
 import type { Answer, ScriptedServer } from '@acme/introspect-testing';
 import { vi } from 'vitest';
+import { AgeClock } from '../src/age-clock.js';
 import {
   Authorizer,
   type AuthorizerSettings,
@@ -20,6 +21,7 @@ export class Clocks {
   readonly now = () => this.wallMs;
   readonly steadyNow = this.now;
   readonly monotonicNow = () => this.monotonicMs;
+  readonly age = new AgeClock(this);
 
   pass(seconds: number): void {
     this.wallMs += seconds * 1000;

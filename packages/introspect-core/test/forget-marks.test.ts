@@ -56,7 +56,7 @@ describe('marks', () => {
     const asked = (given: IntrospectionResponse = answer): AskedAnswer => ({
       answer: given,
       askedAt: clocks.monotonicMs,
-      stamp: clocks.wallMs,
+      drift: 0,
       order: marks.order,
     });
     return { clocks, marks, asked };

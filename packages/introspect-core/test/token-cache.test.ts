@@ -34,8 +34,7 @@ const cacheOf = (settings: Partial<CacheSettings> = {}) =>
   );
 
 const dated = (generation = 0) => {
-  const { monotonicMs: askedAt, wallMs: stamp } = clocks;
-  return { askedAt, stamp, order: marks.order, generation };
+  return { ...clocks.age.requestTime(), order: marks.order, generation };
 };
 const active = (claims: object = {}): DatedAnswer & { answer: ActiveToken } => ({
   answer: { active: true, ...claims },

@@ -156,6 +156,11 @@ export class History {
     return this.thread({ process: 1 - process, token });
   }
 
+  /** The age of an answer at a moment, by the clock that says more. */
+  ageMs({ asked }: Question, at: { elapsed: number; wall: number } = this.time): number {
+    return Math.max(at.elapsed - asked.elapsed, at.wall - asked.wall);
+  }
+
   /** Whether an active answer has ended with its `exp`, by either clock. */
   hasExpired({ endsAt, ended }: Question): boolean {
     if (ended === undefined) return false;
@@ -168,7 +173,7 @@ export class History {
     if (lastInactive?.confirmed && lastInactive.asked.order > lastActive.asked.order) return false;
     const { asked, ended, endsAt } = lastActive;
     const knownMs = Math.max(60_000, this.setting.cache.maxAgeSeconds * 1000);
-    if (this.time.elapsed - asked.elapsed >= knownMs || forgotten > asked.order) return false;
+    if (this.ageMs(lastActive) >= knownMs || forgotten > asked.order) return false;
     if (this.hasExpired(lastActive) || (endsAt !== Infinity && this.lastStep > ended.order)) return false;
     return this.setting.store === undefined || this.#isUnknownElsewhere(lastActive);
   }

@@ -29,19 +29,19 @@ export class Rules {
     if (question.token !== request.token) return 'it is about another token';
     if (token.exp !== undefined && time.wall >= token.exp * 1000) return 'it has expired';
     const thread = this.#history.thread(request);
-    if (thread.forgotten > question.asked.order && this.#isDated(question)) return 'it was forgotten';
     const isOwn = this.#isOwn(request, question);
+    if (thread.forgotten > question.asked.order && this.#isDated(question)) return 'it was forgotten';
     const { lastInactive } = thread;
     if (lastInactive !== undefined && this.#isNewer(lastInactive, question, isOwn)) {
       return `question ${lastInactive.number} was answered inactive since`;
     }
-    if (isOwn) return undefined;
+    if (isOwn) return this.#tooEarly(request, question);
     return this.#reused(request, question) ?? this.#counted(request, 'active');
   }
 
   /** Why a request must not be refused as inactive, if it must not. */
   refusedInactive(request: Request): string | undefined {
-    const { time, setting } = this.#history;
+    const { setting } = this.#history;
     const thread = this.#history.thread(request);
     const isAfterForget = ({ asked }: Question) => asked.order > thread.forgottenAsToken;
     const isOwnInactive = (each: Question) => each.outcome === 'inactive' && this.#isOwn(request, each);
@@ -51,9 +51,9 @@ export class Rules {
     if (!question.confirmed) return 'the server was to be asked once more';
     if (this.#isOwn(request, question)) {
       thread.believed = question;
-      return undefined;
+      return this.#tooEarly(request, question);
     }
-    const ageMs = time.elapsed - question.asked.elapsed;
+    const ageMs = this.#history.ageMs(question);
     if (ageMs >= setting.cache.inactiveMaxAgeSeconds * 1000) return `the answer is ${ageMs} ms old`;
     if (ageMs >= request.maxStalenessMs) return `the answer is ${ageMs} ms old, older than the policy allows`;
     const { lastAnswer } = thread;
@@ -69,7 +69,9 @@ export class Rules {
   refused(request: Request, code: string, reason: string | undefined): string | undefined {
     const ended = this.#justEnded(request);
     if (code !== 'invalid_token')
-      return ended.some(({ outcome }) => outcome === code) ? undefined : 'that was no fault';
+      return ended.some(({ outcome }) => outcome === code) || this.#isLate(request, code)
+        ? undefined
+        : 'that was no fault';
     const { wall } = this.#history.time;
     const hasExpired = ended.some(({ outcome, endsAt }) => outcome === 'active' && wall >= endsAt);
     return reason === 'expired' && hasExpired ? undefined : 'the server did not answer so';
@@ -77,18 +79,30 @@ export class Rules {
 
   /** What a new request can be served by without a question. Where that is not certain, nothing. */
   known(process: number, token: number, maxStalenessMs: number): Question | undefined {
-    const { time, setting, isRoomy } = this.#history;
+    const { setting, isRoomy } = this.#history;
     const thread = this.#history.thread({ process, token });
     const answer = setting.store === undefined ? thread.lastAnswer : this.#shared(thread, { process, token });
     if (answer?.ended === undefined || !isRoomy || setting.isWorkerd) return undefined;
     const isActive = answer.outcome === 'active';
     const { maxAgeSeconds, inactiveMaxAgeSeconds } = setting.cache;
     const maxAgeMs = (isActive ? maxAgeSeconds : inactiveMaxAgeSeconds) * 1000;
-    if (time.elapsed - answer.asked.elapsed >= Math.min(maxAgeMs, maxStalenessMs)) return undefined;
+    if (this.#history.ageMs(answer) >= Math.min(maxAgeMs, maxStalenessMs)) return undefined;
     if (!isActive) {
       return thread.believed === answer && thread.forgottenAsToken < answer.asked.order ? answer : undefined;
     }
     return this.#isKept(answer) && thread.forgotten < answer.asked.order ? answer : undefined;
+  }
+
+  /** Why an answer that came in while a request waited is none for it: it was requested earlier than the policy allows. */
+  #tooEarly({ began, maxStalenessMs }: Request, question: Question): string | undefined {
+    if (question.asked.order > began.order || this.#history.ageMs(question, began) < maxStalenessMs) return undefined;
+    return 'it was requested earlier than the policy allows';
+  }
+
+  /** Whether a request's own time is over: it may have waited for a question that began too early for it. */
+  #isLate({ began }: Request, code: string): boolean {
+    const { time, setting } = this.#history;
+    return code === 'unavailable' && time.elapsed - began.elapsed >= setting.timeoutMs;
   }
 
   /** Whether an active answer has certainly not been evicted, nor ended by any clock at any time, nor been forgotten. */
@@ -127,12 +141,14 @@ export class Rules {
     if (!this.#isDated(question)) return undefined;
     if (this.#history.hasExpired(question)) return 'it has expired by the monotonic clock';
     if (this.#isForgottenElsewhere(request, question)) return 'another process forgot it';
-    const ageMs = time.elapsed - question.asked.elapsed;
+    const ageMs = this.#history.ageMs(question);
     if (ageMs >= request.maxStalenessMs) return `it is ${ageMs} ms old, older than the policy allows`;
     if (ageMs < setting.cache.maxAgeSeconds * 1000) return undefined;
     if (ageMs > setting.cache.staleIfErrorSeconds * 1000) return `it is ${ageMs} ms old, older than the cache allows`;
     const isUnreachable = this.#justEnded(request).some(({ outcome }) => outcome === 'unavailable');
-    return isUnreachable ? undefined : `it is ${ageMs} ms old, and the server was not unreachable`;
+    return isUnreachable || this.#isLate(request, 'unavailable')
+      ? undefined
+      : `it is ${ageMs} ms old, and the server was not unreachable`;
   }
 
   /** Whether another process forgot an answer so long ago that this one has looked into the store since. */

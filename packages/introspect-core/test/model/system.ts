@@ -260,7 +260,7 @@ export class System {
   /** What is known serves at once; when it is about to be renewed, one question is asked beside it. */
   #askedInVain({ number, known, settled }: Request, questions: number): void {
     const { cache, store } = this.setting;
-    const ageMs = this.time.elapsed - (known?.asked.elapsed ?? 0);
+    const ageMs = known === undefined ? 0 : this.history.ageMs(known);
     const isDue = ageMs >= (cache.refreshAfterSeconds ?? Infinity) * 1000 * 0.95;
     const mayRenew = store === undefined ? isDue : cache.refreshAfterSeconds !== undefined; // an older one of its own
     const allowed = known?.outcome === 'active' && mayRenew ? 1 : 0;
