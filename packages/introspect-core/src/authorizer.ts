@@ -219,7 +219,8 @@ export class Authorizer {
 
   /**
    * Forgets the answer about a token, or those about a subject, a token id, a client, or all: for logout, and for
-   * events that tell of a revocation. What was asked before and is answered later is neither kept nor served.
+   * events that tell of a revocation. What was asked before and is answered later is neither kept nor served; when it is
+   * called again and again, a response serves after three repeats, to requests that came before the last call had ended.
    *
    * Of this authorizer it holds at once; in other processes, those that share the cache's `store` and ask with the same
    * issuer, endpoint, client, parameters and headers hear of it at their next look there.

@@ -25,6 +25,8 @@ const sameRequestMs = 5000;
 /** A fault of the server's own that lasts a second is over when the token is asked about again, so much later. */
 const blipMs = 1000;
 const blipJitterMs = 250;
+/** How often a token is asked about again because of `forget`: whoever forgets all the time must not starve good tokens. */
+const maxRepeats = 3;
 
 /** What an authorizer itself tells, and counts; what its client tells names a server. */
 type AnswerEvent = Exclude<IntrospectEvent, { origin: string }>;
@@ -50,6 +52,8 @@ interface Question {
   readonly arrival: Moment;
   /** When its time is over, by the monotonic clock. */
   readonly endsAt: number;
+  /** How many marks had been left by then. */
+  readonly marksBefore: number;
 }
 
 /** An answer of the server's. */
@@ -57,6 +61,8 @@ interface Asked {
   readonly asked: DatedAnswer;
   /** When the flight began that asked for it. */
   readonly began: Moment;
+  /** Whether it was asked for as often as `forget` may cause, so that it serves although it was forgotten once more. */
+  readonly isLast: boolean;
   /** The work of telling the second tier, which nobody need wait for. */
   readonly told: Promise<void> | undefined;
 }
@@ -143,10 +149,11 @@ export class TokenAnswers {
    */
   async about(token: string, request: RequestContext, maxStalenessMs: number): Promise<TokenAnswer> {
     const arrival = this.#arrivalOf(request);
+    const marksBefore = this.#marks.order;
     const endsAt = this.#settings.monotonicNow() + this.#settings.timeoutMs;
     const made = this.#keyOf(token);
     const key = typeof made === 'string' ? made : await made;
-    const question: Question = { key, token, request, maxStalenessMs, arrival, endsAt };
+    const question: Question = { key, token, request, maxStalenessMs, arrival, endsAt, marksBefore };
     return (
       this.#fromSameRequest(question) ??
       (await this.#fromCache(question)) ??
@@ -235,7 +242,7 @@ export class TokenAnswers {
   }
 
   async #fromServer(question: Question, repeats = 0): Promise<TokenAnswer> {
-    const { key, request } = question;
+    const { key, request, marksBefore } = question;
     const { signal, native } = request;
     let answered: Asked | InvalidTokenReason;
     try {
@@ -244,11 +251,12 @@ export class TokenAnswers {
       return this.#staleAnswer(question, error);
     }
     if (typeof answered === 'string') return answered;
-    const { asked, told } = answered;
+    const { asked, isLast, told } = answered;
     const wait = told && afterAnswer(told, request);
-    if (wait !== undefined) {
-      await unlessAborted(wait, signal);
-      if (this.#marks.forgets(key, asked)) return this.#fromServer(question, repeats + 1);
+    if (wait !== undefined) await unlessAborted(wait, signal);
+    if (this.#marks.forgets(key, asked)) {
+      const mayServe = asked.order >= marksBefore && (isLast || repeats === maxRepeats);
+      if (!mayServe) return this.#fromServer(question, repeats + 1);
     }
     const seen = isObject(native) ? this.#ofRequest.get(native) : undefined;
     if (seen !== undefined) seen.answered = { key, ...answered };
@@ -329,12 +337,15 @@ export class TokenAnswers {
       asked = await askAgain('first');
       this.note({ type: 'flipped', believed: !asked.answer.active });
     }
-    while (this.#marks.forgets(key, asked)) asked = await askAgain('normal');
+    for (let repeats = 0; repeats < maxRepeats && this.#marks.forgets(key, asked); repeats++) {
+      asked = await askAgain('normal');
+    }
     if (!asked.answer.active) sawInactive?.(token);
+    if (this.#marks.forgets(key, asked)) return { asked, began, isLast: true, told: removed };
     const outcome = this.#cache?.keep(key, asked);
     if (outcome === 'too_large') this.note({ type: 'too_large_to_cache' });
     const isToBeShared = outcome === 'kept' && asked.answer.active;
-    return { asked, began, told: isToBeShared ? this.#secondTier?.share(key, asked) : removed };
+    return { asked, began, isLast: false, told: isToBeShared ? this.#secondTier?.share(key, asked) : removed };
   }
 
   #deadline(endsAt: number, signal: AbortSignal | undefined) {

@@ -105,6 +105,52 @@ describe('forget', () => {
     expect(await versionOf(authorizer)).toBe(3);
   });
 
+  it('in a loop does not keep a good token waiting: the fourth answer serves, and is not kept', async () => {
+    const { authorizer, told } = caching(server, clocks);
+    let questions = 0;
+    server.always((response, request) => {
+      const answer = version(++questions);
+      void authorizer.forget({ all: true }).then(() => answer(response, request));
+    });
+    expect(await versionOf(authorizer)).toBe(4);
+    expect(authorizer.stats().entries.active).toBe(0);
+    expect(await versionOf(authorizer)).toBe(8);
+    expect(told('hit')).toBe(0);
+  });
+
+  it('in a loop gives nobody an answer that was requested before a forget that he had seen the end of', async () => {
+    const { authorizer, told } = caching(server, clocks);
+    const questions = Array.from({ length: 5 }, (_, index) => held(version(index + 1)));
+    server.next(...questions.map(({ waits }) => waits));
+    const first = versionOf(authorizer);
+    for (const [index, { release }] of questions.slice(0, 3).entries()) {
+      await server.question(index + 1);
+      await authorizer.forget({ sub: 's' });
+      release();
+    }
+    await server.question(4);
+    const beforeForget = versionOf(authorizer);
+    await until(() => told('coalesced') === 1);
+    await authorizer.forget({ sub: 's' });
+    const afterForget = versionOf(authorizer);
+    await until(() => told('coalesced') === 2);
+    questions[3]?.release();
+    expect(await Promise.all([first, beforeForget])).toEqual([4, 4]);
+    await server.question(5);
+    questions[4]?.release();
+    expect(await afterForget).toBe(5);
+  });
+
+  it('that concerns another token does not make one asked about again', async () => {
+    const { authorizer } = caching(server, clocks);
+    server.always((response, request) => {
+      void authorizer.forget({ sub: 'other' }).then(() => version(1)(response, request));
+    });
+    expect(await versionOf(authorizer)).toBe(1);
+    expect(server.questions).toHaveLength(1);
+    expect(authorizer.stats().entries.active).toBe(1);
+  });
+
   it('of 10 000 subjects forgets none but them; one more forgets all', async () => {
     server.next(version(1), version(2));
     const { authorizer } = caching(server, clocks);

@@ -146,6 +146,17 @@ const forget = fc
       ),
   );
 
+const forgetInLoop = fc
+  .tuple(process, tokenIndex, fc.constantFrom(2, 4, 5, 9))
+  .map(
+    ([process, token, times]) =>
+      new Command(
+        `forgetInLoop(${process}, ${token}, ${times})`,
+        (system) => system.forgetInLoop(process, token, times),
+        exists(process),
+      ),
+  );
+
 const revoke = fc.tuple(tokenIndex, fc.boolean()).map(
   ([token, revoked]) =>
     new Command(
@@ -186,6 +197,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 10, arbitrary: advanceLittle },
   { weight: 2, arbitrary: stepWall },
   { weight: 4, arbitrary: forget },
+  { weight: 2, arbitrary: forgetInLoop },
   { weight: 4, arbitrary: revoke },
   { weight: 2, arbitrary: abort },
   { weight: 2, arbitrary: switchStore },

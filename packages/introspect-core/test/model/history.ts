@@ -32,6 +32,8 @@ export interface Request {
   readonly token: number;
   readonly maxStalenessMs: number;
   readonly began: Moment;
+  /** The last `forget` that named the token in any way before the request came, in the order of events. */
+  readonly forgottenBefore: number;
   /** An answer that is there for it, so that nothing needs to be asked. */
   readonly known: Question | undefined;
   readonly controller: AbortController;
@@ -55,6 +57,8 @@ export class Thread {
   /** The last `forget` here that named the token in any way, in the order of events and in time. */
   forgotten = 0;
   forgottenAt = -Infinity;
+  /** All of them, in the order of events. */
+  readonly forgets: number[] = [];
   /** The same for what also concerns an inactive answer: a `forget` of the token itself, or of all. */
   forgottenAsToken = 0;
   /** Those in other processes that the store took. */
@@ -138,6 +142,7 @@ export class History {
     for (const token of tokensNamedBy(target)) {
       const thread = this.thread({ process, token });
       thread.forgotten = asOf.order;
+      thread.forgets.push(asOf.order);
       thread.forgottenAt = asOf.elapsed;
       if ('token' in target || 'all' in target) thread.forgottenAsToken = asOf.order;
     }

@@ -30,7 +30,8 @@ export class Rules {
     if (token.exp !== undefined && time.wall >= token.exp * 1000) return 'it has expired';
     const thread = this.#history.thread(request);
     const isOwn = this.#isOwn(request, question);
-    if (thread.forgotten > question.asked.order && this.#isDated(question)) return 'it was forgotten';
+    const isForgotten = thread.forgotten > question.asked.order && this.#isDated(question);
+    if (isForgotten && !this.#mayServeForgotten(request, question)) return 'it was forgotten';
     const { lastInactive } = thread;
     if (lastInactive !== undefined && this.#isNewer(lastInactive, question, isOwn)) {
       return `question ${lastInactive.number} was answered inactive since`;
@@ -43,7 +44,8 @@ export class Rules {
   refusedInactive(request: Request): string | undefined {
     const { setting } = this.#history;
     const thread = this.#history.thread(request);
-    const isAfterForget = ({ asked }: Question) => asked.order > thread.forgottenAsToken;
+    const isAfterForget = (each: Question) =>
+      each.asked.order > thread.forgottenAsToken || this.#mayServeForgotten(request, each);
     const isOwnInactive = (each: Question) => each.outcome === 'inactive' && this.#isOwn(request, each);
     const question = thread.ended.find((each) => isOwnInactive(each) && isAfterForget(each)) ?? thread.lastInactive;
     if (question?.ended === undefined) return 'the server never answered so';
@@ -103,6 +105,29 @@ export class Rules {
   #isLate({ began }: Request, code: string): boolean {
     const { time, setting } = this.#history;
     return code === 'unavailable' && time.elapsed - began.elapsed >= setting.timeoutMs;
+  }
+
+  /**
+   * Whether an answer serves although it was forgotten: it is the fourth that this request waited for, and was requested
+   * after each `forget` that had ended before the request came.
+   */
+  #mayServeForgotten(request: Request, question: Question): boolean {
+    const isOwn = this.#isOwn(request, question);
+    return isOwn && request.forgottenBefore < question.asked.order && this.#isFourth(question);
+  }
+
+  /** Whether an answer and the three before it were forgotten, each before the next was asked for. */
+  #isFourth(question: Question): boolean {
+    const { questions, setting } = this.#history;
+    const { forgets } = this.#history.thread(question);
+    const isSame = ({ process, token }: Question) => process === question.process && token === question.token;
+    const asked = questions.filter((each) => isSame(each) && each.number <= question.number).reverse();
+    const last = setting.isWorkerd ? asked : asked.slice(0, 4); // there, questions of others may be in between
+    const isForgotten = ({ asked: { order } }: Question, index: number) => {
+      const next = setting.isWorkerd ? Infinity : (last[index - 1]?.asked.order ?? Infinity);
+      return forgets.some((each) => order < each && each < next);
+    };
+    return last.filter(isForgotten).length >= 4;
   }
 
   /** Whether an active answer has certainly not been evicted, nor ended by any clock at any time, nor been forgotten. */

@@ -96,6 +96,7 @@ export class System {
       maxStalenessMs,
       known: this.#rules.known(process, token, maxStalenessMs),
       began: history.moment(),
+      forgottenBefore: history.thread({ process, token }).forgotten,
       controller: new AbortController(),
       settled: false,
     };
@@ -149,6 +150,16 @@ export class System {
         },
       );
     await this.settle();
+  }
+
+  /** Forgets a token each time before it is answered, so that it is asked about again and again; others come meanwhile. */
+  async forgetInLoop(process: number, token: number, times: number): Promise<void> {
+    for (let i = 0; i < times; i++) {
+      await this.forget(process, { token: tokenText(token) });
+      if (i % 2 === 1) await this.request(process, token, undefined);
+      const nth = this.held.findIndex(({ question }) => question.process === process && question.token === token);
+      if (nth !== -1) await this.answer(nth, { kind: 'active' });
+    }
   }
 
   async stepWall(ms: number): Promise<void> {
