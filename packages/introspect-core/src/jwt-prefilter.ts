@@ -80,7 +80,7 @@ export function jwtPrefilter(options: JwtPrefilterOptions = {}): Prefilter {
   /** Of each authorizer that uses this one. */
   const keysOf = new WeakMap<PrefilterContext, IssuerKeys>();
 
-  async function prefilter(token: string, _: unknown, context: PrefilterContext): Promise<PrefilterVerdict> {
+  async function prefilter(token: string, context: PrefilterContext): Promise<PrefilterVerdict> {
     const jwt = readJwt(token);
     if (jwt === undefined) return 'ask';
     if (!algorithms.some((each) => each === jwt.alg)) return { refuse: badSignature };

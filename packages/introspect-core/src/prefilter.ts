@@ -1,4 +1,3 @@
-import type { RequestContext } from './authorizer.js';
 import { withDeadline } from './deadline.js';
 import { type InvalidTokenReason, UnavailableError } from './errors.js';
 import type { IntrospectionClientSettings } from './introspection-client-options.js';
@@ -27,15 +26,21 @@ export interface PrefilterContext {
   }): 'expired' | 'not_yet_valid' | 'issuer_mismatch' | undefined;
 }
 
-/** Looks at a token before the server is asked about it. What it throws is not caught. */
+/**
+ * Judges a token before the introspection request is sent.
+ *
+ * It does not receive the HTTP request: its verdict must depend on the token alone, because concurrent requests with the
+ * same token share one verdict. What depends on the request belongs into the policy's `check`. Errors that it throws are
+ * not caught.
+ */
 export interface Prefilter {
-  (token: string, request: RequestContext, context: PrefilterContext): Promise<PrefilterVerdict>;
+  (token: string, context: PrefilterContext): Promise<PrefilterVerdict>;
   /** true: an authorizer without `issuer` is refused at construction. */
   readonly needsIssuer?: boolean;
 }
 
 /** A prefilter with all that it needs but the token. Its verdict is there within the deadline, and was checked. */
-export type BoundPrefilter = (token: string, request: RequestContext, signal: AbortSignal) => Promise<PrefilterVerdict>;
+export type BoundPrefilter = (token: string, signal: AbortSignal) => Promise<PrefilterVerdict>;
 
 /** What is told of a token before the server is asked, and when the server called it inactive. */
 export interface Lookouts {
@@ -64,8 +69,8 @@ export function boundPrefilter(
   const context = prefilterContext(settings, expectations, () => tell({ type: 'keys_failed' }));
   const { timeoutMs } = settings;
   const late = () => new UnavailableError(`The "prefilter" gave no verdict within ${timeoutMs} ms ("timeoutMs")`);
-  return async (token, request, signal) => {
-    const verdict = await withDeadline({ timeoutMs, late, signal }, async () => prefilter(token, request, context));
+  return async (token, signal) => {
+    const verdict = await withDeadline({ timeoutMs, late, signal }, async () => prefilter(token, context));
     if (typeof verdict === 'object' && verdict !== null) tell({ type: 'refused', reason: verdict.refuse });
     else if (verdict !== 'ask' && verdict !== 'ask_last') {
       throw new TypeError('"prefilter" must give "ask", "ask_last" or { refuse: reason }');

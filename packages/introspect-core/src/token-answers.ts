@@ -312,10 +312,7 @@ export class TokenAnswers {
   }
 
   /** Asks until no doubt and no `forget` speaks against the answer, and keeps that. All of it has one deadline. */
-  async #ask(
-    { key, token, request, maxStalenessMs }: Question,
-    signal: AbortSignal,
-  ): Promise<Asked | InvalidTokenReason> {
+  async #ask({ key, token, maxStalenessMs }: Question, signal: AbortSignal): Promise<Asked | InvalidTokenReason> {
     const { timeoutMs, monotonicNow } = this.#settings;
     const began = this.#age.moment();
     const endsAt = monotonicNow() + timeoutMs;
@@ -325,7 +322,7 @@ export class TokenAnswers {
     if (maxStalenessMs === 0) void this.#secondTier?.read(key); // not to be used: but others may know it as active
     const { prefilter, sawInactive } = this.#lookouts;
     const isFiltered = prefilter !== undefined && !known; // what the server itself lately called active is no forgery
-    const verdict = isFiltered ? await prefilter(token, request, signal) : 'ask';
+    const verdict = isFiltered ? await prefilter(token, signal) : 'ask';
     if (typeof verdict === 'object') return verdict.refuse;
     const priority = known ? 'first' : verdict === 'ask_last' ? 'last' : 'normal';
     let asked = await (isFiltered ? askAgain(priority) : this.#question(token, signal, priority));

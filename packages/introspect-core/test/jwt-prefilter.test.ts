@@ -315,7 +315,7 @@ describe('a rotation of keys', () => {
     const fetchKeys = vi.fn(() => held.promise).mockResolvedValueOnce({ keys: [old?.jwk] });
     const context = { monotonicNow: clocks.monotonicNow, invalidReason: () => undefined, fetchKeys };
     const prefilter = jwtPrefilter();
-    const judge = (token = '') => prefilter(token, { authorization: token }, context);
+    const judge = (token = '') => prefilter(token, context);
     expect(await judge(await old?.sign())).toBe('ask');
     clocks.pass(30);
     const token = await next?.sign();

@@ -1,6 +1,12 @@
 import { active, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Authorizer, type AuthorizerOptions, type IntrospectEvent, type Prefilter } from '../src/index.js';
+import {
+  Authorizer,
+  type AuthorizerOptions,
+  type IntrospectEvent,
+  type Prefilter,
+  type PrefilterVerdict,
+} from '../src/index.js';
 
 let server: ScriptedServer;
 beforeEach(async () => {
@@ -24,13 +30,30 @@ function filtered(prefilter: Prefilter, options: Partial<AuthorizerOptions> = {}
 }
 
 describe('a prefilter', () => {
-  it('is given the token, the request and its context, before the server is asked', async () => {
-    const prefilter = vi.fn(async () => 'ask' as const);
+  it('receives the token and its context before the request is sent, and never sees the HTTP request', async () => {
+    const prefilter = vi.fn<Prefilter>(async () => 'ask');
     const { authorizer } = filtered(prefilter);
-    const request = { authorization: 'Bearer abc', method: 'GET' };
-    await authorizer.authorize(request);
-    expect(prefilter).toHaveBeenCalledExactlyOnceWith('abc', request, expect.anything());
+    await authorizer.authorize({ authorization: 'Bearer abc', method: 'GET', native: {} });
+    expect(prefilter.mock.calls).toEqual([
+      [
+        'abc',
+        { monotonicNow: expect.any(Function), fetchKeys: expect.any(Function), invalidReason: expect.any(Function) },
+      ],
+    ]);
     expect(server.questions).toHaveLength(1);
+  });
+
+  it('gives one verdict to all requests that bring the same token at the same time', async () => {
+    const verdict = Promise.withResolvers<PrefilterVerdict>();
+    const prefilter = vi.fn<Prefilter>(() => verdict.promise);
+    const { authorizer } = filtered(prefilter);
+    const urls = ['https://api.example/first', 'https://api.example/second'];
+    const requests = urls.map((url) => authorizer.authorize({ authorization: 'Bearer abc', method: 'GET', url }));
+    verdict.resolve({ refuse: 'bad_signature' });
+    const rejected = { status: 'rejected', reason: { reason: 'bad_signature' } };
+    expect(await Promise.allSettled(requests)).toMatchObject([rejected, rejected]);
+    expect(prefilter).toHaveBeenCalledOnce();
+    expect(server.questions).toEqual([]);
   });
 
   it('refuses without a question, with the challenge of the route, and an event tells of it', async () => {
