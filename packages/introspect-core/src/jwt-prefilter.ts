@@ -8,15 +8,26 @@ import {
   decodeProtectedHeader,
   errors,
   type JSONWebKeySet,
+  type JWK,
 } from 'jose';
 import * as v from 'valibot';
 import { checkedOptions, optionsObject } from './options.js';
 import { sharesPromises } from './workerd.js';
 
 export interface JwtPrefilterOptions {
-  /** The `alg` values (RFC 7518 §3.1) that the issuer signs with; all asymmetric ones unless given. */
+  /**
+   * The only `alg` values (RFC 7518 §3.1) that a JWT may have; asymmetric ones. A JWT with another `alg` is rejected, so
+   * when the issuer rotates to a key of another algorithm, its good tokens are rejected until the list names that too.
+   * Give it only if you decide what the issuer signs with.
+   *
+   * @default every `alg` except `none` and `HS…`
+   */
   algorithms?: readonly string[];
-  /** For how many seconds after a fetch of the keys, good or not, an unknown `kid` causes no other; 30 unless given. */
+  /**
+   * The shortest time between two fetches of the keys that tokens can cause, in seconds, whether a fetch succeeds or not.
+   *
+   * @default 30
+   */
   cooldownSeconds?: number;
 }
 
@@ -25,21 +36,27 @@ interface Jwt {
   readonly token: string;
   readonly alg: unknown;
   readonly kid: string | undefined;
-  /** Whether its header says that something must be understood (RFC 7515 §4.1.11). */
-  readonly isCritical: boolean;
   /** Where they have their type. */
   readonly claims: Parameters<PrefilterContext['invalidReason']>[0];
+}
+
+/** A key of the issuer. */
+interface PublishedKey {
+  readonly kid: string | undefined;
+  /** Finds the key for the algorithms that it can be used with. */
+  readonly find: CompactVerifyGetKey;
+  /** Whether there is such an algorithm. */
+  readonly isUsable: boolean;
 }
 
 const asymmetric = ['RS', 'PS', 'ES'].flatMap((family) => ['256', '384', '512'].map((bits) => family + bits));
 /** One algorithm, by its old name and its new one (RFC 9864 §2.2): a key for one of them is for both. */
 const edwards: readonly unknown[] = ['EdDSA', 'Ed25519'];
-/** A curve of the old name that no runtime's `jose` knows: what is signed so may be good all the same. */
-const unknownCurve = 'Ed448';
-const allAlgorithms: readonly string[] = [...asymmetric, 'EdDSA', 'Ed25519'];
+/** What is signed otherwise is checked only if this version of jose and this runtime happen to know how. */
+const checkedAlgorithms: readonly string[] = [...asymmetric, 'EdDSA', 'Ed25519'];
+/** No published key makes such a signature: it needs no key, or a secret. */
+const keylessAlgorithm = /^(none|HS\d+)$/i;
 const badSignature: InvalidTokenReason = 'bad_signature';
-/** What is wrong with a token, and not with a key or this runtime. */
-const badTokens = [errors.JWSSignatureVerificationFailed, errors.JWSInvalid, errors.JWKSNoMatchingKey];
 /** Then the keys are fetched once more while they serve: the issuer may have taken one back. */
 const maxKeyAgeMs = 600_000;
 
@@ -47,12 +64,11 @@ const schema = optionsObject({
   algorithms: v.optional(
     v.pipe(
       v.array(
-        v.picklist(allAlgorithms, `must be asymmetric: ${allAlgorithms.join(', ')}`),
+        v.picklist(checkedAlgorithms, `must be asymmetric: ${checkedAlgorithms.join(', ')}`),
         'must be a list of algorithms',
       ),
       v.nonEmpty('must name at least one algorithm'),
     ),
-    allAlgorithms,
   ),
   cooldownSeconds: v.optional(
     v.pipe(
@@ -65,13 +81,17 @@ const schema = optionsObject({
 });
 
 /**
- * Checks a token that is shaped like a JWT before the server is asked about it: `alg`, `exp`, `nbf`, `iss`, and the
- * signature by the keys that the issuer publishes (RFC 8414 §2 `jwks_uri`). What fails is refused; what passes is still
- * asked about, for only the server knows of a revocation. A header that calls anything critical which is not understood
- * here (RFC 7515 §4.1.11) fails. Audience, type and all other claims are not checked, and tokens of any other shape pass.
+ * Returns a prefilter that checks JWTs with the keys that the issuer publishes (RFC 8414 §2 `jwks_uri`).
  *
- * A `kid` that is not known causes one fetch of the keys in each cooldown; where that does not help, the token is asked
- * about after all others. While there are no keys nothing is refused on their account.
+ * It checks `alg`, `exp`, `nbf`, `iss`, `crit` (RFC 7515 §4.1.11) and the signature. It does not check the audience, the
+ * type or any other claim, and it passes tokens of any other shape. A token that fails is rejected. A token that passes is
+ * still introspected, because only the server knows of a revocation.
+ *
+ * A token is introspected after all others (`ask_last`) if its signature cannot be checked here: it has no `kid` or an
+ * unknown one, or its key or `alg` is not supported by jose or this runtime. A token with `alg` `none` or `HS…` is rejected.
+ * Until the keys have been fetched, no token is rejected because of its signature.
+ *
+ * A token with an unknown `kid` causes a fetch of the keys, at most one in `cooldownSeconds`.
  *
  * @throws TypeError naming the option
  */
@@ -83,7 +103,7 @@ export function jwtPrefilter(options: JwtPrefilterOptions = {}): Prefilter {
   async function prefilter(token: string, context: PrefilterContext): Promise<PrefilterVerdict> {
     const jwt = readJwt(token);
     if (jwt === undefined) return 'ask';
-    if (!algorithms.some((each) => each === jwt.alg)) return { refuse: badSignature };
+    if (!isAllowed(jwt.alg, algorithms)) return { refuse: badSignature };
     const reason = context.invalidReason(jwt.claims);
     if (reason !== undefined) return { refuse: reason };
     const keys = keysOf.get(context) ?? new IssuerKeys(context, cooldownSeconds * 1000);
@@ -97,9 +117,7 @@ export function jwtPrefilter(options: JwtPrefilterOptions = {}): Prefilter {
 class IssuerKeys {
   readonly #context: PrefilterContext;
   readonly #cooldownMs: number;
-  #known:
-    | { readonly find: CompactVerifyGetKey; readonly ids: ReadonlySet<unknown>; readonly fetchedAt: number }
-    | undefined;
+  #known: { readonly keys: readonly PublishedKey[]; readonly fetchedAt: number } | undefined;
   #triedAt = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> | undefined;
 
@@ -127,11 +145,13 @@ class IssuerKeys {
   async #verify(jwt: Jwt): Promise<PrefilterVerdict> {
     if (this.#known === undefined) return 'ask';
     const { kid } = jwt;
-    const { find, ids } = this.#known;
-    const outcome = await verify(jwt, find);
-    if (outcome === 'good') return 'ask';
-    // Without a known key, or where this runtime cannot use it, the token may be good all the same.
-    return outcome === 'bad' && kid !== undefined && ids.has(kid) ? { refuse: badSignature } : 'ask_last';
+    const outcomes = new Set<Outcome>();
+    for (const key of this.#known.keys) {
+      if (kid === undefined || kid === key.kid) outcomes.add(await verify(jwt, key));
+      if (outcomes.has('good')) return 'ask';
+    }
+    const isForged = kid !== undefined && outcomes.has('bad') && !outcomes.has('unknown');
+    return isForged ? { refuse: badSignature } : 'ask_last';
   }
 
   /** Once in each cooldown, and never rejects; whoever comes meanwhile waits for it too. */
@@ -149,43 +169,57 @@ class IssuerKeys {
 
   async #take(now: number): Promise<void> {
     try {
-      const keySet = structuredClone(await this.#context.fetchKeys()) as unknown as JSONWebKeySet;
-      for (const key of keySet.keys) if (edwards.includes(key.alg)) Reflect.deleteProperty(key, 'alg'); // its curve says enough
-      const find = createLocalJWKSet(keySet); // throws unless it is a set of keys
-      const usable = keySet.keys.filter(({ crv }) => crv !== unknownCurve);
-      this.#known = { find, ids: new Set(usable.map(({ kid }) => kid)), fetchedAt: now };
+      const { keys } = (await this.#context.fetchKeys()) as unknown as JSONWebKeySet;
+      const known = keys.filter(({ use }) => use !== 'enc').map(publishedKey);
+      this.#known = { keys: await Promise.all(known), fetchedAt: now };
     } catch {
       // the authorizer has told of it, and the keys of before serve
     }
   }
 }
 
-/** Whether one of the keys that may fit has made the signature; `unknown` where that could not be found out. */
-async function verify(jwt: Jwt, find: CompactVerifyGetKey): Promise<'good' | 'bad' | 'unknown'> {
+function isAllowed(alg: unknown, algorithms: readonly string[] | undefined): boolean {
+  if (typeof alg !== 'string') return false;
+  return algorithms === undefined ? !keylessAlgorithm.test(alg) : algorithms.includes(alg);
+}
+
+async function publishedKey(jwk: JWK): Promise<PublishedKey> {
+  const { alg, ...rest } = jwk;
+  const find = createLocalJWKSet({ keys: [edwards.includes(alg) ? rest : jwk] }); // the curve of the former says enough
+  const uses = checkedAlgorithms.map((alg) => find({ alg, ...(jwk.kid !== undefined && { kid: jwk.kid }) }));
+  const isUsable = (await Promise.allSettled(uses)).some(({ status }) => status === 'fulfilled');
+  return { kid: jwk.kid, find, isUsable };
+}
+
+/** Whether a key has made the signature; `unknown` if that cannot be checked here. */
+type Outcome = 'good' | 'bad' | 'unknown';
+
+async function verify({ token, alg }: Jwt, { find, isUsable }: PublishedKey): Promise<Outcome> {
+  let isUnderstood = false;
   try {
-    await compactVerify(jwt.token, find);
+    await compactVerify(token, (...header) => {
+      isUnderstood = true; // jose wants the key only after it has checked "crit"
+      return find(...header);
+    });
     return 'good';
   } catch (error) {
-    if (error instanceof errors.JWKSMultipleMatchingKeys) {
-      for await (const key of error) if ((await verify(jwt, async () => key)) === 'good') return 'good';
-      return 'bad';
-    }
-    // What must be understood and is not makes a signature invalid, whoever made it.
-    if (jwt.isCritical && error instanceof errors.JOSENotSupported) return 'bad';
-    return badTokens.some((badToken) => error instanceof badToken) ? 'bad' : 'unknown';
+    if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWSInvalid) return 'bad';
+    // A "crit" that is not understood makes a signature invalid, whoever made it.
+    if (error instanceof errors.JOSENotSupported && !isUnderstood) return 'bad';
+    const isOfOtherKey = error instanceof errors.JWKSNoMatchingKey && isUsable;
+    return isOfOtherKey && checkedAlgorithms.some((each) => each === alg) ? 'bad' : 'unknown';
   }
 }
 
 function readJwt(token: string): Jwt | undefined {
   try {
-    const { alg, kid, crit } = decodeProtectedHeader(token);
+    const { alg, kid } = decodeProtectedHeader(token);
     const { exp, nbf, iss } = decodeJwt(token);
     if (alg === undefined && kid === undefined) return undefined;
     return {
       token,
       alg,
       kid,
-      isCritical: crit !== undefined,
       claims: { exp: numberOf(exp), nbf: numberOf(nbf), iss: typeof iss === 'string' ? iss : undefined },
     };
   } catch {

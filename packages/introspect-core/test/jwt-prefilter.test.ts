@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import {
   active,
   hangBeforeHeaders,
@@ -81,7 +81,10 @@ describe('a JWT', () => {
     ['with a signature that is empty', async () => (await key.sign()).replace(/\.[^.]*$/, '.'), 'bad_signature'],
     ['with one changed claim', async () => tampered(await key.sign()), 'bad_signature'],
     ['of alg none', async () => withHeader(await key.sign(), { alg: 'none' }), 'bad_signature'],
+    ['of alg none in other letters', async () => withHeader(await key.sign(), { alg: 'NoNe' }), 'bad_signature'],
     ['of a symmetric alg', async () => withHeader(await key.sign(), { alg: 'HS256', kid: 'key-1' }), 'bad_signature'],
+    ['of a symmetric alg and no kid', async () => withHeader(await key.sign(), { alg: 'HS512' }), 'bad_signature'],
+    ['of an alg that is not a text', async () => withHeader(await key.sign(), { alg: 256, kid: 'a' }), 'bad_signature'],
     [
       'of an alg that the key is not for',
       async () => withHeader(await key.sign(), { alg: 'RS256', kid: 'key-1' }),
@@ -341,15 +344,131 @@ describe('a rotation of keys', () => {
     expect(keyFetches(server)).toBe(2);
   });
 
-  it('is noticed within ten minutes for keys that were taken back, and nobody waits for it', async () => {
-    const next = await issuerKey('key-2', { iss: server.origin });
+  it.each([
+    ['are published before they sign', 30, 3],
+    ['sign as soon as they are published', 0, 1],
+  ])(
+    'from RSA to ECDSA and to Ed25519 under load rejects no good token when the keys %s',
+    async (_, seconds, fetches) => {
+      const { judge } = filtered({}, { limits: { concurrent: 50 } });
+      const claims = { iss: server.origin };
+      const keys = await Promise.all(['RS256', 'ES256', 'EdDSA'].map((alg) => issuerKey(`of ${alg}`, claims, alg)));
+      for (const [i] of keys.entries()) {
+        publish(server, keys.slice(0, i + 1));
+        clocks.pass(seconds);
+        const signers = Array.from({ length: 90 }, (_, j) => keys[j % (i + 1)]);
+        const tokens = await Promise.all(signers.map((signer, j) => signer?.sign({ jti: `${i}.${j}` }) ?? ''));
+        expect(new Set(await Promise.all(tokens.map(judge)))).toEqual(new Set(['active']));
+      }
+      expect(keyFetches(server)).toBe(fetches);
+    },
+  );
+
+  it('is noticed within ten minutes for keys that were taken back, and no good token waits for it', async () => {
+    const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
     const { judge } = filtered();
     await judge(await key.sign());
-    publish(server, [next]);
+    publish(server, [await issuerKey('key-2', { iss: server.origin })]);
     clocks.pass(600);
-    expect(await judge(await stranger.sign())).toBe('bad_signature');
-    await vi.waitFor(async () => expect(await judge(await stranger.sign())).toBe('active'));
+    await judge(await key.sign());
+    expect(introspect.mock.calls.map(([, options]) => options?.priority)).toEqual(['normal', 'normal']);
+    await vi.waitFor(async () => {
+      await judge(await key.sign());
+      expect(introspect.mock.lastCall?.[1]?.priority).toBe('last');
+    });
     expect(keyFetches(server)).toBe(2);
+  });
+});
+
+describe('a published key that cannot be checked here', () => {
+  /** A key that jose does not sign with. */
+  function nodeKey(kid: string, alg: string, pair: { publicKey: KeyObject; privateKey: KeyObject }): IssuerKey {
+    const hash = alg === 'EdDSA' ? null : 'sha256';
+    return {
+      kid,
+      jwk: { ...pair.publicKey.export({ format: 'jwk' }), kid, alg },
+      async sign(claims = {}, header = {}) {
+        const parts = [
+          { alg, kid, ...header },
+          { iss: server.origin, ...claims },
+        ];
+        const text = parts.map((part) => base64url.encode(JSON.stringify(part))).join('.');
+        const signature = sign(hash, Buffer.from(text), { key: pair.privateKey, dsaEncoding: 'ieee-p1363' });
+        return `${text}.${signature.toString('base64url')}`;
+      },
+    };
+  }
+  const onSecp256k1 = (kid: string) => nodeKey(kid, 'ES256K', generateKeyPairSync('ec', { namedCurve: 'secp256k1' }));
+  const onEd448 = (kid: string) => nodeKey(kid, 'EdDSA', generateKeyPairSync('ed448'));
+  const shortRsa = (kid: string) => nodeKey(kid, 'RS256', generateKeyPairSync('rsa', { modulusLength: 1024 }));
+  const unreadableRsa = (kid: string) => {
+    const { jwk, ...rest } = nodeKey(kid, 'RS256', generateKeyPairSync('rsa', { modulusLength: 2048 }));
+    return { ...rest, jwk: { ...jwk, n: 'AQAB' } };
+  };
+  const known = (alg: string, kty: string) => (kid: string) => ({
+    ...nodeKey(kid, alg, generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+    jwk: { kty, kid, alg, pub: 'AQAB' },
+  });
+  const priorityOf = async (judge: (token: string) => Promise<unknown>, token: string) => {
+    const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
+    expect(await judge(token)).toBe('active');
+    return introspect.mock.lastCall?.[1]?.priority;
+  };
+
+  it.each([
+    ['a curve that no runtime knows', onSecp256k1],
+    ['a curve whose algorithm has the name of a known one', onEd448],
+    ['fewer bits than are allowed', shortRsa],
+    ['a number that cannot be read', unreadableRsa],
+    ['an algorithm that some runtimes know', known('ML-DSA-65', 'AKP')],
+    ['an algorithm that nobody knows yet', known('NEW-1', 'NEW')],
+    ['a kind that nobody knows yet, for an algorithm that is known', known('ES256', 'NEW')],
+  ])('(%s) has its tokens asked about last', async (_, make) => {
+    const other = make('key-2');
+    publish(server, [key, other]);
+    expect(await priorityOf(filtered().judge, await other.sign())).toBe('last');
+  });
+
+  it.each([
+    ['of the same kind', 'RS256', shortRsa],
+    ['of another kind', 'ES256', shortRsa],
+    ['for the same algorithm name', 'EdDSA', onEd448],
+  ])('has its tokens asked about last though a key %s has the same kid', async (_, alg, make) => {
+    const [checkable, other] = [await issuerKey('key-2', { iss: server.origin }, alg), make('key-2')];
+    publish(server, [checkable, other]);
+    const { judge } = filtered();
+    expect(await priorityOf(judge, await other.sign())).toBe('last');
+    expect(await priorityOf(judge, await checkable.sign())).toBe('normal');
+  });
+
+  it.each(['ES256K', 'ML-DSA-65', 'NEW-1'])(
+    'may have replaced one that can be: a token of %s under its kid is asked about last',
+    async (alg) => {
+      const token = withHeader(await key.sign(), { alg, kid: 'key-1' });
+      expect(await priorityOf(filtered().judge, token)).toBe('last');
+    },
+  );
+
+  it('is ignored if it is for encryption: a forged token under the kid that it shares is rejected', async () => {
+    const other = onSecp256k1('key-1');
+    publish(server, [key, { ...other, jwk: { ...other.jwk, use: 'enc', alg: 'ECDH-ES' } }]);
+    expect(await filtered().judge(await stranger.sign())).toBe('bad_signature');
+  });
+
+  it('has its tokens rejected if "algorithms" does not name their algorithm', async () => {
+    const other = onSecp256k1('key-2');
+    publish(server, [key, other]);
+    expect(await filtered({ algorithms: ['ES256'] }).judge(await other.sign())).toBe('bad_signature');
+    expect(server.questions).toEqual([]);
+  });
+
+  it('has its tokens rejected if their "crit" is not understood, and asked about last if it is', async () => {
+    const other = onSecp256k1('key-2');
+    publish(server, [key, other]);
+    const { judge } = filtered();
+    expect(await judge(await other.sign({}, { pledge: true, crit: ['pledge'] }))).toBe('bad_signature');
+    expect(server.questions).toEqual([]);
+    expect(await priorityOf(judge, await other.sign({}, { b64: true, crit: ['b64'] }))).toBe('last');
   });
 });
 
@@ -445,24 +564,6 @@ describe('while keys cannot be had', () => {
     expect(await judge(await stranger.sign())).toBe('active');
     expect(await judge(await stranger.sign())).toBe('active');
     expect(keyFetches(server)).toBe(1);
-  });
-
-  it('because no runtime can use its curve, its tokens are asked about last', async () => {
-    const { publicKey, privateKey } = generateKeyPairSync('ed448');
-    publish(server, [key, { ...key, jwk: { ...publicKey.export({ format: 'jwk' }), kid: 'key-2', alg: 'EdDSA' } }]);
-    const unsigned = withHeader(await key.sign(), { alg: 'EdDSA', kid: 'key-2' }).replace(/\.[^.]*$/, '');
-    const token = `${unsigned}.${sign(null, Buffer.from(unsigned), privateKey).toString('base64url')}`;
-    const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
-    expect(await filtered().judge(token)).toBe('active');
-    expect(introspect.mock.calls.map(([, options]) => options?.priority)).toEqual(['last']);
-  });
-
-  it('because this runtime cannot use one, its tokens are asked about last', async () => {
-    publish(server, [{ ...key, jwk: { kty: 'RSA', kid: 'key-1', alg: 'RS256', n: 'AQAB', e: 'AQAB' } }]);
-    const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
-    const rsa = await issuerKey('key-1', { iss: server.origin }, 'RS256');
-    expect(await filtered().judge(await rsa.sign())).toBe('active');
-    expect(introspect.mock.calls.map(([, options]) => options?.priority)).toEqual(['last']);
   });
 });
 
