@@ -91,7 +91,9 @@ const schema = optionsObject({
  * unknown one, or its key or `alg` is not supported by jose or this runtime. A token with `alg` `none` or `HS…` is rejected.
  * Until the keys have been fetched, no token is rejected because of its signature.
  *
- * A token with an unknown `kid` causes a fetch of the keys, at most one in `cooldownSeconds`.
+ * A signature that does not verify causes a fetch of the keys, at most one in `cooldownSeconds`, before the token is judged
+ * by the new keys. During that time, or if the fetch fails, a token under a known `kid` is judged by the old keys. So an
+ * issuer must not reuse a `kid` for another key: its good tokens are rejected for up to `cooldownSeconds`.
  *
  * @throws TypeError naming the option
  */
@@ -130,7 +132,7 @@ class IssuerKeys {
     await this.#renewOld();
     const before = this.#known; // others may have fetched newer ones while this is verified
     const verdict = await this.#verify(jwt);
-    if (verdict !== 'ask_last') return verdict;
+    if (verdict === 'ask') return verdict;
     await this.#fetch();
     return this.#known === before ? verdict : this.#verify(jwt);
   }

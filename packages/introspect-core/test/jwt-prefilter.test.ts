@@ -204,7 +204,7 @@ describe('10,000 forged tokens', () => {
     ['no algorithm', { alg: undefined }],
     ['an algorithm that is no text', { alg: ['ES256'] }],
   ];
-  it('under known keys cost no question, and one fetch of the keys, whatever their header holds', async () => {
+  it('under known keys cost no question, and one fetch of the keys in each cooldown, whatever their header holds', async () => {
     const { judge } = filtered();
     const tokens = await forged(
       10_000,
@@ -221,6 +221,10 @@ describe('10,000 forged tokens', () => {
     expect([...others]).toEqual([]);
     expect(server.questions).toEqual([]);
     expect(keyFetches(server)).toBe(1);
+    clocks.pass(30);
+    await Promise.all(tokens.slice(0, 500).map(judge));
+    expect(server.questions).toEqual([]);
+    expect(keyFetches(server)).toBe(2);
   });
 
   it('under unknown keys never go above the limit, and good tokens go before them', async () => {
@@ -377,6 +381,43 @@ describe('a rotation of keys', () => {
       expect(introspect.mock.lastCall?.[1]?.priority).toBe('last');
     });
     expect(keyFetches(server)).toBe(2);
+  });
+});
+
+describe('a key that the issuer replaced under the same kid', () => {
+  it('verifies good tokens once the cooldown is over, at the price of one fetch, and the old key no longer does', async () => {
+    const { judge } = filtered({ cooldownSeconds: 30 });
+    const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
+    expect(await judge(await key.sign())).toBe('active');
+    publish(server, [stranger]);
+    clocks.pass(30);
+    const tokens = await Promise.all(Array.from({ length: 50 }, (_, i) => stranger.sign({ jti: String(i) })));
+    expect(new Set(await Promise.all(tokens.map(judge)))).toEqual(new Set(['active']));
+    expect(keyFetches(server)).toBe(2);
+    expect(new Set(introspect.mock.calls.map(([, options]) => options?.priority))).toEqual(new Set(['normal']));
+    expect(await judge(await key.sign())).toBe('bad_signature');
+    expect(keyFetches(server)).toBe(2);
+  });
+
+  it('has its tokens rejected during the cooldown, without a fetch', async () => {
+    const { judge } = filtered({ cooldownSeconds: 30 });
+    await judge(await key.sign());
+    publish(server, [stranger]);
+    clocks.pass(29.999);
+    expect(await judge(await stranger.sign())).toBe('bad_signature');
+    expect(keyFetches(server)).toBe(1);
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it('has its tokens rejected while the new keys cannot be fetched, one attempt in each cooldown', async () => {
+    const { judge, events } = filtered({ cooldownSeconds: 30 });
+    await judge(await key.sign());
+    server.at('/oauth/v2/keys', respond({ status: 500 }));
+    clocks.pass(30);
+    for (let i = 0; i < 3; i++) expect(await judge(await stranger.sign())).toBe('bad_signature');
+    expect(keyFetches(server)).toBe(2);
+    expect(events.filter(({ type }) => type === 'keys_failed')).toHaveLength(1);
+    expect(server.questions).toHaveLength(1);
   });
 });
 
