@@ -601,7 +601,7 @@ describe('while keys cannot be had', () => {
 
   it('because they hang, a request waits for a part of its attempt and is then asked about', async () => {
     server.at('/oauth/v2/keys', hangBeforeHeaders());
-    const { judge } = filtered({}, { timeoutMs: 2000, retry: { attempts: 1, attemptTimeoutMs: 100 } });
+    const { judge } = filtered({}, { timeoutMs: 10_000, retry: { attempts: 1, attemptTimeoutMs: 800 } });
     expect(await judge(await stranger.sign())).toBe('active');
     expect(await judge(await stranger.sign())).toBe('active');
     expect(keyFetches(server)).toBe(1);
@@ -643,7 +643,7 @@ describe('the keys', () => {
   it('on workerd are no promise that another request waits for', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
     server.at('/oauth/v2/keys', hangBeforeHeaders());
-    const { judge } = filtered({}, { timeoutMs: 3000, retry: { attempts: 1, attemptTimeoutMs: 200 } });
+    const { judge } = filtered({}, { timeoutMs: 10_000, retry: { attempts: 1, attemptTimeoutMs: 800 } });
     const first = judge(await stranger.sign());
     await vi.waitFor(() => expect(keyFetches(server)).toBe(1));
     expect(await judge(await key.sign())).toBe('active');
