@@ -221,6 +221,14 @@ describe('the documentation', () => {
     expect(inFirstColumn.map((name) => name.replaceAll('`', '')).sort()).toEqual(names.split(', ').sort());
   });
 
+  it('shows a jwtPrefilter without "algorithms": a rotation to another one would reject every good token', async () => {
+    const calls = (await Promise.all(pages.map((page) => blocks(page, /^[jt]s$/))))
+      .flat()
+      .flatMap(({ code }) => code.match(/jwtPrefilter\([^)]*\)/g) ?? []);
+    expect(calls.length).toBeGreaterThan(0);
+    expect(calls.filter((call) => call.includes('algorithms'))).toEqual([]);
+  });
+
   it('names every file of the core', async () => {
     const files = (await readdir(join(root, 'packages/introspect-core/src'))).filter((file) => file !== 'index.ts');
     const named = rows(await read('docs/architecture.md')).flatMap(

@@ -43,7 +43,7 @@ export type IntrospectEvent =
   | { readonly type: 'forgotten'; readonly by: ForgetKind }
   /** The `prefilter` refused a token, and the server was not asked. */
   | { readonly type: 'refused'; readonly reason: InvalidTokenReason }
-  /** The `prefilter` could not have the issuer's keys: it refuses no token on their account. */
+  /** The `prefilter` could not fetch the issuer's keys. It uses those of the fetch before; without any it rejects no signature. */
   | { readonly type: 'keys_failed' }
   /** `explainInactive` was given, and says why a token may be inactive: the issuer, audience and times of a token are in it. */
   | ({ readonly type: 'inactive_explained' } & InactiveExplanation)
