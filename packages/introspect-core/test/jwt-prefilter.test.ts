@@ -204,7 +204,7 @@ describe('10,000 forged tokens', () => {
     ['no algorithm', { alg: undefined }],
     ['an algorithm that is no text', { alg: ['ES256'] }],
   ];
-  it('under known keys cost no question, and one fetch of the keys in each cooldown, whatever their header holds', async () => {
+  it('under known keys cost no introspection request and one fetch of the keys per cooldown, whatever their header holds', async () => {
     const { judge } = filtered();
     const tokens = await forged(
       10_000,
@@ -464,7 +464,7 @@ describe('a published key that cannot be checked here', () => {
     ['an algorithm that some runtimes know', known('ML-DSA-65', 'AKP')],
     ['an algorithm that nobody knows yet', known('NEW-1', 'NEW')],
     ['a kind that nobody knows yet, for an algorithm that is known', known('ES256', 'NEW')],
-  ])('(%s) has its tokens asked about last', async (_, make) => {
+  ])('(%s) has its tokens introspected last', async (_, make) => {
     const other = make('key-2');
     publish(server, [key, other]);
     expect(await priorityOf(filtered().judge, await other.sign())).toBe('last');
@@ -474,7 +474,7 @@ describe('a published key that cannot be checked here', () => {
     ['of the same kind', 'RS256', shortRsa],
     ['of another kind', 'ES256', shortRsa],
     ['for the same algorithm name', 'EdDSA', onEd448],
-  ])('has its tokens asked about last though a key %s has the same kid', async (_, alg, make) => {
+  ])('has its tokens introspected last though a key %s has the same kid', async (_, alg, make) => {
     const [checkable, other] = [await issuerKey('key-2', { iss: server.origin }, alg), make('key-2')];
     publish(server, [checkable, other]);
     const { judge } = filtered();
@@ -483,7 +483,7 @@ describe('a published key that cannot be checked here', () => {
   });
 
   it.each(['ES256K', 'ML-DSA-65', 'NEW-1'])(
-    'may have replaced one that can be: a token of %s under its kid is asked about last',
+    'may have replaced one that can be: a token of %s under its kid is introspected last',
     async (alg) => {
       const token = withHeader(await key.sign(), { alg, kid: 'key-1' });
       expect(await priorityOf(filtered().judge, token)).toBe('last');
@@ -503,7 +503,7 @@ describe('a published key that cannot be checked here', () => {
     expect(server.questions).toEqual([]);
   });
 
-  it('has its tokens rejected if their "crit" is not understood, and asked about last if it is', async () => {
+  it('has its tokens rejected if their "crit" is not understood, and introspected last if it is', async () => {
     const other = onSecp256k1('key-2');
     publish(server, [key, other]);
     const { judge } = filtered();
