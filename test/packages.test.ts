@@ -113,17 +113,36 @@ describe('an empty project with the packed introspect-cli', () => {
     await install('introspect-cli', project(), ['introspect-core']);
   });
 
+  async function programOf(): Promise<string> {
+    const folder = join(project(), 'node_modules/@acme/introspect-cli');
+    const { bin } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+    return join(folder, bin.introspect);
+  }
+
   it.each(nodes())('has the command introspect, on %s', async (node) => {
-    const { bin } = JSON.parse(
-      await readFile(join(project(), 'node_modules/@acme/introspect-cli/package.json'), 'utf8'),
-    );
-    const program = join(project(), 'node_modules/@acme/introspect-cli', bin.introspect);
-    const { stdout, stderr } = await run(node, [program, '--help'], { cwd: project() });
+    const program = await programOf();
+    const { stdout, stderr } = await run(node, ['--', program, '--help'], { cwd: project() });
     expect(stdout).toMatch(/^Usage: introspect /);
     expect(stdout).toContain('register');
     expect(stderr).toBe('');
-    const failure = await run(node, [program, 'mint'], { cwd: project(), env: {} }).catch((error) => error);
+    const failure = await run(node, ['--', program, 'mint'], { cwd: project(), env: {} }).catch((error) => error);
     expect([failure.code, failure.stderr]).toEqual([2, expect.stringContaining('The issuer is missing')]);
+  });
+
+  it.each(nodes())('runs no code that an env file names, started by its own first line, on %s', async (node) => {
+    const program = await programOf();
+    await writeFile(join(project(), 'evil.cjs'), `require('node:fs').writeFileSync('marker', '');`);
+    await writeFile(join(project(), 'evil.env'), 'NODE_OPTIONS=--require=./evil.cjs\n');
+    const options = { cwd: project(), env: { PATH: `${dirname(node)}${delimiter}${process.env.PATH}` } };
+    for (const [args, message] of [
+      [['--env', 'evil.env'], 'The issuer is missing'],
+      [['--env-file', 'evil.env'], 'Give the file by --env.'],
+      [['--env-file=evil.env'], 'Give the file by --env.'],
+    ] as const) {
+      const failure = await run(program, ['token', ...args], options).catch((error) => error);
+      expect([failure.code, failure.stderr]).toEqual([2, expect.stringContaining(message)]);
+      expect(existsSync(join(project(), 'marker'))).toBe(false);
+    }
   });
 });
 

@@ -7,7 +7,7 @@ import { readFileOf, type Settings } from './settings.js';
 /** What every command takes. */
 export interface CommonFlags {
   json?: true;
-  envFile?: string;
+  env?: string;
   issuer?: string;
   instanceHost?: string;
 }
@@ -26,7 +26,7 @@ export function withCommonFlags(command: Command): Command {
       '--instance-host <host>',
       'sent as x-zitadel-instance-host, for an internal address (ZITADEL_INSTANCE_HOST)',
     )
-    .option('--env-file <path>', 'a file of variables; those of the environment win')
+    .option('--env <path>', 'a file of variables; those of the environment win')
     .option('--json', 'one JSON value on stdout, and nothing else there');
 }
 

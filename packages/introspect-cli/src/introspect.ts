@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 import { run } from './program.js';
 import { outliveStoppedReaders } from './stopped-readers.js';
 

@@ -38,7 +38,7 @@ export async function run(argv: readonly string[], environment: NodeJS.ProcessEn
     const command = define(new Command().copyInheritedSettings(program)).action(async () => {
       const flags = command.opts<Flags>();
       const output = outputOf(flags.json === true, environment);
-      exitCode = await runCommand(flags, { settings: new Settings(flags.envFile, environment), output });
+      exitCode = await runCommand(flags, { settings: new Settings(flags.env, environment), output });
     });
     program.addCommand(command);
   }
@@ -82,11 +82,17 @@ function ownFault(error: unknown): Failure {
 function wrongUsage({ code, message }: CommanderError): Failure {
   if (code === 'commander.unknownOption') {
     const [, option = ''] = /'(--?[a-z-]+)/i.exec(message) ?? [];
+    if (option.startsWith('--env-file')) {
+      return usage(
+        `There is no option ${option}: Node itself would read that file, and run code that it names`,
+        'Give the file by --env.',
+      );
+    }
     const isSecret = /secret|token|pat|password/i.test(option);
     return usage(
       `There is no option ${option}`,
       isSecret
-        ? 'Secrets are not taken from the command line: set them in the environment or an --env-file, or write them to stdin.'
+        ? 'Secrets are not taken from the command line: set them in the environment or in the file of --env, or write them to stdin.'
         : 'introspect --help shows what there is.',
     );
   }

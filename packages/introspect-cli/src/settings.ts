@@ -8,7 +8,7 @@ import { exitCodes, Failure, usage } from './failure.js';
 export const isInteractive = () => process.stdin.isTTY === true && process.stderr.isTTY === true;
 
 /**
- * What a command is set by: an option wins over the environment, and that over the file of `--env-file`.
+ * What a command is set by: an option wins over the environment, and that over the file of `--env`.
  *
  * Secrets have no option, since a command line is seen by others and kept by shells.
  */
@@ -30,10 +30,7 @@ export class Settings {
   required(option: string | undefined, flag: string, variable: string, what: string): string {
     const value = this.text(option, variable);
     if (value !== undefined) return value;
-    throw usage(
-      `${what} is missing`,
-      `Give ${flag}, or set ${variable} in the environment or in the file of --env-file.`,
-    );
+    throw usage(`${what} is missing`, `Give ${flag}, or set ${variable} in the environment or in the file of --env.`);
   }
 
   /**
@@ -46,7 +43,7 @@ export class Settings {
     if (known) return known;
     throw usage(
       `${what} is missing`,
-      `Set ${variable} in the environment or in the file of --env-file, or write it to stdin. It is not taken from the command line.`,
+      `Set ${variable} in the environment or in the file of --env, or write it to stdin. It is not taken from the command line.`,
     );
   }
 
@@ -61,8 +58,11 @@ export class Settings {
 function readEnvFile(path: string): Record<string, string | undefined> {
   try {
     return parseEnv(readFileSync(path, 'utf8'));
-  } catch {
-    throw usage(`The file of --env-file cannot be read: ${path}`);
+  } catch (error) {
+    throw usage(
+      `The file of --env cannot be read (${(error as NodeJS.ErrnoException).code}): ${path}`,
+      'Give the path of an env file that you may read, such as the one that introspect register wrote.',
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { delimiter, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('../dist/introspect.js', import.meta.url));
@@ -17,8 +18,17 @@ export async function introspect(
   { cwd, env = {}, stdin = '' }: { cwd?: string; env?: NodeJS.ProcessEnv; stdin?: string } = {},
 ): Promise<Ended> {
   if (!existsSync(program)) throw new Error('dist/introspect.js is missing: run "turbo run build" first');
-  const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH: process.env.PATH, ...env } });
+  const child = spawn(process.execPath, ['--', program, ...args], { cwd, env: { PATH: process.env.PATH, ...env } });
   return ended(child, stdin);
+}
+
+/** Runs the built file as a shell does: by its own first line, with this Node as `node`. */
+export async function introspectByShebang(
+  args: readonly string[],
+  { cwd, env = {} }: { cwd: string; env?: NodeJS.ProcessEnv },
+): Promise<Ended> {
+  const PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
+  return ended(spawn(program, args, { cwd, env: { PATH, ...env } }), '');
 }
 
 /** Runs a script of sh, in which `introspect` is the built command. */
@@ -26,7 +36,7 @@ export async function introspectInShell(
   script: string,
   { env = {} }: { env?: NodeJS.ProcessEnv } = {},
 ): Promise<Ended> {
-  const definition = `introspect() { '${process.execPath}' '${program}' "$@"; }`;
+  const definition = `introspect() { '${process.execPath}' -- '${program}' "$@"; }`;
   return ended(spawn('sh', ['-c', `${definition}\n${script}`], { env: { PATH: process.env.PATH, ...env } }), '');
 }
 
@@ -39,7 +49,7 @@ export async function introspectAtTerminal(
     answers,
   }: { cwd: string; env?: NodeJS.ProcessEnv; answers: readonly { awaits: string; typed: string }[] },
 ): Promise<{ code: number | null; shown: string }> {
-  const command = [process.execPath, program, ...args].map((word) => `'${word}'`).join(' ');
+  const command = [process.execPath, '--', program, ...args].map((word) => `'${word}'`).join(' ');
   const child = spawn('script', ['-qec', `stty cols 100 rows 40; exec ${command}`, '/dev/null'], {
     cwd,
     env: { PATH: process.env.PATH, TERM: 'xterm', ...env },

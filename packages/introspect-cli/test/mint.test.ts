@@ -6,7 +6,7 @@ import { introspect, introspectAtTerminal } from './introspect-process.js';
 import { type ZitadelProject, zitadelProject } from './zitadel-project.js';
 
 const register = ['register', '--project', 'shop', '--role', 'reader', '--service-user'];
-const mint = ['mint', '--env-file', '.env'];
+const mint = ['mint', '--env', '.env'];
 
 /** What the env file says, for a process that is given it as its environment. */
 async function registered(project: ZitadelProject): Promise<Record<string, string>> {
@@ -21,7 +21,7 @@ describe('introspect mint', () => {
     const { code, stdout, stderr } = await introspect(mint, { cwd: project.folder });
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^\S{40,}\n$/);
-    const token = await introspect(['token', '--env-file', '.env', '--json'], { cwd: project.folder, stdin: stdout });
+    const token = await introspect(['token', '--env', '.env', '--json'], { cwd: project.folder, stdin: stdout });
     expect(token.code).toBe(0);
     const [shop] = project.zitadel.objects.projects.values();
     const answer = JSON.parse(token.stdout);

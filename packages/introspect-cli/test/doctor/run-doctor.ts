@@ -26,7 +26,7 @@ export async function runDoctor(env: Record<string, string>, ...args: string[]):
   const outcome = await new Promise<Outcome>((resolve) => {
     const options = { env, timeout: 30_000 };
     // So much time that a machine under load is not taken for a slow server; a test's own argument comes last and wins.
-    const argv = [program, 'doctor', '--timeout-ms', '20000', ...args];
+    const argv = ['--', program, 'doctor', '--timeout-ms', '20000', ...args];
     const child = execFile(process.execPath, argv, options, (error, stdout, stderr) => {
       resolve({ exitCode: Number(error?.code ?? 0), stdout, stderr });
     });
