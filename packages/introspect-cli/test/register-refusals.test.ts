@@ -1,7 +1,7 @@
 import { json, redirect, startScriptedServer } from '@acme/introspect-testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { introspect } from './introspect-process.js';
-import { adminToken, zitadelProject } from './zitadel-project.js';
+import { addPerson, adminToken, zitadelProject } from './zitadel-project.js';
 
 describe('introspect register says what is wrong', () => {
   it('when the PAT is, and what to do', async () => {
@@ -197,5 +197,29 @@ describe('introspect register says what is wrong', () => {
     const { code, stderr } = await project.run('register', '--project', 'shop');
     expect(code).toBe(2);
     expect(stderr).toContain('no API');
+  });
+
+  it.each([
+    [[]],
+    [['--rotate']],
+    [['--role', 'reader']],
+    [['--dry-run']],
+    [['--rotate', '--role', 'reader', '--json']],
+  ])('when the service user is a person, and changes nothing: %j', async (flags) => {
+    const project = await zitadelProject();
+    const id = await addPerson(project, 'mickey');
+    const writes = project.zitadel.writes().length;
+    const args = ['register', '--project', 'shop', '--service-user', 'mickey', ...flags];
+    const { code, stdout, stderr } = await project.run(...args);
+    const message = 'The user mickey is a person, not a service user';
+    const advice =
+      'That person would be given a client secret and the roles: give --service-user a name that nobody has, or that of a service user.';
+    expect(code).toBe(2);
+    if (flags.includes('--json')) {
+      expect(JSON.parse(stdout)).toEqual({ error: { code: 'usage', message, advice } });
+    } else expect(stderr).toBe(`${message}\n${advice}\n`);
+    expect(project.zitadel.writes()).toHaveLength(writes);
+    expect(project.zitadel.objects.users.get(id)).not.toHaveProperty('credential');
+    expect(project.files()).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { json } from '@acme/introspect-testing';
 import { describe, expect, it } from 'vitest';
 import { introspect } from './introspect-process.js';
-import { adminToken, all, everything, held, nothing, zitadelProject } from './zitadel-project.js';
+import { addPerson, adminToken, all, everything, held, nothing, zitadelProject } from './zitadel-project.js';
 
 describe('introspect register --dry-run', () => {
   it('prints the calls, and changes and writes nothing', async () => {
@@ -75,6 +75,26 @@ describe('introspect register --undo', () => {
       ],
     });
     expect(project.variables('second.env').ZITADEL_CLIENT_SECRET).toBeDefined();
+  });
+
+  it.each([true, false])('touches no person whom the record names, whether it says made or found: %j', async (made) => {
+    const project = await zitadelProject();
+    await project.run('register', ...everything);
+    const person = await addPerson(project, 'mickey');
+    const record = JSON.parse(project.file('.env.introspect.json'));
+    const { serviceUser, grant, ...others } = record;
+    const changed = { ...others, serviceUser: { ...serviceUser, id: person, name: 'mickey', made }, grant };
+    project.write('.env.introspect.json', JSON.stringify(changed));
+    const before = project.zitadel.writes().length;
+    const { code, stdout } = await project.run('register', '--undo', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).kept).toEqual(['user mickey: a person, not a service user']);
+    expect(project.zitadel.objects.users.has(person)).toBe(true);
+    const urls = project.zitadel
+      .writes()
+      .slice(before)
+      .map(({ url }) => url);
+    expect(urls).not.toContainEqual(expect.stringContaining('/users/'));
   });
 
   it('leaves a project in which something else is by now', async () => {

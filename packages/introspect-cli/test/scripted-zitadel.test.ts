@@ -100,6 +100,34 @@ describe('a scripted ZITADEL', () => {
     expect(await client.introspect(token)).toEqual({ active: false });
   });
 
+  it('tells people from service users, gives both a secret, and mints for service users alone', async () => {
+    const { userId: machineId } = await call('POST', '/users/machine', { userName: 'robot', name: 'Robot' });
+    const profile = { firstName: 'Mickey', lastName: 'Mouse' };
+    const email = { email: 'mickey@example.com' };
+    const { userId: humanId } = await call('POST', '/users/human', { userName: 'mickey', profile, email });
+    const human = { profile: { ...profile, displayName: 'Mickey Mouse' }, email };
+    const robot = { id: machineId, userName: 'robot', machine: { name: 'Robot' } };
+    const mickey = { id: humanId, userName: 'mickey', human };
+    const { result } = await call('POST', '/users/_search', {});
+    expect(result).toEqual([expect.objectContaining(robot), expect.objectContaining(mickey)]);
+    expect(await call('GET', `/users/${humanId}`)).toMatchObject({ user: mickey });
+    expect(await call('GET', '/users/1')).toMatchObject({ status: 404, code: 5 });
+    const refused = await call('POST', '/users/human', { userName: 'donald', profile: { firstName: 'Donald' }, email });
+    expect(refused).toMatchObject({ status: 400, code: 3 });
+    for (const [id, name, status] of [
+      [machineId, 'robot', 200],
+      [humanId, 'mickey', 400],
+    ] as const) {
+      const { clientSecret } = await call('PUT', `/users/${id}/secret`, {});
+      const response = await fetch(`${zitadel.origin}/oauth/v2/token`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${btoa(`${name}:${clientSecret}`)}` },
+        body: new URLSearchParams({ grant_type: 'client_credentials' }),
+      });
+      expect(response.status).toBe(status);
+    }
+  });
+
   it('takes an assertion by the key that it handed out, and by no other', async () => {
     const { pid, appId } = await apiApp('PRIVATE_KEY_JWT');
     const { keyDetails } = await call('POST', `/projects/${pid}/apps/${appId}/keys`, { type: 'KEY_TYPE_JSON' });

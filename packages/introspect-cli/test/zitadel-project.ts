@@ -60,6 +60,21 @@ export async function zitadelProject(options: ScriptedZitadelOptions = {}): Prom
   };
 }
 
+/** Makes a person with this user name, and returns the person's id. */
+export async function addPerson({ zitadel }: ZitadelProject, userName: string): Promise<string> {
+  const response = await fetch(`${zitadel.origin}/management/v1/users/human`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${adminToken}` },
+    body: JSON.stringify({
+      userName,
+      profile: { firstName: 'Mickey', lastName: 'Mouse' },
+      email: { email: 'mickey@example.com' },
+    }),
+  });
+  const { userId } = (await response.json()) as { userId: string };
+  return userId;
+}
+
 /** All that the command makes: {@link all}. */
 export const everything = ['--project', 'shop', '--role', 'reader', '--role', 'writer=May write', '--service-user'];
 

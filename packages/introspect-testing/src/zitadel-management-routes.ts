@@ -64,6 +64,23 @@ export function managementRoutes(
     throw new ManagementError(5, 'Errors.User.NotFound (COMMAND-0p1e3)');
   }
 
+  function addUser(user: Pick<ZitadelUser, 'userName' | 'name' | 'human'>, organization: string): object {
+    const { userName } = user;
+    unique(ofOrganization(users, organization), (each) => each.userName === userName, 'Errors.User.AlreadyExists');
+    const id = newId();
+    const loginName = loginDomain === undefined ? userName : `${userName}@${loginDomain}`;
+    users.set(id, { ...user, id, loginName, organization, active: true, missed: searchLag });
+    return { userId: id, ...details(organization) };
+  }
+  function shownUser({ id, organization, userName, name, human, active }: ZitadelUser): object {
+    return {
+      id,
+      ...details(organization),
+      state: active ? 'USER_STATE_ACTIVE' : 'USER_STATE_INACTIVE',
+      userName,
+      ...(human === undefined ? { machine: { name } } : { human }),
+    };
+  }
   function grantOf({ uid, gid = '' }: Parameters, organization: string): ZitadelGrant {
     const grant = grants.get(gid);
     if (grant?.userId === uid && grant?.organization === organization) return grant;
@@ -181,22 +198,21 @@ export function managementRoutes(
       credentials.set('secret', credential);
       return { clientSecret: credential.secret, ...details(organization) };
     },
-    'POST /users/_search': ({ body, organization }) =>
-      listed(ofOrganization(users, organization), body, ({ id, userName, name, active }) => ({
-        id,
-        ...details(organization),
-        state: active ? 'USER_STATE_ACTIVE' : 'USER_STATE_INACTIVE',
-        userName,
-        machine: { name },
-      })),
+    'POST /users/_search': ({ body, organization }) => listed(ofOrganization(users, organization), body, shownUser),
+    'GET /users/{uid}': ({ parameters, organization }) => ({ user: shownUser(userOf(parameters, organization)) }),
     'POST /users/machine': ({ body, organization }) => {
       const userName = textOf(body, 'AddMachineUserRequest', 'userName');
-      const name = textOf(body, 'AddMachineUserRequest', 'name');
-      unique(ofOrganization(users, organization), (each) => each.userName === userName, 'Errors.User.AlreadyExists');
-      const id = newId();
-      const loginName = loginDomain === undefined ? userName : `${userName}@${loginDomain}`;
-      users.set(id, { id, userName, loginName, name, organization, active: true, missed: searchLag });
-      return { userId: id, ...details(organization) };
+      return addUser({ userName, name: textOf(body, 'AddMachineUserRequest', 'name') }, organization);
+    },
+    'POST /users/human': ({ body, organization }) => {
+      const userName = textOf(body, 'AddHumanUserRequest', 'userName');
+      const [profile, email] = [Object(body.profile) as Body, Object(body.email) as Body];
+      const firstName = textOf(profile, 'AddHumanUserRequest_Profile', 'firstName');
+      const lastName = textOf(profile, 'AddHumanUserRequest_Profile', 'lastName');
+      const address = textOf(email, 'AddHumanUserRequest_Email', 'email');
+      const name = `${firstName} ${lastName}`;
+      const human = { profile: { firstName, lastName, displayName: name }, email: { email: address } };
+      return addUser({ userName, name, human }, organization);
     },
     'DELETE /users/{uid}': ({ parameters, organization }) => {
       const { id } = userOf(parameters, organization);

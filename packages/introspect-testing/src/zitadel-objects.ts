@@ -44,6 +44,8 @@ export interface ZitadelUser extends Lagging {
   readonly loginName: string;
   readonly name: string;
   readonly organization: string;
+  /** Profile and email address of a person. A service user has none. */
+  readonly human?: object;
   active: boolean;
   credential?: ZitadelCredential;
 }

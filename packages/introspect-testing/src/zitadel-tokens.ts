@@ -23,6 +23,7 @@ export function mintsTokens({ users, tokens }: ZitadelObjects): Answer {
     const credentials = basicCredentialsOf(request);
     if (typeof credentials === 'function') return refused('invalid_client', 401);
     const user = [...users.values()].find(({ loginName }) => loginName === credentials.clientId);
+    if (user?.human !== undefined) return refused('invalid_request');
     if (user?.credential?.secret !== credentials.clientSecret || !user.active || !isKnown(user.credential)) {
       return refused('invalid_client');
     }

@@ -13,6 +13,12 @@ export interface App {
   readonly method: AppMethod;
 }
 
+export interface User {
+  readonly id: string;
+  /** Not a service user. A person gets no client secret, and loses no account. */
+  readonly isPerson: boolean;
+}
+
 export interface Grant {
   readonly id: string;
   readonly roleKeys: readonly string[];
@@ -127,10 +133,21 @@ export class ManagementApi {
     return text(await this.#write('POST', path, {}, { clientSecret: 'clientSecret' }), 'clientSecret');
   }
 
-  async findUser(userName: string): Promise<string | undefined> {
+  async findUser(userName: string): Promise<User | undefined> {
     const queries = [{ userNameQuery: equal({ userName }) }];
     const user = (await this.#search('/users/_search', { queries })).find((each) => each.userName === userName);
-    return user && text(user, 'id');
+    return user && { id: text(user, 'id'), isPerson: isPerson(user) };
+  }
+
+  /** Returns false too when there is no such user any more. */
+  async isPerson(userId: string): Promise<boolean> {
+    try {
+      const { user } = await this.#call('GET', `/users/${segment(userId)}`);
+      return isPerson(Object(user) as Members);
+    } catch (error) {
+      if (error instanceof ManagementFailure && error.status === 404) return false;
+      throw error;
+    }
   }
 
   async addUser(userName: string): Promise<string> {
@@ -247,6 +264,9 @@ export class ManagementApi {
 
 /** What begins so stands, in a dry run, for an id that the server would have answered. */
 const plannedPrefix = '<';
+
+/** The server shows each user with a member `machine` or `human`. */
+const isPerson = ({ machine }: Members) => machine === undefined;
 
 const equal = (value: object) => ({ ...value, method: 'TEXT_QUERY_METHOD_EQUALS' });
 

@@ -108,7 +108,7 @@ async function serviceUserOf(plan: Plan, name: string, projectId: string): Promi
   const { api, there, renew, keeping } = plan;
   const { thing: id, made } = await findOrMake(there.userId, {
     make: () => api.addUser(name),
-    find: () => api.findUser(name),
+    find: async () => (await api.findUser(name))?.id,
   });
   if (!made && there.userId === undefined) throw madeMeanwhile(`The user ${name}`);
   const noted = { ...keeping.record.serviceUser, id, name, made: made || isOurs(keeping.record.serviceUser, id) };

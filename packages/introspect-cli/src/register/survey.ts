@@ -1,3 +1,4 @@
+import { usage } from '../failure.js';
 import type { App, AppMethod, Grant, ManagementApi } from './management-api.js';
 
 export interface Role {
@@ -25,10 +26,21 @@ export interface Survey {
   readonly grant: Grant | undefined;
 }
 
-/** Looks for everything by its name, and changes nothing. */
+/**
+ * Looks for everything by its name, and changes nothing.
+ *
+ * @throws Failure when the user of this name is a person: it would get a secret and roles
+ */
 export async function survey(api: ManagementApi, wanted: Wanted): Promise<Survey> {
   const projectId = await api.findProject(wanted.project);
-  const userId = wanted.serviceUser === undefined ? undefined : await api.findUser(wanted.serviceUser);
+  const user = wanted.serviceUser === undefined ? undefined : await api.findUser(wanted.serviceUser);
+  if (user?.isPerson) {
+    throw usage(
+      `The user ${wanted.serviceUser} is a person, not a service user`,
+      'That person would be given a client secret and the roles: give --service-user a name that nobody has, or that of a service user.',
+    );
+  }
+  const userId = user?.id;
   return {
     projectId,
     userId,

@@ -8,7 +8,7 @@ export interface Undone {
   readonly kept: readonly string[];
 }
 
-/** Removes on the server what a registration has made, and nothing that it found. What is gone already is fine. */
+/** Removes on the server what a registration has made, and nothing that it found. Touches no person. What is gone already is fine. */
 export async function undo(api: ManagementApi, record: RegistrationRecord): Promise<Undone> {
   const { project, app, serviceUser, keys, roles, grant } = record;
   const removed: string[] = [];
@@ -23,7 +23,9 @@ export async function undo(api: ManagementApi, record: RegistrationRecord): Prom
     for (const key of keys) await remove(`key ${key}`, () => api.removeKey(project.id, app.id, key));
     kept.push(`app ${app.name}: it was there before`);
   }
-  if (serviceUser?.made) await remove(`service user ${serviceUser.name}`, () => api.removeUser(serviceUser.id));
+  if (serviceUser && (await api.isPerson(serviceUser.id))) {
+    kept.push(`user ${serviceUser.name}: a person, not a service user`);
+  } else if (serviceUser?.made) await remove(`service user ${serviceUser.name}`, () => api.removeUser(serviceUser.id));
   else if (serviceUser) {
     if (grant) await remove(`grant of ${serviceUser.name}`, () => api.removeGrant(serviceUser.id, grant));
     kept.push(`service user ${serviceUser.name}: it was there before`);
