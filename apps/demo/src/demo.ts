@@ -20,7 +20,7 @@ export interface Demo {
 
 /**
  * What the environment says: `ZITADEL_ISSUER` (or `INTROSPECTION_ENDPOINT`), `ZITADEL_CLIENT_ID`,
- * `ZITADEL_CLIENT_SECRET` (or `ZITADEL_KEY_FILE`, a path, in place of the two), and if you like `PORT`, `ZITADEL_PROJECT_ID`, `RESOURCE`, and for a cache
+ * `ZITADEL_CLIENT_SECRET` (or `ZITADEL_KEY_FILE`, a path, in place of the two), and if you like `PORT`, `ZITADEL_INSTANCE_HOST`, `ZITADEL_PROJECT_ID`, `RESOURCE`, and for a cache
  * `CACHE_MAX_AGE_SECONDS`, with it `CACHE_REFRESH_AFTER_SECONDS` and `CACHE_STALE_IF_ERROR_SECONDS`.
  *
  * @throws Error naming what is missing, or is no number
@@ -33,6 +33,7 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
     ZITADEL_CLIENT_SECRET: clientSecret,
     ZITADEL_KEY_FILE: keyFile,
     ZITADEL_PROJECT_ID: projectId,
+    ZITADEL_INSTANCE_HOST: instanceHost,
   } = environment;
   const missing = [
     !(issuer || introspectionEndpoint) && 'ZITADEL_ISSUER (or INTROSPECTION_ENDPOINT)',
@@ -49,6 +50,7 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
     ...(keyFile
       ? { clientAuthentication: privateKeyJwt({ keyFile: readKeyFile(keyFile) }) }
       : { clientId: String(clientId), clientSecret: String(clientSecret) }),
+    ...(instanceHost && { headers: { 'x-zitadel-instance-host': instanceHost } }),
     resource,
     rolesOf: zitadelRoles({ projectId }),
     ...(cache && { cache }),

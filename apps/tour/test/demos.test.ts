@@ -117,6 +117,16 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
     expect(await ask('/.well-known/oauth-protected-resource')).toMatchObject({ status: 200, body: { resource } });
   });
 
+  it('sends the public host to an internal endpoint, as introspect register writes both', async () => {
+    const server = await startScriptedServer({ clientId: 'c', clientSecret: 's' });
+    server.tokens.set('good', { sub: 'mickey', iss: complete.ZITADEL_ISSUER });
+    const internal = { INTROSPECTION_ENDPOINT: server.introspectionEndpoint, ZITADEL_INSTANCE_HOST: 'a.example' };
+    const { ask } = await start({ ...complete, ...internal });
+    expect(await ask('/me', 'good')).toMatchObject({ status: 200, body: { sub: 'mickey' } });
+    expect(server.requests.map((request) => request.field('x-zitadel-instance-host'))).toEqual([['a.example']]);
+    await server.close();
+  });
+
   it('takes a cache: an answer is used again while it is young', async () => {
     const times = {
       CACHE_MAX_AGE_SECONDS: '60',
