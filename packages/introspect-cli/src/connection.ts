@@ -2,6 +2,7 @@ import type { IntrospectionClientOptions } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import type { Command } from 'commander';
 import { usage } from './failure.js';
+import { checkSecure } from './json-request.js';
 import { readFileOf, type Settings } from './settings.js';
 
 /** What every command takes. */
@@ -24,7 +25,7 @@ export function withCommonFlags(command: Command): Command {
     .option('--issuer <url>', 'the issuer, as the console shows it (ZITADEL_ISSUER)')
     .option(
       '--instance-host <host>',
-      'sent as x-zitadel-instance-host, for an internal address (ZITADEL_INSTANCE_HOST)',
+      'the host of the public issuer, where --issuer is an internal address (ZITADEL_INSTANCE_HOST)',
     )
     .option('--env <path>', 'a file of variables; those of the environment win')
     .option('--json', 'one JSON value on stdout, and nothing else there');
@@ -37,8 +38,44 @@ export function withApiFlags(command: Command): Command {
     .option('--project-id <id>', 'the project of the API (ZITADEL_PROJECT_ID)');
 }
 
+/** Where a command connects, and under which issuer. */
+export interface Connection {
+  /** As given: the public issuer, or with an instance host the internal address. */
+  readonly issuer: string;
+  /** Where requests go; the issuer, unless the environment names an internal address for it. */
+  readonly address: string;
+  readonly instanceHost: string | undefined;
+  /** Header fields that every request to the server takes along. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads how to connect. An issuer whose host is the instance host is the public one. `INTROSPECTION_ENDPOINT`, as
+ * `introspect register` writes it beside `ZITADEL_ISSUER`, then names the internal address.
+ *
+ * @throws Failure naming what is missing or cannot be used
+ */
+export function connectionOf(
+  settings: Settings,
+  flags: CommonFlags,
+  issuer: string = issuerOf(settings, flags),
+): Connection {
+  const instanceHost = instanceHostOf(settings, flags);
+  if (instanceHost === undefined) return { issuer, address: issuer, instanceHost, headers: {} };
+  const headers = { 'x-zitadel-instance-host': instanceHost };
+  const endpoint = flags.issuer ? undefined : settings.beside('ZITADEL_ISSUER', 'INTROSPECTION_ENDPOINT');
+  if (endpoint === undefined || new URL(issuer).host !== instanceHost) {
+    return { issuer, address: issuer, instanceHost, headers };
+  }
+  if (!URL.canParse(endpoint)) {
+    throw usage('INTROSPECTION_ENDPOINT is no URL', 'Set it to the endpoint at the internal address, or remove it.');
+  }
+  checkSecure(endpoint, 'INTROSPECTION_ENDPOINT');
+  return { issuer, address: new URL(endpoint).origin, instanceHost, headers };
+}
+
 /** @throws Failure without what was given: there may be a password in it */
-export function issuerOf(settings: Settings, flags: CommonFlags): string {
+function issuerOf(settings: Settings, flags: CommonFlags): string {
   const issuer = settings.required(flags.issuer, '--issuer', 'ZITADEL_ISSUER', 'The issuer');
   const advice = 'It looks like https://my-instance.zitadel.cloud';
   if (!URL.canParse(issuer)) throw usage('The issuer is no URL', advice);
@@ -47,17 +84,16 @@ export function issuerOf(settings: Settings, flags: CommonFlags): string {
   return issuer;
 }
 
-/**
- * Headers that every request to the server takes along.
- *
- * @throws Failure when one cannot be sent
- */
-export function headersOf(settings: Settings, flags: CommonFlags): Record<string, string> {
+/** @throws Failure when it is no host, with or without a port */
+function instanceHostOf(settings: Settings, flags: CommonFlags): string | undefined {
   const host = settings.text(flags.instanceHost, 'ZITADEL_INSTANCE_HOST');
-  if (host !== undefined && !/^[\x21-\x7e]+$/.test(host)) {
+  if (
+    host !== undefined &&
+    (!/^[\x21-\x7e]+$/.test(host) || /[/\\?#@]/.test(host) || !URL.canParse(`http://${host}`))
+  ) {
     throw usage('--instance-host (ZITADEL_INSTANCE_HOST) is no host', 'It looks like my-instance.zitadel.cloud');
   }
-  return host === undefined ? {} : { 'x-zitadel-instance-host': host };
+  return host;
 }
 
 /**

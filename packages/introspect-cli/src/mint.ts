@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { discover } from './authorization-server.js';
 import { audienceScope, type MintedToken, requestToken } from './client-credentials.js';
-import { type CommonFlags, headersOf, issuerOf, withCommonFlags } from './connection.js';
+import { type CommonFlags, connectionOf, withCommonFlags } from './connection.js';
 import { exitCodes, usage } from './failure.js';
 import type { CommandOf } from './program.js';
 
@@ -25,7 +25,7 @@ export const mintCommand: CommandOf<MintFlags> = {
       ),
 
   async run(flags, { settings, output }) {
-    const issuer = issuerOf(settings, flags);
+    const connection = connectionOf(settings, flags);
     const projectId = settings.text(flags.projectId, 'ZITADEL_PROJECT_ID');
     if (projectId === undefined) {
       throw usage(
@@ -40,8 +40,8 @@ export const mintCommand: CommandOf<MintFlags> = {
       "The service user's name",
     );
     const secret = await settings.secret('ZITADEL_SERVICE_USER_SECRET', "The service user's secret");
-    const headers = headersOf(settings, flags);
-    const { tokenEndpoint } = await discover(issuer, headers);
+    const { headers } = connection;
+    const tokenEndpoint = (await discover(connection)).endpoint('token_endpoint');
     const scopes = ['openid', 'profile', audienceScope(projectId), ...flags.scope];
     const token = await requestToken(tokenEndpoint, { name, secret }, { scopes, headers });
     output.result(token, [token.access_token]);

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { headersOf, issuerOf, withCommonFlags } from './connection.js';
+import { connectionOf, withCommonFlags } from './connection.js';
 import { usage } from './failure.js';
 import type { CommandOf } from './program.js';
 import { type ManagementFlags, managementApiOf } from './register/management-access.js';
@@ -47,9 +47,8 @@ export const registerCommand: CommandOf<RegisterFlags> = {
   async run(flags, { settings, output }) {
     const files = filesOf(flags.out);
     const record = readRecord(files.record);
-    const headers = headersOf(settings, flags);
-    if (flags.undo) return runUndo(flags, { settings, output, files, record, headers });
-    const issuer = issuerOf(settings, flags);
+    if (flags.undo) return runUndo(flags, { settings, output, files, record });
+    const connection = connectionOf(settings, flags);
     checkName('--project', flags.project);
     checkName('--app', flags.app);
     checkName('--service-user', flags.serviceUser);
@@ -62,8 +61,8 @@ export const registerCommand: CommandOf<RegisterFlags> = {
       force: flags.force === true,
       record,
     });
-    const api = await managementApiOf(settings, flags, { issuer, headers });
-    return runRegistration(api, { flags, output, files, record, issuer, headers });
+    const api = await managementApiOf(settings, flags, connection);
+    return runRegistration(api, { flags, output, files, record, connection });
   },
 };
 

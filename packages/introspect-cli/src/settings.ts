@@ -4,6 +4,8 @@ import { parseEnv } from 'node:util';
 import { isCancel, password } from '@clack/prompts';
 import { exitCodes, Failure, usage } from './failure.js';
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
 /** Whether there is someone to ask: prompts are shown on stderr, so stdout may go elsewhere. */
 export const isInteractive = () => process.stdin.isTTY === true && process.stderr.isTTY === true;
 
@@ -13,17 +15,25 @@ export const isInteractive = () => process.stdin.isTTY === true && process.stder
  * Secrets have no option, since a command line is seen by others and kept by shells.
  */
 export class Settings {
-  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #file: Variables;
+  readonly #environment: Variables;
   #lines: AsyncIterator<string> | undefined;
 
   /** @throws Failure when the file cannot be read */
   constructor(envFile: string | undefined, environment: NodeJS.ProcessEnv) {
-    this.#environment = { ...(envFile !== undefined && readEnvFile(envFile)), ...environment };
+    this.#file = envFile === undefined ? {} : readEnvFile(envFile);
+    this.#environment = { ...environment };
   }
 
   /** An option's value, else that of the variable; an empty one counts as absent. */
   text(option: string | undefined, variable: string): string | undefined {
-    return option || this.#environment[variable] || undefined;
+    return option || (this.#environment[variable] ?? this.#file[variable]) || undefined;
+  }
+
+  /** The value of a variable, from where another one is set: a file does not add to what the environment says. */
+  beside(other: string, variable: string): string | undefined {
+    const source = this.#environment[other] === undefined ? this.#file : this.#environment;
+    return source[variable] || undefined;
   }
 
   /** @throws Failure that names both ways to give it */
@@ -39,7 +49,7 @@ export class Settings {
    * @throws Failure when there is none
    */
   async secret(variable: string, what: string): Promise<string> {
-    const known = this.#environment[variable] || (isInteractive() ? await prompted(what) : await this.#nextLine());
+    const known = this.text(undefined, variable) || (isInteractive() ? await prompted(what) : await this.#nextLine());
     if (known) return known;
     throw usage(
       `${what} is missing`,
@@ -55,7 +65,7 @@ export class Settings {
   }
 }
 
-function readEnvFile(path: string): Record<string, string | undefined> {
+function readEnvFile(path: string): Variables {
   try {
     return parseEnv(readFileSync(path, 'utf8'));
   } catch (error) {

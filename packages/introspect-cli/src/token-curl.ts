@@ -4,9 +4,10 @@ import {
   type Transport,
   type TransportRequest,
 } from '@acme/introspect-core';
+import { clientOptionsOf } from './authorization-server.js';
 import { boundedText } from './bounded-text.js';
 import { checkedOptions } from './checked-options.js';
-import { type ApiFlags, credentialsOf, headersOf, issuerOf } from './connection.js';
+import { type ApiFlags, connectionOf, credentialsOf } from './connection.js';
 import type { Output } from './output.js';
 import type { Settings } from './settings.js';
 
@@ -58,10 +59,10 @@ async function requestOf(settings: Settings, flags: ApiFlags): Promise<Transport
     made = request;
     return { status: 200, header: () => 'application/json', body: '{"active":false}' };
   };
-  const issuer = issuerOf(settings, flags);
-  const headers = headersOf(settings, flags);
+  const connection = connectionOf(settings, flags);
   const credentials = await credentialsOf(settings, flags, async () => 'left out');
-  const client = checkedOptions(() => new IntrospectionClient({ issuer, headers, ...credentials, transport }));
+  const options = await clientOptionsOf(connection);
+  const client = checkedOptions(() => new IntrospectionClient({ ...options, ...credentials, transport }));
   await client.introspect('token');
   if (made === undefined) throw new Error('no request was made');
   return made;

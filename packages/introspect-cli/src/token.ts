@@ -1,8 +1,9 @@
 import { IntrospectionClient, type IntrospectionResponse } from '@acme/introspect-core';
 import { explainInactive } from '@acme/introspect-core/zitadel/explain';
 import type { Command } from 'commander';
+import { clientOptionsOf, connectedUrl } from './authorization-server.js';
 import { checkedOptions } from './checked-options.js';
-import { type ApiFlags, credentialsOf, headersOf, issuerOf, withApiFlags } from './connection.js';
+import { type ApiFlags, type Connection, connectionOf, credentialsOf, withApiFlags } from './connection.js';
 import { type ExitCode, exitCodes } from './failure.js';
 import { styled } from './output.js';
 import type { CommandOf, Context } from './program.js';
@@ -27,35 +28,47 @@ export const tokenCommand: CommandOf<TokenFlags> = {
       output.result({ curl }, curl.split('\n'));
       return exitCodes.done;
     }
-    const issuer = issuerOf(settings, flags);
+    const connection = connectionOf(settings, flags);
     const credentials = await credentialsOf(settings, flags);
-    const headers = headersOf(settings, flags);
-    const client = checkedOptions(() => new IntrospectionClient({ issuer, headers, ...credentials }));
+    const options = await clientOptionsOf(connection);
+    const client = checkedOptions(() => new IntrospectionClient({ ...options, ...credentials }));
     const token = await settings.secret('ZITADEL_TOKEN', 'The token');
-    output.progress(`Asking ${issuer} …`);
+    output.progress(`Asking ${connection.address} …`);
     const answer = await client.introspect(token);
     if (answer.active) {
       output.result(answer, answerTable(answer, Date.now() / 1000));
       return exitCodes.done;
     }
     const clientId = credentials.clientId ?? credentials.clientAuthentication?.clientId ?? '';
-    await showInactive(answer, { token, clientId }, flags, context);
+    const { issuer } = options;
+    await showInactive(answer, { token, clientId, connection: { ...connection, issuer } }, flags, context);
     return exitCodes.no;
   },
 };
 
+/** Runs what fetches from the issuer by the global `fetch` and knows no address apart from it: connects to the address. */
+async function overAddress<Result>(connection: Connection, run: () => Promise<Result>): Promise<Result> {
+  const { fetch } = globalThis;
+  globalThis.fetch = (input, init) =>
+    fetch(input instanceof Request ? input : connectedUrl(String(input), connection), init);
+  try {
+    return await run();
+  } finally {
+    globalThis.fetch = fetch;
+  }
+}
+
 async function showInactive(
   answer: IntrospectionResponse,
-  { token, clientId }: { token: string; clientId: string },
+  { token, clientId, connection }: { token: string; clientId: string; connection: Connection },
   flags: TokenFlags,
   { settings, output }: Context,
 ): Promise<void> {
-  const explanation = await explainInactive(token, {
-    issuer: issuerOf(settings, flags),
-    clientId,
-    projectId: settings.text(flags.projectId, 'ZITADEL_PROJECT_ID'),
-    headers: headersOf(settings, flags),
-  });
+  const { issuer, headers } = connection;
+  const projectId = settings.text(flags.projectId, 'ZITADEL_PROJECT_ID');
+  const explanation = await overAddress(connection, () =>
+    explainInactive(token, { issuer, clientId, projectId, headers }),
+  );
   const { message, advice } = explanation;
   const lines = [[styled('red', 'inactive')], '', message, ...(advice === undefined ? [] : [advice])];
   output.result({ ...answer, explanation }, lines);

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { IntrospectionClient } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { type ScriptedZitadel, startScriptedZitadel } from '@acme/introspect-testing';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 let zitadel: ScriptedZitadel;
 beforeEach(async () => {
@@ -126,6 +126,29 @@ describe('a scripted ZITADEL', () => {
       });
       expect(response.status).toBe(status);
     }
+  });
+
+  it('knows its instance by the instance host, else by Host, and calls itself as it was called', async () => {
+    const own = await startScriptedZitadel({ domain: 'auth.example.com' });
+    onTestFinished(() => own.close());
+    const discovery = (origin: string, host?: string) =>
+      fetch(`${origin}/.well-known/openid-configuration`, {
+        headers: host === undefined ? {} : { 'x-zitadel-instance-host': host },
+      });
+    for (const host of [undefined, 'other.example.com']) {
+      const response = await discovery(own.origin, host);
+      expect([response.status, response.headers.get('content-type')]).toEqual([404, 'text/plain; charset=utf-8']);
+    }
+    for (const host of ['auth.example.com', 'auth.example.com:8080']) {
+      expect(await (await discovery(own.origin, host)).json()).toMatchObject({
+        issuer: `http://${host}`,
+        introspection_endpoint: `http://${host}/oauth/v2/introspect`,
+      });
+    }
+    expect(await (await discovery(zitadel.origin)).json()).toMatchObject({ issuer: zitadel.origin });
+    expect((await discovery(zitadel.origin, 'auth.example.com')).status).toBe(404);
+    const management = await fetch(`${own.origin}/management/v1/projects/_search`, { method: 'POST' });
+    expect(management.status).toBe(404);
   });
 
   it('takes an assertion by the key that it handed out, and by no other', async () => {

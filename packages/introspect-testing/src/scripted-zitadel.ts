@@ -1,6 +1,7 @@
 import { type Answer, json } from './answers.js';
 import type { RecordedRequest } from './recorded-request.js';
 import { type ScriptedServer, startScriptedServer } from './scripted-server.js';
+import { zitadelAnswers } from './zitadel.js';
 import { isManagementWrite, likeZitadelManagement } from './zitadel-management.js';
 import type { ZitadelObjects } from './zitadel-objects.js';
 import { introspectsTokens, mintsTokens } from './zitadel-tokens.js';
@@ -15,6 +16,13 @@ export interface ScriptedZitadelOptions {
   searchLag?: number;
   /** How often new credentials, an app's or a service user's, are refused; 0 unless given. */
   credentialsLag?: number;
+  /**
+   * The domain of its instance, without a port; `127.0.0.1`, that of `origin`, unless given. The domain is looked up by
+   * `x-zitadel-instance-host`, else by `Host`; requests for another one are answered by 404.
+   */
+  domain?: string;
+  /** Calls itself https, as behind a proxy that ends TLS; false unless given. */
+  secure?: boolean;
   /** What login names end with after an `@`, where the instance's policy wants that. */
   loginDomain?: string;
 }
@@ -37,28 +45,47 @@ export async function startScriptedZitadel({
   otherOrganizations = [],
   searchLag = 0,
   credentialsLag = 0,
+  domain = '127.0.0.1',
+  secure = false,
   loginDomain,
 }: ScriptedZitadelOptions = {}): Promise<ScriptedZitadel> {
   const server = await startScriptedServer();
-  const { origin, introspectionEndpoint } = server;
   const objects: ZitadelObjects = { projects: new Map(), users: new Map(), grants: new Map(), tokens: new Map() };
   const settings = { adminToken, organization, otherOrganizations, searchLag, credentialsLag, loginDomain };
   const usual = likeZitadelManagement(objects, settings);
   let decide = (_: RecordedRequest, answer: Answer) => answer;
 
-  server.elsewhere((response, request) => decide(request, usual)(response, request));
-  server.always(introspectsTokens(objects, origin));
-  server.at('/oauth/v2/token', mintsTokens(objects));
+  /** As the server sees its own origin in a request; `undefined`: the request is for no instance. */
+  function issuerOf(request: RecordedRequest): string | undefined {
+    const [host = ''] = [...request.field('x-zitadel-instance-host'), ...request.field('host')];
+    return host.replace(/:\d+$/, '') === domain ? `${secure ? 'https' : 'http'}://${host}` : undefined;
+  }
+  const ofInstance =
+    (answerOf: (issuer: string) => Answer): Answer =>
+    (response, request) => {
+      const issuer = issuerOf(request);
+      (issuer === undefined ? zitadelAnswers.unknownInstance() : answerOf(issuer))(response, request);
+    };
+
+  server.elsewhere(ofInstance(() => (response, request) => decide(request, usual)(response, request)));
+  server.always(ofInstance((issuer) => introspectsTokens(objects, issuer)));
+  server.at(
+    '/oauth/v2/token',
+    ofInstance(() => mintsTokens(objects)),
+  );
   server.at(
     '/.well-known/openid-configuration',
-    json({
-      issuer: origin,
-      token_endpoint: `${origin}/oauth/v2/token`,
-      introspection_endpoint: introspectionEndpoint,
-      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'private_key_jwt'],
-    }),
+    ofInstance((issuer) =>
+      json({
+        issuer,
+        token_endpoint: `${issuer}/oauth/v2/token`,
+        introspection_endpoint: `${issuer}/oauth/v2/introspect`,
+        jwks_uri: `${issuer}/oauth/v2/keys`,
+        introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'private_key_jwt'],
+      }),
+    ),
   );
-  const { requests, questions, next, always, at, close } = server;
+  const { origin, requests, questions, next, always, at, close } = server;
   return {
     ...{ origin, requests, questions, next, always, at, close, objects },
     writes: () => requests.filter(isManagementWrite),

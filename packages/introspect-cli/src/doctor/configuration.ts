@@ -1,6 +1,6 @@
 import { type ClientAuthentication, clientSecretBasic } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
-import { type ApiFlags, headersOf } from '../connection.js';
+import { type ApiFlags, type Connection, connectionOf } from '../connection.js';
 import { readFileOf, type Settings } from '../settings.js';
 import { type Check, checked, type Finding } from './finding.js';
 import { examineIssuer } from './issuer.js';
@@ -9,11 +9,8 @@ import type { AuthenticationMethod } from './outcome.js';
 /** What the other checks go by. */
 export interface Configuration {
   readonly check: Check;
-  /** What was most likely meant, where it was written in another form; `undefined`: nobody can tell. */
-  readonly issuer: URL | undefined;
-  /** Without a trailing slash unless one was given. */
-  readonly issuerText: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** By the issuer that was most likely meant, where it was written in another form; `undefined`: nobody can tell. */
+  readonly connection: Connection | undefined;
   readonly method: AuthenticationMethod;
   /** `undefined`: the key file cannot serve. */
   readonly authentication: ClientAuthentication | undefined;
@@ -34,7 +31,8 @@ export async function examineConfiguration(flags: ApiFlags, settings: Settings):
   const { method, authentication, findings: ofCredentials } = await examineCredentials(flags, settings);
   const detail = `${issuer === undefined ? 'an issuer that is no URL' : issuerText}, by ${method}`;
   const check = checked('configuration', detail, [...ofIssuer, ...ofCredentials]);
-  return { check, issuer, issuerText, headers: headersOf(settings, flags), method, authentication };
+  const connection = issuer === undefined ? undefined : connectionOf(settings, flags, issuerText);
+  return { check, connection, method, authentication };
 }
 
 async function examineCredentials(flags: ApiFlags, settings: Settings): Promise<Credentials> {

@@ -35,13 +35,13 @@ type Form = { headers: Record<string, string>; body: URLSearchParams };
 
 /** One question as the SDK asks it, its answer left as it is; `undefined`: the key could not sign. */
 export async function askRaw(
-  { issuerText, endpoint, headers, authentication, timeoutMs }: Asking,
+  { clientOptions: { issuer }, endpoint, headers, authentication, timeoutMs }: Asking,
   change: (request: Form) => void = () => {},
 ): Promise<RawAnswer | NoAnswer | undefined> {
   const request = { headers: { ...headers }, body: new URLSearchParams({ token: inventedToken }) };
   request.body.append('token_type_hint', 'access_token');
   try {
-    await authentication.apply(request, { issuer: issuerText, endpoint, afterRefusal: false });
+    await authentication.apply(request, { issuer, endpoint, afterRefusal: false });
   } catch {
     return undefined;
   }
@@ -72,10 +72,10 @@ function spoilSignature({ body }: Form): void {
 }
 
 /** The proof: all that the SDK is stricter about than the checks before. */
-async function sdkFinding({ issuerText, headers, authentication, timeoutMs }: Asking): Promise<Finding | undefined> {
+async function sdkFinding({ clientOptions, headers, authentication, timeoutMs }: Asking): Promise<Finding | undefined> {
   try {
     const client = new IntrospectionClient({
-      issuer: issuerText,
+      ...clientOptions,
       headers,
       clientAuthentication: authentication,
       timeoutMs,

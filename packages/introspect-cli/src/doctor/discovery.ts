@@ -1,4 +1,5 @@
-import type { Configuration } from './configuration.js';
+import { connectedUrl, isOfInstanceHost } from '../authorization-server.js';
+import type { Connection } from '../connection.js';
 import { type Check, checked, type Finding } from './finding.js';
 import { isLoopback } from './issuer.js';
 import { type AuthenticationMethod, diagnose } from './outcome.js';
@@ -13,51 +14,63 @@ export interface Discovery {
 
 export interface Place {
   readonly endpoint: string;
-  readonly issuerText: string;
+  /** How the SDK gets there. */
+  readonly clientOptions: { readonly issuer: string; readonly introspectionEndpoint?: string };
 }
 
 type Metadata = Readonly<Record<string, unknown>>;
-type Configured = Pick<Configuration, 'issuerText' | 'method'> & { issuer: URL };
 
 /** Whether the server's metadata (OpenID Connect Discovery §4) says what the SDK must find there. */
 export async function checkDiscovery(
-  configuration: Configuration & { issuer: URL },
+  connection: Connection,
+  method: AuthenticationMethod,
   timeoutMs: number,
 ): Promise<Discovery> {
-  const { issuerText, headers, method } = configuration;
-  const url = `${issuerText.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const { address, headers, instanceHost } = connection;
+  const url = `${address.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const answer = await ask({ url, headers, timeoutMs });
   const failed = (finding: Finding, detail = url) => checked('discovery', detail, [finding]);
   if (!('status' in answer)) {
     return { check: failed(unanswered(answer, timeoutMs)), answer: undefined, place: undefined };
   }
   if (answer.status !== 200 || answer.json === undefined) {
-    const finding = diagnose(answer, method);
+    const found = diagnose(answer, method);
+    const finding =
+      found?.code === 'no_instance' && instanceHost !== undefined
+        ? { ...found, ...noSuchInstance(instanceHost) }
+        : found;
     const detail = answer.leadsTo === undefined ? url : `${url} leads to ${answer.leadsTo}`;
     return { check: finding ? failed(finding, detail) : checked('discovery', url), answer, place: undefined };
   }
-  const { findings, place } = examineMetadata(answer.json, configuration);
+  const { findings, place } = examineMetadata(answer.json, connection, method);
   return { check: checked('discovery', place?.endpoint ?? url, findings), answer, place };
 }
 
 /** What is wrong with the metadata, and where it is safe to go on. */
 function examineMetadata(
   metadata: Metadata,
-  { issuer, issuerText, method }: Configured,
+  connection: Connection,
+  method: AuthenticationMethod,
 ): { findings: Finding[]; place: Place | undefined } {
   const { issuer: theirs, introspection_endpoint: named } = metadata;
-  const findings = issuerFindings(theirs, issuerText, issuer);
+  const { issuer, address, instanceHost } = connection;
+  const isPublic = isOfInstanceHost(theirs, connection);
+  const own = isPublic ? theirs : issuer;
+  const findings = isPublic ? [] : issuerFindings(theirs, connection);
   if (typeof named !== 'string' || !/^https?:/.test(named) || !URL.canParse(named)) {
     return { findings: [...findings, noEndpoint], place: undefined };
   }
+  // The document of another issuer does not decide where credentials go.
+  const isOurs = isPublic || isSameButSlash(theirs, issuer);
   const endpoint = new URL(named);
   const isInsecure = endpoint.protocol === 'http:' && !isLoopback(endpoint.hostname);
   if (isInsecure) findings.push(insecureEndpoint);
-  else if (endpoint.host !== issuer.host) findings.push(endpointElsewhere(endpoint.origin));
+  else if (endpoint.host !== new URL(own).host) findings.push(endpointElsewhere(endpoint.origin));
   if (!advertises(metadata, method)) findings.push(methodNotAdvertised(method));
-  // The document of another issuer does not decide where credentials go.
-  const isOurs = isSameButSlash(theirs, issuerText);
-  return { findings, place: isOurs && !isInsecure ? { endpoint: named, issuerText: theirs } : undefined };
+  if (!isOurs || isInsecure) return { findings, place: undefined };
+  const connected = connectedUrl(named, { issuer: theirs, address });
+  const clientOptions = { issuer: theirs, ...(instanceHost !== undefined && { introspectionEndpoint: connected }) };
+  return { findings, place: { endpoint: connected, clientOptions } };
 }
 
 function isSameButSlash(named: unknown, configured: string): named is string {
@@ -70,13 +83,14 @@ function advertises(metadata: Metadata, method: AuthenticationMethod): boolean {
 }
 
 /** The issuer is compared character by character (RFC 8414 §3.3). */
-function issuerFindings(named: unknown, configured: string, issuer: URL): Finding[] {
+function issuerFindings(named: unknown, { issuer: configured, instanceHost }: Connection): Finding[] {
   if (named === configured) return [];
   if (typeof named !== 'string' || !URL.canParse(named)) return [noIssuer];
   if (isSameButSlash(named, configured)) return [slashMismatch(named.endsWith('/'))];
   const { origin, protocol, host } = new URL(named);
+  const issuer = new URL(configured);
   if (host === issuer.host && protocol !== issuer.protocol) return [schemeMismatch(origin)];
-  if (host !== issuer.host) return [hostMismatch(origin)];
+  if (host !== issuer.host) return [hostMismatch(origin, instanceHost)];
   return [pathMismatch];
 }
 
@@ -100,13 +114,25 @@ const schemeMismatch = (origin: string) =>
     'Configure the issuer as the server names it, or tell ZITADEL (ExternalSecure) and its proxy (X-Forwarded-Proto) that it is https.',
   );
 
-const hostMismatch = (origin: string) =>
-  mismatch(
-    '_host',
-    `The server calls itself ${origin}`,
-    'The configured host is an internal or an old name of the server.',
-    `Configure ${origin} as issuer; where only the internal address can be reached, give it as introspectionEndpoint with the header x-zitadel-instance-host.`,
-  );
+const hostMismatch = (origin: string, instanceHost: string | undefined) =>
+  instanceHost === undefined
+    ? mismatch(
+        '_host',
+        `The server calls itself ${origin}`,
+        'The configured host is an internal or an old name of the server.',
+        `Configure ${origin} as issuer; where only the internal address can be reached, give ${new URL(origin).host} by --instance-host (ZITADEL_INSTANCE_HOST), in code the internal introspectionEndpoint with the header x-zitadel-instance-host.`,
+      )
+    : mismatch(
+        '_host',
+        `The server calls itself ${origin}, and --instance-host (ZITADEL_INSTANCE_HOST) is ${instanceHost}`,
+        'The instance host is not the host of the public issuer with its port, or this server does not read x-zitadel-instance-host.',
+        'Give the host of the issuer as the console shows it, with its port if it has one.',
+      );
+
+const noSuchInstance = (instanceHost: string) => ({
+  cause: `The server knows no instance of the host ${instanceHost}, which --instance-host (ZITADEL_INSTANCE_HOST) gives.`,
+  fix: 'Give the host of the public issuer as the console shows it, with its port if it has one.',
+});
 
 const pathMismatch = mismatch(
   '',

@@ -18,18 +18,19 @@ export interface Examination {
 /** One check after the other, for as long as going on makes sense; returns why it ended before the last. */
 export async function* examine({ configuration, token, timeoutMs }: Examination): AsyncGenerator<Check, string> {
   yield configuration.check;
-  const { issuer, headers, method, authentication } = configuration;
-  if (issuer === undefined) return 'the issuer must be a URL first';
+  const { connection: connected, method, authentication } = configuration;
+  if (connected === undefined) return 'the issuer must be a URL first';
+  const address = new URL(connected.address);
 
-  const dns = await checkDns(issuer, timeoutMs);
+  const dns = await checkDns(address, timeoutMs);
   yield dns;
   if (dns.status === 'fault') return 'the host must have an address first';
 
-  const connection = await checkConnection(issuer, timeoutMs);
+  const connection = await checkConnection(address, timeoutMs);
   yield connection;
   if (connection.status === 'fault') return 'there must be a connection first';
 
-  const { check: discovery, answer, place } = await checkDiscovery({ ...configuration, issuer }, timeoutMs);
+  const { check: discovery, answer, place } = await checkDiscovery(connected, method, timeoutMs);
   yield discovery;
   yield answer === undefined ? skipped('clock', 'there was no answer') : checkClock(answer, method);
   if (place === undefined) return 'discovery must find an endpoint that credentials may be sent to first';
@@ -38,7 +39,7 @@ export async function* examine({ configuration, token, timeoutMs }: Examination)
     return 'credentials are not sent where plain http leads';
   }
 
-  const asking: Asking = { ...place, headers, method, authentication, timeoutMs };
+  const asking: Asking = { ...place, headers: connected.headers, method, authentication, timeoutMs };
   const credentials = await checkCredentials(asking);
   yield credentials;
   if (credentials.status === 'fault') return 'the server must answer an invented token first';

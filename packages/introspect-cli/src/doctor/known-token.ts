@@ -4,11 +4,11 @@ import { type Check, checked, type Finding } from './finding.js';
 
 /** Asks about a token that is said to be good. */
 export async function checkKnownToken(
-  { issuerText, headers, authentication, timeoutMs }: Asking,
+  { clientOptions, headers, authentication, timeoutMs }: Asking,
   token: string,
 ): Promise<Check> {
   const client = new IntrospectionClient({
-    issuer: issuerText,
+    ...clientOptions,
     headers,
     clientAuthentication: authentication,
     timeoutMs,

@@ -1,16 +1,16 @@
+import type { AuthorizationServer } from '../authorization-server.js';
 import { changedEnv, type EnvChanges } from './env-file.js';
 import type { AppMethod } from './management-api.js';
 import { readIfThere, writePrivately } from './private-file.js';
 import type { Keeping } from './registration.js';
-import { type RegistrationFiles, saveVariables } from './registration-files.js';
+import { type RegistrationFiles, saveVariables, variablesOf } from './registration-files.js';
 import { RecordFile, type RegistrationRecord } from './registration-record.js';
 import type { Wanted } from './survey.js';
 
 /** Where a registration is kept, and what is known of it before anything is made. */
 interface Place {
   readonly files: RegistrationFiles;
-  readonly issuer: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly server: AuthorizationServer;
   readonly method: AppMethod;
 }
 
@@ -24,7 +24,7 @@ export function checkVariables(place: Place, { serviceUser }: Wanted): void {
   changedEnv(readIfThere(place.files.env), {
     ...{ ZITADEL_PROJECT_ID: told, ZITADEL_CLIENT_ID: told, ZITADEL_CLIENT_SECRET: told },
     ...(serviceUser !== undefined && { ZITADEL_SERVICE_USER: serviceUser, ZITADEL_SERVICE_USER_SECRET: told }),
-    ...variablesOf(place),
+    ...knownVariables(place),
   });
 }
 
@@ -45,7 +45,7 @@ export function keeps(place: Place, record: RegistrationRecord): Keeping & { rea
     },
     note: (changes) => recordFile.note(changes),
     saveVariables: async (changes) => {
-      if (await saveVariables(files, { ...variablesOf(place), ...changes })) written.add(files.env);
+      if (await saveVariables(files, { ...knownVariables(place), ...changes })) written.add(files.env);
     },
     saveKeyFile: async (content) => {
       await writePrivately(files.key, content);
@@ -56,11 +56,15 @@ export function keeps(place: Place, record: RegistrationRecord): Keeping & { rea
 }
 
 /** The variables that are known from the beginning, and those that would contradict them. */
-function variablesOf({ files, issuer, headers, method }: Place): EnvChanges {
-  const host = headers['x-zitadel-instance-host'];
+function knownVariables({ files, server, method }: Place): EnvChanges {
+  const { issuer, address, instanceHost } = server;
+  const isInternal = new URL(issuer).origin !== new URL(address).origin;
+  const wasInternal = variablesOf(files).ZITADEL_INSTANCE_HOST !== undefined;
   return {
     ZITADEL_ISSUER: issuer,
-    ...(host !== undefined && { ZITADEL_INSTANCE_HOST: host }),
+    ...(wasInternal && { ZITADEL_INSTANCE_HOST: undefined, INTROSPECTION_ENDPOINT: undefined }),
+    ...(instanceHost !== undefined && { ZITADEL_INSTANCE_HOST: instanceHost }),
+    ...(isInternal && { INTROSPECTION_ENDPOINT: server.endpoint('introspection_endpoint') }),
     ...(method === 'key'
       ? { ZITADEL_KEY_FILE: files.key, ZITADEL_CLIENT_SECRET: undefined }
       : { ZITADEL_KEY_FILE: undefined }),

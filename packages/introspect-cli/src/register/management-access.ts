@@ -1,4 +1,4 @@
-import type { CommonFlags } from '../connection.js';
+import type { CommonFlags, Connection } from '../connection.js';
 import { usage } from '../failure.js';
 import { checkSecure } from '../json-request.js';
 import type { Settings } from '../settings.js';
@@ -17,13 +17,13 @@ export interface ManagementFlags extends CommonFlags {
 export async function managementApiOf(
   settings: Settings,
   { org, dryRun }: ManagementFlags,
-  { issuer, headers }: { issuer: string; headers: Readonly<Record<string, string>> },
+  { address, headers }: Connection,
 ): Promise<ManagementApi> {
-  checkSecure(issuer, 'The issuer');
+  checkSecure(address, 'The issuer');
   const pat = await settings.secret('ZITADEL_ADMIN_PAT', "The administrator's personal access token");
   if (!isVisible(pat)) throw usage('ZITADEL_ADMIN_PAT is no personal access token: copy it again, without spaces');
   if (org !== undefined && !isVisible(org)) throw usage('--org must be the id of an organisation');
-  return new ManagementApi({ issuer, pat, headers, organization: org, dryRun: dryRun === true });
+  return new ManagementApi({ address, pat, headers, organization: org, dryRun: dryRun === true });
 }
 
 /** Anything else would be refused as a header, in an error that shows it. */

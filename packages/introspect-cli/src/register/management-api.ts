@@ -31,7 +31,8 @@ export interface PlannedCall {
 }
 
 export interface ManagementOptions {
-  issuer: string;
+  /** A URL of the server; its path does not count. */
+  address: string;
   /** A personal access token of an administrator. */
   pat: string;
   headers: Readonly<Record<string, string>>;
@@ -258,7 +259,7 @@ export class ManagementApi {
   }
 
   #url(path: string): string {
-    return `${new URL(this.#options.issuer).origin}/management/v1${path}`;
+    return `${new URL(this.#options.address).origin}/management/v1${path}`;
   }
 }
 

@@ -52,7 +52,7 @@ export function checkFiles(files: RegistrationFiles, { method, serviceUser, forc
   if (!isForeignEnv && !isForeignKey) return;
   throw usage(
     `${isForeignEnv ? files.env : files.key} is there already, and is not overwritten`,
-    'Give another --out, or --force: it replaces the ZITADEL_ variables, and keeps the others.',
+    'Give another --out, or --force: it replaces its own variables, and keeps the others.',
   );
 }
 
@@ -135,11 +135,13 @@ export async function removeFiles(files: RegistrationFiles, record: Registration
 
 /** The names of the variables that stand for things that were made. */
 function writtenVariables(
-  { ZITADEL_CLIENT_ID, ZITADEL_SERVICE_USER }: Readonly<Record<string, string | undefined>>,
+  { ZITADEL_CLIENT_ID, ZITADEL_INSTANCE_HOST, ZITADEL_SERVICE_USER }: Readonly<Record<string, string | undefined>>,
   { app, serviceUser }: RegistrationRecord,
 ): string[] {
+  const isOwnApp = app?.made && ZITADEL_CLIENT_ID === app.clientId;
   return [
-    ...(app?.made && ZITADEL_CLIENT_ID === app.clientId ? appVariables : []),
+    ...(isOwnApp ? appVariables : []),
+    ...(isOwnApp && ZITADEL_INSTANCE_HOST !== undefined ? ['INTROSPECTION_ENDPOINT'] : []),
     ...(serviceUser?.made && ZITADEL_SERVICE_USER === serviceUser.clientId ? userVariables : []),
   ];
 }

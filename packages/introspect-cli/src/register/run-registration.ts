@@ -1,8 +1,9 @@
 import { IntrospectionClient } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
-import { type AuthorizationServer, discover } from '../authorization-server.js';
+import { type AuthorizationServer, clientOptions, discover } from '../authorization-server.js';
 import { checkedOptions } from '../checked-options.js';
 import { audienceScope, requestToken } from '../client-credentials.js';
+import type { Connection } from '../connection.js';
 import { type ExitCode, exitCodes, Failure, usage } from '../failure.js';
 import type { Output } from '../output.js';
 import type { RegisterFlags } from '../register.js';
@@ -29,21 +30,23 @@ interface Run {
   output: Output;
   files: RegistrationFiles;
   record: RegistrationRecord | undefined;
-  issuer: string;
-  headers: Readonly<Record<string, string>>;
+  connection: Connection;
 }
 
 /** `introspect register`: looks, decides, makes what is missing, and waits until it is good. */
 export async function runRegistration(api: ManagementApi, run: Run): Promise<ExitCode> {
-  const { flags, output, files, record, issuer, headers } = run;
-  const server = await discover(issuer, headers);
+  const { flags, output, files, record, connection } = run;
+  const server = await discover(connection);
+  const { issuer } = server;
+  // What is needed in the end is looked for before anything is made.
+  for (const name of ['token_endpoint', 'introspection_endpoint'] as const) server.endpoint(name);
   const wanted = wantedBy(flags, flags.project ?? (await chooseProject(api)));
-  checkRecord(run, wanted);
+  checkRecord(run, issuer, wanted);
   output.progress(`Looking around at ${issuer}`);
   const there = await survey(api, wanted);
   const method = methodOf(wanted, there);
   checkFiles(files, { method, serviceUser: wanted.serviceUser !== undefined, force: flags.force === true, record });
-  const place = { files, issuer, headers, method };
+  const place = { files, server, method };
   const known = record ?? newRecord(issuer, flags.org);
   checkVariables(place, wanted);
   const renew = await renewalOf(
@@ -68,7 +71,7 @@ export async function runRegistration(api: ManagementApi, run: Run): Promise<Exi
     if (renew.app || renew.serviceUser) await keeping.note({ finished: false }); // until the new ones are written
     const registered = await registerApi({ api, wanted, there, renew, keeping });
     output.progress('Waiting until the server accepts the credentials');
-    await waitForAll(run, server, wanted);
+    await waitForAll(files, server, wanted);
     await keeping.note({ finished: true });
     const inUse = method === 'key' ? [files.env, files.key] : [files.env];
     output.result({ issuer, ...registered, files: inUse }, registeredText(registered, inUse, keeping.written));
@@ -89,7 +92,7 @@ function slug(name: string): string {
 }
 
 /** One env file is one registration: another one would take its record, and with it the way back. */
-function checkRecord({ record, issuer, files, flags }: Run, { project, app, serviceUser }: Wanted): void {
+function checkRecord({ record, files, flags }: Run, issuer: string, { project, app, serviceUser }: Wanted): void {
   if (record === undefined) return;
   const isSame =
     record.issuer === issuer &&
@@ -123,7 +126,7 @@ function holdsUser(files: RegistrationFiles, name: string | undefined): boolean 
 }
 
 /** Goes by what was written: so it is read once before it is needed. */
-async function waitForAll({ files, issuer, headers }: Run, server: AuthorizationServer, wanted: Wanted): Promise<void> {
+async function waitForAll(files: RegistrationFiles, server: AuthorizationServer, wanted: Wanted): Promise<void> {
   const {
     ZITADEL_PROJECT_ID: projectId = '',
     ZITADEL_CLIENT_ID: clientId = '',
@@ -136,12 +139,13 @@ async function waitForAll({ files, issuer, headers }: Run, server: Authorization
   const client = checkedOptions(() => {
     const credentials =
       key === undefined ? { clientId, clientSecret } : { clientAuthentication: privateKeyJwt({ keyFile: key }) };
-    return new IntrospectionClient({ issuer, headers, ...credentials, circuitBreaker: false });
+    return new IntrospectionClient({ ...clientOptions(server), ...credentials, circuitBreaker: false });
   });
   await waitUntilAccepted(() => client.introspect('introspect-register'), { times: 3 });
   if (wanted.serviceUser === undefined) return;
   const scopes = ['openid', audienceScope(projectId)];
-  const token = () => requestToken(server.tokenEndpoint, { name, secret }, { scopes, headers });
+  const { headers } = server;
+  const token = () => requestToken(server.endpoint('token_endpoint'), { name, secret }, { scopes, headers });
   await waitUntilAccepted(token, { times: 1 });
 }
 

@@ -1,4 +1,5 @@
-import { issuerOf } from '../connection.js';
+import { discover } from '../authorization-server.js';
+import { connectionOf } from '../connection.js';
 import { type ExitCode, exitCodes, usage } from '../failure.js';
 import type { Context } from '../program.js';
 import type { RegisterFlags } from '../register.js';
@@ -11,13 +12,12 @@ import { undo } from './undo.js';
 interface UndoContext extends Context {
   files: RegistrationFiles;
   record: RegistrationRecord | undefined;
-  headers: Readonly<Record<string, string>>;
 }
 
 /** `introspect register --undo`. */
 export async function runUndo(
   flags: RegisterFlags,
-  { settings, output, files, record, headers }: UndoContext,
+  { settings, output, files, record }: UndoContext,
 ): Promise<ExitCode> {
   if (record === undefined) {
     output.result({ removed: [], kept: [] }, [
@@ -25,12 +25,13 @@ export async function runUndo(
     ]);
     return exitCodes.done;
   }
-  const issuer = issuerOf(settings, flags); // the PAT goes nowhere because a file says so
+  const connection = connectionOf(settings, flags); // the PAT goes nowhere because a file says so
+  const { issuer } = connection.instanceHost === undefined ? connection : await discover(connection);
   if (record.issuer !== issuer) {
     throw usage(`${files.env} was registered at another issuer: ${record.issuer}`, 'Give that one as --issuer.');
   }
   const org = flags.org ?? record.organization;
-  const api = await managementApiOf(settings, { ...flags, ...(org !== undefined && { org }) }, { issuer, headers });
+  const api = await managementApiOf(settings, { ...flags, ...(org !== undefined && { org }) }, connection);
   const { removed, kept } = await undo(api, record);
   if (flags.dryRun) {
     output.result({ dryRun: true, calls: api.planned }, plannedText(api.planned));
