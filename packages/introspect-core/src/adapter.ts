@@ -14,6 +14,8 @@ import {
 } from '@acme/introspect-core';
 import { preparePolicy } from './policy.js';
 
+export { combinedPolicy } from './combined-policy.js';
+
 /** An authorizer, or a function that chooses one for each request: one for each tenant, say. */
 export type AuthorizerSource<Native> = Authorizer | ((request: Native) => Authorizer | Promise<Authorizer>);
 

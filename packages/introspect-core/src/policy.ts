@@ -105,6 +105,16 @@ const schema = optionsObject({
   ),
 });
 
+/** Where a combined policy has its lists of roles, each of which must hold. Every build of the core uses the same key. */
+export const roleListsKey: unique symbol = Symbol.for('@acme/introspect-core/role-lists');
+
+/** Returns the lists of roles of a policy: a token needs one role of each list. */
+export function roleLists(
+  policy: Policy & { [roleListsKey]?: readonly (readonly string[])[] },
+): readonly (readonly string[])[] {
+  return policy[roleListsKey] ?? (policy.anyRole === undefined ? [] : [policy.anyRole.slice()]);
+}
+
 /**
  * Checks a policy and computes what can be computed once.
  *
@@ -114,6 +124,7 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
   const { scopes = [], anyRole, acrValues, optional, check, ...checked } = checkedOptions('Policy', schema, policy);
   const { maxAuthenticationAgeSeconds, maxStalenessSeconds = Number.POSITIVE_INFINITY } = checked;
   const { rolesOf, challenge, clockSkewSeconds = defaultSkewSeconds } = expectations;
+  const neededRoles = roleLists(policy);
   if (anyRole !== undefined && rolesOf === undefined) {
     throw new TypeError('Policy: "anyRole" needs the authorizer\'s option "rolesOf", which finds the roles in a token');
   }
@@ -157,7 +168,8 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
         const found = rolesOf(token, request);
         if (typeof found === 'string') throw new TypeError('"rolesOf" must give a list of roles, not a string');
         const roles = new Set(found);
-        if (!anyRole.some((role) => roles.has(role))) throw new AccessDeniedError();
+        const hasOneOf = (list: readonly string[]) => list.some((role) => roles.has(role));
+        if (!neededRoles.every(hasOneOf)) throw new AccessDeniedError();
       }
       return check === undefined ? token : checkedBy(check, token, request);
     },
