@@ -1,96 +1,78 @@
-import type { Policy } from '@acme/introspect-core';
 import {
-  type AuthorizerSource,
   errorAnswer,
   type GuardOutcome,
-  guardBySource,
   isAtOnce,
   isRequestError,
-  type NativeGuard,
   type NativeRequestContext,
 } from '@acme/introspect-core/adapter';
 import { type NodeRequest, nodeRequestContext } from '@acme/introspect-core/node';
-import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable, type Type } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
-import { type Access, accessKey } from './access.js';
-import { AUTHORIZER_SOURCE, type IntrospectExtras, MODULE_OPTIONS_TOKEN } from './introspect-module-options.js';
+import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable } from '@nestjs/common';
+import { INTROSPECT_RUNTIME, type IntrospectRuntime } from './introspect-runtime.js';
 import { httpRequestOf, keepIntrospection, type RequestOf } from './introspection.js';
 
 /** Fastify's holds Node's request, Express's is Node's. */
 type PlatformRequest = Partial<NodeRequest> & { raw?: Partial<NodeRequest> };
-type RouteHandler = ReturnType<ExecutionContext['getHandler']>;
 
-/** Lets a request pass with a token that satisfies the policy of its route, or of its controller, or any token. */
+/**
+ * Lets a request pass with a token that satisfies the policies of its route and of its controller, or any good token if
+ * there are none. `@RequireToken()` applies it.
+ */
 @Injectable()
 export class IntrospectGuard implements CanActivate {
-  readonly #anyToken: NativeGuard<unknown>;
-  readonly #guards = new WeakMap<Policy, NativeGuard<unknown>>();
-  /** By route: what its decorators say does not change. */
-  readonly #routes = new WeakMap<Type, WeakMap<RouteHandler, NativeGuard<unknown> | 'public'>>();
+  readonly #runtime: IntrospectRuntime;
   readonly #requestOf: RequestOf;
 
-  constructor(
-    @Inject(AUTHORIZER_SOURCE) private readonly source: AuthorizerSource<unknown>,
-    @Inject(MODULE_OPTIONS_TOKEN) private readonly options: IntrospectExtras,
-    @Inject(Reflector) private readonly reflector: Reflector,
-  ) {
-    this.#anyToken = guardBySource(source);
-    this.#requestOf = (context) => options.requestOf?.(context) ?? httpRequestOf(context);
+  constructor(@Inject(INTROSPECT_RUNTIME) runtime: IntrospectRuntime) {
+    this.#runtime = runtime;
+    this.#requestOf = (context) => runtime.extras.requestOf?.(context) ?? httpRequestOf(context);
   }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const guard = this.#routeOf(context.getHandler(), context.getClass());
+    return this.#runtime.once(context, () => this.#judge(context));
+  }
+
+  #judge(context: ExecutionContext): boolean | Promise<boolean> {
+    const guard = this.#runtime.routeOf(context.getClass(), context.getHandler());
     if (guard === 'public') return true;
+    let request: NativeRequestContext<object> | undefined;
     try {
-      const request = this.#contextOf(context);
+      request = this.#contextOf(context);
       const outcome = guard(request);
-      return isAtOnce(outcome)
-        ? this.#accept(outcome, request.native, context)
-        : this.#waitFor(outcome, request.native, context);
+      return isAtOnce(outcome) ? this.#accept(outcome, request, context) : this.#waitFor(outcome, request, context);
     } catch (error) {
-      return this.#refuse(error, context);
+      return this.#refuse(error, request, context);
     }
   }
 
-  async #waitFor(outcome: Promise<GuardOutcome>, request: object, context: ExecutionContext): Promise<boolean> {
+  async #waitFor(
+    outcome: Promise<GuardOutcome>,
+    request: NativeRequestContext<object>,
+    context: ExecutionContext,
+  ): Promise<boolean> {
     try {
       return this.#accept(await outcome, request, context);
     } catch (error) {
-      return this.#refuse(error, context);
+      return this.#refuse(error, request, context);
     }
   }
 
-  #accept(token: GuardOutcome, request: object, context: ExecutionContext): true {
-    if (token !== undefined) keepIntrospection(context, { request, requestOf: this.#requestOf, token });
+  #accept(token: GuardOutcome, { native }: NativeRequestContext<object>, context: ExecutionContext): true {
+    if (token !== undefined) keepIntrospection(context, { request: native, requestOf: this.#requestOf, token });
     return true;
   }
 
-  async #refuse(error: unknown, context: ExecutionContext): Promise<never> {
+  async #refuse(
+    error: unknown,
+    request: NativeRequestContext<object> | undefined,
+    context: ExecutionContext,
+  ): Promise<never> {
     if (!isRequestError(error)) throw error;
-    await this.options.onError?.(error, context);
+    await this.#runtime.extras.onError?.(error, context);
     const { status, headers } = errorAnswer(error);
     const response = context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
     // Nest drops the fields of a thrown error.
     for (const [name, value] of headers) response?.header(name, value);
     throw new HttpException(error.body, status, { cause: error });
-  }
-
-  /** The guard of a route, made once; `undefined` for a public one. */
-  guardFor(handler: RouteHandler, controller: Type): NativeGuard<unknown> | undefined {
-    const access = this.reflector.getAllAndOverride<Access | undefined>(accessKey, [handler, controller]);
-    if (access === undefined) return this.#anyToken;
-    if (access === 'public') return undefined;
-    const guard = this.#guards.get(access.policy) ?? guardBySource(this.source, access.policy);
-    this.#guards.set(access.policy, guard);
-    return guard;
-  }
-
-  #routeOf(handler: RouteHandler, controller: Type): NativeGuard<unknown> | 'public' {
-    const routes = this.#routes.get(controller) ?? new WeakMap();
-    this.#routes.set(controller, routes);
-    const route = routes.get(handler) ?? this.guardFor(handler, controller) ?? 'public';
-    routes.set(handler, route);
-    return route;
   }
 
   #contextOf(context: ExecutionContext): NativeRequestContext<object> {

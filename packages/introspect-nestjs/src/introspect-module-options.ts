@@ -1,6 +1,7 @@
-import { Authorizer, type RequestError } from '@acme/introspect-core';
-import { type AuthorizerInput, type AuthorizerSource, authorizerSource } from '@acme/introspect-core/adapter';
-import { ConfigurableModuleBuilder, type ExecutionContext, type FactoryProvider } from '@nestjs/common';
+import type { RequestError } from '@acme/introspect-core';
+import type { AuthorizerInput } from '@acme/introspect-core/adapter';
+import { ConfigurableModuleBuilder, type ExecutionContext, type Provider } from '@nestjs/common';
+import { INTROSPECT_RUNTIME, IntrospectRuntime } from './introspect-runtime.js';
 
 export interface IntrospectExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded. */
@@ -17,22 +18,29 @@ export interface IntrospectExtras {
 /** The options of an `Authorizer`, or `{ authorizer }`: one, or a function that chooses one for each request. */
 export type IntrospectModuleOptions = Exclude<AuthorizerInput<unknown>, (...args: never) => unknown> & IntrospectExtras;
 
+/** Only the builder uses it: a provider of this name would keep the options, and what they hold could be printed. */
+const optionsToken = Symbol('@acme/introspect-nestjs/options');
+
 /** Global unless `isGlobal` is false, so that a guard in a feature module finds its authorizer. */
-export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
-  new ConfigurableModuleBuilder<IntrospectModuleOptions>({ moduleName: 'Introspect' })
-    .setClassMethodName('forRoot')
-    .setExtras({ isGlobal: true }, (definition, { isGlobal }) => ({ ...definition, global: isGlobal }))
-    .build();
+export const { ConfigurableModuleClass, OPTIONS_TYPE } = new ConfigurableModuleBuilder<IntrospectModuleOptions>({
+  optionsInjectionToken: optionsToken,
+  alwaysTransient: true, // two modules with different options differ in nothing else that Nest could compare
+})
+  .setClassMethodName('forRoot')
+  .setExtras({ isGlobal: true }, ({ providers = [], ...definition }, { isGlobal }) => ({
+    ...definition,
+    global: isGlobal,
+    providers: providers.map(keepingNoOptions),
+  }))
+  .build();
 
-/** One for the app: each module that uses the guard has a guard of its own. */
-export const AUTHORIZER_SOURCE = Symbol('@acme/introspect-nestjs/authorizer-source');
-
-export const authorizerSourceProvider: FactoryProvider<AuthorizerSource<unknown>> = {
-  provide: AUTHORIZER_SOURCE,
-  inject: [MODULE_OPTIONS_TOKEN],
-  useFactory(options: IntrospectModuleOptions) {
-    if (options instanceof Authorizer || typeof options === 'function') return options;
-    const { serveResourceMetadata: _, onError: __, requestOf: ___, ...input } = options;
-    return authorizerSource(input);
-  },
-};
+/** Turns the provider of the options into one of what is made of them. */
+function keepingNoOptions(provider: Provider): Provider {
+  if (!('useFactory' in provider) || provider.provide !== optionsToken) return provider;
+  const { inject = [], useFactory } = provider;
+  return {
+    provide: INTROSPECT_RUNTIME,
+    inject,
+    useFactory: async (...injected: unknown[]) => new IntrospectRuntime(await useFactory(...injected)),
+  };
+}

@@ -1,52 +1,65 @@
 import { Authorizer } from '@acme/introspect-core';
 import { type AuthorizerSource, resourceMetadataOf } from '@acme/introspect-core/adapter';
-import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnModuleInit, type Type } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, HttpAdapterHost, MetadataScanner } from '@nestjs/core';
 import { IntrospectGuard } from './introspect-guard.js';
-import {
-  AUTHORIZER_SOURCE,
-  authorizerSourceProvider,
-  ConfigurableModuleClass,
-  type IntrospectExtras,
-  MODULE_OPTIONS_TOKEN,
-  type OPTIONS_TYPE,
-} from './introspect-module-options.js';
+import { ConfigurableModuleClass, type OPTIONS_TYPE } from './introspect-module-options.js';
+import { INTROSPECT_RUNTIME, type IntrospectRuntime, without } from './introspect-runtime.js';
+import { isUnprotected } from './route-policies.js';
 
 /** `IntrospectModule.forRoot({ issuer, clientId, clientSecret })`, or `forRootAsync`: one authorizer for the app. */
 @Module({
   imports: [DiscoveryModule],
-  providers: [authorizerSourceProvider, IntrospectGuard],
-  exports: [AUTHORIZER_SOURCE, IntrospectGuard, MODULE_OPTIONS_TOKEN],
+  providers: [IntrospectGuard],
+  exports: [INTROSPECT_RUNTIME, IntrospectGuard],
 })
 export class IntrospectModule extends ConfigurableModuleClass implements OnModuleInit {
   static override forRoot(options: AuthorizerSource<unknown> | typeof OPTIONS_TYPE): DynamicModule {
-    const isSource = options instanceof Authorizer || typeof options === 'function';
-    return super.forRoot(isSource ? { authorizer: options } : options);
+    if (options instanceof Authorizer || typeof options === 'function') {
+      return super.forRootAsync({ useFactory: () => ({ authorizer: options }) });
+    }
+    const { isGlobal = true } = options ?? {};
+    return super.forRootAsync({ isGlobal, useFactory: () => options && without(['isGlobal'], options) });
   }
 
+  readonly #runtime: IntrospectRuntime;
+  readonly #host: HttpAdapterHost;
+  readonly #discovery: DiscoveryService;
+  readonly #scanner: MetadataScanner;
+
   constructor(
-    @Inject(AUTHORIZER_SOURCE) private readonly source: AuthorizerSource<unknown>,
-    @Inject(MODULE_OPTIONS_TOKEN) private readonly options: IntrospectExtras,
-    @Inject(IntrospectGuard) private readonly guard: IntrospectGuard,
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-    @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
-    @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
+    @Inject(INTROSPECT_RUNTIME) runtime: IntrospectRuntime,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+    @Inject(DiscoveryService) discovery: DiscoveryService,
+    @Inject(MetadataScanner) scanner: MetadataScanner,
   ) {
     super();
+    this.#runtime = runtime;
+    this.#host = host;
+    this.#discovery = discovery;
+    this.#scanner = scanner;
   }
 
   /** Checks every policy before the first request, and serves the resource metadata beside the app's own routes. */
   onModuleInit(): void {
-    for (const { metatype, instance } of this.discovery.getControllers()) {
-      if (!instance || typeof metatype !== 'function') continue;
-      const prototype = Object.getPrototypeOf(instance);
-      for (const name of this.scanner.getAllMethodNames(prototype)) {
-        this.guard.guardFor(prototype[name], instance.constructor);
-      }
+    for (const { metatype } of [...this.#discovery.getControllers(), ...this.#discovery.getProviders()]) {
+      if (typeof metatype === 'function' && metatype.prototype) this.#checkRoutes(metatype as Type);
     }
-    if (this.options.serveResourceMetadata !== true) return;
-    const { path, document } = resourceMetadataOf(this.source);
-    const { httpAdapter } = this.host;
+    if (this.#runtime.extras.serveResourceMetadata !== true) return;
+    const { path, document } = resourceMetadataOf(this.#runtime.source);
+    const { httpAdapter } = this.#host;
     httpAdapter.get(path, (_: unknown, response: unknown) => httpAdapter.reply(response, document, 200));
+  }
+
+  /** Of a controller, or of a provider, which may be a resolver or a gateway. */
+  #checkRoutes(declaring: Type): void {
+    for (const name of this.#scanner.getAllMethodNames(declaring.prototype)) {
+      if (isUnprotected(declaring.prototype, name)) {
+        throw new TypeError(
+          `${declaring.name}.${name}: a decorator above @RequireToken() replaced the method, so nothing would guard it; put @RequireToken() above that decorator`,
+        );
+      }
+      this.#runtime.routeOf(declaring, declaring.prototype[name]);
+    }
   }
 }

@@ -1,0 +1,62 @@
+import 'reflect-metadata';
+import { askApi, type ContractAnswer, type ScriptedServer } from '@acme/introspect-testing';
+import {
+  type DynamicModule,
+  type INestApplication,
+  type LoggerService,
+  Module,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+
+export const platforms = [
+  ['Express', () => new ExpressAdapter()],
+  ['Fastify', () => new FastifyAdapter({ forceCloseConnections: true })],
+] as const;
+export type Adapter = (typeof platforms)[number][1];
+
+export const bearer = (token: string): [string, string] => ['Authorization', `Bearer ${token}`];
+
+export const optionsOf = (server: ScriptedServer) => ({
+  introspectionEndpoint: server.introspectionEndpoint,
+  clientId: 'api',
+  clientSecret: 'secret',
+});
+
+/** A module class with the given metadata. */
+export function moduleOf(metadata: Parameters<typeof Module>[0]): Type {
+  class AnyModule {}
+  Module(metadata)(AnyModule);
+  return AnyModule;
+}
+
+interface Parts {
+  imports: (Type | DynamicModule)[];
+  controllers?: Type[];
+  providers?: Provider[];
+}
+
+export function createApp(
+  adapter: Adapter,
+  parts: Parts,
+  logger: LoggerService | false = false,
+): Promise<INestApplication> {
+  return NestFactory.create(moduleOf(parts), adapter(), { logger, abortOnError: false, forceCloseConnections: true });
+}
+
+/** Listens, and returns a function that sends a request. */
+export async function listen(app: INestApplication) {
+  await app.listen(0, '127.0.0.1');
+  const origin = await app.getUrl();
+  return async (path: string, ...fields: [string, string][]) => {
+    const answer: ContractAnswer = await askApi(origin, { path, fields });
+    return {
+      status: answer.status,
+      challenge: answer['www-authenticate'],
+      body: answer.body === '' ? undefined : JSON.parse(answer.body),
+    };
+  };
+}

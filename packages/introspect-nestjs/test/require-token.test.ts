@@ -1,0 +1,521 @@
+import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import {
+  applyDecorators,
+  type CanActivate,
+  Controller,
+  type DynamicModule,
+  type ExecutionContext,
+  Get,
+  type INestApplication,
+  Inject,
+  Injectable,
+  type Provider,
+  type Type,
+  UseGuards,
+} from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  type ActiveToken,
+  type CacheOptions,
+  IntrospectGuard,
+  Introspection,
+  IntrospectModule,
+  type IntrospectModuleOptions,
+  introspectionOf,
+  type Policy,
+  Public,
+  RequireToken,
+} from '../src/index.js';
+import { bearer, createApp, listen, moduleOf, optionsOf, platforms } from './nest-app.js';
+
+let server: ScriptedServer;
+let app: INestApplication | undefined;
+const handled = vi.fn();
+
+beforeEach(async () => {
+  server = await startScriptedServer();
+  server.tokens.set('none', { sub: 'none' });
+  for (const scope of ['a', 'b', 'c', 'a b', 'b c', 'a b c']) server.tokens.set(scope.replaceAll(' ', ''), { scope });
+  handled.mockReset();
+});
+afterEach(async () => {
+  await app?.close();
+  app = undefined;
+  await server.close();
+});
+
+/** A controller whose handler notes that it ran. */
+class Answering {
+  answer() {
+    handled();
+    return {};
+  }
+}
+
+describe.each(platforms)('on %s', (_, adapter) => {
+  async function start(
+    controllers: Type[],
+    more: Partial<IntrospectModuleOptions> = {},
+    { imports = [], providers = [] }: { imports?: (Type | DynamicModule)[]; providers?: Provider[] } = {},
+  ) {
+    const module = IntrospectModule.forRoot({ ...optionsOf(server), ...more } as IntrospectModuleOptions);
+    app = await createApp(adapter, { imports: [module, ...imports], controllers, providers });
+    return listen(app);
+  }
+
+  /** The statuses with tokens of these names. */
+  const statuses = (ask: Awaited<ReturnType<typeof start>>, path: string, tokens: string[]) =>
+    Promise.all(tokens.map(async (token) => (await ask(path, bearer(token))).status));
+
+  describe('@RequireToken() alone', () => {
+    it('protects each route of a controller', async () => {
+      @Controller('me')
+      @RequireToken()
+      class MeController extends Answering {
+        @Get()
+        me(@Introspection() token: ActiveToken) {
+          this.answer();
+          return { sub: token.sub };
+        }
+      }
+      const ask = await start([MeController]);
+      expect(await ask('/me')).toMatchObject({ status: 401, challenge: 'Bearer realm="api"' });
+      expect(await ask('/me', bearer('unknown'))).toMatchObject({ status: 401 });
+      expect(handled).not.toHaveBeenCalled();
+      expect(await ask('/me', bearer('none'))).toMatchObject({ status: 200, body: { sub: 'none' } });
+    });
+
+    it('protects a single route by its policy, and no other route', async () => {
+      @Controller('items')
+      class ItemsController extends Answering {
+        @Get('guarded')
+        @RequireToken({ scopes: ['a'] })
+        guarded() {
+          return this.answer();
+        }
+        @Get('open')
+        open() {
+          return {};
+        }
+      }
+      const ask = await start([ItemsController]);
+      expect(await ask('/items/guarded')).toMatchObject({ status: 401 });
+      expect(await ask('/items/guarded', bearer('b'))).toMatchObject({ status: 403 });
+      expect(handled).not.toHaveBeenCalled();
+      expect(await ask('/items/guarded', bearer('a'))).toMatchObject({ status: 200 });
+      expect(await ask('/items/open')).toMatchObject({ status: 200 });
+    });
+
+    it('protects a controller in a feature module that imports nothing', async () => {
+      @Controller('feature')
+      @RequireToken()
+      class FeatureController extends Answering {
+        @Get()
+        override answer() {
+          return super.answer();
+        }
+      }
+      const ask = await start([], {}, { imports: [moduleOf({ controllers: [FeatureController] })] });
+      expect(await ask('/feature')).toMatchObject({ status: 401 });
+      expect(handled).not.toHaveBeenCalled();
+      expect(await ask('/feature', bearer('none'))).toMatchObject({ status: 200 });
+    });
+
+    it('keeps the app from starting without an IntrospectModule in reach, and says what to import', async () => {
+      @Controller('feature')
+      @RequireToken()
+      class FeatureController {}
+      const feature = moduleOf({ controllers: [FeatureController] });
+      const message = /IntrospectGuard .*IntrospectModule\.forRoot\(…\): import it here, or anywhere if it is global/;
+      await expect(start([], { isGlobal: false } as object, { imports: [feature] })).rejects.toThrow(message);
+      await expect(createApp(adapter, { imports: [feature] })).rejects.toThrow(message);
+    });
+  });
+
+  describe('@RequireToken() beside other uses of the guard', () => {
+    const check = vi.fn(() => true);
+    beforeEach(() => check.mockClear());
+
+    /** Passes what it is given to our guard. */
+    @Injectable()
+    class OwnGuard implements CanActivate {
+      constructor(@Inject(IntrospectGuard) private readonly guard: IntrospectGuard) {}
+      canActivate(context: ExecutionContext) {
+        return this.guard.canActivate(context);
+      }
+    }
+    const policy = { scopes: ['a'], check };
+
+    @Controller('twice')
+    @UseGuards(IntrospectGuard, IntrospectGuard, OwnGuard)
+    @RequireToken(policy)
+    class TwiceController extends Answering {
+      @Get('class')
+      ofClass() {
+        return this.answer();
+      }
+      @Get('route')
+      @UseGuards(IntrospectGuard)
+      @RequireToken()
+      ofRoute() {
+        return this.answer();
+      }
+    }
+    const feature = moduleOf({ controllers: [TwiceController] });
+
+    it.each<[what: string, more: { cache?: CacheOptions }, ofRoute: Policy, introspections: number]>([
+      ['without a cache', {}, {}, 2],
+      ['with a cache', { cache: { maxAgeSeconds: 60 } }, {}, 1],
+      ['where each response must be new', {}, { maxStalenessSeconds: 0 }, 2],
+    ])('introspects once, and runs a check once, for each request: %s', async (_, more, ofRoute, introspections) => {
+      @Controller('also')
+      @UseGuards(IntrospectGuard)
+      @RequireToken(policy)
+      class AlsoController extends Answering {
+        @Get()
+        @UseGuards(IntrospectGuard)
+        @RequireToken(ofRoute)
+        override answer() {
+          return super.answer();
+        }
+      }
+      const providers = [{ provide: APP_GUARD, useExisting: IntrospectGuard }];
+      const ask = await start([AlsoController], more, { providers });
+      expect(await statuses(ask, '/also', ['a'])).toEqual([200]);
+      expect(await statuses(ask, '/also', ['a'])).toEqual([200]);
+      expect(server.questions).toHaveLength(introspections);
+      expect(check).toHaveBeenCalledTimes(2);
+    });
+
+    it.each(['APP_GUARD', 'useGlobalGuards'])('introspects once beside a global guard by %s', async (by) => {
+      const providers = by === 'APP_GUARD' ? [{ provide: APP_GUARD, useExisting: IntrospectGuard }] : [];
+      const module = IntrospectModule.forRoot(optionsOf(server));
+      app = await createApp(adapter, { imports: [module, feature], providers });
+      if (by === 'useGlobalGuards') app.useGlobalGuards(app.get(IntrospectGuard));
+      const ask = await listen(app);
+      let requests = 0;
+      for (const path of ['/twice/class', '/twice/route']) {
+        expect(await ask(path, bearer('a'))).toMatchObject({ status: 200 });
+        expect(server.questions).toHaveLength(++requests);
+        expect(check).toHaveBeenCalledTimes(requests);
+      }
+      expect(await ask('/twice/route', bearer('b'))).toMatchObject({ status: 403 });
+      expect(handled).toHaveBeenCalledTimes(2);
+    });
+  });
+
+  describe('the policies of a route', () => {
+    it('hold together: of the controller and of the route', async () => {
+      @Controller('both')
+      @RequireToken({ scopes: ['a'] })
+      class BothController extends Answering {
+        @Get('fresh')
+        @RequireToken({ maxStalenessSeconds: 0 })
+        fresh() {
+          return this.answer();
+        }
+        @Get('scoped')
+        @RequireToken({ scopes: ['b'] })
+        scoped() {
+          return this.answer();
+        }
+      }
+      const ask = await start([BothController]);
+      expect(await statuses(ask, '/both/fresh', ['b', 'a'])).toEqual([403, 200]);
+      expect(await statuses(ask, '/both/scoped', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
+      expect((await ask('/both/scoped', bearer('c'))).challenge).toContain('error="insufficient_scope"');
+      expect((await ask('/both/scoped', bearer('c'))).challenge).toContain('scope="a b"');
+      expect(handled).toHaveBeenCalledTimes(2);
+    });
+
+    it('judge by each list of roles and by each check, those of the controller first', async () => {
+      const order: string[] = [];
+      const checkNamed = (name: string, allows: boolean) => () => {
+        order.push(name);
+        return allows;
+      };
+      @Controller('roles')
+      @RequireToken({ anyRole: ['a', 'b'], check: checkNamed('controller', true) })
+      class RolesController extends Answering {
+        @Get('denied')
+        @RequireToken({ check: checkNamed('route', false) })
+        denied() {
+          return this.answer();
+        }
+        @Get('listed')
+        @RequireToken({ anyRole: ['c'] })
+        listed() {
+          return this.answer();
+        }
+      }
+      const ask = await start([RolesController], { rolesOf: ({ scope = '' }) => scope.split(' ') });
+      expect(await statuses(ask, '/roles/listed', ['a', 'c', 'bc'])).toEqual([403, 403, 200]);
+      order.length = 0;
+      expect(await statuses(ask, '/roles/denied', ['a'])).toEqual([403]);
+      expect(order).toEqual(['controller', 'route']);
+      expect(handled).toHaveBeenCalledOnce();
+    });
+
+    it('are optional only if each of them is', async () => {
+      @Controller('optional')
+      @RequireToken({ optional: true })
+      class OptionalController extends Answering {
+        @Get('yes')
+        @RequireToken({ optional: true })
+        yes() {
+          return this.answer();
+        }
+        @Get('no')
+        @RequireToken({ scopes: ['a'] })
+        no() {
+          return this.answer();
+        }
+      }
+      const ask = await start([OptionalController]);
+      expect(await ask('/optional/yes')).toMatchObject({ status: 200 });
+      expect(await ask('/optional/no')).toMatchObject({ status: 401 });
+      expect(handled).toHaveBeenCalledOnce();
+    });
+
+    it('include those of the base classes of the controller, each counted once', async () => {
+      const check = vi.fn(() => true);
+      @RequireToken({ scopes: ['a'], check })
+      class Base extends Answering {
+        @Get('inherited')
+        @RequireToken({ scopes: ['c'] })
+        inherited() {
+          return this.answer();
+        }
+        @Get('overridden')
+        @RequireToken({ scopes: ['c'] })
+        overridden() {
+          return this.answer();
+        }
+      }
+      class Middle extends Base {}
+      @Controller('derived')
+      @RequireToken({ scopes: ['b'] })
+      class DerivedController extends Middle {
+        @Get('own')
+        own() {
+          return this.answer();
+        }
+        @Get('overridden')
+        override overridden() {
+          return super.overridden();
+        }
+      }
+      @Controller('plain')
+      class PlainController extends Base {}
+      const ask = await start([DerivedController, PlainController]);
+      expect(await statuses(ask, '/derived/inherited', ['ab', 'bc', 'abc'])).toEqual([403, 403, 200]);
+      expect(check).toHaveBeenCalledOnce();
+      expect(await statuses(ask, '/derived/own', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
+      expect(await statuses(ask, '/derived/overridden', ['a', 'bc', 'ab'])).toEqual([403, 403, 200]);
+      expect(await statuses(ask, '/plain/inherited', ['a', 'c', 'abc'])).toEqual([403, 403, 200]);
+      expect(await ask('/plain/inherited')).toMatchObject({ status: 401 });
+      expect(handled).toHaveBeenCalledTimes(4);
+    });
+
+    it.each([
+      ['the stricter controller first', ['strict', 'mild']],
+      ['the milder controller first', ['mild', 'strict']],
+    ])('are those of their own controller, where two controllers inherit one handler: %s', async (_, order) => {
+      class Shared extends Answering {
+        @Get()
+        shared() {
+          return this.answer();
+        }
+      }
+      @Controller('strict')
+      @RequireToken({ scopes: ['a'] })
+      class StrictController extends Shared {}
+      @Controller('mild')
+      @RequireToken()
+      class MildController extends Shared {}
+      const ask = await start([StrictController, MildController]);
+      expect(StrictController.prototype.shared).toBe(MildController.prototype.shared);
+      const status: Record<string, number> = {};
+      for (const path of order) status[path] = (await ask(`/${path}`, bearer('b'))).status;
+      expect(status).toEqual({ strict: 403, mild: 200 });
+    });
+
+    it('all hold where several decorators stand in one place, also within a decorator of the app', async () => {
+      const Admin = () => applyDecorators(RequireToken({ scopes: ['a'] }), RequireToken({ scopes: ['b'] }));
+      @Controller('several')
+      @RequireToken({ scopes: ['c'] })
+      @RequireToken()
+      class SeveralController extends Answering {
+        @Get('composed')
+        @Admin()
+        composed() {
+          return this.answer();
+        }
+        @Get('plain')
+        plain() {
+          return this.answer();
+        }
+      }
+      @Controller('class')
+      @Admin()
+      class AdminController extends Answering {
+        @Get()
+        override answer() {
+          return super.answer();
+        }
+      }
+      const ask = await start([SeveralController, AdminController]);
+      expect(await statuses(ask, '/several/composed', ['ab', 'bc', 'c', 'abc'])).toEqual([403, 403, 403, 200]);
+      expect(await statuses(ask, '/several/plain', ['ab', 'c'])).toEqual([403, 200]);
+      expect(await statuses(ask, '/class', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
+    });
+
+    it('keep the app from starting if no acr satisfies all of them, and the error names the route', async () => {
+      @Controller('acr')
+      @RequireToken({ acrValues: ['gold', 'silver'] })
+      class AcrController {
+        @Get('good')
+        @RequireToken({ acrValues: ['silver'] })
+        good() {}
+        @Get('bad')
+        @RequireToken({ acrValues: ['bronze'] })
+        bad() {}
+      }
+      await expect(start([AcrController])).rejects.toThrow(
+        /^AcrController\.bad: Policy: the "acrValues" .* have no value in common/,
+      );
+    });
+
+    it('of a provider, such as a resolver, are checked at the start as well', async () => {
+      @RequireToken({ acrValues: ['gold'] })
+      class ItemResolver {
+        @RequireToken({ acrValues: ['silver'] })
+        item() {}
+      }
+      await expect(start([], {}, { providers: [ItemResolver] })).rejects.toThrow(/^ItemResolver\.item: .*"acrValues"/);
+    });
+  });
+
+  describe('@Public()', () => {
+    it('opens a route that its controller and the base class of that would protect', async () => {
+      @RequireToken()
+      class Base extends Answering {}
+      @Controller('public')
+      @RequireToken({ scopes: ['a'] })
+      class PublicController extends Base {
+        @Get('open')
+        @Public()
+        open() {
+          return this.answer();
+        }
+        @Get('closed')
+        closed() {
+          return this.answer();
+        }
+      }
+      const ask = await start([PublicController]);
+      expect(await ask('/public/open')).toMatchObject({ status: 200 });
+      expect(await ask('/public/open', ['Authorization', 'Bearer'])).toMatchObject({ status: 200 });
+      expect(await ask('/public/closed')).toMatchObject({ status: 401 });
+      expect(handled).toHaveBeenCalledTimes(2);
+    });
+
+    it("on a controller opens all but the routes that need a token, which then need that route's policy alone", async () => {
+      @RequireToken({ scopes: ['a'] })
+      class Base extends Answering {}
+      @Controller('mixed')
+      @Public()
+      class MixedController extends Base {
+        @Get('open')
+        open() {
+          return this.answer();
+        }
+        @Get('any')
+        @RequireToken()
+        any() {
+          return this.answer();
+        }
+        @Get('closed')
+        @RequireToken({ scopes: ['b'] })
+        closed() {
+          return this.answer();
+        }
+      }
+      const ask = await start([MixedController]);
+      expect(await ask('/mixed/open')).toMatchObject({ status: 200 });
+      expect(await ask('/mixed/any')).toMatchObject({ status: 401 });
+      expect(await ask('/mixed/any', bearer('none'))).toMatchObject({ status: 200 });
+      expect(await ask('/mixed/closed')).toMatchObject({ status: 401 });
+      expect(await statuses(ask, '/mixed/closed', ['a', 'b'])).toEqual([403, 200]);
+    });
+  });
+
+  it('a method that another decorator replaced after @RequireToken() keeps the app from starting', async () => {
+    const Replaced: MethodDecorator = (_, __, descriptor) => {
+      const { value } = descriptor as PropertyDescriptor;
+      descriptor.value = ((...args: unknown[]) => value(...args)) as never;
+    };
+    @Controller('below')
+    class BelowController {
+      @Get()
+      @Replaced
+      @RequireToken()
+      read() {}
+    }
+    await expect(start([BelowController])).rejects.toThrow(
+      'BelowController.read: a decorator above @RequireToken() replaced the method',
+    );
+    @Controller('above')
+    class AboveController extends Answering {
+      @Get()
+      @RequireToken()
+      @Replaced
+      read() {}
+    }
+    const ask = await start([AboveController]);
+    expect(await ask('/above')).toMatchObject({ status: 401 });
+  });
+});
+
+describe('two handlers of one request that is not http', () => {
+  const request = {
+    method: 'POST',
+    url: '/graphql',
+    rawHeaders: ['Authorization', 'Bearer a'],
+  };
+  const contextOf = (resolver: Type, handler: () => unknown) => {
+    const context = new ExecutionContextHost([undefined, {}, { request: { ...request } }, {}], resolver, handler);
+    context.setType('graphql');
+    return context;
+  };
+
+  it('are each judged by their own policy, by one introspection', async () => {
+    @RequireToken()
+    class ItemResolver {
+      @RequireToken({ scopes: ['a'] })
+      item() {}
+      @RequireToken({ scopes: ['b'] })
+      owner() {}
+    }
+    const imports = [
+      IntrospectModule.forRoot({
+        ...optionsOf(server),
+        requestOf: (context) => context.getArgByIndex(2).request,
+      }),
+    ];
+    app = await createApp(platforms[0][1], { imports });
+    const guard = app.get(IntrospectGuard);
+    const item = contextOf(ItemResolver, ItemResolver.prototype.item);
+    const owner = new ExecutionContextHost(item.getArgs(), ItemResolver, ItemResolver.prototype.owner);
+    owner.setType('graphql');
+    const [first, second] = await Promise.allSettled([guard.canActivate(item), guard.canActivate(owner)]);
+    expect(first).toEqual({ status: 'fulfilled', value: true });
+    expect(second).toMatchObject({ status: 'rejected', reason: { status: 403 } });
+    await expect(guard.canActivate(owner)).rejects.toMatchObject({ status: 403 });
+    await expect(guard.canActivate(item)).resolves.toBe(true);
+    expect(server.questions).toHaveLength(1);
+    expect(introspectionOf(item)).toMatchObject({ scope: 'a' });
+  });
+});

@@ -1,0 +1,164 @@
+import { inspect, types } from 'node:util';
+import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { Controller, type DynamicModule, Get, type INestApplication, Injectable } from '@nestjs/common';
+import { type NestContainer, NestFactory } from '@nestjs/core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { IntrospectGuard, IntrospectModule, type IntrospectModuleOptions, RequireToken } from '../src/index.js';
+import { bearer, createApp, listen, moduleOf, optionsOf, platforms } from './nest-app.js';
+
+const secret = 'the-client-secret-of-this-api';
+
+let server: ScriptedServer;
+let app: INestApplication | undefined;
+beforeEach(async () => {
+  server = await startScriptedServer({ clientSecret: secret });
+  server.tokens.set('good', { sub: 'mickey' });
+});
+afterEach(async () => {
+  await app?.close();
+  app = undefined;
+  await server.close();
+});
+
+const secretOptions = () => ({ ...optionsOf(server), clientSecret: secret, onError: () => {} });
+
+@Injectable()
+class OptionsFactory {
+  create(): IntrospectModuleOptions {
+    return secretOptions();
+  }
+}
+
+const ways: [string, () => DynamicModule][] = [
+  ['forRoot', () => IntrospectModule.forRoot(secretOptions())],
+  ['forRootAsync with useFactory', () => IntrospectModule.forRootAsync({ useFactory: secretOptions })],
+  [
+    'forRootAsync with useFactory that injects',
+    () => {
+      const imports = [moduleOf({ providers: [OptionsFactory], exports: [OptionsFactory] })];
+      const useFactory = async (factory: OptionsFactory) => factory.create();
+      return IntrospectModule.forRootAsync({ imports, inject: [OptionsFactory], useFactory });
+    },
+  ],
+  [
+    'forRootAsync with useFactory and provideInjectionTokensFrom',
+    () =>
+      IntrospectModule.forRootAsync({
+        provideInjectionTokensFrom: [OptionsFactory],
+        inject: [OptionsFactory],
+        useFactory: (factory: OptionsFactory) => factory.create(),
+      }),
+  ],
+  ['forRootAsync with useClass', () => IntrospectModule.forRootAsync({ useClass: OptionsFactory })],
+  [
+    'forRootAsync with useExisting',
+    () => {
+      const imports = [moduleOf({ providers: [OptionsFactory], exports: [OptionsFactory] })];
+      return IntrospectModule.forRootAsync({ imports, useExisting: OptionsFactory });
+    },
+  ],
+];
+
+@Controller('me')
+@RequireToken()
+class MeController {
+  @Get()
+  me() {
+    return {};
+  }
+}
+
+/** Where the secret stands in what can be reached from a value by its properties, hidden ones included. */
+function pathToSecret(root: unknown): string | undefined {
+  const seen = new Set<unknown>();
+  const rest: [path: string, value: unknown][] = [['', root]];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    const [path, value] = next;
+    if (typeof value === 'string' && value.includes(secret)) return path;
+    if ((typeof value !== 'object' && typeof value !== 'function') || value === null || seen.has(value)) continue;
+    seen.add(value);
+    if (ArrayBuffer.isView(value)) continue;
+    if (types.isMap(value) || types.isSet(value)) rest.push(...[...value].map((each) => [path, each] as never));
+    for (const name of Reflect.ownKeys(value)) {
+      rest.push([`${path}.${String(name)}`, Object.getOwnPropertyDescriptor(value, name)?.value]);
+    }
+  }
+  return undefined;
+}
+
+describe('the client secret', () => {
+  it.each(platforms.flatMap(([platform, adapter]) => ways.map((way) => [platform, ...way, adapter] as const)))(
+    'stands nowhere in the app: on %s, %s',
+    async (_, __, way, adapter) => {
+      const module = way();
+      expect(pathToSecret(module)).toBeUndefined();
+      const feature = moduleOf({ controllers: [MeController] });
+      app = await createApp(adapter, { imports: [module, feature] });
+      const ask = await listen(app);
+      expect(await ask('/me', bearer('good'))).toMatchObject({ status: 200 });
+      expect(await ask('/me')).toMatchObject({ status: 401 });
+      const { container } = app as unknown as { container: NestContainer };
+      const modules = [...container.getModules().values()];
+      const made = modules.flatMap(({ providers, injectables, controllers }) =>
+        [...providers.values(), ...injectables.values(), ...controllers.values()].map(({ instance }) => instance),
+      );
+      expect(pathToSecret([container, ...made])).toBeUndefined();
+
+      const own = modules.find(({ metatype }) => metatype === IntrospectModule);
+      const providers = [...(own?.providers.values() ?? [])].filter(({ name }) => name !== 'ModuleRef'); // holds the app
+      const instances = providers.map(({ instance }) => instance);
+      expect(instances.some((each) => each instanceof IntrospectGuard)).toBe(true);
+      for (const value of [app.get(IntrospectModule), app.get(IntrospectGuard), ...instances]) {
+        expect(inspect(value, { showHidden: true, depth: Number.POSITIVE_INFINITY }).includes(secret)).toBe(false);
+        expect(String(JSON.stringify(value)).includes(secret)).toBe(false);
+      }
+    },
+  );
+});
+
+describe('two modules that are not global', () => {
+  it.each(['reference', 'deep-hash'] as const)(
+    'each have an authorizer of their own where Nest tells modules apart by %s',
+    async (moduleIdGeneratorAlgorithm) => {
+      const other = await startScriptedServer();
+      try {
+        other.tokens.set('other', { sub: 'minnie' });
+        const features = [server, other].map((each, i) => {
+          @Controller(`feature${i}`)
+          @RequireToken()
+          class FeatureController extends MeController {}
+          const module = IntrospectModule.forRoot({
+            ...optionsOf(each),
+            clientSecret: each === server ? secret : 'secret',
+            isGlobal: false,
+          });
+          return moduleOf({ imports: [module], controllers: [FeatureController] });
+        });
+        app = await NestFactory.create(moduleOf({ imports: features }), platforms[0][1](), {
+          logger: false,
+          abortOnError: false,
+          forceCloseConnections: true,
+          moduleIdGeneratorAlgorithm,
+        });
+        const ask = await listen(app);
+        for (const [path, token, status] of [
+          ['/feature0', 'good', 200],
+          ['/feature0', 'other', 401],
+          ['/feature1', 'good', 401],
+          ['/feature1', 'other', 200],
+        ] as const) {
+          expect(await ask(path, bearer(token)), `${path} ${token}`).toMatchObject({ status });
+        }
+      } finally {
+        await other.close();
+      }
+    },
+  );
+});
+
+it.each(platforms)('a factory that returns nothing keeps the app on %s from starting', async (_, adapter) => {
+  const useFactory = () => undefined as unknown as IntrospectModuleOptions;
+  const started = createApp(adapter, { imports: [IntrospectModule.forRootAsync({ useFactory })] });
+  await expect(started).rejects.toThrow(TypeError);
+  await expect(started).rejects.toThrow('IntrospectModule: the options are missing');
+});
