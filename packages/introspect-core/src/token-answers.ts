@@ -59,8 +59,8 @@ interface Question {
 /** An answer of the server's. */
 interface Asked {
   readonly asked: DatedAnswer;
-  /** When the flight began that asked for it. */
-  readonly began: Moment;
+  /** When it was asked for. */
+  readonly requested: Moment;
   /** Whether it was asked for as often as `forget` may cause, so that it serves although it was forgotten once more. */
   readonly isLast: boolean;
   /** The work of telling the second tier, which nobody need wait for. */
@@ -209,7 +209,7 @@ export class TokenAnswers {
   #fromSameRequest(question: Question): IntrospectionResponse | undefined {
     const { key, request } = question;
     const known = isObject(request.native) ? this.#ofRequest.get(request.native)?.answered : undefined;
-    if (known?.key !== key || !this.#isNewEnough(question)(known.began)) return undefined;
+    if (known?.key !== key || !this.#isNewEnough(question)(known.requested)) return undefined;
     return this.#marks.forgets(key, known.asked) ? undefined : known.asked.answer;
   }
 
@@ -251,7 +251,9 @@ export class TokenAnswers {
       return this.#staleAnswer(question, error);
     }
     if (typeof answered === 'string') return answered;
-    const { asked, isLast, told } = answered;
+    const { asked, requested, isLast, told } = answered;
+    // The wall clock may have been set back since the flight began: then its answer can be older than the flight.
+    if (!this.#isNewEnough(question)(requested)) return this.#fromServer(question, repeats + 1);
     const wait = told && afterAnswer(told, request);
     if (wait !== undefined) await unlessAborted(wait, signal);
     if (this.#marks.forgets(key, asked)) {
@@ -314,10 +316,14 @@ export class TokenAnswers {
   /** Asks until no doubt and no `forget` speaks against the answer, and keeps that. All of it has one deadline. */
   async #ask({ key, token, maxStalenessMs }: Question, signal: AbortSignal): Promise<Asked | InvalidTokenReason> {
     const { timeoutMs, monotonicNow } = this.#settings;
-    const began = this.#age.moment();
     const endsAt = monotonicNow() + timeoutMs;
+    let requested = this.#age.moment();
+    const ask = (signal: AbortSignal, priority: Priority) => {
+      requested = this.#age.moment();
+      return this.#question(token, { signal, priority, requested });
+    };
     const askAgain = (priority: Priority) =>
-      withDeadline(this.#deadline(endsAt, signal), (signal) => this.#question(token, signal, priority));
+      withDeadline(this.#deadline(endsAt, signal), (signal) => ask(signal, priority));
     const known = this.#cache?.knows(key) === true;
     if (maxStalenessMs === 0) void this.#secondTier?.read(key); // not to be used: but others may know it as active
     const { prefilter, sawInactive } = this.#lookouts;
@@ -325,7 +331,7 @@ export class TokenAnswers {
     const verdict = isFiltered ? await prefilter(token, signal) : 'ask';
     if (typeof verdict === 'object') return verdict.refuse;
     const priority = known ? 'first' : verdict === 'ask_last' ? 'last' : 'normal';
-    let asked = await (isFiltered ? askAgain(priority) : this.#question(token, signal, priority));
+    let asked = await (isFiltered ? askAgain(priority) : ask(signal, priority));
     const isShared = this.#cache?.known(key) !== undefined;
     const removed = isShared && !asked.answer.active ? this.#secondTier?.remove(key) : undefined;
     if (!asked.answer.active && this.#cache?.suspect(key, asked)) {
@@ -338,11 +344,11 @@ export class TokenAnswers {
       asked = await askAgain('normal');
     }
     if (!asked.answer.active) sawInactive?.(token);
-    if (this.#marks.forgets(key, asked)) return { asked, began, isLast: true, told: removed };
+    if (this.#marks.forgets(key, asked)) return { asked, requested, isLast: true, told: removed };
     const outcome = this.#cache?.keep(key, asked);
     if (outcome === 'too_large') this.note({ type: 'too_large_to_cache' });
     const isToBeShared = outcome === 'kept' && asked.answer.active;
-    return { asked, began, isLast: false, told: isToBeShared ? this.#secondTier?.share(key, asked) : removed };
+    return { asked, requested, isLast: false, told: isToBeShared ? this.#secondTier?.share(key, asked) : removed };
   }
 
   #deadline(endsAt: number, signal: AbortSignal | undefined) {
@@ -350,11 +356,14 @@ export class TokenAnswers {
     return { timeoutMs, late: () => lateAnswer(this.#settings), signal };
   }
 
-  async #question(token: string, signal: AbortSignal, priority: Priority): Promise<DatedAnswer> {
-    const requested = this.#age.requestTime();
+  async #question(
+    token: string,
+    { signal, priority, requested }: { signal: AbortSignal; priority: Priority; requested: Moment },
+  ): Promise<DatedAnswer> {
+    const { askedAt, drift } = requested;
     const { order } = this.#marks;
     const generation = this.#cache?.generation ?? 0;
-    return { answer: await this.#client.introspect(token, { signal, priority }), ...requested, order, generation };
+    return { answer: await this.#client.introspect(token, { signal, priority }), askedAt, drift, order, generation };
   }
 }
 

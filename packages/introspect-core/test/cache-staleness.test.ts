@@ -106,6 +106,24 @@ describe('maxStalenessSeconds', () => {
     expect(await Promise.all([first, ...rest])).toEqual([1, 1, 2]);
   });
 
+  it('shares no answer that a flight asked for before the wall clock was set forward again', async () => {
+    const questions = [held(active({ version: 1 })), held(active({ version: 2 }))];
+    server.next(...questions.map(({ waits }) => waits), active({ version: 3 }));
+    const { authorizer, told } = caching(server, clocks);
+    const first = authorizer.authorize('Bearer t');
+    await server.question(1);
+    clocks.turn(-3600);
+    await authorizer.forget({ all: true });
+    questions[0]?.release();
+    await server.question(2);
+    clocks.turn(60);
+    const recent = authorizer.authorize('Bearer t', { maxStalenessSeconds: 30 });
+    await until(() => told('coalesced') === 1);
+    questions[1]?.release();
+    expect(await first).toMatchObject({ version: 2 });
+    expect(await recent).toMatchObject({ version: 3 });
+  });
+
   it('0 shares nothing that was requested before, also without a cache', async () => {
     const { waits, release } = held(active());
     server.next(waits, inactive());
