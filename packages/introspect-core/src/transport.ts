@@ -16,6 +16,7 @@ export interface TransportRequest {
 
 export interface TransportResponse {
   status: number;
+  /** Called for `content-type` and `retry-after`, once each, before anything else is read. */
   header(name: string): string | null;
   /** Decoded as UTF-8. Looked at for 200, 400 and 403 alone; for the latter two it may be empty when it was unreadable. */
   body: string;
@@ -31,14 +32,15 @@ export interface TransportResponse {
 export type Transport = (request: TransportRequest) => Promise<TransportResponse>;
 
 /**
- * Sends by a transport; what it throws becomes an {@link UnavailableError}, and what it gives is checked.
+ * Sends a request by a transport, and returns a checked copy of the response. What the transport throws becomes an
+ * {@link UnavailableError}.
  *
  * The fault itself is not kept as `cause`: those of HTTP libraries hold the request with its credentials and token.
  */
 export async function send(transport: Transport, request: TransportRequest): Promise<TransportResponse> {
-  let response: TransportResponse;
+  let given: unknown;
   try {
-    response = await transport(request);
+    given = await transport(request);
   } catch (fault) {
     if (isIntrospectionError(fault)) throw fault;
     throw transient(
@@ -47,17 +49,34 @@ export async function send(transport: Transport, request: TransportRequest): Pro
       ),
     );
   }
-  const { status, header, body } = Object(response) as Partial<TransportResponse>;
-  if (!Number.isInteger(status) || typeof header !== 'function' || typeof body !== 'string') {
+  const response = copied(given);
+  if (response === undefined) {
     throw new InvalidResponseError(
       `The "transport" gave no status, header and body for ${originOf(request)}: see the type Transport`,
     );
   }
-  if (status === 200 && body.length > request.maxResponseBytes) {
+  if (response.status === 200 && response.body.length > request.maxResponseBytes) {
     throw new InvalidResponseError(`The "transport" gave more than "maxResponseBytes" from ${originOf(request)}`);
   }
   return response;
 }
+
+/** Reads all that is used of a response, so that its code never runs later; `undefined` if it throws, or has another type. */
+function copied(given: unknown): TransportResponse | undefined {
+  try {
+    const response = Object(given) as TransportResponse;
+    const { status, body } = response;
+    const fields: Record<string, unknown> = {};
+    for (const name of usedFields) fields[name] = response.header(name);
+    const header = (name: string) => (typeof fields[name] === 'string' ? fields[name] : null);
+    return Number.isInteger(status) && typeof body === 'string' ? { status, header, body } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every header field of a response that is read anywhere. */
+const usedFields = ['content-type', 'retry-after'] as const;
 
 function originOf({ url }: TransportRequest): string {
   return new URL(url).origin;

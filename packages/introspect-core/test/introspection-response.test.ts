@@ -157,6 +157,17 @@ describe('readIntrospectionResponse', () => {
     expect(({} as { isAdmin?: true }).isAdmin).toBeUndefined();
   });
 
+  it.each(['__proto__', '\\u005f_proto__', '__pro\\u0074o__', '\\u005F\\u005f\\u0070roto\\u005f_'])(
+    'leaves __proto__ out at every level when it is written as %s',
+    (name) => {
+      const token = readActive(
+        `{"active":true,"${name}":{"isAdmin":true},"nested":[{"${name}":{"isAdmin":true},"a":1}]}`,
+      );
+      expect(Object.getOwnPropertyNames(token)).toEqual(['active', 'nested']);
+      expect(Object.getOwnPropertyNames((token.nested as object[])[0])).toEqual(['a']);
+    },
+  );
+
   it('takes `active` from the object itself, not from a prototype', () => {
     expect(() => read('{"__proto__":{"active":true}}')).toThrow(InvalidResponseError);
   });

@@ -115,6 +115,17 @@ describe('a transport', () => {
     await expect(client.introspect('abc')).rejects.toThrow(message);
   });
 
+  it.each([undefined, 7, ['application/json']])(
+    'may give %s for a header field, which counts as absent',
+    async (value) => {
+      const client = clientOf(async () => ({ status: 503, header: () => value as never, body: '' }));
+      await expect(client.introspect('abc')).rejects.toMatchObject({
+        code: 'unavailable',
+        retryAfterSeconds: undefined,
+      });
+    },
+  );
+
   it('is asked about the age of what is known by the clock of the platform, unless another is given', async () => {
     let clock = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => clock);
@@ -147,6 +158,49 @@ describe('what a transport gives', () => {
       code: 'invalid_response',
       message: expect.stringContaining('The "transport" gave'),
     });
+  });
+});
+
+describe('a transport whose response throws', () => {
+  const canary = () => {
+    throw new Error('canary');
+  };
+  it.each<[string, () => object]>([
+    ['in "header"', () => ({ ...answerOf('{"active":true}'), header: canary })],
+    ['in "header", beside a 503', () => ({ ...answerOf(''), status: 503, header: canary })],
+    ['in a getter "header"', () => Object.defineProperty(answerOf('{"active":true}'), 'header', { get: canary })],
+    ['in a getter "status"', () => Object.defineProperty(answerOf('{"active":true}'), 'status', { get: canary })],
+    ['in a getter "body"', () => Object.defineProperty(answerOf('{"active":true}'), 'body', { get: canary })],
+  ])('%s fails as an invalid response, without its message', async (_, response) => {
+    const client = clientOf(async () => response() as never);
+    const error = await client.introspect('abc').catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'invalid_response', status: 503 });
+    expect(error.message).toBe(
+      'The "transport" gave no status, header and body for https://as.example.com: see the type Transport',
+    );
+    expect(error.cause).toBeUndefined();
+    expect(client.stats().questions).toMatchObject({ invalid_response: 1, aborted: 0 });
+  });
+
+  it('in "header" during discovery fails as an invalid response', async () => {
+    const client = clientOf(async () => ({ ...answerOf('{}'), header: canary }), { issuer: 'https://as.example.com' });
+    await expect(client.introspect('abc')).rejects.toBeInstanceOf(InvalidResponseError);
+  });
+
+  it('in a later call of "header" or a later read of "body" is not noticed: each is read once', async () => {
+    let calls = 0;
+    const once = <Value>(value: Value): Value => {
+      if (++calls > 3) canary();
+      return value;
+    };
+    const response = {
+      status: 200,
+      header: (name: string) => once(name === 'content-type' ? 'application/json' : null),
+      get body() {
+        return once('{"active":false}');
+      },
+    };
+    await expect(clientOf(async () => response).introspect('abc')).resolves.toEqual({ active: false });
   });
 });
 
