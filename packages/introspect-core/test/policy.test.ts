@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ActiveToken, Authorizer, type Policy } from '../src/index.js';
@@ -21,6 +23,24 @@ const codeOf = (...parts: Parameters<typeof judge>) =>
 it('takes no string for a list of roles: its letters would count as roles', async () => {
   const lying = { rolesOf: () => 'admin' };
   await expect(judge({}, { anyRole: ['a'] }, lying)).rejects.toThrow('"rolesOf" must give a list of roles');
+});
+
+it('a route holds no memory for texts of scope that are longer than 1000 characters', () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const { judge } = preparePolicy({ scopes: ['s'] }, { challenge: {} });
+  const length = 2 ** 20;
+  const judgeTexts = () => {
+    for (let i = 0; i < 50; i++) {
+      const scope = `s ${i} ${'x'.repeat(length)}`;
+      judge(tokenOf({ scope }), { authorization: null }, now);
+    }
+  };
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  judgeTexts();
+  collect();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(10 * length); // 50 texts are 50 MiB
 });
 
 describe('invalidReason', () => {
