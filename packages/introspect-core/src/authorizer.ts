@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { bearerCandidate, type Credentials, checkToken } from './bearer-token.js';
 import { type CacheOptions, cacheOptions } from './cache-options.js';
 import { challengeProblem } from './challenge.js';
-import { InvalidTokenError, MissingTokenError } from './errors.js';
+import { InvalidTokenError, type InvalidTokenReason, isAuthorizationError, MissingTokenError } from './errors.js';
 import type { ForgetTarget } from './forget-marks.js';
 import { explainer, type InactiveExplanation } from './inactive-explanation.js';
 import { type ClientStats, IntrospectionClient, settingsOf } from './introspection-client.js';
@@ -206,7 +206,7 @@ export class Authorizer {
       .introspect(dummyToken, { priority: 'first' })
       .then(
         () => undefined,
-        (error: unknown) => error,
+        (error: unknown) => (isAuthorizationError(error) ? undefined : error), // endpoint and credentials are good all the same
       )
       .then((error) => {
         this.#readiness = { at: this.#monotonicNow(), error };
@@ -264,7 +264,7 @@ export class Authorizer {
   }
 
   async #ask(token: string, request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken> {
-    const answer = await this.#answers.about(token, request, policy.maxStalenessMs);
+    const answer = await this.#answers.about(token, request, policy.maxStalenessMs).catch(reasonOf);
     if (typeof answer === 'string') throw new InvalidTokenError(answer, policy.challenge);
     return this.#judge(answer, request, policy);
   }
@@ -273,6 +273,12 @@ export class Authorizer {
     if (!answer.active) throw new InvalidTokenError('inactive', policy.challenge);
     return policy.judge(answer, request, this.#now() / 1000);
   }
+}
+
+/** Why a token is no good. The client's error has no challenge: it knows no route. */
+function reasonOf(error: unknown): InvalidTokenReason {
+  if (isAuthorizationError(error) && error.code === 'invalid_token') return error.reason;
+  throw error;
 }
 
 function contextOf(request: Credentials | RequestContext): RequestContext {

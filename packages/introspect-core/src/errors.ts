@@ -14,7 +14,8 @@ export type InvalidTokenReason =
   | 'sender_constraint'
   | 'malformed'
   | 'too_long'
-  | 'bad_signature';
+  | 'bad_signature'
+  | 'unsupported_token_type';
 
 /** Registered, so that two copies of this package know each other's errors. */
 const family: unique symbol = Symbol.for('@acme/introspect-core/error-family');
@@ -111,6 +112,7 @@ const sentences: Readonly<Record<InvalidTokenReason, string>> = {
   malformed: 'The access token is malformed',
   too_long: 'The access token is too long',
   bad_signature: 'The access token has a wrong signature',
+  unsupported_token_type: 'The token is of a kind that the authorization server does not introspect',
 };
 
 /** The token is no good (RFC 6750 §3.1 `invalid_token`); `reason` says in what way. */

@@ -5,7 +5,12 @@ import type { Priority } from './question-limits.js';
 import type { StoreOperation } from './stored-answers.js';
 
 /** How an attempt at a question ended. */
-export type QuestionOutcome = 'active' | 'inactive' | FailedIntrospectionError['code'] | 'aborted';
+export type QuestionOutcome =
+  | 'active'
+  | 'inactive'
+  | 'unsupported_token_type'
+  | FailedIntrospectionError['code']
+  | 'aborted';
 
 /** What kept the server from being asked. */
 export type ShedBy = 'limits' | 'circuit_breaker';
@@ -23,6 +28,11 @@ export type IntrospectEvent =
     }
   /** The server refused this API's own credentials: page somebody. */
   | { readonly type: 'credentials_refused'; readonly origin: string }
+  /**
+   * The server does not introspect tokens of this kind, such as JWTs (RFC 7009 §2.2.1): an error of the set-up. Emitted once
+   * by each client; `console.error` says it if nobody listens to events.
+   */
+  | { readonly type: 'unsupported_token_type'; readonly origin: string }
   /** The server was not asked: the limits had no turn, or the breaker is open. */
   | { readonly type: 'shed'; readonly origin: string; readonly by: ShedBy; readonly priority: Priority }
   | { readonly type: 'breaker_opened'; readonly origin: string }
@@ -80,5 +90,11 @@ export class Events {
       if (typeof result === 'object') Promise.resolve(result).catch(() => {});
     } catch {}
     this.#channel?.publish(event);
+  }
+
+  /** Emits an event that somebody must hear of: if nobody listens, `message` is printed. */
+  tellOrPrint(event: IntrospectEvent, message: string): void {
+    if (this.heard) this.tell(event);
+    else console.error(message);
   }
 }

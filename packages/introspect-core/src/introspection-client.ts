@@ -2,7 +2,13 @@ import { CircuitBreaker, failureWindowMs, type Outcome } from './circuit-breaker
 import { lateAnswer, withDeadline } from './deadline.js';
 import { delay } from './delay.js';
 import { rememberedOrigin } from './endpoint-url.js';
-import { InvalidClientError, InvalidTokenError, isIntrospectionError, UnavailableError } from './errors.js';
+import {
+  InvalidClientError,
+  InvalidTokenError,
+  isAuthorizationError,
+  isIntrospectionError,
+  UnavailableError,
+} from './errors.js';
 import type { QuestionOutcome, ShedBy } from './events.js';
 import {
   type IntrospectionClientOptions,
@@ -82,12 +88,14 @@ export class IntrospectionClient {
   readonly #questions: Record<QuestionOutcome, number> = {
     active: 0,
     inactive: 0,
+    unsupported_token_type: 0,
     unavailable: 0,
     invalid_response: 0,
     invalid_client: 0,
     aborted: 0,
   };
   #running = 0;
+  #hasToldUnsupported = false;
   readonly #shed: Record<ShedBy, number> = { limits: 0, circuit_breaker: 0 };
   /** What the last failed attempt ended with: why the breaker is open. */
   #lastFailure: QuestionOutcome = 'unavailable';
@@ -120,7 +128,8 @@ export class IntrospectionClient {
    * Asks about one token and gives the server's answer.
    *
    * @param options.priority who goes first when one of the `limits` bites
-   * @throws InvalidTokenError (`malformed`) for an empty token, without a question
+   * @throws InvalidTokenError (`malformed`) for an empty token, without a question; (`unsupported_token_type`) when the
+   * server does not introspect tokens of this kind
    * @throws UnavailableError, InvalidResponseError, InvalidClientError
    * @throws `signal.reason` when `signal` was aborted
    */
@@ -220,7 +229,7 @@ export class IntrospectionClient {
       return answer;
     } catch (error) {
       if (isRateLimit(error)) this.#rateLimitedAt = monotonicNow();
-      ended(signal?.aborted === true || !isIntrospectionError(error) ? 'aborted' : error.code);
+      ended(signal?.aborted === true ? 'aborted' : outcomeOf(error));
       throw error;
     }
   }
@@ -254,6 +263,13 @@ export class IntrospectionClient {
     const { events, origin } = this.#settings;
     this.#questions[outcome]++;
     if (events.heard) events.tell({ type: 'question', origin, outcome, ...attempt });
+    if (outcome !== 'unsupported_token_type' || this.#hasToldUnsupported) return;
+    this.#hasToldUnsupported = true;
+    events.tellOrPrint(
+      { type: outcome, origin },
+      `${origin} does not introspect tokens of the kind that this API gets, such as JWTs (unsupported_token_type), so each of ` +
+        'them is rejected with 401: let the server issue opaque access tokens for this API, or verify JWTs locally',
+    );
   }
 
   #tellShed(by: ShedBy, priority: Priority): void {
@@ -300,4 +316,10 @@ export class IntrospectionClient {
       retryAfterSeconds,
     );
   }
+}
+
+/** How an attempt failed that its caller did not abort. */
+function outcomeOf(error: unknown): QuestionOutcome {
+  if (isIntrospectionError(error)) return error.code;
+  return isAuthorizationError(error) ? 'unsupported_token_type' : 'aborted'; // nothing else can be wrong with a token here
 }

@@ -1,4 +1,4 @@
-import { type IntrospectionError, InvalidClientError, InvalidResponseError } from './errors.js';
+import { type IntrospectionError, InvalidClientError, InvalidResponseError, InvalidTokenError } from './errors.js';
 import { ownMember, readJsonObject } from './json-object.js';
 import type { TransportResponse } from './transport.js';
 import { unexpectedStatus } from './unexpected-status.js';
@@ -125,13 +125,14 @@ const inactive: InactiveToken = Object.freeze({ active: false });
  *
  * Judges nothing: whether an active answer has expired, or is meant for somebody else, is not checked here.
  *
- * @throws InvalidClientError, UnavailableError, InvalidResponseError
+ * @throws InvalidTokenError (`unsupported_token_type`), InvalidClientError, UnavailableError, InvalidResponseError
  */
 export function readIntrospectionResponse(
   response: TransportResponse,
   origin: string,
   now: () => number,
 ): IntrospectionResponse {
+  if (isUnsupported(response)) throw new InvalidTokenError('unsupported_token_type');
   if (response.status !== 200) throw refusal(response, origin, now);
   const answer = readJsonObject(response, origin);
   const active = ownMember(answer, 'active');
@@ -165,6 +166,11 @@ function activeToken(answer: Record<string, unknown>, origin: string): ActiveTok
 export function refusesClient({ status, body }: TransportResponse): boolean {
   if (status === 401) return true;
   return (status === 400 || status === 403) && /^(invalid|unauthorized)_client$/.test(errorCode(body) ?? '');
+}
+
+/** Whether the server says that it does not introspect tokens of this kind (RFC 7009 §2.2.1), such as JWTs. */
+function isUnsupported({ status, body }: TransportResponse): boolean {
+  return status === 400 && errorCode(body) === 'unsupported_token_type';
 }
 
 function refusal(response: TransportResponse, origin: string, now: () => number): IntrospectionError {

@@ -50,6 +50,9 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
   const refused = meter.createCounter('introspect.credentials.refused', {
     description: "This API's own, by the server",
   });
+  const unsupported = meter.createCounter('introspect.unsupported_token_types', {
+    description: 'Clients whose server does not introspect the tokens that this API gets',
+  });
   const prefiltered = meter.createCounter('introspect.prefilter.refused', {
     description: 'Tokens refused without a question',
   });
@@ -60,6 +63,7 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
     description: 'Inactive tokens by what may be the cause; in development',
   });
   return {
+    unsupported,
     prefiltered,
     keyFailures,
     explained,
@@ -134,6 +138,8 @@ function countOf(
       return [made.breaker, { ...serverOf(event), 'introspect.state': 'closed' }];
     case 'credentials_refused':
       return [made.refused, serverOf(event)];
+    case 'unsupported_token_type':
+      return [made.unsupported, serverOf(event)];
   }
 }
 

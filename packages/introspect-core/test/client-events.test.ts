@@ -52,6 +52,7 @@ describe('each attempt at a question is an event', () => {
     ['unavailable', respond({ status: 500 })],
     ['invalid_response', respond({ body: '<html>' })],
     ['invalid_client', zitadelAnswers.invalidClient()],
+    ['unsupported_token_type', json({ error: 'unsupported_token_type' }, { status: 400 })],
   ])('of outcome %s', async (outcome, answer) => {
     server.next(answer);
     await settled(authorizerOf().authorize('Bearer token'));

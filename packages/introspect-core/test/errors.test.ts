@@ -28,6 +28,7 @@ const reasons = {
   malformed: 0,
   too_long: 0,
   bad_signature: 0,
+  unsupported_token_type: 0,
 } satisfies Record<InvalidTokenReason, 0>;
 
 describe('an introspection error', () => {

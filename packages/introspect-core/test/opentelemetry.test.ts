@@ -104,6 +104,7 @@ describe('a span', () => {
     ['inactive', json({ active: false }), SpanStatusCode.UNSET],
     ['invalid_response', respond({ body: '<html>' }), SpanStatusCode.ERROR],
     ['invalid_client', zitadelAnswers.invalidClient(), SpanStatusCode.ERROR],
+    ['unsupported_token_type', json({ error: 'unsupported_token_type' }, { status: 400 }), SpanStatusCode.ERROR],
   ])('of outcome %s says whether that is an error', async (outcome, answer, code) => {
     server.next(answer);
     await settled(authorizerOf().authorize('Bearer token'));
@@ -161,6 +162,7 @@ const counters: [event: IntrospectEvent, name: string, attributes: object][] = [
     { 'introspect.cause': 'opaque' },
   ],
   [{ type: 'credentials_refused', origin }, 'introspect.credentials.refused', of],
+  [{ type: 'unsupported_token_type', origin }, 'introspect.unsupported_token_types', of],
 ];
 
 describe('a metric', () => {

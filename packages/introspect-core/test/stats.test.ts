@@ -30,7 +30,15 @@ const settled = (question: Promise<unknown>) => question.catch(() => {});
 
 it('a client that has done nothing says so', () => {
   expect(clientOf().stats()).toEqual({
-    questions: { active: 0, inactive: 0, unavailable: 0, invalid_response: 0, invalid_client: 0, aborted: 0 },
+    questions: {
+      active: 0,
+      inactive: 0,
+      unsupported_token_type: 0,
+      unavailable: 0,
+      invalid_response: 0,
+      invalid_client: 0,
+      aborted: 0,
+    },
     shed: { limits: 0, circuit_breaker: 0 },
     running: 0,
     waiting: 0,
@@ -52,7 +60,15 @@ it('a client counts each attempt by how it ended', async () => {
   controller.abort();
   await asked;
   expect(client.stats()).toEqual({
-    questions: { active: 2, inactive: 1, unavailable: 2, invalid_response: 1, invalid_client: 1, aborted: 1 },
+    questions: {
+      active: 2,
+      inactive: 1,
+      unsupported_token_type: 0,
+      unavailable: 2,
+      invalid_response: 1,
+      invalid_client: 1,
+      aborted: 1,
+    },
     shed: { limits: 0, circuit_breaker: 0 },
     running: 0,
     waiting: 0,
@@ -102,7 +118,15 @@ it('an authorizer tells how its answers were had, beside what its client tells',
   await authorizer.authorize('Bearer good');
   await authorizer.forget({ token: 'better' });
   await other.authorize('Bearer good');
-  const asked = { active: 3, inactive: 1, unavailable: 1, invalid_response: 0, invalid_client: 0, aborted: 0 };
+  const asked = {
+    active: 3,
+    inactive: 1,
+    unsupported_token_type: 0,
+    unavailable: 1,
+    invalid_response: 0,
+    invalid_client: 0,
+    aborted: 0,
+  };
   expect(authorizer.stats()).toEqual({
     answers: {
       hit: 2,

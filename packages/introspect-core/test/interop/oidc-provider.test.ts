@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Provider from 'oidc-provider';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { clientSecretPost, IntrospectionClient } from '../../src/index.js';
+import { Authorizer, clientSecretPost, type IntrospectEvent, IntrospectionClient } from '../../src/index.js';
 import { privateKeyJwt } from '../../src/private-key-jwt.js';
 
 const resourceServer = { clientId: 'resource@server', clientSecret: 'p@ss+w%rd: &=' };
@@ -51,6 +51,10 @@ describe('oidc-provider', () => {
       features: {
         clientCredentials: { enabled: true },
         introspection: { enabled: true, allowedPolicy: () => true },
+        resourceIndicators: {
+          enabled: true,
+          getResourceServerInfo: () => ({ scope: '', accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } }),
+        },
         revocation: { enabled: true, allowedPolicy: () => true },
       },
     });
@@ -64,8 +68,9 @@ describe('oidc-provider', () => {
     http.closeAllConnections();
   });
 
-  async function mint(): Promise<string> {
-    const response = await post('/token', { grant_type: 'client_credentials' });
+  /** With a `resource` (RFC 8707) a JWT, else an opaque token. */
+  async function mint(resource?: string): Promise<string> {
+    const response = await post('/token', { grant_type: 'client_credentials', ...(resource && { resource }) });
     const { access_token } = (await response.json()) as { access_token: string };
     return access_token;
   }
@@ -109,9 +114,26 @@ describe('oidc-provider', () => {
     expect(client.stats().questions).toMatchObject({ active: 3, invalid_client: 2 });
   });
 
-  it('refuses what looks like a JWT with 400 unsupported_token_type, which is no answer about the token', async () => {
-    const client = new IntrospectionClient({ issuer, ...resourceServer });
-    const jwt = [{ alg: 'none' }, { sub: 'x' }].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'));
-    await expect(client.introspect(`${jwt.join('.')}.`)).rejects.toMatchObject({ code: 'invalid_response' });
+  it('does not introspect JWTs: a good one and a forged one are 401 unsupported_token_type, never 503', async () => {
+    const events: IntrospectEvent[] = [];
+    const onEvent = (event: IntrospectEvent) => void events.push(event);
+    const authorizer = new Authorizer({ issuer, ...resourceServer, onEvent, cache: { maxAgeSeconds: 60 } });
+    const good = await mint('https://api.example');
+    expect(good.split('.')).toHaveLength(3);
+    const forged = [{ alg: 'none' }, { sub: 'x' }].map((part) =>
+      Buffer.from(JSON.stringify(part)).toString('base64url'),
+    );
+    for (const token of [good, good, `${forged.join('.')}.`]) {
+      await expect(authorizer.authorize(`Bearer ${token}`)).rejects.toMatchObject({
+        code: 'invalid_token',
+        reason: 'unsupported_token_type',
+        status: 401,
+      });
+    }
+    expect(events.filter(({ type }) => type === 'unsupported_token_type')).toEqual([
+      { type: 'unsupported_token_type', origin: issuer },
+    ]);
+    expect(authorizer.stats()).toMatchObject({ questions: { unsupported_token_type: 3 }, circuitBreaker: 'closed' });
+    await expect(authorizer.authorize(`Bearer ${await mint()}`)).resolves.toMatchObject({ active: true });
   });
 });
