@@ -1,4 +1,4 @@
-import { isIntrospectionError } from '@acme/introspect-core';
+import { type InvalidTokenReason, isAuthorizationError, isIntrospectionError } from '@acme/introspect-core';
 import { Command, CommanderError } from 'commander';
 import type { CommonFlags } from './connection.js';
 import { doctorCommand } from './doctor.js';
@@ -67,7 +67,16 @@ function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof CommanderError) return wrongUsage(error);
   if (isIntrospectionError(error)) return new Failure(exitCodes.failed, error.code, error.message);
+  if (isAuthorizationError(error) && error.code === 'invalid_token') return badToken(error.reason, error.message);
   return ownFault(error);
+}
+
+function badToken(reason: InvalidTokenReason, message: string): Failure {
+  const advice =
+    reason === 'unsupported_token_type'
+      ? 'Such a server takes no JWTs, for one: let it issue opaque access tokens for this API, or verify JWTs locally.'
+      : undefined;
+  return new Failure(exitCodes.failed, reason, message, advice);
 }
 
 /** A mistake in this program, and no answer of anybody: where it was made, without the message, which may hold anything. */

@@ -14,6 +14,9 @@ interface TokenFlags extends ApiFlags {
   curl?: true;
 }
 
+/** The command itself says what happens; without a listener the client would print some of it too. */
+const onEvent = () => {};
+
 /** `introspect token`: asks about a token as the API does, and shows the answer. */
 export const tokenCommand: CommandOf<TokenFlags> = {
   define: (command: Command) =>
@@ -31,7 +34,7 @@ export const tokenCommand: CommandOf<TokenFlags> = {
     const connection = connectionOf(settings, flags);
     const credentials = await credentialsOf(settings, flags);
     const options = await clientOptionsOf(connection);
-    const client = checkedOptions(() => new IntrospectionClient({ ...options, ...credentials }));
+    const client = checkedOptions(() => new IntrospectionClient({ ...options, ...credentials, onEvent }));
     const token = await settings.secret('ZITADEL_TOKEN', 'The token');
     output.progress(`Asking ${connection.address} …`);
     const answer = await client.introspect(token);

@@ -336,6 +336,19 @@ describe('what goes wrong', () => {
     for (const output of [text.stderr, asJson.stdout]) expect(output).not.toMatch(/canary|quota exhausted|origin"/);
   });
 
+  it('a server that does not introspect JWTs: says what to do, once', async () => {
+    server.always(json({ error: 'unsupported_token_type', error_description: 'canary' }, { status: 400 }));
+    const { code, stdout, stderr } = await introspect(['token'], { env });
+    expect([code, stdout]).toEqual([3, '']);
+    expect(stderr).toBe(
+      'The token is of a kind that the authorization server does not introspect\n' +
+        'Such a server takes no JWTs, for one: let it issue opaque access tokens for this API, or verify JWTs locally.\n',
+    );
+    const asJson = await introspect(['token', '--json'], { env });
+    expect([asJson.code, asJson.stderr]).toEqual([3, '']);
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ error: { code: 'unsupported_token_type' } });
+  });
+
   it('a server that is not there', async () => {
     await server.close();
     const { code, stderr } = await introspect(['token'], { env });

@@ -1,4 +1,4 @@
-import { IntrospectionClient, isIntrospectionError } from '@acme/introspect-core';
+import { IntrospectionClient, isAuthorizationError, isIntrospectionError } from '@acme/introspect-core';
 import type { Asking } from './credentials.js';
 import { type Check, checked, type Finding } from './finding.js';
 
@@ -12,11 +12,14 @@ export async function checkKnownToken(
     headers,
     clientAuthentication: authentication,
     timeoutMs,
+    onEvent: () => {}, // the finding says it; without a listener the client would print some of it too
   });
   try {
     const { active } = await client.introspect(token);
     return checked('token', `the one of ZITADEL_TOKEN is ${active ? 'active' : 'inactive'}`, active ? [] : [inactive]);
   } catch (error) {
+    if (isAuthorizationError(error) && error.code === 'invalid_token' && error.reason === 'unsupported_token_type')
+      return checked('token', 'the one of ZITADEL_TOKEN', [unsupported]);
     if (!isIntrospectionError(error)) throw error;
     return checked('token', 'the one of ZITADEL_TOKEN', [
       {
@@ -29,6 +32,14 @@ export async function checkKnownToken(
     ]);
   }
 }
+
+const unsupported: Finding = {
+  code: 'token_unsupported_token_type',
+  severity: 'fault',
+  seen: 'The server does not introspect tokens of the kind of ZITADEL_TOKEN',
+  cause: 'It answers 400 unsupported_token_type, as some servers do about every JWT.',
+  fix: 'Let the server issue opaque access tokens for this API, or verify JWTs locally.',
+};
 
 const inactive: Finding = {
   code: 'token_inactive',

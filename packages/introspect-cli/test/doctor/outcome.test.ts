@@ -146,6 +146,14 @@ describe('a token that is said to be good', () => {
     server.next(inactive(), zitadelAnswers.unauthorizedClient(), inactive(), zitadelAnswers.serverError());
     expect((await examined({ ...apiOf(server), ZITADEL_TOKEN: token })).found).toEqual(['token: token_unavailable']);
   });
+
+  it('but of a kind that the server does not introspect leads to opaque tokens', async () => {
+    const unsupported = json({ error: 'unsupported_token_type' }, { status: 400 });
+    server.next(inactive(), zitadelAnswers.unauthorizedClient(), inactive(), unsupported);
+    const { found, report } = await examined({ ...apiOf(server), ZITADEL_TOKEN: token });
+    expect(found).toEqual(['token: token_unsupported_token_type']);
+    expect(report.checks.find(({ name }) => name === 'token')?.findings[0]?.fix).toContain('opaque access tokens');
+  });
 });
 
 describe('what is printed', () => {
