@@ -12,6 +12,7 @@ import {
   type RequestContext,
   type RequestError,
 } from '@acme/introspect-core';
+import { inherited, inheritedName, withoutMembers } from './options.js';
 import { preparePolicy } from './policy.js';
 
 export { combinedPolicy } from './combined-policy.js';
@@ -45,6 +46,23 @@ export interface ErrorAnswer {
 }
 
 /**
+ * Splits the options that an adapter was given into its own, such as `onError`, and the rest, which goes to
+ * {@link authorizerSource}. Unlike a spread it drops nothing without a word: the rest keeps the prototype of the options, so
+ * that an authorizer still sees, and refuses, an option that is only inherited.
+ *
+ * @throws TypeError naming an option of the adapter that is only inherited
+ */
+export function splitOptions<Options extends object, const Name extends keyof Options & string>(
+  options: Options,
+  names: readonly Name[],
+): [own: Pick<Options, Name>, others: Omit<Options, Name>] {
+  const name = inheritedName(options, names);
+  if (name !== undefined) throw new TypeError(`"${name}" ${inherited}`);
+  const own = Object.fromEntries(names.filter((each) => each in options).map((each) => [each, options[each]]));
+  return [own as Pick<Options, Name>, withoutMembers(options, names) as Omit<Options, Name>];
+}
+
+/**
  * Makes an authorizer of options; leaves what is one, or chooses one, as it is.
  *
  * @throws TypeError naming the option
@@ -52,11 +70,19 @@ export interface ErrorAnswer {
 export function authorizerSource<Native>(input: AuthorizerInput<Native>): AuthorizerSource<Native> {
   if (input instanceof Authorizer || typeof input === 'function') return input;
   if (typeof input !== 'object' || input === null || !('authorizer' in input)) return new Authorizer(input);
-  const { authorizer, ...others } = input;
-  const [unknown] = Object.keys(others);
+  const [{ authorizer }, others] = splitOptions(input, ['authorizer']);
+  const [unknown] = [...Object.getOwnPropertyNames(others), ...inheritedNames(others)];
   if (unknown !== undefined) throw new TypeError(`"${unknown}" is no option beside "authorizer", which has its own`);
   if (authorizer instanceof Authorizer || typeof authorizer === 'function') return authorizer;
   throw new TypeError('"authorizer" must be an Authorizer, or a function from the request to one');
+}
+
+/** What an object gets from its class or another prototype. */
+function inheritedNames(options: object): string[] {
+  const prototype = Object.getPrototypeOf(options);
+  if (prototype === null) return [];
+  const names = [...Object.getOwnPropertyNames(prototype), ...inheritedNames(prototype)];
+  return names.filter((name) => !(name in Object.prototype));
 }
 
 /**

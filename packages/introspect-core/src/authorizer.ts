@@ -6,9 +6,19 @@ import { InvalidTokenError, type InvalidTokenReason, isAuthorizationError, Missi
 import type { ForgetTarget } from './forget-marks.js';
 import { explainer, type InactiveExplanation } from './inactive-explanation.js';
 import { type ClientStats, IntrospectionClient, settingsOf } from './introspection-client.js';
-import type { IntrospectionClientOptions } from './introspection-client-options.js';
+import { clientOptionNames, type IntrospectionClientOptions } from './introspection-client-options.js';
 import type { ActiveToken, IntrospectionResponse } from './introspection-response.js';
-import { checkedOptions, optionsObject, textWithout } from './options.js';
+import {
+  checkedOptions,
+  inherited,
+  inheritedName,
+  isEmpty,
+  narrowing,
+  optionsObject,
+  ownMembers,
+  textList,
+  textWithout,
+} from './options.js';
 import { type Expectations, type Policy, type PreparedPolicy, preparePolicy } from './policy.js';
 import { boundPrefilter, type Prefilter } from './prefilter.js';
 import {
@@ -76,16 +86,14 @@ export interface Guard<Token> {
   atOnce(request: Credentials | RequestContext): Token | Promise<Token>;
 }
 
-/** One, or a list that is not empty. */
-function isAudience(value: unknown): boolean {
-  const list: unknown[] = Array.isArray(value) ? value : [value];
-  return list.length > 0 && list.every((each) => typeof each === 'string' && each !== '');
-}
-
-const schema = optionsObject({
+const entries = {
   client: v.optional(v.instance(IntrospectionClient, 'must be an IntrospectionClient')),
-  audience: v.optional(
-    v.custom<string | readonly string[]>(isAudience, 'must be a string, or a list of strings, and not empty'),
+  audience: narrowing(
+    v.lazy((given) =>
+      Array.isArray(given)
+        ? textList()
+        : v.pipe(v.string('must be a string, or a list of strings'), v.nonEmpty(isEmpty)),
+    ),
   ),
   realm: v.optional(textWithout((value) => challengeProblem('realm', value))),
   resource: v.optional(textWithout(resourceProblem)),
@@ -97,14 +105,15 @@ const schema = optionsObject({
     v.custom<NonNullable<AuthorizerSettings['rolesOf']>>((value) => typeof value === 'function', 'must be a function'),
   ),
   cache: v.optional(cacheOptions),
-  prefilter: v.optional(v.custom<Prefilter>((value) => typeof value === 'function', 'must be a function')),
+  prefilter: narrowing(v.custom<Prefilter>((value) => typeof value === 'function', 'must be a function')),
   explainInactive: v.optional(
     v.custom<NonNullable<AuthorizerSettings['explainInactive']>>(
       (value) => typeof value === 'function',
       'must be a function',
     ),
   ),
-});
+};
+const schema = optionsObject(entries);
 
 /** Harmless, and answered as inactive: what `ready` asks about. */
 const dummyToken = 'introspect-is-it-ready';
@@ -288,9 +297,12 @@ function contextOf(request: Credentials | RequestContext): RequestContext {
 
 /** Into what an authorizer knows and what it leaves to its client, which refuses what it does not know either. */
 function partition(options: AuthorizerOptions): [own: object, others: object] {
-  const entries = Object.entries(options ?? {});
-  const isOwn = ([name]: [string, unknown]) => Object.hasOwn(schema.entries, name);
-  return [Object.fromEntries(entries.filter(isOwn)), Object.fromEntries(entries.filter((each) => !isOwn(each)))];
+  const given = Object(options ?? {});
+  const name = inheritedName(given, [...Object.keys(entries), ...clientOptionNames()]);
+  if (name !== undefined) throw new TypeError(`Authorizer: "${name}" ${inherited}`);
+  const members = Object.entries(ownMembers(given));
+  const isOwn = ([name]: [string, unknown]) => Object.hasOwn(entries, name);
+  return [Object.fromEntries(members.filter(isOwn)), Object.fromEntries(members.filter((each) => !isOwn(each)))];
 }
 
 function quoteProblem(value: string): string | undefined {

@@ -1,5 +1,4 @@
-import * as v from 'valibot';
-import { checkedOptions, optionsObject } from './options.js';
+import { checkedOptions, credential, credentialProblem, optionsObject } from './options.js';
 
 /** How this client proves itself to the introspection endpoint (RFC 7662 §2.1). Exactly one is used for a request. */
 export interface ClientAuthentication {
@@ -24,18 +23,24 @@ export interface ClientAuthenticationContext {
   afterRefusal: boolean;
 }
 
-/** A fixed secret, or a function that is called for each request that needs it: secrets rotate. */
+/**
+ * A fixed secret, or a function that is called for each request that needs it: secrets rotate. A function that returns no
+ * text, `''` or `"undefined"` fails the request with an UnavailableError.
+ */
 export type ClientSecret = string | (() => string | Promise<string>);
 
 export interface ClientSecretOptions {
-  clientId: string;
-  clientSecret: ClientSecret;
+  /** May be read from the environment: `undefined`, `''` and `"undefined"` throw a TypeError. */
+  clientId: string | undefined;
+  /** As `clientId`. */
+  clientSecret: ClientSecret | undefined;
 }
 
 /**
  * `client_secret_basic`: id and secret in the `Authorization` field (RFC 6749 §2.3.1).
  *
- * @throws TypeError naming the option: when the id is empty, or either has a lone surrogate, or there is another
+ * @throws TypeError naming the option: when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
+ * there is another option
  */
 export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentication {
   const { clientId, clientSecret } = checkedSecretOptions('clientSecretBasic', options);
@@ -43,7 +48,7 @@ export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentic
     return {
       clientId,
       async apply({ headers }) {
-        headers.authorization = basicCredentials(clientId, await clientSecret());
+        headers.authorization = basicCredentials(clientId, await currentSecret(clientSecret));
       },
     };
   }
@@ -68,15 +73,15 @@ export function fixedAuthorization(authentication: ClientAuthentication): string
 /**
  * `client_secret_post`: id and secret in the form (RFC 6749 §2.3.1). For servers that do not take Basic.
  *
- * @throws TypeError naming the option: when the id is empty, or either has a lone surrogate, or there is another
+ * @throws TypeError naming the option: when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
+ * there is another option
  */
 export function clientSecretPost(options: ClientSecretOptions): ClientAuthentication {
   const { clientId, clientSecret } = checkedSecretOptions('clientSecretPost', options);
   return {
     clientId,
     async apply({ body }) {
-      const secret = typeof clientSecret === 'function' ? await clientSecret() : clientSecret;
-      refuse('clientSecret', secretProblem(secret));
+      const secret = await currentSecret(clientSecret);
       body.append('client_id', clientId);
       body.append('client_secret', secret);
     },
@@ -102,19 +107,23 @@ export function formEncode(value: string): string {
 }
 
 const secretOptions = optionsObject({
-  clientId: v.custom<string>(
-    (given) => clientIdProblem(given) === undefined,
-    ({ input }) => String(clientIdProblem(input)),
-  ),
-  clientSecret: v.custom<ClientSecret>(
-    (given) => typeof given === 'function' || secretProblem(given) === undefined,
-    ({ input }) => String(secretProblem(input)),
-  ),
+  clientId: credential<string>(clientIdProblem),
+  clientSecret: credential<ClientSecret>((given) => (typeof given === 'function' ? undefined : secretProblem(given))),
 });
 
-function checkedSecretOptions(owner: string, options: ClientSecretOptions): ClientSecretOptions {
-  const absent = { clientId: undefined, clientSecret: undefined }; // is told like what is no text
-  return checkedOptions(owner, secretOptions, { ...absent, ...options });
+function checkedSecretOptions(owner: string, options: ClientSecretOptions) {
+  const { clientId, clientSecret } = checkedOptions(owner, secretOptions, options ?? {});
+  if (clientId === undefined) throw new TypeError(`${owner}: "clientId" ${clientIdProblem(clientId)}`);
+  if (clientSecret === undefined) throw new TypeError(`${owner}: "clientSecret" ${secretProblem(clientSecret)}`);
+  return { clientId, clientSecret };
+}
+
+/** The secret as it is now. What a function returns is checked for each request, and fails that request alone. */
+async function currentSecret(clientSecret: ClientSecret): Promise<string> {
+  if (typeof clientSecret === 'string') return clientSecret;
+  const secret = await clientSecret();
+  refuse('clientSecret', credentialProblem(secret) ?? secretProblem(secret));
+  return secret;
 }
 
 function clientIdProblem(given: unknown): string | undefined {

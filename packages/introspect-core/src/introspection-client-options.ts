@@ -5,22 +5,26 @@ import { urlProblem } from './endpoint-url.js';
 import { Events, type IntrospectEventListener } from './events.js';
 import type { IntrospectionRequestSettings } from './introspection-request.js';
 import { ofetchTransport } from './ofetch-transport.js';
-import { checkedOptions, optionsObject } from './options.js';
+import { checkedOptions, credential, optionsObject } from './options.js';
 import type { QuestionSetting } from './question-key.js';
 import type { LimitSettings } from './question-limits.js';
 import type { RetrySettings } from './retries.js';
 import { issuerProblem } from './server-metadata.js';
 import type { Transport } from './transport.js';
 
+/**
+ * `issuer`, `clientId` and `clientSecret` may be read from the environment: their types admit `undefined`, and the
+ * constructor throws a TypeError for it, as for `''` and the text `"undefined"`.
+ */
 export interface IntrospectionClientOptions {
   /** The authorization server; its introspection endpoint is then discovered at the first question. */
-  issuer?: string;
+  issuer?: string | undefined;
   /** One of `issuer` and this is needed; with both there is no discovery. */
   introspectionEndpoint?: string;
   /** With `clientSecret`: `client_secret_basic`. */
-  clientId?: string;
+  clientId?: string | undefined;
   /** A function is called for each request, so the secret may rotate. */
-  clientSecret?: ClientSecret;
+  clientSecret?: ClientSecret | undefined;
   /** Another way than Basic for this client to prove itself, instead of `clientId` and `clientSecret`. */
   clientAuthentication?: ClientAuthentication;
   /** `"access_token"` unless given; `null` sends none (RFC 7662 §2.1). */
@@ -149,12 +153,14 @@ function isClientAuthentication(value: unknown): boolean {
   return typeof candidate?.clientId === 'string' && typeof candidate.apply === 'function';
 }
 
-const schema = optionsObject({
-  issuer: v.optional(text),
+const textProblem = (given: unknown) => (typeof given === 'string' ? undefined : 'must be a string');
+
+const entries = {
+  issuer: credential<string>(textProblem),
   introspectionEndpoint: v.optional(text),
-  clientId: v.optional(v.string('must be a string')),
-  clientSecret: v.optional(
-    v.custom<ClientSecret>((value) => typeof value === 'string' || isFunction(value), 'must be a string or a function'),
+  clientId: credential<string>(textProblem),
+  clientSecret: credential<ClientSecret>((given) =>
+    typeof given === 'string' || isFunction(given) ? undefined : 'must be a string or a function',
   ),
   clientAuthentication: v.optional(
     v.custom<ClientAuthentication>(
@@ -206,7 +212,11 @@ const schema = optionsObject({
     ),
   ),
   onEvent: v.optional(v.custom<IntrospectEventListener>(isFunction, 'must be a function')),
-});
+};
+const schema = optionsObject(entries);
+
+/** What a client takes: an authorizer passes these on. */
+export const clientOptionNames = (): readonly string[] => Object.keys(entries);
 
 function wholeNumber(max: number, unit: string) {
   const message = `must be a whole number of ${unit}, at least 1 and at most ${max}`;

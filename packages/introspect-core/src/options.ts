@@ -22,13 +22,96 @@ export function checkedOptions<const Schema extends v.GenericSchema>(
   );
 }
 
-/** A schema for an options object that refuses what it does not know, by name. */
+/**
+ * A schema for an options object that refuses what it does not know, by name, and what is only inherited: a copy of the
+ * object, such as by a spread, would lose it without a word.
+ */
 export function optionsObject<const Entries extends v.ObjectEntries>(entries: Entries) {
-  return v.strictObject(entries, (issue) => {
-    if (issue.expected === 'never') return `is no option; there are ${Object.keys(entries).join(', ')}`;
-    return 'must be an object';
-  });
+  type Options = v.InferInput<v.StrictObjectSchema<Entries, undefined>>;
+  return v.pipe(
+    v.custom<Options>((given) => typeof given === 'object' && given !== null, 'must be an object'),
+    v.rawCheck(({ dataset: { value: input }, addIssue }) => {
+      const key = inheritedName(Object(input), Object.keys(entries));
+      if (key === undefined) return;
+      addIssue({
+        message: inherited,
+        path: [{ type: 'object', origin: 'key', input: Object(input), key, value: null }],
+      });
+    }),
+    v.transform((given): Options => ownMembers(Object(given)) as Options),
+    v.strictObject(entries, (issue) => {
+      if (issue.expected === 'never') return `is no option; there are ${Object.keys(entries).join(', ')}`;
+      return 'must be an object';
+    }),
+  );
 }
+
+/** What is wrong with an option that {@link inheritedName} finds. */
+export const inherited = 'is inherited: it must be a property of the options object itself';
+
+/** The first of these names that an object does not have itself, but by its prototype: a getter of its class, for one. */
+export function inheritedName(options: object, names: readonly string[]): string | undefined {
+  return names.find((name) => name in options && !Object.hasOwn(options, name) && !(name in Object.prototype));
+}
+
+/** An object without these members, and with the prototype of the given one, so that what it inherits is still seen. */
+export function withoutMembers(options: object, names: readonly string[]): object {
+  const others = Object.entries(Object.getOwnPropertyDescriptors(options)).filter(([name]) => !names.includes(name));
+  return Object.create(Object.getPrototypeOf(options), Object.fromEntries(others));
+}
+
+/** A copy of what an object has itself, whether or not a spread would copy it, and nothing that it inherits. */
+export function ownMembers(options: object): Record<string, unknown> {
+  const names = Object.getOwnPropertyNames(options);
+  return Object.assign(
+    Object.create(null),
+    Object.fromEntries(names.map((name) => [name, Reflect.get(options, name)])),
+  );
+}
+
+/** Why an option is not the value that it should be: most often it was read from the environment. */
+const unsetVariable = 'is an environment variable unset?';
+const unset = `leave it out, or give a value; ${unsetVariable}`;
+/** What is wrong with a text or a list that is empty. */
+export const isEmpty = `must not be empty: ${unset}`;
+/**
+ * An option that may be left out, but must not be `undefined`: it narrows access, or carries credentials, and must not be
+ * lost without a word.
+ */
+export function narrowing<const Schema extends v.GenericSchema>(schema: Schema) {
+  return v.exactOptional(
+    v.pipe(
+      v.custom<v.InferInput<Schema>>((given) => given !== undefined, `is undefined: ${unset}`),
+      schema,
+    ),
+  );
+}
+
+/** What is wrong with a text that is a credential, or `undefined`. */
+export function credentialProblem(given: unknown): string | undefined {
+  if (given === undefined) return `is undefined: ${unsetVariable}`;
+  if (given === '') return `must not be empty: ${unsetVariable}`;
+  return given === 'undefined' ? `is the text "undefined": ${unsetVariable}` : undefined;
+}
+
+/** An option that may be left out; present, it must be a credential in which `problemOf` finds nothing wrong. */
+export function credential<Value>(problemOf: (given: unknown) => string | undefined) {
+  const problem = (given: unknown) => credentialProblem(given) ?? problemOf(given);
+  return v.exactOptional(
+    v.custom<Value>(
+      (given) => problem(given) === undefined,
+      ({ input }) => String(problem(input)),
+    ),
+  );
+}
+
+/** A list of texts, neither it nor one of them empty. */
+export const textList = () =>
+  v.pipe(
+    v.array(v.string('must be a string'), 'must be a list of strings'),
+    v.nonEmpty(isEmpty),
+    v.check((texts) => !texts.includes(''), `must not have an empty entry: ${unsetVariable}`),
+  );
 
 /** A schema for a text in which `problemOf` finds nothing wrong. */
 export function textWithout(problemOf: (value: string) => string | undefined) {

@@ -9,7 +9,7 @@ import {
   type InvalidTokenReason,
 } from './errors.js';
 import type { ActiveToken } from './introspection-response.js';
-import { checkedOptions, optionsObject } from './options.js';
+import { checkedOptions, narrowing, optionsObject, textList } from './options.js';
 
 /** What a route needs of a token, besides being good. */
 export interface Policy {
@@ -69,9 +69,9 @@ const defaultSkewSeconds = 30;
 const otherKinds = new Set(['refresh', 'refresh_token', 'offline', 'id', 'id_token', 'logout']);
 
 function words(name: 'scope' | 'acr_values') {
-  const problemOf = (given: string[]) => (given.length === 0 ? undefined : challengeProblem(name, given.join(' ')));
+  const problemOf = (given: string[]) => challengeProblem(name, given.join(' '));
   return v.pipe(
-    v.array(v.string('must be a string'), 'must be a list of strings'),
+    textList(),
     v.check((given) => !given.some((word) => word.includes(' ')), 'must be a list with one value for each entry'),
     v.check(
       (given) => problemOf(given) === undefined,
@@ -81,26 +81,21 @@ function words(name: 'scope' | 'acr_values') {
 }
 
 const schema = optionsObject({
-  scopes: v.optional(words('scope')),
-  anyRole: v.optional(
-    v.pipe(
-      v.array(v.string('must be a string'), 'must be a list of strings'),
-      v.nonEmpty('must name at least one role'),
-    ),
-  ),
-  maxAuthenticationAgeSeconds: v.optional(
+  scopes: narrowing(words('scope')),
+  anyRole: narrowing(textList()),
+  maxAuthenticationAgeSeconds: narrowing(
     v.pipe(
       v.number('must be a whole number of seconds'),
       v.safeInteger('must be a whole number of seconds'),
       v.minValue(0, 'must not be negative'),
     ),
   ),
-  acrValues: v.optional(v.pipe(words('acr_values'), v.nonEmpty('must name at least one value'))),
-  maxStalenessSeconds: v.optional(
+  acrValues: narrowing(words('acr_values')),
+  maxStalenessSeconds: narrowing(
     v.pipe(v.number('must be a number of seconds'), v.finite('must be finite'), v.minValue(0, 'must not be negative')),
   ),
-  optional: v.optional(v.boolean('must be true or false'), false),
-  check: v.optional(
+  optional: narrowing(v.boolean('must be true or false')),
+  check: narrowing(
     v.custom<NonNullable<Policy['check']>>((value) => typeof value === 'function', 'must be a function'),
   ),
 });
@@ -121,7 +116,14 @@ export function roleLists(
  * @throws TypeError naming the member
  */
 export function preparePolicy(policy: Policy, expectations: Expectations): PreparedPolicy {
-  const { scopes = [], anyRole, acrValues, optional, check, ...checked } = checkedOptions('Policy', schema, policy);
+  const {
+    scopes = [],
+    anyRole,
+    acrValues,
+    optional = false,
+    check,
+    ...checked
+  } = checkedOptions('Policy', schema, policy);
   const { maxAuthenticationAgeSeconds, maxStalenessSeconds = Number.POSITIVE_INFINITY } = checked;
   const { rolesOf, challenge, clockSkewSeconds = defaultSkewSeconds } = expectations;
   const neededRoles = roleLists(policy);

@@ -2,7 +2,7 @@
 import type { ClientAuthentication } from '@acme/introspect-core';
 import { base64url, importPKCS8, SignJWT } from 'jose';
 import * as v from 'valibot';
-import { checkedOptions, optionsObject } from './options.js';
+import { checkedOptions, credentialProblem, optionsObject } from './options.js';
 import { sharesPromises } from './workerd.js';
 
 /** An application's key file, as ZITADEL hands it out. */
@@ -29,12 +29,13 @@ export interface AssertionOptions {
 }
 
 export interface KeyFileOptions extends AssertionOptions {
-  /** As downloaded: the object, or its JSON. */
-  keyFile: KeyFile | string;
+  /** As downloaded: the object, or its JSON. `undefined`, `''` and `"undefined"` throw a TypeError. */
+  keyFile: KeyFile | string | undefined;
 }
 
 export interface PrivateKeyOptions extends AssertionOptions {
-  clientId: string;
+  /** May be read from the environment: `undefined`, `''` and `"undefined"` throw a TypeError. */
+  clientId: string | undefined;
   keyId: string;
   algorithm: KeyAlgorithm;
   /** PEM, PKCS#8 or (RSA) PKCS#1. */
@@ -42,7 +43,8 @@ export interface PrivateKeyOptions extends AssertionOptions {
 }
 
 export interface SignerOptions extends AssertionOptions {
-  clientId: string;
+  /** May be read from the environment: `undefined`, `''` and `"undefined"` throw a TypeError. */
+  clientId: string | undefined;
   keyId: string;
   algorithm: KeyAlgorithm;
   /** Signs where the key is, such as in a KMS: the JWS signature (RFC 7518 §3) of these bytes. */
@@ -85,8 +87,13 @@ const textMessage = 'must be a string that is not empty';
 const secondsMessage = `must be a number of seconds, at least 0 and at most ${maxReuseSeconds}`;
 const isFunction = (value: unknown) => typeof value === 'function';
 
+const credentialMessage = `${textMessage}, and not "undefined": is an environment variable unset?`;
+
 /** Needed: what is absent is empty. */
-const text = v.optional(v.pipe(v.string(textMessage), v.nonEmpty(textMessage)), '');
+const text = v.optional(
+  v.pipe(v.string(credentialMessage), v.nonEmpty(credentialMessage), v.notValue('undefined', credentialMessage)),
+  '',
+);
 const keyEntries = {
   clientId: text,
   keyId: text,
@@ -212,6 +219,8 @@ function headerOf(keyId: string, algorithm: KeyAlgorithm) {
 }
 
 function readKeyFile(given: unknown): KeyFile {
+  const unset = credentialProblem(given);
+  if (unset !== undefined) throw problem(`"keyFile" ${unset}`);
   const file = typeof given === 'string' ? parsed(given) : given;
   const { type, keyId, key, clientId } = Object(file) as Record<string, unknown>;
   if (type === 'serviceaccount') {

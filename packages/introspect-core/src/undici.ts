@@ -75,6 +75,10 @@ function checkedWay(options: UndiciTransportOptions): (origin: string) => SetOut
   for (const name of Object.keys(options)) {
     if (!optionNames.includes(name)) throw problem(`"${name}" is no option; there are ${optionNames.join(', ')}`);
   }
+  const inherited = optionNames.find((name) => name in options && !Object.hasOwn(options, name));
+  if (inherited !== undefined) {
+    throw problem(`"${inherited}" is inherited: it must be a property of the options object itself`);
+  }
   const { connections = 128, dispatcher } = options;
   if (dispatcher === undefined) {
     if (!Number.isSafeInteger(connections) || connections < 1)

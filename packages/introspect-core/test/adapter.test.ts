@@ -8,6 +8,7 @@ import {
   isAtOnce,
   isRequestError,
   resourceMetadataOf,
+  splitOptions,
 } from '../src/adapter.js';
 import { Authorizer, InvalidTokenError, UnavailableError } from '../src/index.js';
 
@@ -94,6 +95,64 @@ describe('guardBySource', () => {
     await expect(guard({ authorization: 'Bearer x', native: { tenant: 'b' } })).rejects.toMatchObject({
       reason: 'audience_mismatch',
     });
+  });
+});
+
+describe('splitOptions', () => {
+  class Extras {
+    readonly onError = 1;
+    readonly realm = 'r';
+    get audience() {
+      return 'a';
+    }
+  }
+
+  it('gives the named members and the rest, and writes nothing to what it was given', () => {
+    const given = Object.freeze({ onError: 1, realm: 'r' });
+    expect(splitOptions(given, ['onError'])).toEqual([{ onError: 1 }, { realm: 'r' }]);
+    expect(splitOptions(given as { onError: number; other?: 1 }, ['other'])).toEqual([{}, given]);
+  });
+
+  it('names a member that is only inherited', () => {
+    const split = () => splitOptions(Object.create({ onError: 1 }) as { onError: 1 }, ['onError']);
+    expect(split).toThrow(TypeError);
+    expect(split).toThrow('"onError" is inherited');
+  });
+
+  it('leaves what is inherited to the authorizer, which names it', () => {
+    const [, others] = splitOptions(Object.assign(new Extras(), optionsOf()), ['onError']);
+    expect(() => authorizerSource(others)).toThrow('Authorizer: "audience" is inherited');
+  });
+
+  it('keeps what is not enumerable', () => {
+    const given = Object.defineProperty({ onError: 1 }, 'audience', { value: 'a', enumerable: false });
+    const [, others] = splitOptions(given, ['onError']);
+    expect(others).toHaveProperty('audience', 'a');
+  });
+});
+
+describe('authorizerSource', () => {
+  it.each([
+    ['its own', (authorizer: Authorizer) => ({ authorizer, realm: 'r' }), '"realm" is no option beside "authorizer"'],
+    [
+      'one that is inherited',
+      (authorizer: Authorizer) => Object.assign(Object.create({ audience: 'a' }), { authorizer }),
+      '"audience" is no option beside "authorizer"',
+    ],
+    [
+      'an authorizer that is inherited',
+      (authorizer: Authorizer) => Object.create({ authorizer }),
+      '"authorizer" is inherited',
+    ],
+  ])('refuses an option beside an authorizer: %s', (_, inputOf, message) => {
+    const input = inputOf(new Authorizer(optionsOf()));
+    expect(() => authorizerSource(input)).toThrow(TypeError);
+    expect(() => authorizerSource(input)).toThrow(message);
+  });
+
+  it('takes an authorizer in an object without prototype', () => {
+    const authorizer = new Authorizer(optionsOf());
+    expect(authorizerSource(Object.assign(Object.create(null), { authorizer }))).toBe(authorizer);
   });
 });
 

@@ -43,7 +43,9 @@ describe('challenges', () => {
     const value = JSON.parse(`"${source}"`);
     const options = { introspectionEndpoint: 'https://as.example.com', clientId: 'c', clientSecret: 's' };
     const configure = (given: { realm?: string; scopes?: string[] }) => () =>
-      new Authorizer({ ...options, ...(given.realm && { realm: given.realm }) }).guard({ scopes: given.scopes ?? [] });
+      new Authorizer({ ...options, ...(given.realm && { realm: given.realm }) }).guard({
+        ...(given.scopes && { scopes: given.scopes }),
+      });
     if (name === 'realm') return expect(configure({ realm: value })).toThrow('Authorizer: "realm" must');
     expect(configure({ scopes: [value] })).toThrow('Policy: "scopes" must');
     expect(configure({ scopes: value.split(' ') })).toThrow('Policy: "scopes" must');

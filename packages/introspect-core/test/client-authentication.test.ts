@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { basicCredentials, clientSecretBasic, clientSecretPost } from '../src/index.js';
+import { basicCredentials, type ClientSecretOptions, clientSecretBasic, clientSecretPost } from '../src/index.js';
 import { vectors } from './vectors.js';
 
 interface CredentialsVector {
@@ -97,7 +97,10 @@ describe('clientSecretPost', () => {
       Promise.resolve(
         clientSecretPost({ clientId: 'c', clientSecret: () => secret as string }).apply(emptyRequest(), context),
       );
-    await expect(returning(undefined)).rejects.toThrow('"clientSecret" must be a string');
+    await expect(returning(5)).rejects.toThrow('"clientSecret" must be a string');
+    for (const unset of [undefined, '', 'undefined']) {
+      await expect(returning(unset)).rejects.toThrow('is an environment variable unset?');
+    }
     await expect(returning('\udfff')).rejects.toThrow('"clientSecret" has a lone surrogate');
   });
 });
@@ -112,11 +115,12 @@ describe.each([
     ['a lone surrogate in the client id', { clientId: '\ud800', clientSecret: 's' }, '"clientId"'],
     ['a lone surrogate beside a secret function', { clientId: '\ud800', clientSecret: () => 's' }, '"clientId"'],
     ['a lone surrogate in the secret', { clientId: 'c', clientSecret: 'x\ud800x' }, '"clientSecret"'],
-    [
-      'a secret that is no string',
-      { clientId: 'c', clientSecret: undefined as never },
-      '"clientSecret" must be a string',
-    ],
+    ['a secret that is no string', { clientId: 'c', clientSecret: 5 as never }, '"clientSecret" must be a string'],
+    ...[undefined, '', 'undefined'].flatMap((unset): [string, ClientSecretOptions, string][] => [
+      [`a client id of ${JSON.stringify(unset)}`, { clientId: unset, clientSecret: 's' }, '"clientId"'],
+      [`a secret of ${JSON.stringify(unset)}`, { clientId: 'c', clientSecret: unset }, '"clientSecret"'],
+    ]),
+    ['a secret that is not there', { clientId: 'c' } as never, '"clientSecret" must be a string'],
     ['a client id that is not there', { clientSecret: 's' } as never, '"clientId" must be a string that is not empty'],
     ['no options', undefined as never, '"clientId" must be a string that is not empty'],
     [

@@ -90,6 +90,7 @@ describe('at construction', () => {
     fetch.mockRestore();
   });
 
+  const unset = 'is an environment variable unset?';
   const refused: [what: string, options: unknown, message: string][] = [
     ['no options at all', undefined, 'the options must be an object'],
     ['null', null, 'the options must be an object'],
@@ -106,9 +107,14 @@ describe('at construction', () => {
       { ...valid, parameters: new URLSearchParams('a=b') },
       '"parameters" must be a plain object',
     ],
-    ['no client id', { ...valid, clientId: undefined }, '"clientId" is missing'],
-    ['no secret', { ...valid, clientSecret: undefined }, '"clientSecret" is missing'],
-    ['an empty client id', { ...valid, clientId: '' }, '"clientId" must be a string that is not empty'],
+    ['no client id', { introspectionEndpoint: 'https://a.example', clientSecret: 's' }, '"clientId" is missing'],
+    ['no secret', { introspectionEndpoint: 'https://a.example', clientId: 'c' }, '"clientSecret" is missing'],
+    ...(['issuer', 'clientId', 'clientSecret'] as const).flatMap((name): [string, unknown, string][] => [
+      [`an undefined ${name}`, { ...valid, [name]: undefined }, `"${name}" is undefined: ${unset}`],
+      [`an empty ${name}`, { ...valid, [name]: '' }, `"${name}" must not be empty: ${unset}`],
+      [`"undefined" as ${name}`, { ...valid, [name]: 'undefined' }, `"${name}" is the text "undefined": ${unset}`],
+      [`null as ${name}`, { ...valid, [name]: null }, `"${name}" must be a string`],
+    ]),
     ['a lone surrogate', { ...valid, clientSecret: '\ud800' }, '"clientSecret" has a lone surrogate'],
     ['a client id of another type', { ...valid, clientId: 5 }, '"clientId" must be a string'],
     ['a secret of another type', { ...valid, clientSecret: 5 }, '"clientSecret" must be a string or a function'],
@@ -199,9 +205,7 @@ describe('at construction', () => {
       onEvent: () => {},
     })();
     construct({
-      ...valid,
-      clientId: undefined,
-      clientSecret: undefined,
+      introspectionEndpoint: valid.introspectionEndpoint,
       clientAuthentication: { clientId: 'c', apply() {} },
     })();
   });

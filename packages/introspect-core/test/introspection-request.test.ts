@@ -55,13 +55,9 @@ describe('introspection-requests', () => {
   it.each(onTheWire)('$id', async ({ token, hint, clientId = 'c', clientSecret = 's', clientAuth, ...vector }) => {
     const request = await ask(
       {
-        clientId,
-        clientSecret,
-        ...(clientAuth === 'client_secret_post' && {
-          clientId: undefined as never,
-          clientSecret: undefined as never,
-          clientAuthentication: clientSecretPost({ clientId, clientSecret }),
-        }),
+        ...(clientAuth === 'client_secret_post'
+          ? { clientAuthentication: clientSecretPost({ clientId, clientSecret }) }
+          : { clientId, clientSecret }),
         ...(hint !== undefined && { tokenTypeHint: hint }),
       },
       token,

@@ -225,7 +225,6 @@ describe('readIntrospectionResponse', () => {
     [400, '{"error":"invalid_client"}', InvalidClientError],
     [400, '{"error":"unauthorized_client"}', InvalidClientError],
     [400, '{"error":"invalid_request"}', InvalidResponseError],
-    [400, '{"error":"unsupported_token_type"}', InvalidResponseError],
     [400, 'invalid_client', InvalidResponseError],
     [400, '{"error":["invalid_client"]}', InvalidResponseError],
     [400, '{"error":"not_invalid_client"}', InvalidResponseError],

@@ -208,8 +208,6 @@ describe('scopes', () => {
   it.each<[granted: string | undefined, needed: string[], code: string]>([
     ['read', ['read'], 'ok'],
     ['openid read write', ['write', 'read'], 'ok'],
-    ['read', [], 'ok'],
-    [undefined, [], 'ok'],
     [undefined, ['read'], 'insufficient_scope'],
     ['', ['read'], 'insufficient_scope'],
     ['read', ['read', 'write'], 'insufficient_scope'],
@@ -220,6 +218,10 @@ describe('scopes', () => {
     ['  read  ', ['read'], 'ok'],
   ])('%j, where %j is needed: %s', async (scope, scopes, code) => {
     expect(await codeOf({ scope }, { scopes })).toBe(code);
+  });
+
+  it.each(['read', undefined])('%j, where the policy names none: ok', async (scope) => {
+    expect(await codeOf({ scope })).toBe('ok');
   });
 
   it('are named all at once, also those that are there', async () => {
@@ -293,16 +295,18 @@ describe('where a route is declared', () => {
     ['scopes in one string', { scopes: 'read' }, '"scopes" must be a list of strings'],
     ['a scope of another type', { scopes: [5] }, '"scopes.0" must be a string'],
     ['two scopes in one', { scopes: ['read write'] }, '"scopes" must be a list with one value for each entry'],
-    ['an empty scope', { scopes: [''] }, '"scopes" must not be empty'],
-    ['an empty scope among others', { scopes: ['a', '', 'b'] }, '"scopes" must be of printable ASCII'],
+    ['an empty scope', { scopes: [''] }, '"scopes" must not have an empty entry'],
+    ['an empty scope among others', { scopes: ['a', '', 'b'] }, '"scopes" must not have an empty entry: is an'],
+    ['no scope', { scopes: [] }, '"scopes" must not be empty: leave it out, or give a value; is an environment'],
     ['a scope with a quotation mark', { scopes: ['a"b'] }, '"scopes" must be of printable ASCII'],
     ['a scope beyond ASCII', { scopes: ['ä'] }, '"scopes" must be of printable ASCII'],
     ['a scope of two lines', { scopes: ['a\r\nb'] }, '"scopes" must be of printable ASCII'],
     ['scopes without end', { scopes: Array(1025).fill('a') }, '"scopes" must be no longer than 2048'],
-    ['no role', { anyRole: [] }, '"anyRole" must name at least one role'],
+    ['no role', { anyRole: [] }, '"anyRole" must not be empty: leave it out'],
+    ['an empty role', { anyRole: ['admin', ''] }, '"anyRole" must not have an empty entry'],
     ['roles in one string', { anyRole: 'admin' }, '"anyRole" must be a list of strings'],
     ['a role of another type', { anyRole: [null] }, '"anyRole.0" must be a string'],
-    ['no acr', { acrValues: [] }, '"acrValues" must name at least one value'],
+    ['no acr', { acrValues: [] }, '"acrValues" must not be empty: leave it out'],
     ['an acr that cannot be written', { acrValues: ['\\'] }, '"acrValues" must be of printable ASCII'],
     ['two acrs in one', { acrValues: ['a b'] }, '"acrValues" must be a list with one value'],
     ...[-1].map((age) => bad(age, 'must not be negative')),
@@ -311,6 +315,19 @@ describe('where a route is declared', () => {
       `a staleness of ${age}`,
       { maxStalenessSeconds: age },
       '"maxStalenessSeconds" must ',
+    ]),
+    ...[
+      'scopes',
+      'anyRole',
+      'maxAuthenticationAgeSeconds',
+      'acrValues',
+      'maxStalenessSeconds',
+      'optional',
+      'check',
+    ].map((name): [string, unknown, string] => [
+      `${name} of undefined`,
+      { [name]: undefined },
+      `Policy: "${name}" is undefined: leave it out, or give a value; is an environment variable unset?`,
     ]),
     ['an option of another type', { optional: 'yes' }, '"optional" must be true or false'],
     ['a check of another type', { check: true }, '"check" must be a function'],

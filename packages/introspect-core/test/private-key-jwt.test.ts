@@ -259,6 +259,13 @@ describe('options', () => {
     [undefined, 'the options must be an object'],
     [{ keyFile: 'key.json' }, '"keyFile" is a text that is not JSON: give the content of the file, not its path'],
     [{ keyFile: { ...keyFile, type: 'serviceaccount' } }, '"keyFile" is that of a service user ("serviceaccount")'],
+    [{ keyFile: undefined }, '"keyFile" is undefined: is an environment variable unset?'],
+    [{ keyFile: '' }, '"keyFile" must not be empty: is an environment variable unset?'],
+    [{ keyFile: 'undefined' }, '"keyFile" is the text "undefined": is an environment variable unset?'],
+    ...[undefined, '', 'undefined'].flatMap((unset): [unknown, string][] => [
+      [{ ...key, clientId: unset }, '"clientId" must be a string that is not empty, and not "undefined": is an env'],
+      [{ ...key, privateKey: unset }, '"privateKey" must be a string that is not empty, and not "undefined": is an'],
+    ]),
     [{ keyFile: null }, '"keyFile" must be the key file of an application'],
     [{ keyFile: { ...keyFile, clientId: 5 } }, '"keyFile.clientId" must be a string that is not empty'],
     [{ keyFile: { ...keyFile, keyId: '' } }, '"keyFile.keyId" must be a string'],

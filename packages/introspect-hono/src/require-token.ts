@@ -1,4 +1,4 @@
-import type { ActiveToken, Policy, RequestError } from '@acme/introspect-core';
+import { type ActiveToken, Authorizer, type Policy, type RequestError } from '@acme/introspect-core';
 import {
   type AuthorizerInput,
   authorizerSource,
@@ -7,6 +7,7 @@ import {
   isAtOnce,
   isRequestError,
   resourceMetadataOf,
+  splitOptions,
 } from '@acme/introspect-core/adapter';
 import type { Context, MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
@@ -71,10 +72,10 @@ export function requireToken(input: RequireTokenInput, policy?: Policy): Middlew
 }
 
 function resolved(input: RequireTokenInput) {
-  const isOptions = typeof input === 'object' && input !== null && Object.getPrototypeOf(input) === Object.prototype;
+  const isOptions = typeof input === 'object' && input !== null && !(input instanceof Authorizer);
   if (!isOptions) return { source: authorizerSource(input as AuthorizerInput<Context>) };
-  const { serveResourceMetadata, onError, ...options } = input as RequireTokenExtras;
-  return { serveResourceMetadata, onError, source: authorizerSource(options as AuthorizerInput<Context>) };
+  const [extras, options] = splitOptions(input as RequireTokenExtras, ['serveResourceMetadata', 'onError']);
+  return { ...extras, source: authorizerSource(options as AuthorizerInput<Context>) };
 }
 
 function exceptionOf(error: RequestError): HTTPException {

@@ -290,6 +290,28 @@ describe('what it takes', () => {
     expect(server.requests).toHaveLength(0);
   });
 
+  it.each<[string, string[]]>([
+    ['audience', ['introspectionEndpoint', 'clientId', 'clientSecret']],
+    ['onError', ['introspectionEndpoint', 'clientId', 'clientSecret']],
+    ['realm', ['authorizer']],
+  ])('loses no "%s" that is inherited: it is refused where the route is declared', (name, own) => {
+    const members = { ...options(), authorizer: new Authorizer(options()) };
+    const input = Object.create({ [name]: 'x' }, Object.getOwnPropertyDescriptors(members));
+    for (const each of Object.keys(members)) if (!own.includes(each)) delete input[each];
+    expect(() => requireToken(input)).toThrow(TypeError);
+    expect(() => requireToken(input)).toThrow(`"${name}" `);
+  });
+
+  it('may be an instance of a class, with options of its own fields', async () => {
+    class Options {
+      readonly onError = (_: RequestError, c: Context) => c.text('mine', 418);
+      readonly audience = 'another-api';
+    }
+    const input = Object.assign(new Options(), options());
+    const app = new Hono().get('/me', requireToken(input), counting());
+    expect((await app.request('/me', { headers: good })).status).toBe(418);
+  });
+
   it('is never written to', async () => {
     const given = Object.freeze({ ...options(), onError: undefined });
     expect(() => requireToken(given as unknown as RequireTokenInput)).not.toThrow();

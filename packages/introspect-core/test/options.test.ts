@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import {
+  Authorizer,
+  type AuthorizerOptions,
+  clientSecretBasic,
+  clientSecretPost,
+  IntrospectionClient,
+  type IntrospectionClientOptions,
+  type Transport,
+} from '../src/index.js';
+import { jwtPrefilter } from '../src/jwt-prefilter.js';
+import { privateKeyJwt } from '../src/private-key-jwt.js';
+import { undiciTransport } from '../src/undici.js';
+
+const transport: Transport = async () => ({
+  status: 200,
+  header: () => 'application/json',
+  body: '{"active":true,"aud":"another-api"}',
+});
+const server = { introspectionEndpoint: 'https://as.example.com/introspect', transport };
+const api = { ...server, clientId: 'c', clientSecret: 's' };
+const authorizer = (options: object) => () => new Authorizer(options as AuthorizerOptions);
+const client = (options: object) => () => new IntrospectionClient(options as IntrospectionClientOptions);
+const guard = (policy: object) => () => new Authorizer(api).guard(policy);
+/** An object that has `own` itself, and gets `name` from its prototype. */
+const inheriting = (own: object, name: string, value: unknown) => Object.assign(Object.create({ [name]: value }), own);
+
+class WithGetter {
+  readonly introspectionEndpoint = server.introspectionEndpoint;
+  readonly transport = transport;
+  readonly clientId = 'c';
+  readonly clientSecret = 's';
+  get audience() {
+    return 'my-api';
+  }
+}
+
+class OfOwnFields {
+  readonly introspectionEndpoint = server.introspectionEndpoint;
+  readonly transport = transport;
+  readonly clientId = 'c';
+  readonly clientSecret = 's';
+  readonly audience = 'my-api';
+  readonly limits = Object.freeze({ perSecond: 5 });
+  describe() {
+    return this.audience;
+  }
+}
+
+class PolicyWithGetter {
+  get scopes() {
+    return ['items:read'];
+  }
+}
+
+describe('an option that is inherited', () => {
+  it.each<[string, () => unknown, string]>([
+    ['a getter of a class', authorizer(new WithGetter()), 'Authorizer: "audience" is inherited'],
+    ['an option of the client', authorizer(inheriting(server, 'clientId', 'c')), 'Authorizer: "clientId" is inherited'],
+    [
+      'an option of the client, beside a client',
+      authorizer(inheriting({ client: new IntrospectionClient(api) }, 'issuer', 'https://a.example')),
+      'Authorizer: "issuer" is inherited',
+    ],
+    ['an option of a client', client(inheriting(api, 'issuer', 'https://a.example')), 'IntrospectionClient: "issuer"'],
+    ['of the retries', client({ ...api, retry: inheriting({}, 'attempts', 5) }), '"retry.attempts" is inherited'],
+    ['of the limits', client({ ...api, limits: inheriting({}, 'perSecond', 5) }), '"limits.perSecond" is inherited'],
+    [
+      'of the breaker',
+      client({ ...api, circuitBreaker: inheriting({}, 'openMs', 5) }),
+      '"circuitBreaker.openMs" is inherited',
+    ],
+    [
+      'of the cache',
+      authorizer({ ...api, cache: inheriting({ maxAgeSeconds: 60 }, 'inactiveMaxAgeSeconds', 0) }),
+      '"cache.inactiveMaxAgeSeconds" is inherited',
+    ],
+    ['a member of a policy', guard(new PolicyWithGetter()), 'Policy: "scopes" is inherited'],
+    [
+      'a secret for Basic',
+      () => clientSecretBasic(inheriting({ clientId: 'c' }, 'clientSecret', 's')),
+      'clientSecretBasic: "clientSecret" is inherited',
+    ],
+    [
+      'a secret for the form',
+      () => clientSecretPost(inheriting({ clientId: 'c' }, 'clientSecret', 's')),
+      'clientSecretPost: "clientSecret" is inherited',
+    ],
+    ['a key file', () => privateKeyJwt(inheriting({}, 'keyFile', '{}')), 'privateKeyJwt: "keyFile" is inherited'],
+    [
+      'an algorithm of the prefilter',
+      () => jwtPrefilter(inheriting({}, 'algorithms', ['RS256'])),
+      'jwtPrefilter: "algorithms" is inherited',
+    ],
+    [
+      'a dispatcher',
+      () => undiciTransport(inheriting({}, 'dispatcher', {})),
+      'undiciTransport: "dispatcher" is inherited',
+    ],
+  ])('%s is a TypeError that names it', (_, construct, message) => {
+    expect(construct).toThrow(TypeError);
+    expect(construct).toThrow(message);
+  });
+});
+
+describe('an options object', () => {
+  it.each<[string, () => object]>([
+    ['an instance of a class with fields of its own, and a method', () => new OfOwnFields()],
+    ['a frozen object', () => Object.freeze({ ...api, audience: 'my-api' })],
+    ['an object without prototype', () => Object.assign(Object.create(null), api, { audience: 'my-api' })],
+    [
+      'an object whose property is not enumerable',
+      () => Object.defineProperty({ ...api }, 'audience', { value: 'my-api', enumerable: false }),
+    ],
+    [
+      'an object with a getter of its own',
+      () => ({
+        ...api,
+        get audience() {
+          return 'my-api';
+        },
+      }),
+    ],
+  ])('may be %s, and its audience holds', async (_, options) => {
+    const authorizer = new Authorizer(options() as AuthorizerOptions);
+    await expect(authorizer.authorize('Bearer t')).rejects.toMatchObject({ reason: 'audience_mismatch' });
+  });
+
+  it('takes no option from a polluted Object.prototype, nor fails by it', () => {
+    Object.defineProperty(Object.prototype, 'audience', { value: '', configurable: true });
+    try {
+      expect(authorizer({ ...api })).not.toThrow();
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'audience');
+    }
+  });
+});
+
+describe('an option that narrows access', () => {
+  const unset = 'leave it out, or give a value; is an environment variable unset?';
+
+  it.each([
+    ['audience', undefined, `is undefined: ${unset}`],
+    ['audience', '', `must not be empty: ${unset}`],
+    ['audience', [], `must not be empty: ${unset}`],
+    ['audience', [''], 'must not have an empty entry: is an environment variable unset?'],
+    ['prefilter', undefined, `is undefined: ${unset}`],
+  ])('%s of %j is a TypeError that suggests an unset variable', (name, value, problem) => {
+    const construct = authorizer({ ...api, [name]: value });
+    expect(construct).toThrow(TypeError);
+    expect(construct).toThrow(`Authorizer: "${name}" ${problem}`);
+  });
+});
