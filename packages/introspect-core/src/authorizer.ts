@@ -52,6 +52,12 @@ export interface RequestContext {
 export interface AuthorizerSettings {
   /** When given, the token's `aud` must hold one of them. */
   audience?: string | readonly string[];
+  /**
+   * When given, the response's `token_type` must be one of them, in any case (RFC 6749 §5.1), such as `['Bearer']`; a response
+   * without one is rejected (`not_an_access_token`). For servers that call refresh or ID tokens active. Refresh and ID
+   * tokens that say what they are, and tokens bound to a key, are rejected with or without it: `'DPoP'` proves no key.
+   */
+  tokenTypes?: readonly string[];
   /** Names the protected space in challenges (RFC 9110 §11.5). */
   realm?: string;
   /** This API's URL (https, or http on loopback): an adapter can then serve its RFC 9728 document. */
@@ -95,6 +101,7 @@ const entries = {
         : v.pipe(v.string('must be a string, or a list of strings'), v.nonEmpty(isEmpty)),
     ),
   ),
+  tokenTypes: narrowing(textList()),
   realm: v.optional(textWithout((value) => challengeProblem('realm', value))),
   resource: v.optional(textWithout(resourceProblem)),
   resourceMetadata: v.optional(textWithout((value) => resourceProblem(value) ?? quoteProblem(value))),
@@ -157,6 +164,7 @@ export class Authorizer {
       clockSkewSeconds: checked.clockSkewSeconds,
       issuer: settings.issuer,
       audience: typeof checked.audience === 'string' ? [checked.audience] : checked.audience?.slice(),
+      tokenTypes: checked.tokenTypes?.flatMap((type) => [type, type.toLowerCase()]),
       rolesOf: checked.rolesOf,
       challenge: { realm: checked.realm, resource_metadata: resourceMetadata },
     };

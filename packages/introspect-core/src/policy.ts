@@ -39,6 +39,8 @@ export interface Expectations {
   issuer?: string | undefined;
   /** The token's `aud` must hold one of them. */
   audience?: readonly string[] | undefined;
+  /** The token's `token_type` must be one of them, as written here or in lower case. */
+  tokenTypes?: readonly string[] | undefined;
   rolesOf?: ((token: ActiveToken, request: RequestContext) => Iterable<string>) | undefined;
   /** What every challenge holds. */
   challenge: ChallengeParameters;
@@ -190,8 +192,9 @@ export function invalidReason(
 ): InvalidTokenReason | undefined {
   const reason = lifeOrIssuerReason(token, expectations, now);
   if (reason !== undefined) return reason;
-  const { audience } = expectations;
+  const { audience, tokenTypes } = expectations;
   if (audience !== undefined && !audience.some((each) => isMeantFor(token, each))) return 'audience_mismatch';
+  if (tokenTypes !== undefined && !isOfType(token, tokenTypes)) return 'not_an_access_token';
   if (isOtherKind(token.token_type) || isOtherKind(token.token_use) || isOtherKind(token.typ))
     return 'not_an_access_token';
   if (isBound(token)) return 'sender_constraint';
@@ -213,6 +216,11 @@ export function lifeOrIssuerReason(
 /** A string is one audience, never a text to search. */
 function isMeantFor({ aud }: ActiveToken, audience: string): boolean {
   return typeof aud === 'string' ? aud === audience : (aud ?? []).includes(audience);
+}
+
+/** Case-insensitive (RFC 6749 §5.1); a server that sends no type says nothing of the kind. */
+function isOfType({ token_type: type }: ActiveToken, tokenTypes: readonly string[]): boolean {
+  return type !== undefined && (tokenTypes.includes(type) || tokenTypes.includes(type.toLowerCase()));
 }
 
 /** What nearly all tokens say they are is told from the rest without a copy. */

@@ -56,6 +56,7 @@ class PolicyWithGetter {
 describe('an option that is inherited', () => {
   it.each<[string, () => unknown, string]>([
     ['a getter of a class', authorizer(new WithGetter()), 'Authorizer: "audience" is inherited'],
+    ['a default by Object.create', authorizer(inheriting(api, 'tokenTypes', ['Bearer'])), 'Authorizer: "tokenTypes"'],
     ['an option of the client', authorizer(inheriting(server, 'clientId', 'c')), 'Authorizer: "clientId" is inherited'],
     [
       'an option of the client, beside a client',
@@ -144,6 +145,10 @@ describe('an option that narrows access', () => {
     ['audience', '', `must not be empty: ${unset}`],
     ['audience', [], `must not be empty: ${unset}`],
     ['audience', [''], 'must not have an empty entry: is an environment variable unset?'],
+    ['tokenTypes', undefined, `is undefined: ${unset}`],
+    ['tokenTypes', [], `must not be empty: ${unset}`],
+    ['tokenTypes', ['Bearer', ''], 'must not have an empty entry: is an environment variable unset?'],
+    ['tokenTypes', 'Bearer', 'must be a list of strings'],
     ['prefilter', undefined, `is undefined: ${unset}`],
   ])('%s of %j is a TypeError that suggests an unset variable', (name, value, problem) => {
     const construct = authorizer({ ...api, [name]: value });
