@@ -68,6 +68,11 @@ export interface AuthorizerSettings {
   clockSkewSeconds?: number;
   /** Finds the roles in a token, for `anyRole`; none by default. */
   rolesOf?: (token: ActiveToken, request: RequestContext) => Iterable<string>;
+  /**
+   * Says what is wrong with a policy, or returns `undefined`. Called once for each policy, where its guard is made: `guard`,
+   * and an adapter at start-up, throw a TypeError with its text.
+   */
+  policyProblem?: (policy: Policy) => string | undefined;
   /** Absent: every request asks; those that ask the same at the same time share one question. */
   cache?: CacheOptions;
   /** Looks at a token before the server is asked about it, such as `jwtPrefilter()` of `/jwt-prefilter`. Not at a cache hit. */
@@ -111,6 +116,12 @@ const entries = {
   rolesOf: v.optional(
     v.custom<NonNullable<AuthorizerSettings['rolesOf']>>((value) => typeof value === 'function', 'must be a function'),
   ),
+  policyProblem: v.optional(
+    v.custom<NonNullable<AuthorizerSettings['policyProblem']>>(
+      (value) => typeof value === 'function',
+      'must be a function',
+    ),
+  ),
   cache: v.optional(cacheOptions),
   prefilter: narrowing(v.custom<Prefilter>((value) => typeof value === 'function', 'must be a function')),
   explainInactive: v.optional(
@@ -138,8 +149,8 @@ export class Authorizer {
   readonly #monotonicNow: () => number;
   readonly #answers: TokenAnswers;
   readonly #resource: string | undefined;
-  /** For those who want nothing but a good token. */
-  readonly #anyToken: PreparedPolicy;
+  /** For those who want nothing but a good token; made at first use, for a `policyProblem` may reject an empty policy. */
+  #anyToken: PreparedPolicy | undefined;
   #readiness: { at: number; error: unknown } | undefined;
   #readyCheck: Promise<void> | undefined;
 
@@ -166,9 +177,9 @@ export class Authorizer {
       audience: typeof checked.audience === 'string' ? [checked.audience] : checked.audience?.slice(),
       tokenTypes: checked.tokenTypes?.flatMap((type) => [type, type.toLowerCase()]),
       rolesOf: checked.rolesOf,
+      policyProblem: checked.policyProblem,
       challenge: { realm: checked.realm, resource_metadata: resourceMetadata },
     };
-    this.#anyToken = preparePolicy({}, this.#expectations);
     const { prefilter, explainInactive } = checked;
     const tell: TokenAnswers['note'] = (event) => this.#answers.note(event);
     this.#answers = new TokenAnswers(this.#client, checked.cache, {
@@ -187,8 +198,9 @@ export class Authorizer {
   authorize(request: Credentials | RequestContext, policy?: Policy & { optional?: false }): Promise<ActiveToken>;
   authorize(request: Credentials | RequestContext, policy: Policy): Promise<ActiveToken | null>;
   async authorize(request: Credentials | RequestContext, policy?: Policy): Promise<ActiveToken | null> {
-    if (policy === undefined) return this.#decide(contextOf(request), this.#anyToken);
-    return this.guard(policy).atOnce(request);
+    if (policy !== undefined) return this.guard(policy).atOnce(request);
+    this.#anyToken ??= preparePolicy({}, this.#expectations);
+    return this.#decide(contextOf(request), this.#anyToken);
   }
 
   /**

@@ -42,6 +42,7 @@ export interface Expectations {
   /** The token's `token_type` must be one of them, as written here or in lower case. */
   tokenTypes?: readonly string[] | undefined;
   rolesOf?: ((token: ActiveToken, request: RequestContext) => Iterable<string>) | undefined;
+  policyProblem?: ((policy: Policy) => string | undefined) | undefined;
   /** What every challenge holds. */
   challenge: ChallengeParameters;
 }
@@ -113,7 +114,7 @@ export function roleLists(
 }
 
 /**
- * Checks a policy and computes what can be computed once.
+ * Checks a policy, also by `policyProblem`, and computes what can be computed once.
  *
  * @throws TypeError naming the member
  */
@@ -131,6 +132,12 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
   const neededRoles = roleLists(policy);
   if (anyRole !== undefined && rolesOf === undefined) {
     throw new TypeError('Policy: "anyRole" needs the authorizer\'s option "rolesOf", which finds the roles in a token');
+  }
+  const problem: unknown = expectations.policyProblem?.(policy);
+  if (problem !== undefined) {
+    throw new TypeError(
+      typeof problem === 'string' ? `Policy: ${problem}` : '"policyProblem" must return a text or undefined',
+    );
   }
   const scope = scopes.length > 0 ? scopes.join(' ') : undefined;
   const hasScopes = scopeCheck(scopes);

@@ -260,6 +260,44 @@ describe('the options', () => {
     );
   });
 
+  it.each<[tokenTypes: string[], type: string | undefined, outcome: string]>([
+    [['Bearer'], 'Bearer', 'ok'],
+    [['Bearer'], 'bearer', 'ok'],
+    [['bearer'], 'BEARER', 'ok'],
+    [['BEARER'], 'Bearer', 'ok'],
+    [['N_A', 'Bearer'], 'bearer', 'ok'],
+    [['Bearer'], 'N_A', 'not_an_access_token'],
+    [['Bearer'], undefined, 'not_an_access_token'],
+    [['DPoP'], 'DPoP', 'sender_constraint'],
+  ])('tokenTypes %j, token of type %j: %s', async (tokenTypes, token_type, outcome) => {
+    server.always(active({ token_type }));
+    const error = await errorOf(authorizerOf({ tokenTypes }).authorize('Bearer t'));
+    expect(error === undefined ? 'ok' : error).toEqual(
+      outcome === 'ok' ? 'ok' : expect.objectContaining({ reason: outcome, status: 401 }),
+    );
+  });
+
+  it('may hold a policyProblem: a policy that it rejects makes no guard and authorizes no request', async () => {
+    const policyProblem = vi.fn(({ scopes }: Policy) => (scopes?.includes('root') ? 'nobody is root' : undefined));
+    const authorizer = authorizerOf({ policyProblem });
+    expect(policyProblem).not.toHaveBeenCalled();
+    expect(() => authorizer.guard({ scopes: ['root'] })).toThrow(new TypeError('Policy: nobody is root'));
+    expect(policyProblem).toHaveBeenCalledTimes(1);
+    await expect(authorizer.authorize('Bearer t', { scopes: ['root'] })).rejects.toThrow('Policy: nobody is root');
+    expect(server.questions).toHaveLength(0);
+    expect(() => authorizer.guard({ scopes: ['user'] })).not.toThrow();
+    expect(() => authorizerOf({ policyProblem: 'none' })).toThrow('Authorizer: "policyProblem" must be a function');
+  });
+
+  it('may hold a policyProblem that rejects the empty policy: then a good token alone authorizes nothing', async () => {
+    const policyProblem = ({ anyRole }: Policy) => (anyRole === undefined ? 'name a role' : undefined);
+    const authorizer = authorizerOf({ policyProblem, rolesOf: () => ['admin'] });
+    server.always(active());
+    await expect(authorizer.authorize('Bearer t')).rejects.toThrow('Policy: name a role');
+    expect(() => authorizer.guard()).toThrow('Policy: name a role');
+    await expect(authorizer.authorize('Bearer t', { anyRole: ['admin'] })).resolves.toMatchObject({ active: true });
+  });
+
   it('may hold a client instead: its issuer and its clock are those to judge by', async () => {
     const { origin: issuer, introspectionEndpoint } = server;
     const client = new IntrospectionClient({

@@ -312,6 +312,37 @@ describe('check', () => {
   });
 });
 
+describe('policyProblem', () => {
+  const policy = { scopes: ['a'] };
+
+  it('is called once with each policy, as it was given, and its text is the error', () => {
+    const policyProblem = vi.fn(() => 'that is not done here');
+    const prepare = () => preparePolicy(policy, { challenge: {}, policyProblem });
+    expect(prepare).toThrow(new TypeError('Policy: that is not done here'));
+    expect(policyProblem).toHaveBeenCalledExactlyOnceWith(policy);
+  });
+
+  it('is not asked about a policy that is wrong in itself', () => {
+    const policyProblem = vi.fn();
+    expect(() => preparePolicy({ scopes: [] }, { challenge: {}, policyProblem })).toThrow('"scopes"');
+    expect(policyProblem).not.toHaveBeenCalled();
+  });
+
+  it.each([[Promise.resolve('text')], [null], [false], [['text']]])(
+    'that returns %s rejects the policy',
+    (returned) => {
+      const policyProblem = () => returned as never;
+      expect(() => preparePolicy(policy, { challenge: {}, policyProblem })).toThrow(
+        new TypeError('"policyProblem" must return a text or undefined'),
+      );
+    },
+  );
+
+  it('that finds nothing lets the policy pass', () => {
+    expect(() => preparePolicy(policy, { challenge: {}, policyProblem: () => undefined })).not.toThrow();
+  });
+});
+
 describe('where a route is declared', () => {
   const rolesOf = () => [];
 
