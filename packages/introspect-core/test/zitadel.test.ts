@@ -1,6 +1,13 @@
 import { startScriptedServer } from '@acme/introspect-testing';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { type ActiveToken, Authorizer, type AuthorizerOptions, type IntrospectionResponse } from '../src/index.js';
+import { guardBySource } from '../src/adapter.js';
+import {
+  type ActiveToken,
+  Authorizer,
+  type AuthorizerOptions,
+  type IntrospectionResponse,
+  type Policy,
+} from '../src/index.js';
 import {
   hasRole,
   metadata,
@@ -15,6 +22,7 @@ const tokenOf = (claims: object) => ({ active: true, ...claims }) as ActiveToken
 
 describe('zitadel', () => {
   const options: ZitadelOptions = { issuer: 'https://as.example.com', clientId: 'c', clientSecret: 's' };
+  const policyProblem = expect.any(Function);
 
   it('gives the options of an authorizer, and does not write to those that it was given', () => {
     const given = Object.freeze({ ...options, projectId: '42', timeoutMs: 500 });
@@ -25,20 +33,21 @@ describe('zitadel', () => {
       limits: { perSecond: 40 },
       audience: '42',
       rolesOf: expect.any(Function),
+      policyProblem: expect.any(Function),
     });
     new Authorizer(zitadel(given)).guard({ anyRole: ['admin'] });
   });
 
   it('sets neither audience nor roles without a project', () => {
-    expect(zitadel(options)).toEqual({ ...options, limits: { perSecond: 40 } });
+    expect(zitadel(options)).toEqual({ ...options, limits: { perSecond: 40 }, policyProblem });
   });
 
   it('keeps to the limit of ZITADEL Cloud, unless it is told otherwise', () => {
     const limits = { concurrent: 5, perSecond: 40 };
-    expect(zitadel({ ...options, limits: { concurrent: 5 } })).toEqual({ ...options, limits });
-    expect(zitadel({ ...options, limits: { perSecond: 500 } })).toEqual({ ...options, limits: { perSecond: 500 } });
+    expect(zitadel({ ...options, limits: { concurrent: 5 } })).toMatchObject({ ...options, limits });
+    expect(zitadel({ ...options, limits: { perSecond: 500 } })).toMatchObject({ limits: { perSecond: 500 } });
     const missing = { perSecond: undefined } as unknown as { perSecond: number };
-    expect(zitadel({ ...options, limits: missing })).toEqual({ ...options, limits: { perSecond: 40 } });
+    expect(zitadel({ ...options, limits: missing })).toMatchObject({ limits: { perSecond: 40 } });
   });
 
   it('leaves to whoever gives them audience and roles', () => {
@@ -46,6 +55,61 @@ describe('zitadel', () => {
     expect(zitadel({ ...options, projectId: '42', audience: 'api', rolesOf })).toMatchObject({
       audience: 'api',
       rolesOf,
+    });
+  });
+
+  it.each(['is undefined', 'must not be empty'])('throws when "projectId" is present, and its value %s', (problem) => {
+    const make = () => zitadel({ ...options, projectId: problem === 'is undefined' ? undefined : '' });
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(
+      `zitadel: "projectId" ${problem}: leave it out, or give a value; is an environment variable unset?`,
+    );
+  });
+
+  it('leaves an audience that is undefined to the authorizer, which refuses it', () => {
+    const given = { ...options, projectId: '42', audience: undefined as never };
+    expect(() => new Authorizer(zitadel(given))).toThrow('Authorizer: "audience" is undefined');
+  });
+
+  it.each(['projectId', 'limits', 'policyProblem', 'audience', 'rolesOf', 'tokenTypes', 'prefilter', 'realm'])(
+    'loses no "%s" that is inherited: it is refused',
+    (name) => {
+      const given: ZitadelOptions = Object.assign(Object.create({ [name]: {} }), options);
+      expect(() => new Authorizer(zitadel(given))).toThrow(`"${name}" is inherited`);
+    },
+  );
+
+  describe('rejects a policy that lists a role scope', () => {
+    const policy = { scopes: ['openid', 'urn:zitadel:iam:org:project:role:admin'] };
+    const message =
+      'Policy: "scopes" names "urn:zitadel:iam:org:project:role:admin", which everybody may request and gets without ' +
+      'having the role: use "anyRole": ["admin"], which looks at the roles that were granted';
+
+    it.each([
+      ['with a project', { ...options, projectId: '42' }],
+      ['without a project', options],
+      ['beside a policyProblem of the caller', { ...options, policyProblem: () => undefined }],
+    ])('%s', async (_, given) => {
+      const authorizer = new Authorizer(zitadel(given));
+      expect(() => authorizer.guard(policy)).toThrow(TypeError);
+      expect(() => authorizer.guard(policy)).toThrow(message);
+      await expect(authorizer.authorize('Bearer t', policy)).rejects.toThrow(message);
+      expect(() => guardBySource(authorizer, policy)).toThrow(message);
+    });
+
+    it('and no other: other scopes of ZITADEL prove what they say', () => {
+      const scopes = ['urn:zitadel:iam:org:project:id:42:aud', 'urn:zitadel:iam:org:projects:roles', 'openid'];
+      expect(() => new Authorizer(zitadel(options)).guard({ scopes })).not.toThrow();
+      expect(() => new Authorizer(zitadel(options)).guard()).not.toThrow();
+    });
+
+    it('and then what the policyProblem of the caller finds', () => {
+      const policyProblem = ({ optional }: Policy) => (optional === true ? 'no route is optional here' : undefined);
+      const authorizer = new Authorizer(zitadel({ ...options, policyProblem }));
+      expect(() => authorizer.guard({ optional: true })).toThrow('Policy: no route is optional here');
+      expect(() => authorizer.guard({ scopes: ['openid'] })).not.toThrow();
+      const wrong = { ...options, policyProblem: 'none' as never };
+      expect(() => zitadel(wrong)).toThrow('zitadel: "policyProblem" must be a function');
     });
   });
 
@@ -109,6 +173,33 @@ describe('zitadelRoles', () => {
     expect(hasRole(token, 'editor', { projectId: '42' })).toBe(true);
     expect(hasRole(token, 'editor', { projectId: '42', organizationId: '2' })).toBe(true);
     expect(hasRole(token, 'editor', { projectId: '42', organizationId: '1' })).toBe(false);
+  });
+
+  const unset = ['projectId', 'organizationId'].flatMap((name) => [undefined, ''].map((value) => ({ [name]: value })));
+
+  it.each(unset)('grants nothing by hasRole with %j: a scope that was left out lifts no check', (options) => {
+    const token = tokenOf({ [own]: granted, [of42]: granted });
+    expect(hasRole(token, 'admin')).toBe(true);
+    expect(hasRole(token, 'admin', options as object)).toBe(false);
+    expect(hasRole(token, 'admin', { projectId: '42', ...options } as object)).toBe(false);
+  });
+
+  it('grants nothing by hasRole in the organisation of a login that does not name one', () => {
+    const token = tokenOf({ [own]: granted });
+    const login = { organizationId: organization(token)?.id } as { organizationId: string };
+    expect(hasRole(token, 'admin', login)).toBe(false);
+  });
+
+  it.each(unset)('throws at construction with %j', (options) => {
+    const [name] = Object.keys(options);
+    expect(() => zitadelRoles(options as object)).toThrow(TypeError);
+    expect(() => zitadelRoles(options as object)).toThrow(`zitadelRoles: "${name}" `);
+    expect(() => zitadelRoles(options as object)).toThrow('is an environment variable unset?');
+  });
+
+  it('have types that take no undefined organisation', () => {
+    expectTypeOf<{ organizationId: undefined }>().not.toExtend<Parameters<typeof hasRole>[2]>();
+    expectTypeOf<{ organizationId: string }>().toExtend<Parameters<typeof hasRole>[2]>();
   });
 });
 
