@@ -82,7 +82,7 @@ async function authenticate(
     if (isIntrospectionError(fault)) throw fault;
     throw new UnavailableError(
       `This API's own credentials could not be had, so ${new URL(context.endpoint).origin} was not asked: ` +
-        'the "clientSecret" function or "clientAuthentication" failed',
+        'the "clientSecret" function or "clientAuthentication" failed, or gave no secret',
     );
   }
 }

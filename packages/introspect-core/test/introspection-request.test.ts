@@ -217,15 +217,25 @@ describe('the request', () => {
 
   it.each([
     ['throws', () => Promise.reject(Object.assign(new Error('vault-canary'), { code: 'EVAULT' }))],
-    ['gives no string', () => undefined as never],
+    ['gives undefined', () => undefined as never],
+    ['gives an empty text', () => ''],
+    ['gives an empty text later', async () => ''],
+    ['gives the text "undefined"', () => String(undefined)],
+    ['gives no string', () => 5 as never],
     ['gives a lone surrogate', () => '\ud800'],
   ])('is not sent when the secret function %s', async (_, clientSecret) => {
     const { introspectionEndpoint } = server;
-    const client = new IntrospectionClient({ introspectionEndpoint, clientId: 'c', clientSecret });
-    const error = await client.introspect('abc').catch((error: unknown) => error);
-    expect(error).toBeInstanceOf(UnavailableError);
-    expect(error).toHaveProperty('message', expect.stringContaining("API's own credentials could not be had"));
-    expect(error).toHaveProperty('message', expect.not.stringContaining('canary'));
-    expect(server.requests).toEqual([]);
+    for (const credentials of [
+      { clientId: 'c', clientSecret },
+      { clientAuthentication: clientSecretPost({ clientId: 'c', clientSecret }) },
+    ]) {
+      const client = new IntrospectionClient({ introspectionEndpoint, ...credentials });
+      const error = await client.introspect('abc').catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(UnavailableError);
+      expect(error).toHaveProperty('message', expect.stringContaining("API's own credentials could not be had"));
+      expect(error).toHaveProperty('message', expect.stringContaining('failed, or gave no secret'));
+      expect(error).toHaveProperty('message', expect.not.stringContaining('canary'));
+      expect(server.requests).toEqual([]);
+    }
   });
 });
