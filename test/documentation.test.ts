@@ -118,6 +118,29 @@ describe("the README's program for", () => {
   });
 });
 
+describe("the README's example for ZITADEL", () => {
+  it('lets in an editor of their own organisation, and no login that leaves its organisation out', async () => {
+    const server = await startScriptedServer({ clientId: 'api', clientSecret: 'secret' });
+    const roles = { 'urn:zitadel:iam:org:project:42:roles': { editor: { 1: 'a.example' } } };
+    const ofOrganization = (id: string) => ({ 'urn:zitadel:iam:user:resourceowner:id': id });
+    server.tokens.set('own', { aud: ['42'], ...roles, ...ofOrganization('1') });
+    server.tokens.set('foreign', { aud: ['42'], ...roles, ...ofOrganization('2') });
+    server.tokens.set('silent', { aud: ['42'], ...roles });
+    const [found] = (await blocks('README.md', /^js$/)).filter(({ code }) => code.includes('hasRole'));
+    const [declared = ''] = (found?.code ?? '').split('const token = await');
+    const file = join(folder, 'zitadel.mjs');
+    await writeFile(
+      file,
+      `${declared.replace('https://my-instance.zitadel.cloud', server.origin)}\nexport { guard };\n`,
+    );
+    const { guard } = await import(/* @vite-ignore */ file);
+    await expect(guard('Bearer own')).resolves.toMatchObject({ active: true });
+    await expect(guard('Bearer foreign')).rejects.toMatchObject({ status: 403 });
+    await expect(guard('Bearer silent')).rejects.toMatchObject({ status: 403 });
+    await server.close();
+  });
+});
+
 describe('docs/errors.md', () => {
   it('shows what is really answered', async () => {
     const challenge = { realm: 'items' };
@@ -175,6 +198,7 @@ describe('the code in the documentation', () => {
       '--ignoreConfig',
       '--noEmit',
       '--strict',
+      '--exactOptionalPropertyTypes',
       '--experimentalDecorators',
       '--allowJs',
       '--checkJs',
@@ -208,6 +232,11 @@ describe('the store in docs/caching.md', () => {
 });
 
 describe('the documentation', () => {
+  it.each(pages)('%s makes no text of a variable of the environment that may be unset', async (page) => {
+    const text = await read(page);
+    expect(text.match(/\bString\(\s*process\.env|\?\?\s*(''|""|``)|process\.env\.\w+(!| as string)/g)).toBeNull();
+  });
+
   it.each(pages)('%s links to files that exist', async (page) => {
     const targets = [...(await read(page)).matchAll(/\]\(([^)#:]+)\)/g)].map(([, target = '']) => target);
     expect(targets.filter((target) => !existsSync(join(root, dirname(page), target)))).toEqual([]);

@@ -49,24 +49,16 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
   const credentials = {
     ...(keyFile
       ? { clientAuthentication: privateKeyJwt({ keyFile: readKeyFile(keyFile) }) }
-      : { clientId: String(clientId), clientSecret: String(clientSecret) }),
+      : { clientId, clientSecret }),
     ...(instanceHost && { headers: { 'x-zitadel-instance-host': instanceHost } }),
     resource,
-    rolesOf: zitadelRoles({ projectId }),
+    rolesOf: zitadelRoles(projectId ? { projectId } : {}),
+    ...(introspectionEndpoint && { introspectionEndpoint }),
     ...(cache && { cache }),
   };
   const authorizer = issuer
-    ? zitadel({
-        issuer,
-        ...credentials,
-        ...(introspectionEndpoint && { introspectionEndpoint }),
-        ...(projectId && { projectId }),
-      })
-    : {
-        introspectionEndpoint: String(introspectionEndpoint),
-        ...credentials,
-        ...(projectId && { audience: projectId }),
-      };
+    ? zitadel({ issuer, ...credentials, ...(projectId && { projectId }) })
+    : { ...credentials, ...(projectId && { audience: projectId }) };
   return { port, authorizer: { ...authorizer, resource } };
 }
 
