@@ -21,6 +21,7 @@ const tokenClient = { clientId: 'service', clientSecret: 'secret' };
 describe('oidc-provider', () => {
   let http: Server;
   let issuer: string;
+  let provider: Provider;
   let post: (path: string, form: Record<string, string>) => Promise<Response>;
 
   beforeAll(async () => {
@@ -30,7 +31,7 @@ describe('oidc-provider', () => {
     await once(http, 'listening');
     issuer = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
     const common = { redirect_uris: [], response_types: [] };
-    const provider = new Provider(issuer, {
+    provider = new Provider(issuer, {
       clients: [
         { ...common, client_id: resourceServer.clientId, client_secret: resourceServer.clientSecret, grant_types: [] },
         {
@@ -112,6 +113,34 @@ describe('oidc-provider', () => {
     const client = new IntrospectionClient({ issuer, clientAuthentication });
     for (let i = 0; i < 3; i++) await expect(client.introspect(await mint())).resolves.toMatchObject({ active: true });
     expect(client.stats().questions).toMatchObject({ active: 3, invalid_client: 2 });
+  });
+
+  /** Of a user who logged in with a client, as its code exchange would make it. */
+  async function refreshToken(): Promise<string> {
+    const client = await provider.Client.find(tokenClient.clientId);
+    if (client === undefined) throw new Error('there is no such client');
+    const grant = new provider.Grant({ accountId: 'alice', clientId: client.clientId });
+    grant.addOIDCScope('openid offline_access');
+    const scope = 'openid offline_access';
+    const token = new provider.RefreshToken({
+      accountId: 'alice',
+      client,
+      grantId: await grant.save(),
+      scope,
+    } as never);
+    return token.save();
+  }
+
+  it('calls refresh tokens active without a token_type: tokenTypes rejects them, and lets access tokens in', async () => {
+    const token = await refreshToken();
+    const lenient = new Authorizer({ issuer, ...resourceServer });
+    await expect(lenient.authorize(`Bearer ${token}`)).resolves.toMatchObject({ active: true, sub: 'alice' });
+    const strict = new Authorizer({ issuer, ...resourceServer, tokenTypes: ['bearer'] });
+    await expect(strict.authorize(`Bearer ${token}`)).rejects.toMatchObject({
+      reason: 'not_an_access_token',
+      status: 401,
+    });
+    await expect(strict.authorize(`Bearer ${await mint()}`)).resolves.toMatchObject({ token_type: 'Bearer' });
   });
 
   it('does not introspect JWTs: a good one and a forged one are 401 unsupported_token_type, never 503', async () => {
