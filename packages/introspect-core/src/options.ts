@@ -49,9 +49,14 @@ export function optionsObject<const Entries extends v.ObjectEntries>(entries: En
 /** What is wrong with an option that {@link inheritedName} finds. */
 export const inherited = 'is inherited: it must be a property of the options object itself';
 
-/** The first of these names that an object does not have itself, but by its prototype: a getter of its class, for one. */
+/**
+ * The first name that an object does not have itself, but by its prototype: one of `names`, such as a getter of its class, or
+ * any other that a loop over it finds. Methods that nobody asks for are none of it.
+ */
 export function inheritedName(options: object, names: readonly string[]): string | undefined {
-  return names.find((name) => name in options && !Object.hasOwn(options, name) && !(name in Object.prototype));
+  const found = names.filter((name) => name in options);
+  for (const name in options) if (typeof Reflect.get(options, name) !== 'function') found.push(name);
+  return found.find((name) => !Object.hasOwn(options, name) && !(name in Object.prototype));
 }
 
 /** An object without these members, and with the prototype of the given one, so that what it inherits is still seen. */

@@ -98,15 +98,18 @@ describe('guardBySource', () => {
   });
 });
 
-describe('splitOptions', () => {
-  class Extras {
-    readonly onError = 1;
-    readonly realm = 'r';
-    get audience() {
-      return 'a';
-    }
+class WithGetter {
+  get audience() {
+    return 'a';
   }
+}
 
+class Extras extends WithGetter {
+  readonly onError = 1;
+  readonly realm = 'r';
+}
+
+describe('splitOptions', () => {
   it('gives the named members and the rest, and writes nothing to what it was given', () => {
     const given = Object.freeze({ onError: 1, realm: 'r' });
     expect(splitOptions(given, ['onError'])).toEqual([{ onError: 1 }, { realm: 'r' }]);
@@ -137,6 +140,16 @@ describe('authorizerSource', () => {
     [
       'one that is inherited',
       (authorizer: Authorizer) => Object.assign(Object.create({ audience: 'a' }), { authorizer }),
+      '"audience" is inherited',
+    ],
+    [
+      'a getter of a class',
+      (authorizer: Authorizer) => Object.assign(new Extras(), { authorizer }),
+      '"onError" is no option beside "authorizer"',
+    ],
+    [
+      'a getter of a class, alone',
+      (authorizer: Authorizer) => Object.assign(new WithGetter(), { authorizer }),
       '"audience" is no option beside "authorizer"',
     ],
     [

@@ -76,6 +76,8 @@ describe('an option that is inherited', () => {
       authorizer({ ...api, cache: inheriting({ maxAgeSeconds: 60 }, 'inactiveMaxAgeSeconds', 0) }),
       '"cache.inactiveMaxAgeSeconds" is inherited',
     ],
+    ['one that nobody knows', client(inheriting(api, 'timeout', 5)), 'IntrospectionClient: "timeout" is inherited'],
+    ['one that nobody knows, of a policy', guard(inheriting({}, 'scope', 'a')), 'Policy: "scope" is inherited'],
     ['a member of a policy', guard(new PolicyWithGetter()), 'Policy: "scopes" is inherited'],
     [
       'a secret for Basic',
