@@ -74,7 +74,7 @@ function failureOf(error: unknown): Failure {
 function badToken(reason: InvalidTokenReason, message: string): Failure {
   const advice =
     reason === 'unsupported_token_type'
-      ? 'Such a server takes no JWTs, for one: let it issue opaque access tokens for this API, or verify JWTs locally.'
+      ? 'Some servers introspect no JWTs: let it issue opaque access tokens for this API, or verify JWTs locally.'
       : undefined;
   return new Failure(exitCodes.failed, reason, message, advice);
 }

@@ -342,7 +342,7 @@ describe('what goes wrong', () => {
     expect([code, stdout]).toEqual([3, '']);
     expect(stderr).toBe(
       'The token is of a kind that the authorization server does not introspect\n' +
-        'Such a server takes no JWTs, for one: let it issue opaque access tokens for this API, or verify JWTs locally.\n',
+        'Some servers introspect no JWTs: let it issue opaque access tokens for this API, or verify JWTs locally.\n',
     );
     const asJson = await introspect(['token', '--json'], { env });
     expect([asJson.code, asJson.stderr]).toEqual([3, '']);

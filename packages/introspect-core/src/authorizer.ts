@@ -149,7 +149,7 @@ export class Authorizer {
   readonly #monotonicNow: () => number;
   readonly #answers: TokenAnswers;
   readonly #resource: string | undefined;
-  /** For those who want nothing but a good token; made at first use, for a `policyProblem` may reject an empty policy. */
+  /** For those who want nothing but a good token; made at first use, because a `policyProblem` may reject an empty policy. */
   #anyToken: PreparedPolicy | undefined;
   #readiness: { at: number; error: unknown } | undefined;
   #readyCheck: Promise<void> | undefined;

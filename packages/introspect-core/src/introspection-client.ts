@@ -95,7 +95,7 @@ export class IntrospectionClient {
     aborted: 0,
   };
   #running = 0;
-  #hasToldUnsupported = false;
+  #warnedOfUnsupported = false;
   readonly #shed: Record<ShedBy, number> = { limits: 0, circuit_breaker: 0 };
   /** What the last failed attempt ended with: why the breaker is open. */
   #lastFailure: QuestionOutcome = 'unavailable';
@@ -263,8 +263,8 @@ export class IntrospectionClient {
     const { events, origin } = this.#settings;
     this.#questions[outcome]++;
     if (events.heard) events.tell({ type: 'question', origin, outcome, ...attempt });
-    if (outcome !== 'unsupported_token_type' || this.#hasToldUnsupported) return;
-    this.#hasToldUnsupported = true;
+    if (outcome !== 'unsupported_token_type' || this.#warnedOfUnsupported) return;
+    this.#warnedOfUnsupported = true;
     events.tellOrPrint(
       { type: outcome, origin },
       `${origin} does not introspect tokens of the kind that this API gets, such as JWTs (unsupported_token_type), so each of ` +

@@ -51,7 +51,7 @@ export const inherited = 'is inherited: it must be a property of the options obj
 
 /**
  * The first name that an object does not have itself, but by its prototype: one of `names`, such as a getter of its class, or
- * any other that a loop over it finds. Methods that nobody asks for are none of it.
+ * any other that a loop over it finds. Ignores other methods.
  */
 export function inheritedName(options: object, names: readonly string[]): string | undefined {
   const found = names.filter((name) => name in options);

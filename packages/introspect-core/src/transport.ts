@@ -16,7 +16,7 @@ export interface TransportRequest {
 
 export interface TransportResponse {
   status: number;
-  /** Called for `content-type` and `retry-after`, once each, before anything else is read. */
+  /** Called once for `content-type` and once for `retry-after`, as soon as the response is there. */
   header(name: string): string | null;
   /** Decoded as UTF-8. Looked at for 200, 400 and 403 alone; for the latter two it may be empty when it was unreadable. */
   body: string;

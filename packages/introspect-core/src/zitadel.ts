@@ -75,7 +75,7 @@ export function zitadel(options: ZitadelOptions): AuthorizerOptions {
   return Object.setPrototypeOf(made, Object.getPrototypeOf(options));
 }
 
-/** A role scope proves nothing: ZITADEL puts it into the token of everybody who asks for it, with the role or without. */
+/** A role scope proves nothing: ZITADEL puts it into the token of everybody who requests it, with the role or without. */
 function roleScopeProblem({ scopes = [] }: Policy): string | undefined {
   const scope = scopes.find((each) => each.startsWith(roleScope));
   if (scope === undefined) return undefined;

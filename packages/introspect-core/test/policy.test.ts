@@ -77,26 +77,26 @@ describe('invalidReason', () => {
         'not_an_access_token',
       ]),
     ),
-    ['a type that is asked for', { token_type: 'Bearer' }, { tokenTypes: ['Bearer'] }, undefined],
-    ['no type, where one is asked for', {}, { tokenTypes: ['Bearer'] }, 'not_an_access_token'],
-    ['no type, where none is asked for', {}, {}, undefined],
+    ['the required type', { token_type: 'Bearer' }, { tokenTypes: ['Bearer'] }, undefined],
+    ['no type, where one is required', {}, { tokenTypes: ['Bearer'] }, 'not_an_access_token'],
+    ['no type, where none is required', {}, {}, undefined],
     ['an empty type', { token_type: '' }, { tokenTypes: ['Bearer'] }, 'not_an_access_token'],
     ['another type', { token_type: 'mac' }, { tokenTypes: ['Bearer'] }, 'not_an_access_token'],
     ['a type that only begins so', { token_type: 'BearerX' }, { tokenTypes: ['Bearer'] }, 'not_an_access_token'],
     [
-      'a refresh token, though it is asked for',
+      'a refresh token, though its type is listed',
       { token_type: 'refresh_token' },
       { tokenTypes: ['refresh_token'] },
       'not_an_access_token',
     ],
     [
-      'an ID token by token_use, beside the type that is asked for',
+      'an ID token by token_use, beside the required type',
       { token_type: 'Bearer', token_use: 'id' },
       { tokenTypes: ['Bearer'] },
       'not_an_access_token',
     ],
     [
-      'a DPoP token, though it is asked for',
+      'a DPoP token, though its type is listed',
       { token_type: 'DPoP', cnf: { jkt: 'x' } },
       { tokenTypes: ['DPoP'] },
       'sender_constraint',
@@ -322,7 +322,7 @@ describe('policyProblem', () => {
     expect(policyProblem).toHaveBeenCalledExactlyOnceWith(policy);
   });
 
-  it('is not asked about a policy that is wrong in itself', () => {
+  it('is not called with a policy that is wrong in itself', () => {
     const policyProblem = vi.fn();
     expect(() => preparePolicy({ scopes: [] }, { challenge: {}, policyProblem })).toThrow('"scopes"');
     expect(policyProblem).not.toHaveBeenCalled();
