@@ -47,7 +47,10 @@ export class Rules {
     const isAfterForget = (each: Question) =>
       each.asked.order > thread.forgottenAsToken || this.#mayServeForgotten(request, each);
     const isOwnInactive = (each: Question) => each.outcome === 'inactive' && this.#isOwn(request, each);
-    const question = thread.ended.find((each) => isOwnInactive(each) && isAfterForget(each)) ?? thread.lastInactive;
+    const candidates = thread.ended.filter((each) => isOwnInactive(each) && isAfterForget(each));
+    // Where questions run side by side, not every answer that came in meanwhile was for this request.
+    const question =
+      candidates.find((each) => this.#tooEarly(request, each) === undefined) ?? candidates[0] ?? thread.lastInactive;
     if (question?.ended === undefined) return 'the server never answered so';
     if (!isAfterForget(question)) return 'that was forgotten';
     if (!question.confirmed) return 'the server was to be asked once more';
