@@ -11,6 +11,10 @@ export interface NodeRequest {
 /** The part of a Node response that tells when the caller has gone. */
 export interface NodeResponse {
   readonly writableEnded: boolean;
+  /** HTTP/1 has it, HTTP/2 does not. */
+  readonly destroyed?: boolean;
+  /** HTTP/2 has it, HTTP/1 does not. */
+  readonly stream?: { readonly destroyed: boolean };
   once(event: 'close', listener: () => void): unknown;
 }
 
@@ -35,7 +39,6 @@ class NodeRequestContext<Native> implements NativeRequestContext<Native> {
   readonly native: Native;
   readonly #request: NodeRequest;
   readonly #response: NodeResponse | undefined;
-  #controller: AbortController | undefined;
 
   constructor(request: NodeRequest, response: NodeResponse | undefined, native: Native) {
     const { rawHeaders, method = 'GET', url = '' } = request;
@@ -54,15 +57,25 @@ class NodeRequestContext<Native> implements NativeRequestContext<Native> {
   }
 
   get signal(): AbortSignal | undefined {
-    const response = this.#response;
-    if (response === undefined || this.#controller !== undefined) return this.#controller?.signal;
-    const controller = new AbortController();
-    this.#controller = controller;
-    response.once('close', () => {
-      if (!response.writableEnded) controller.abort(); // over HTTP/2, writableFinished is true all the same
-    });
-    return controller.signal;
+    return this.#response && signalOf(this.#response);
   }
+}
+
+/** By response, so that many guards of one request add one listener. */
+const controllers = new WeakMap<NodeResponse, AbortController>();
+
+/** Returns the signal that is aborted when the caller goes before the response is written. */
+function signalOf(response: NodeResponse): AbortSignal {
+  const known = controllers.get(response);
+  if (known !== undefined) return known.signal;
+  const controller = new AbortController();
+  controllers.set(response, controller);
+  const abortUnlessWritten = () => {
+    if (!response.writableEnded) controller.abort(); // over HTTP/2, writableFinished is true all the same
+  };
+  if (response.destroyed === true || response.stream?.destroyed === true) abortUnlessWritten();
+  else response.once('close', abortUnlessWritten);
+  return controller.signal;
 }
 
 /** The lines of a field whose name is in lower case. Most names differ in length already. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeRequestContext } from '../src/node-request-context.js';
@@ -65,6 +66,48 @@ describe('nodeRequestContext', () => {
     response.end('done');
     await once(response, 'close');
     expect(signal?.aborted).toBe(false);
+  });
+
+  it('shares one signal and one listener among all contexts of a response', async () => {
+    const { client, request, response } = await exchange([]);
+    const before = response.listenerCount('close');
+    const signals = Array.from({ length: 20 }, () => nodeRequestContext(request, response, request).signal);
+    expect(new Set(signals).size).toBe(1);
+    expect(response.listenerCount('close') - before).toBe(1);
+    client.destroy();
+    await once(signals[0] as AbortSignal, 'abort');
+  });
+
+  it('gives an aborted signal when the caller has gone before the signal is first read', async () => {
+    const { client, request, response } = await exchange([]);
+    const context = nodeRequestContext(request, response, request);
+    client.destroy();
+    await once(response, 'close');
+    expect(context.signal?.aborted).toBe(true);
+    expect(nodeRequestContext(request, response, request).signal).toBe(context.signal);
+  });
+
+  it('gives an aborted signal when the HTTP/2 stream was reset before the signal is first read', async () => {
+    const http2 = createHttp2Server().listen(0, '127.0.0.1');
+    await once(http2, 'listening');
+    const session = connectHttp2(`http://127.0.0.1:${(http2.address() as AddressInfo).port}`);
+    const stream = session.request();
+    stream.on('error', () => {});
+    const [request, response] = await once(http2, 'request');
+    stream.close(8);
+    await once(response, 'close');
+    expect(nodeRequestContext(request, response, request).signal?.aborted).toBe(true);
+    session.destroy();
+    http2.close();
+    await once(http2, 'close');
+  });
+
+  it('gives a signal that is not aborted when the response was written before the signal is first read', async () => {
+    const { client, request, response } = await exchange([]);
+    client.on('response', (message) => message.resume());
+    response.end('done');
+    await once(response, 'close');
+    expect(nodeRequestContext(request, response, request).signal?.aborted).toBe(false);
   });
 
   it('has no signal without a response, and no certificate without TLS', async () => {
