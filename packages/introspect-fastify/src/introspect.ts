@@ -1,4 +1,4 @@
-import type { ActiveToken, Authorizer, Policy, RequestError } from '@acme/introspect-core';
+import type { ActiveToken, Authorizer, Policy } from '@acme/introspect-core';
 import {
   type AuthorizerInput,
   authorizerSource,
@@ -11,13 +11,16 @@ import {
 import { type NodeRequest, type NodeResponse, nodeRequestContext } from '@acme/introspect-core/node';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { hasSent, refuse } from './refuse.js';
+import { type Context, isHangUp, type OnError, refuse, takesReply } from './refuse.js';
 
 export interface IntrospectExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded. */
   serveResourceMetadata?: boolean;
-  /** Answers in place of the plugin: it sends a reply, or throws an error of its own. Else the plugin answers. */
-  onError?: (error: RequestError, request: FastifyRequest, reply: FastifyReply) => unknown;
+  /**
+   * Sends or hijacks the reply in place of the plugin, or throws an error of its own. If it does neither, the plugin
+   * sends the response. The `reply` is a proxy, so that the plugin sees a `send`; it works like Fastify's.
+   */
+  onError?: OnError;
   /** Guards every route but those with `config: { public: true }`. */
   global?: boolean;
 }
@@ -26,7 +29,13 @@ export interface IntrospectExtras {
 export type IntrospectOptions = Exclude<AuthorizerInput<FastifyRequest>, Authorizer | ((...args: never) => unknown)> &
   IntrospectExtras;
 
-/** A hook for `onRequest`, of an app over HTTP/1 or HTTP/2. */
+/**
+ * A hook for `onRequest`, of an app over HTTP/1 or HTTP/2.
+ *
+ * After a rejection it never gives control back: it does not call `done`, and its promise never resolves. Code after
+ * `await hook(request, reply)` therefore runs for accepted requests only. To combine conditions, call
+ * `authorizer.authorize(…)`.
+ */
 export type TokenHook = (request: HookRequest, reply: HookReply, done?: () => void) => Promise<unknown> | undefined;
 
 /** What the hook looks at, so that it fits whatever server the app runs on. */
@@ -60,28 +69,32 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
 
   const requireToken = (policy?: Policy): TokenHook => {
     const guard = guardBySource(source, policy);
-    const waitFor = async (outcome: Promise<GuardOutcome>, request: FastifyRequest, reply: FastifyReply) => {
+    const waitFor = async (outcome: Promise<GuardOutcome>, context: Context, reply: FastifyReply) => {
       try {
-        request.introspection = (await outcome) ?? null;
+        context.native.introspection = (await outcome) ?? null;
       } catch (error) {
-        return answerTo(error, request, reply);
+        return reject(error, context, reply);
       }
       return undefined;
     };
-    const answerTo = async (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-      if (!isRequestError(error)) throw error;
-      if (onError !== undefined && (await hasSent(reply, () => onError(error, request, reply)))) return reply;
-      return refuse(reply, error);
+    /** Sends the response to a rejected request. Rejects with errors that are the app's, and never resolves. */
+    const reject = async (error: unknown, context: Context, reply: FastifyReply) => {
+      if (isRequestError(error)) {
+        const isTaken = onError !== undefined && (await takesReply(onError, error, context, reply));
+        if (!isTaken) refuse(reply, error);
+      } else if (!isHangUp(error, context)) throw error;
+      return new Promise<never>(() => {});
     };
     return (hookRequest, hookReply, done) => {
       const request = hookRequest as FastifyRequest;
       const reply = hookReply as FastifyReply;
+      const context = nodeRequestContext(request.raw, reply.raw, request);
       try {
-        const outcome = guard(nodeRequestContext(request.raw, reply.raw, request));
-        if (!isAtOnce(outcome)) return waitFor(outcome, request, reply);
+        const outcome = guard(context);
+        if (!isAtOnce(outcome)) return waitFor(outcome, context, reply);
         request.introspection = outcome ?? null;
       } catch (error) {
-        return answerTo(error, request, reply);
+        return reject(error, context, reply);
       }
       done?.();
       return undefined; // a promise would only cost time

@@ -1,26 +1,53 @@
 import type { RequestError } from '@acme/introspect-core';
-import { errorAnswer } from '@acme/introspect-core/adapter';
-import type { FastifyReply } from 'fastify';
+import { errorAnswer, type NativeRequestContext } from '@acme/introspect-core/adapter';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** Whether `work` sends the reply. Not `reply.sent`, which is false while a hook for `onSend` takes its time. */
-export async function hasSent(reply: FastifyReply, work: () => unknown): Promise<boolean> {
-  const send = reply.send.bind(reply);
-  let sent = false;
-  reply.send = (payload) => {
-    sent = true;
-    return send(payload);
-  };
+export type Context = NativeRequestContext<FastifyRequest>;
+
+export type OnError = (error: RequestError, request: FastifyRequest, reply: FastifyReply) => unknown;
+
+/**
+ * Calls `onError` and returns whether it has taken over the reply.
+ *
+ * Not `reply.sent` alone: that is false while a hook for `onSend` takes its time.
+ *
+ * @throws what `onError` throws, except after it has taken over the reply; that is logged
+ */
+export async function takesReply(
+  onError: OnError,
+  error: RequestError,
+  context: Context,
+  reply: FastifyReply,
+): Promise<boolean> {
+  let isCalled = false;
+  const watched = new Proxy(reply, {
+    get(target, property, receiver) {
+      const value: unknown = Reflect.get(target, property, receiver);
+      if (typeof value !== 'function' || (property !== 'send' && property !== 'callNotFound')) return value;
+      return (...args: unknown[]) => {
+        isCalled = true;
+        return Reflect.apply(value, target, args);
+      };
+    },
+  });
+  const isTaken = () => isCalled || reply.sent || reply.raw.headersSent;
   try {
-    await work();
-  } finally {
-    reply.send = send;
+    await onError(error, context.native, watched);
+  } catch (thrown) {
+    if (!isTaken()) throw thrown;
+    reply.log.error({ err: thrown }, 'onError threw after it had taken over the reply');
   }
-  return sent || reply.sent;
+  return isTaken() || context.signal?.aborted === true; // a caller who has gone needs no second response
 }
 
-/** Writes the answer that an error asks for. */
-export function refuse(reply: FastifyReply, error: RequestError): FastifyReply {
+/** Returns whether an error says that the caller has hung up, and nothing more. */
+export function isHangUp(error: unknown, { signal }: Context): boolean {
+  return signal?.aborted === true && error === signal.reason;
+}
+
+/** Sends the response that an error asks for. */
+export function refuse(reply: FastifyReply, error: RequestError): void {
   const { status, headers, body } = errorAnswer(error);
   for (const [name, value] of headers) reply.header(name, value);
-  return reply.code(status).type('application/json').send(body);
+  reply.code(status).type('application/json').send(body);
 }

@@ -54,6 +54,11 @@ async function ask(url: string, headers: Record<string, string | string[]> = {})
   return { status: response.statusCode, challenge: response.headers['www-authenticate'], body: response.json() };
 }
 
+/** Resolves after so many turns of the event loop. */
+async function ticks(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise(setImmediate);
+}
+
 /** A route that counts how often its handler has run. */
 function countingRoute(url: string, policy?: Policy) {
   const handler = vi.fn(async (request: FastifyRequest) => ({ sub: request.introspection?.sub ?? null }));
@@ -376,6 +381,123 @@ describe('onError', () => {
     const handler = countingRoute('/me');
     expect(await ask('/me')).toMatchObject({ status: 418, body: { own: 'missing_token' } });
     expect(handler).not.toHaveBeenCalled();
+  });
+
+  describe.each(['without hooks', 'with slow hooks of the app'])('takes over the reply, %s', (hooks) => {
+    type OnError = NonNullable<IntrospectOptions['onError']>;
+    const takeovers: Record<string, { onError: OnError; status: number; sends: number; logs?: string }> = {
+      'sends and returns nothing': {
+        onError: (_, __, reply) => void reply.code(418).send({ own: true }),
+        status: 418,
+        sends: 1,
+      },
+      'sends and returns the reply': {
+        onError: (_, __, reply) => reply.code(418).send({ own: true }),
+        status: 418,
+        sends: 1,
+      },
+      'returns the reply and sends later': {
+        onError: (_, __, reply) => {
+          ticks(3).then(() => reply.code(418).send({ own: true }));
+          return reply;
+        },
+        status: 418,
+        sends: 1,
+      },
+      'sends after a while': {
+        onError: async (_, __, reply) => {
+          await new Promise(setImmediate);
+          reply.code(418).send({ own: true });
+        },
+        status: 418,
+        sends: 1,
+      },
+      'resolves to the reply': {
+        onError: async (_, __, reply) => reply.code(418).send({ own: true }),
+        status: 418,
+        sends: 1,
+      },
+      'sends by redirect': { onError: (_, __, reply) => void reply.redirect('/login'), status: 302, sends: 1 },
+      'calls callNotFound': { onError: (_, __, reply) => void reply.callNotFound(), status: 404, sends: 1 },
+      'hijacks the reply': {
+        onError: (_, __, reply) => {
+          reply.hijack();
+          reply.raw.statusCode = 418;
+          ticks(3).then(() => reply.raw.end('{}'));
+        },
+        status: 418,
+        sends: 0,
+      },
+      'begins to write by itself': {
+        onError: (_, __, { raw }) => {
+          raw.writeHead(418).write('{');
+          ticks(3).then(() => raw.end('}'));
+        },
+        status: 418,
+        sends: 0,
+      },
+      'sends and throws': {
+        onError: (_, __, reply) => {
+          reply.code(418).send({ own: true });
+          return fail('onError');
+        },
+        status: 418,
+        sends: 1,
+        logs: 'onError threw after it had taken over the reply',
+      },
+      'sends and rejects': {
+        onError: async (_, __, reply) => {
+          reply.code(418).send({ own: true });
+          return fail('onError');
+        },
+        status: 418,
+        sends: 1,
+        logs: 'onError threw after it had taken over the reply',
+      },
+    };
+
+    it.each(Object.keys(takeovers))('if it %s: the plugin sends nothing', async (name) => {
+      const { onError, status, sends, logs } = takeovers[name] ?? fail(name);
+      const lines: { level: number; msg: string }[] = [];
+      const stream = { write: (line: string) => void lines.push(JSON.parse(line)) };
+      app = Fastify({ logger: { level: 'warn', stream } });
+      const sent = vi.fn();
+      if (hooks === 'with slow hooks of the app') {
+        const wait = (_: unknown, __: unknown, payload: unknown) => ticks(10).then(() => payload);
+        app.addHook('preSerialization', wait);
+        app.addHook('onSend', wait);
+      }
+      app.addHook('onSend', async () => sent());
+      app.setNotFoundHandler(async (_, reply) => {
+        await ticks(3);
+        return reply.code(404).send({});
+      });
+      await app.register(introspect, { ...options(), onError });
+      const handler = countingRoute('/me');
+      const answer = await app.inject('/me');
+      expect(answer.statusCode).toBe(status);
+      expect(answer.headers['www-authenticate']).toBeUndefined();
+      await ticks(50); // a second response would have passed all hooks by now
+      expect(sent).toHaveBeenCalledTimes(sends);
+      expect(lines.map(({ msg }) => msg)).toEqual(logs === undefined ? [] : [logs]);
+      expect(handler).not.toHaveBeenCalled();
+    });
+  });
+
+  it('gets a reply that works like Fastify’s: what it sets there is set', async () => {
+    app.decorateReply('own', null as string | null);
+    const seen: unknown[] = [];
+    app.addHook('onSend', async (_, reply) => void seen.push((reply as { own?: unknown }).own, reply.statusCode));
+    await app.register(introspect, {
+      ...options(),
+      onError: (_, __, reply) => {
+        Object.assign(reply, { own: 'set', statusCode: 418 });
+        reply.serializer(() => '"own"').send({});
+      },
+    });
+    countingRoute('/me');
+    expect(await ask('/me')).toMatchObject({ status: 418, body: 'own' });
+    expect(seen).toEqual(['set', 418]);
   });
 
   it('may throw what the app answers by itself', async () => {

@@ -1,0 +1,467 @@
+import { once } from 'node:events';
+import { Agent, request as httpRequest } from 'node:http';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import { type AddressInfo, connect } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import {
+  askApi,
+  hangBeforeHeaders,
+  inactive,
+  type ScriptedServer,
+  startScriptedServer,
+} from '@acme/introspect-testing';
+import cookie from '@fastify/cookie';
+import session from '@fastify/session';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Authorizer, type IntrospectOptions, introspect, type Policy } from '../src/index.js';
+
+let server: ScriptedServer;
+let app: FastifyInstance;
+let uncaught: unknown[];
+const keepUncaught = (error: unknown) => void uncaught.push(error);
+beforeEach(async () => {
+  uncaught = [];
+  process.on('uncaughtException', keepUncaught);
+  process.on('unhandledRejection', keepUncaught);
+  server = await startScriptedServer();
+  server.tokens.set('good', { sub: 'mickey' });
+});
+afterEach(async () => {
+  await app.close();
+  await server.close();
+  process.off('uncaughtException', keepUncaught);
+  process.off('unhandledRejection', keepUncaught);
+});
+
+const options = () => ({
+  introspectionEndpoint: server.introspectionEndpoint,
+  clientId: 'api',
+  clientSecret: 'secret',
+  retry: { attempts: 1 },
+});
+
+/** Lets everything run that is ready to run. */
+async function settle() {
+  for (let i = 0; i < 10; i++) await new Promise(setImmediate);
+}
+
+const portOf = () => (app.server.address() as AddressInfo).port;
+
+describe('a caller who hangs up while an onSend hook holds back the rejection', () => {
+  const phases = ['onRequest', 'preHandler', 'global'] as const;
+  const requests = ['GET without a body', 'POST with a JSON body'] as const;
+  const hooks = ['async', 'callback'] as const;
+  const versions = ['HTTP/1.1', 'HTTP/2'] as const;
+  const rejections: Record<string, { options?: Partial<IntrospectOptions>; policy?: Policy; token?: string }> = {
+    'no token': {},
+    'an inactive token': { token: 'bad' },
+    'a synchronous onError': { options: { onError: (_, __, reply) => void reply.code(418).send({}) } },
+    'an onError that returns the reply': { options: { onError: (_, __, reply) => reply.code(418).send({}) } },
+    'an async onError': {
+      token: 'bad',
+      options: {
+        onError: async (_, __, reply) => {
+          await new Promise(setImmediate);
+          return reply.code(418).send({});
+        },
+      },
+    },
+    'an onError that sends nothing': { options: { onError: async () => {} } },
+    'an onError that throws': {
+      options: {
+        onError: () => {
+          throw new Error('onError is broken');
+        },
+      },
+    },
+    'a check that throws': {
+      token: 'good',
+      policy: {
+        check: () => {
+          throw new Error('check is broken');
+        },
+      },
+    },
+  };
+  const cases = versions.flatMap((version) =>
+    hooks.flatMap((hook) =>
+      phases.flatMap((phase) =>
+        requests.flatMap((request) =>
+          Object.keys(rejections)
+            .filter((rejection) => !(phase === 'global' && rejection === 'a check that throws'))
+            .map((rejection) => ({ version, hook, phase, request, rejection })),
+        ),
+      ),
+    ),
+  );
+
+  /** The app, its handler, and the first reply that its onSend hook holds back until `release`. */
+  async function start({ version, hook, phase, rejection }: (typeof cases)[number]) {
+    const { options: more, policy } = rejections[rejection] ?? {};
+    app = (version === 'HTTP/2' ? Fastify({ http2: true }) : Fastify()) as unknown as FastifyInstance;
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let hold: (reply: FastifyReply) => void = () => {};
+    const held = new Promise<Pick<FastifyReply, 'raw'>>((resolve) => {
+      hold = ({ raw }) => resolve({ raw });
+    });
+    if (hook === 'async') {
+      app.addHook('onSend', async (_, reply) => {
+        hold(reply);
+        await released;
+      });
+    } else {
+      app.addHook('onSend', (_, reply, __, done) => {
+        hold(reply);
+        released.then(() => done());
+      });
+    }
+    await app.register(introspect, { ...options(), ...more, global: phase === 'global' });
+    const handler = vi.fn(async () => ({ handled: true }));
+    app.route({
+      method: ['GET', 'POST'],
+      url: '/me',
+      ...(phase !== 'global' && { [phase]: app.requireToken(policy) }),
+      handler,
+    });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    return { handler, held, release };
+  }
+
+  /** Sends the request; gives the function that hangs up. */
+  function send({ version, request, rejection }: (typeof cases)[number]): () => void {
+    const { token } = rejections[rejection] ?? {};
+    const body = request.startsWith('POST') ? '{"a":1}' : '';
+    const method = request.startsWith('POST') ? 'POST' : 'GET';
+    const fields = {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body !== '' && { 'content-type': 'application/json', 'content-length': String(body.length) }),
+    };
+    if (version === 'HTTP/2') {
+      const client = connectHttp2(`http://127.0.0.1:${portOf()}`);
+      client.on('error', () => {});
+      const stream = client.request({ ':path': '/me', ':method': method, ...fields }, { endStream: body === '' });
+      stream.on('error', () => {});
+      if (body !== '') stream.end(body);
+      return () => {
+        stream.close(8, () => client.destroy());
+      };
+    }
+    const socket = connect(portOf(), '127.0.0.1');
+    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`${method} /me HTTP/1.1\r\nHost: a\r\n${lines.join('')}\r\n${body}`);
+    return () => socket.destroy();
+  }
+
+  it.each(cases)('never reaches the handler: $version, $hook hook, $phase, $request, $rejection', async (each) => {
+    const { handler, held, release } = await start(each);
+    const hangUp = send(each);
+    const { raw } = await held;
+    const closed = once(raw, 'close');
+    hangUp();
+    await closed;
+    await settle();
+    release();
+    await settle();
+    expect(handler).not.toHaveBeenCalled();
+    expect(uncaught).toEqual([]);
+  });
+});
+
+describe('a caller who has hung up before the request is rejected', () => {
+  const errors = {
+    'a check that says no': () => false,
+    'a check that throws': () => {
+      throw new Error('check is broken');
+    },
+  };
+  it.each(Object.keys(errors))('never reaches the handler: %s', async (name) => {
+    app = Fastify();
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const closed = new Promise<void>((resolve) => {
+      app.addHook('onRequest', async (_, reply) => void reply.raw.once('close', resolve));
+    });
+    const sent = vi.fn();
+    app.addHook('onSend', (_, __, ___, done) =>
+      setImmediate(() => {
+        sent();
+        done();
+      }),
+    );
+    await app.register(introspect, options());
+    const checked = vi.fn();
+    const check = async () => {
+      checked();
+      await released;
+      return errors[name as keyof typeof errors]();
+    };
+    const handler = vi.fn(async () => ({}));
+    app.get('/me', { onRequest: app.requireToken({ check }) }, handler);
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const socket = connect(portOf(), '127.0.0.1');
+    socket.write('GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\r\n');
+    await vi.waitFor(() => expect(checked).toHaveBeenCalledOnce(), 10_000);
+    socket.destroy();
+    await closed;
+    release();
+    await vi.waitFor(() => expect(sent).toHaveBeenCalledOnce(), 10_000);
+    await settle();
+    expect(handler).not.toHaveBeenCalled();
+    expect(uncaught).toEqual([]);
+  });
+
+  it('gets no second response when onError returns the reply and sends later', async () => {
+    app = Fastify();
+    const sent = vi.fn();
+    app.addHook('onSend', (_, __, ___, done) =>
+      setImmediate(() => {
+        sent();
+        done();
+      }),
+    );
+    let reply: FastifyReply | undefined;
+    const onError = async (_: unknown, __: unknown, given: FastifyReply) => {
+      reply = given;
+      return given;
+    };
+    await app.register(introspect, { ...options(), onError });
+    const handler = vi.fn(async () => ({}));
+    app.get('/me', { onRequest: app.requireToken() }, handler);
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const socket = connect(portOf(), '127.0.0.1');
+    socket.write('GET /me HTTP/1.1\r\nHost: a\r\n\r\n');
+    await vi.waitFor(() => expect(reply).toBeDefined(), 10_000);
+    const closed = once((reply as unknown as FastifyReply).raw, 'close');
+    socket.destroy();
+    await closed;
+    await settle();
+    expect(sent).not.toHaveBeenCalled();
+    (reply as unknown as FastifyReply).code(418).send({});
+    await vi.waitFor(() => expect(sent).toHaveBeenCalledOnce(), 10_000);
+    await settle();
+    expect(handler).not.toHaveBeenCalled();
+    expect(uncaught).toEqual([]);
+  });
+});
+
+describe('with @fastify/session on a slow store', () => {
+  it('lets no caller who hangs up at a random moment reach the handler', async () => {
+    const hangUps = 400;
+    let pending = 0;
+    const sessions = new Map<string, unknown>();
+    const later = (done: () => void) => {
+      pending++;
+      setTimeout(() => {
+        pending--;
+        done();
+      }, 3);
+    };
+    const store = {
+      set: (id: string, value: unknown, done: (error?: unknown) => void) =>
+        later(() => {
+          sessions.set(id, value);
+          done();
+        }),
+      get: (id: string, done: (error: unknown, value?: never) => void) =>
+        later(() => done(null, sessions.get(id) as never)),
+      destroy: (_: string, done: (error?: unknown) => void) => later(() => done()),
+    };
+    app = Fastify({ forceCloseConnections: true });
+    await app.register(cookie);
+    await app.register(session, { secret: 'a secret of at least 32 characters', cookie: { secure: false }, store });
+    await app.register(introspect, options());
+    const handler = vi.fn(async () => ({ handled: true }));
+    app.get('/me', { onRequest: app.requireToken() }, handler);
+    const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+    for (let sent = 0; sent < hangUps; sent += 50) {
+      await Promise.all(
+        Array.from({ length: 50 }, async () => {
+          const socket = connect(portOf(), '127.0.0.1');
+          socket.on('error', () => {});
+          const closed = once(socket, 'close');
+          socket.write('GET /me HTTP/1.1\r\nHost: a\r\n\r\n');
+          setTimeout(() => socket.destroy(), Math.random() * 8);
+          await closed;
+        }),
+      );
+    }
+    expect(await askApi(origin, { path: '/me' })).toMatchObject({ status: 401 });
+    await vi.waitFor(() => expect(pending).toBe(0), 10_000);
+    expect(handler).not.toHaveBeenCalled();
+    expect(uncaught).toEqual([]);
+    const fields = [['Authorization', 'Bearer good']] as const;
+    expect(await askApi(origin, { path: '/me', fields })).toMatchObject({ status: 200 });
+  }, 60_000);
+});
+
+describe('over HTTP/2', () => {
+  it('lets none of 20 streams that are reset on one connection reach the handler', async () => {
+    app = Fastify({ http2: true }) as unknown as FastifyInstance;
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const closed: Promise<unknown>[] = [];
+    app.addHook('onSend', async (_, reply) => {
+      closed.push(once(reply.raw, 'close'));
+      await released;
+    });
+    await app.register(introspect, options());
+    const handler = vi.fn(async () => ({}));
+    app.get('/me', { onRequest: app.requireToken() }, handler);
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const client: ClientHttp2Session = connectHttp2(`http://127.0.0.1:${portOf()}`);
+    const streams = Array.from({ length: 20 }, () => client.request({ ':path': '/me' }).on('error', () => {}));
+    await vi.waitFor(() => expect(closed).toHaveLength(20), 10_000);
+    for (const stream of streams) stream.close(8);
+    await Promise.all(closed);
+    await settle();
+    release();
+    await settle();
+    expect(handler).not.toHaveBeenCalled();
+    expect(uncaught).toEqual([]);
+    client.destroy();
+  });
+});
+
+describe("a rejection inside a hook of the app's own", () => {
+  it.each(['no token', 'an inactive token'])('does not return to that hook: %s', async (rejection) => {
+    app = Fastify();
+    await app.register(introspect, options());
+    const requireToken = app.requireToken();
+    const afterwards = vi.fn();
+    const handler = vi.fn(async () => ({}));
+    const hook = async (...[request, reply]: Parameters<typeof requireToken>) => {
+      await requireToken(request, reply);
+      afterwards();
+    };
+    app.get('/me', { onRequest: hook as never }, handler);
+    const authorization = (token: string) => ({ authorization: `Bearer ${token}` });
+    const headers = rejection === 'no token' ? {} : authorization('bad');
+    expect((await app.inject({ url: '/me', headers })).statusCode).toBe(401);
+    await settle();
+    expect(afterwards).not.toHaveBeenCalled();
+    expect(handler).not.toHaveBeenCalled();
+    expect((await app.inject({ url: '/me', headers: authorization('good') })).statusCode).toBe(200);
+    expect(afterwards).toHaveBeenCalledOnce();
+  });
+});
+
+describe('a caller who hangs up while its token is being introspected', () => {
+  it.each<[string, { onError?: () => void }]>([
+    ['without onError', {}],
+    ['with onError', { onError: vi.fn() }],
+  ])('causes no error, no log line of level error and no 500: %s', async (_, more) => {
+    const lines: { level: number }[] = [];
+    const stream = { write: (line: string) => void lines.push(JSON.parse(line)) };
+    app = Fastify({ logger: { level: 'warn', stream } } as FastifyServerOptions);
+    const aborted = vi.fn();
+    app.addHook('onRequestAbort', async (_request) => aborted()); // Fastify counts the parameters
+    const failed = vi.fn();
+    app.addHook('onError', async () => failed());
+    await app.register(introspect, { ...options(), ...more, timeoutMs: 60_000 });
+    const handler = vi.fn(async () => ({}));
+    app.get('/me', { onRequest: app.requireToken() }, handler);
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    for (let asked = 1; asked <= 10; asked++) {
+      server.next(hangBeforeHeaders());
+      const socket = connect(portOf(), '127.0.0.1');
+      socket.write(`GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer token-${asked}\r\n\r\n`);
+      const question = await server.question(asked);
+      socket.destroy();
+      await question.over;
+    }
+    await vi.waitFor(() => expect(aborted).toHaveBeenCalledTimes(10), 10_000);
+    await settle();
+    expect(lines).toEqual([]);
+    expect(failed).not.toHaveBeenCalled();
+    expect(more.onError ?? vi.fn()).not.toHaveBeenCalled();
+    expect(handler).not.toHaveBeenCalled();
+    expect(uncaught).toEqual([]);
+    await app.close(); // waits for every connection, and must not wait for those hooks
+  });
+
+  it('causes no 500 over HTTP/2 either', async () => {
+    app = Fastify({ http2: true }) as unknown as FastifyInstance;
+    const failed = vi.fn();
+    app.addHook('onError', async () => failed());
+    await app.register(introspect, { ...options(), timeoutMs: 60_000 });
+    app.get('/me', { onRequest: app.requireToken() }, async () => ({}));
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    server.next(hangBeforeHeaders());
+    const client = connectHttp2(`http://127.0.0.1:${portOf()}`);
+    const stream = client.request({ ':path': '/me', authorization: 'Bearer good' }).on('error', () => {});
+    const question = await server.question(1);
+    stream.close(8);
+    await question.over;
+    await settle();
+    expect(failed).not.toHaveBeenCalled();
+    client.close();
+    await app.close();
+  });
+
+  it('is told from a check that throws: that one is an error of the app', async () => {
+    app = Fastify();
+    const errors: unknown[] = [];
+    app.setErrorHandler((error, _, reply) => {
+      errors.push((error as Error).name);
+      return reply.code(500).send({});
+    });
+    await app.register(introspect, options());
+    const check = () => {
+      throw new DOMException('mine', 'AbortError');
+    };
+    app.get('/me', { onRequest: app.requireToken({ check }) }, async () => ({}));
+    const answer = await app.inject({ url: '/me', headers: { authorization: 'Bearer good' } });
+    expect(answer.statusCode).toBe(500);
+    expect(errors).toEqual(['AbortError']);
+  });
+});
+
+describe('ten thousand rejections', () => {
+  it('retain no memory', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    app = Fastify({ forceCloseConnections: true });
+    const seen: WeakRef<object>[] = [];
+    app.addHook('onRequest', async (request) => void seen.push(new WeakRef(request)));
+    const authorizer = new Authorizer({ ...options(), cache: { maxAgeSeconds: 60, inactiveMaxAgeSeconds: 60 } });
+    const sources = { '/at-once': authorizer, '/later': async () => authorizer };
+    for (const [path, source] of Object.entries(sources)) {
+      await app.register(async (child) => {
+        await child.register(introspect, { authorizer: source });
+        child.get(path, { onRequest: child.requireToken() }, async () => ({}));
+      });
+    }
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    server.always(inactive());
+    const agent = new Agent({ keepAlive: true, maxSockets: 20 });
+    const ask = (path: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const headers = { authorization: 'Bearer bad' };
+        const request = httpRequest({ host: '127.0.0.1', port: portOf(), path, agent, headers }, (response) => {
+          response.resume().once('end', () => resolve(response.statusCode));
+        });
+        request.once('error', reject).end();
+      });
+    for (let sent = 0; sent < 10_000; sent += 100) {
+      const statuses = await Promise.all(Array.from({ length: 100 }, (_, i) => ask(i < 50 ? '/at-once' : '/later')));
+      expect(new Set(statuses)).toEqual(new Set([401]));
+    }
+    agent.destroy();
+    expect(seen).toHaveLength(10_000);
+    const retained = () => seen.filter((each) => each.deref() !== undefined).length;
+    for (let round = 0; round < 20 && retained() > 100; round++) {
+      await new Promise(setImmediate); // a WeakRef holds its object until the end of the turn
+      collect();
+    }
+    expect(retained()).toBeLessThanOrEqual(100);
+  }, 120_000);
+});
