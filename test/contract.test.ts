@@ -4,6 +4,7 @@ import {
   type ContractAnswer,
   type ContractApi,
   contractCases,
+  hangUpCases,
   inactive,
   json,
   respond,
@@ -82,6 +83,10 @@ describe.each(adapters)('%s', (_, start) => {
     expect((await Promise.all(requests)).map(({ status }) => status)).toEqual(Array(20).fill(200));
     expect(server.questions.length - before).toBe(1);
   });
+
+  it.each(hangUpCases.map(({ name, check }) => [name, check] as const))('bears %s', (_, check) =>
+    check({ api, server }),
+  );
 
   it('lets no forged token in where somebody has replaced the global Promise', async () => {
     const { Promise: native } = globalThis;

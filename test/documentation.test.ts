@@ -20,7 +20,14 @@ import {
   MissingTokenError,
   UnavailableError,
 } from '@acme/introspect-core';
-import { askApi, contractCases, contractOptions, inactive, startScriptedServer } from '@acme/introspect-testing';
+import {
+  askApi,
+  contractCases,
+  contractOptions,
+  hangUpCases,
+  inactive,
+  startScriptedServer,
+} from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startNodeApi } from './apis/node.js';
 import { freePort } from './free-port.js';
@@ -178,6 +185,7 @@ describe('the adapter in docs/writing-an-adapter.md', () => {
       server.always(script ?? inactive());
       expect(await askApi(api.origin, request), name).toEqual(answer);
     }
+    for (const { check } of hangUpCases) await check({ api, server });
     await api.close();
     await server.close();
   });

@@ -1,10 +1,17 @@
 import { introspect, type Policy } from '@acme/introspect-fastify';
-import { type ContractApi, contractOptions, contractRoutes, type ScriptedServer } from '@acme/introspect-testing';
-import Fastify from 'fastify';
+import {
+  type ContractApi,
+  contractOptions,
+  contractRoutes,
+  responseHold,
+  type ScriptedServer,
+} from '@acme/introspect-testing';
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 
 /** The contract's API in Fastify. */
 export async function startFastifyApi(server: ScriptedServer): Promise<ContractApi> {
   let handled = 0;
+  const hold = responseHold();
   const app = Fastify({ forceCloseConnections: true });
   await app.register(introspect, { ...contractOptions(server), serveResourceMetadata: true });
   app.get('/public', async () => {
@@ -21,6 +28,19 @@ export async function startFastifyApi(server: ScriptedServer): Promise<ContractA
       return reply.code(204).send();
     });
   }
+  const requireToken = app.requireToken();
+  const subOf = async (request: FastifyRequest) => ({ sub: request.introspection?.sub ?? null });
+  const countedSubOf = (request: FastifyRequest) => {
+    handled++;
+    return subOf(request);
+  };
+  app.all('/all', { onRequest: requireToken }, countedSubOf);
+  const composed = async (request: FastifyRequest, reply: FastifyReply) => {
+    await requireToken(request, reply);
+    handled++;
+  };
+  app.get('/composed', { onRequest: composed }, subOf);
+  app.get('/slow', { onRequest: requireToken, onSend: () => hold.wait() }, countedSubOf);
   const origin = await app.listen({ port: 0, host: '127.0.0.1' });
-  return { origin, handled: () => handled, close: () => app.close() };
+  return { origin, handled: () => handled, hold, close: () => app.close() };
 }

@@ -1,10 +1,16 @@
 import { Authorizer, type Policy, requireToken } from '@acme/introspect-hono';
-import { contractOptions, contractRoutes } from '@acme/introspect-testing/contract-api';
-import { Hono } from 'hono';
+import {
+  contractOptions,
+  contractRoutes,
+  type ResponseHold,
+  responseHold,
+} from '@acme/introspect-testing/contract-api';
+import { type Context, Hono } from 'hono';
 
 /** The contract's API in Hono, for any runtime. */
-export function contractApp(server: { origin: string }): { app: Hono; handled(): number } {
+export function contractApp(server: { origin: string }): { app: Hono; handled(): number; hold: ResponseHold } {
   let handled = 0;
+  const hold = responseHold();
   const app = new Hono();
   const authorizer = new Authorizer(contractOptions(server));
   app.use('/.well-known/*', requireToken({ authorizer, serveResourceMetadata: true }));
@@ -22,5 +28,23 @@ export function contractApp(server: { origin: string }): { app: Hono; handled():
       return c.body(null, 204);
     });
   }
-  return { app, handled: () => handled };
+  const guard = requireToken(authorizer);
+  const subOf = (c: Context) => c.json({ sub: c.var.introspection?.sub ?? null });
+  const countedSubOf = (c: Context) => {
+    handled++;
+    return subOf(c);
+  };
+  app.all('/all', guard, countedSubOf);
+  const composed: typeof guard = async (c, next) => {
+    await guard(c, async () => {});
+    handled++;
+    await next();
+  };
+  app.get('/composed', composed, subOf);
+  app.use('/slow', async (_, next) => {
+    await next();
+    await hold.wait();
+  });
+  app.get('/slow', guard, countedSubOf);
+  return { app, handled: () => handled, hold };
 }

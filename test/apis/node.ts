@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ActiveToken, Policy } from '@acme/introspect-core';
-import { type ContractApi, contractRoutes } from '@acme/introspect-testing';
+import { type ContractApi, contractRoutes, responseHold } from '@acme/introspect-testing';
+import { holdEnd } from './hold-end.js';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, token: ActiveToken | null) => void;
 
@@ -11,13 +12,28 @@ export async function startNodeApi(
   requireToken: (policy: Policy, handler: Handler) => RequestListener,
 ): Promise<ContractApi> {
   let handled = 0;
-  const handle: Handler = ({ method }, response, token) => {
+  const hold = responseHold();
+  const answer: Handler = (_, response, token) => {
     handled++;
-    if (method === 'OPTIONS') response.writeHead(204).end();
-    else response.end(JSON.stringify({ sub: token?.sub ?? null }));
+    response.end(JSON.stringify({ sub: token?.sub ?? null }));
   };
+  const handle: Handler = (request, response, token) => {
+    if (request.method !== 'OPTIONS') return answer(request, response, token);
+    handled++;
+    response.writeHead(204).end();
+  };
+  const slow = requireToken({}, answer);
   const routes = new Map<string, RequestListener>([
-    ['/public', (request, response) => handle(request, response, null)],
+    ['/public', (request, response) => answer(request, response, null)],
+    ['/all', requireToken({}, answer)],
+    ['/composed', requireToken({}, answer)],
+    [
+      '/slow',
+      (request, response) => {
+        holdEnd(response, hold);
+        slow(request, response);
+      },
+    ],
     ...Object.entries<Policy>(contractRoutes).map(([path, policy]): [string, RequestListener] => [
       path,
       requireToken(policy, handle),
@@ -29,6 +45,7 @@ export async function startNodeApi(
   return {
     origin: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     handled: () => handled,
+    hold,
     close: async () => {
       http.close();
       http.closeAllConnections();

@@ -6,7 +6,6 @@ import {
   type Guard,
   isAuthorizationError,
   isIntrospectionError,
-  isPreflight,
   type Policy,
   type ProtectedResourceMetadata,
   type RequestContext,
@@ -14,24 +13,31 @@ import {
 } from '@acme/introspect-core';
 import { inherited, inheritedName, withoutMembers } from './options.js';
 import { preparePolicy } from './policy.js';
+import { isPreflight } from './preflight.js';
 
 export { combinedPolicy } from './combined-policy.js';
 
 /** An authorizer, or a function that chooses one for each request: one for each tenant, say. */
-export type AuthorizerSource<Native> = Authorizer | ((request: Native) => Authorizer | Promise<Authorizer>);
+type AuthorizerOrChooser<Native> = Authorizer | ((request: Native) => Authorizer | Promise<Authorizer>);
 
-/** What an adapter takes: an authorizer, a function that chooses one, or the options of one. */
-export type AuthorizerInput<Native> =
-  | AuthorizerSource<Native>
-  | { authorizer: AuthorizerSource<Native> }
-  | AuthorizerOptions;
+/**
+ * Where a guard finds its authorizer.
+ *
+ * `passPreflight` beside `authorizer` wins over that option of the authorizer, and has the same warning.
+ */
+export type AuthorizerSource<Native> =
+  | AuthorizerOrChooser<Native>
+  | { authorizer: AuthorizerOrChooser<Native>; passPreflight?: boolean };
+
+/** What an adapter takes: a source, or the options of an authorizer. */
+export type AuthorizerInput<Native> = AuthorizerSource<Native> | AuthorizerOptions;
 
 /** A request's context, with the framework's own request. */
 export interface NativeRequestContext<Native> extends RequestContext {
   native: Native;
 }
 
-/** What a guard gives: `undefined` for a CORS preflight. */
+/** What a guard gives: `undefined` for a CORS preflight that `passPreflight` lets pass. */
 export type GuardOutcome = ActiveToken | null | undefined;
 
 /** Guards a route by its framework's own request; without a promise where the answer is at hand. */
@@ -70,11 +76,15 @@ export function splitOptions<Options extends object, const Name extends keyof Op
 export function authorizerSource<Native>(input: AuthorizerInput<Native>): AuthorizerSource<Native> {
   if (input instanceof Authorizer || typeof input === 'function') return input;
   if (typeof input !== 'object' || input === null || !('authorizer' in input)) return new Authorizer(input);
-  const [{ authorizer }, others] = splitOptions(input, ['authorizer']);
+  const [{ authorizer, passPreflight }, others] = splitOptions(input, ['authorizer', 'passPreflight']);
   const [unknown] = [...Object.getOwnPropertyNames(others), ...inheritedNames(others)];
   if (unknown !== undefined) throw new TypeError(`"${unknown}" is no option beside "authorizer", which has its own`);
-  if (authorizer instanceof Authorizer || typeof authorizer === 'function') return authorizer;
-  throw new TypeError('"authorizer" must be an Authorizer, or a function from the request to one');
+  if (!(authorizer instanceof Authorizer) && typeof authorizer !== 'function') {
+    throw new TypeError('"authorizer" must be an Authorizer, or a function from the request to one');
+  }
+  if (passPreflight === undefined) return authorizer;
+  if (typeof passPreflight !== 'boolean') throw new TypeError('"passPreflight" must be true or false');
+  return { authorizer, passPreflight };
 }
 
 /** What an object gets from its class or another prototype. */
@@ -87,26 +97,38 @@ function inheritedNames(options: object): string[] {
 
 /**
  * Guards a route. The policy is checked now; where a function chooses the authorizer, its part of it (`anyRole` needs
- * `rolesOf`) with the first request.
+ * `rolesOf`) with the first request. `OPTIONS` is guarded like every other method, unless `passPreflight` is true.
  *
  * @returns the token; `null` where the policy is optional and there are no credentials; `undefined` for a CORS preflight
+ * that `passPreflight` lets pass
  * @throws TypeError naming what is wrong with the policy
  */
 export function guardBySource<Native>(source: AuthorizerSource<Native>, policy: Policy = {}): NativeGuard<Native> {
-  if (source instanceof Authorizer) return unlessPreflight(source.guard(policy).atOnce);
+  const { authorizer: chosen, passPreflight } = parted(source);
+  if (chosen instanceof Authorizer) {
+    const { atOnce } = chosen.guard(policy);
+    if (!(passPreflight ?? chosen.passPreflight)) return atOnce;
+    return (request) => (isPreflight(request) ? undefined : atOnce(request));
+  }
   checkPolicy(policy);
   const guards = new WeakMap<Authorizer, Guard<ActiveToken | null>>();
-  return unlessPreflight(async (request) => {
-    const authorizer = await source(request.native);
+  return async (request) => {
+    if (passPreflight === true && isPreflight(request)) return undefined;
+    const authorizer = await chosen(request.native);
     if (!(authorizer instanceof Authorizer)) throw new TypeError('The function that chooses gave no Authorizer');
+    if (passPreflight === undefined && authorizer.passPreflight && isPreflight(request)) return undefined;
     const guard = guards.get(authorizer) ?? authorizer.guard(policy);
     guards.set(authorizer, guard);
     return guard.atOnce(request);
-  });
+  };
 }
 
-function unlessPreflight<Native>(guard: NativeGuard<Native>): NativeGuard<Native> {
-  return (request) => (isPreflight(request) ? undefined : guard(request));
+/** The two parts of a source. */
+function parted<Native>(source: AuthorizerSource<Native>): {
+  authorizer: AuthorizerOrChooser<Native>;
+  passPreflight?: boolean;
+} {
+  return source instanceof Authorizer || typeof source === 'function' ? { authorizer: source } : source;
 }
 
 /**
@@ -139,13 +161,22 @@ export function resourceMetadataOf<Native>(source: AuthorizerSource<Native>): {
   path: string;
   document: ProtectedResourceMetadata;
 } {
-  if (source instanceof Authorizer) return source.resourceMetadata();
+  const { authorizer } = parted(source);
+  if (authorizer instanceof Authorizer) return authorizer.resourceMetadata();
   throw new TypeError('"serveResourceMetadata" needs one Authorizer, not a function that chooses among several');
 }
 
 /** Whether an error is one that a guard answers by; anything else is the framework's to handle. */
 export function isRequestError(error: unknown): error is RequestError {
   return isAuthorizationError(error) || isIntrospectionError(error);
+}
+
+/**
+ * Returns whether an error of a guard says that the caller has hung up: nobody needs a response, and nothing is wrong.
+ * The handler must not run all the same.
+ */
+export function isHangUp(error: unknown, { signal }: RequestContext): boolean {
+  return signal?.aborted === true && error === signal.reason;
 }
 
 /** The answer that an error of a guard asks for. */

@@ -82,6 +82,15 @@ export interface AuthorizerSettings {
    * never in an answer.
    */
   explainInactive?: (token: string) => Promise<InactiveExplanation>;
+  /**
+   * Lets a CORS preflight pass every guard without a token: `OPTIONS` with `Origin` and
+   * `Access-Control-Request-Method`. For an app whose CORS runs behind the guard; put it in front instead if you can.
+   *
+   * Warning: anybody can fake a preflight. A handler for all methods then runs without a token.
+   *
+   * @default false
+   */
+  passPreflight?: boolean;
 }
 
 /** Those, and the options of the client that it shall make, or a client. */
@@ -130,6 +139,7 @@ const entries = {
       'must be a function',
     ),
   ),
+  passPreflight: v.optional(v.boolean('must be true or false')),
 };
 const schema = optionsObject(entries);
 
@@ -143,6 +153,8 @@ const readyMs = 5000;
  * One authorizer is one issuer and one client; for several, choose one for each request.
  */
 export class Authorizer {
+  /** The option of this name. `authorize` and `guard` do not look at it; adapters do. */
+  readonly passPreflight: boolean;
   readonly #client: IntrospectionClient;
   readonly #expectations: Expectations;
   readonly #now: () => number;
@@ -165,6 +177,7 @@ export class Authorizer {
     if (checked.client !== undefined && Object.keys(others).length > 0) {
       throw new TypeError(`Authorizer: "${Object.keys(others)[0]}" is no option beside "client", which has its own`);
     }
+    this.passPreflight = checked.passPreflight ?? false;
     this.#client = checked.client ?? new IntrospectionClient(others as IntrospectionClientOptions);
     const settings = settingsOf(this.#client);
     this.#now = settings.now;

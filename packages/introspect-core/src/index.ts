@@ -48,7 +48,6 @@ export type { ActiveToken, Actor, Address, InactiveToken, IntrospectionResponse 
 export { ofetchTransport } from './ofetch-transport.js';
 export type { Policy } from './policy.js';
 export type { Prefilter, PrefilterContext, PrefilterVerdict } from './prefilter.js';
-export { isPreflight } from './preflight.js';
 export {
   type ProtectedResourceMetadata,
   type ProtectedResourceMetadataOptions,

@@ -1,8 +1,9 @@
 import type { RequestContext } from './authorizer.js';
 
 /**
- * Whether a request is a CORS preflight: it carries no credentials, and the framework's CORS answers it (Fetch standard).
- * Any other `OPTIONS` request is guarded like the rest.
+ * Returns whether a request looks like a CORS preflight (Fetch standard), which carries no credentials.
+ *
+ * Proves nothing about the sender: anybody can fake one.
  */
 export function isPreflight(request: RequestContext): boolean {
   if (request.method !== 'OPTIONS') return false;

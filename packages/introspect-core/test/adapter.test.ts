@@ -1,11 +1,13 @@
-import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { active, hangBeforeHeaders, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  type AuthorizerSource,
   authorizerSource,
   checkPolicy,
   errorAnswer,
   guardBySource,
   isAtOnce,
+  isHangUp,
   isRequestError,
   resourceMetadataOf,
   splitOptions,
@@ -32,6 +34,13 @@ describe('authorizerSource', () => {
     }
   });
 
+  it('keeps "passPreflight" beside an authorizer or a function', () => {
+    const authorizer = new Authorizer(optionsOf());
+    for (const passPreflight of [true, false]) {
+      expect(authorizerSource({ authorizer, passPreflight })).toEqual({ authorizer, passPreflight });
+    }
+  });
+
   it('makes an authorizer of options', () => {
     expect(authorizerSource(optionsOf())).toBeInstanceOf(Authorizer);
   });
@@ -40,6 +49,16 @@ describe('authorizerSource', () => {
     ['no options', undefined, 'is missing'],
     ['null', null, 'is missing'],
     ['bad options', { issuer: 'https://as.example.com', clientId: '' }, '"client'],
+    [
+      '"passPreflight" that is no boolean',
+      { authorizer: () => {}, passPreflight: 'yes' },
+      '"passPreflight" must be true or false',
+    ],
+    [
+      '"passPreflight" that is no boolean among the options',
+      { issuer: 'https://as.example.com', clientId: 'a', clientSecret: 's', passPreflight: 1 },
+      '"passPreflight" must be true or false',
+    ],
     ['something else by name', { authorizer: {} }, '"authorizer" must be an Authorizer'],
     [
       'an option beside an authorizer',
@@ -74,13 +93,6 @@ describe('guardBySource', () => {
   it('gives the token', async () => {
     const guard = guardBySource(new Authorizer(optionsOf()));
     await expect(guard(request({}))).resolves.toMatchObject({ sub: 'mickey' });
-  });
-
-  it('lets a preflight pass without a question', async () => {
-    const guard = guardBySource(new Authorizer(optionsOf()));
-    const preflight = { ...request({}, ''), method: 'OPTIONS', header: () => ['x'] };
-    expect(await guard(preflight)).toBeUndefined();
-    expect(server.requests).toEqual([]);
   });
 
   it('lets a function choose the authorizer by the framework’s request, and prepares the policy once for each', async () => {
@@ -169,6 +181,51 @@ describe('authorizerSource', () => {
   });
 });
 
+describe('guardBySource, for a CORS preflight', () => {
+  const fields: Record<string, string> = { origin: 'https://app.example', 'access-control-request-method': 'GET' };
+  const preflight = (present = Object.keys(fields)) => ({
+    authorization: null,
+    method: 'OPTIONS',
+    header: (name: string) => (present.includes(name) ? [fields[name] ?? ''] : []),
+    native: {},
+  });
+  const own = (passPreflight?: boolean) =>
+    new Authorizer({ ...optionsOf(), ...(passPreflight !== undefined && { passPreflight }) });
+  const chosen = (passPreflight?: boolean) => async () => own(passPreflight);
+
+  it.each<[string, () => AuthorizerSource<object>]>([
+    ['by default', () => own()],
+    ['where a function chooses the authorizer', () => chosen()],
+    ['with "passPreflight" of the authorizer false', () => own(false)],
+    ['with "passPreflight" beside the authorizer false', () => ({ authorizer: own(true), passPreflight: false })],
+    ['with "passPreflight" beside a function false', () => ({ authorizer: chosen(true), passPreflight: false })],
+  ])('rejects it without a token, %s', async (_, source) => {
+    const guard = guardBySource(source());
+    await expect(async () => guard(preflight())).rejects.toMatchObject({ code: 'missing_token', status: 401 });
+    await expect(guard({ ...preflight(), authorization: 'Bearer good' })).resolves.toMatchObject({ sub: 'mickey' });
+  });
+
+  it.each<[string, () => AuthorizerSource<object>]>([
+    ['of the authorizer', () => own(true)],
+    ['of the authorizer that a function chooses', () => chosen(true)],
+    ['beside the authorizer', () => ({ authorizer: own(false), passPreflight: true })],
+    ['beside a function', () => ({ authorizer: chosen(false), passPreflight: true })],
+  ])('lets it pass without a token and without a request to the server, with "passPreflight" %s', async (_, source) => {
+    const guard = guardBySource(source());
+    expect(await guard(preflight())).toBeUndefined();
+    expect(server.requests).toEqual([]);
+    await expect(async () => guard(preflight(['origin']))).rejects.toMatchObject({ code: 'missing_token' });
+    await expect(async () => guard({ ...preflight(), method: 'GET' })).rejects.toMatchObject({ code: 'missing_token' });
+  });
+
+  it('does not call a function that chooses when "passPreflight" stands beside it', async () => {
+    const authorizer = () => {
+      throw new Error('not called');
+    };
+    expect(await guardBySource({ authorizer, passPreflight: true })(preflight())).toBeUndefined();
+  });
+});
+
 describe('checkPolicy', () => {
   it('checks what can be checked without an authorizer', () => {
     checkPolicy({ anyRole: ['admin'] });
@@ -183,6 +240,9 @@ describe('resourceMetadataOf', () => {
       path: '/.well-known/oauth-protected-resource/v1',
       document: { resource: 'https://api.example.com/v1', authorization_servers: [server.origin] },
     });
+    expect(resourceMetadataOf({ authorizer, passPreflight: true }).path).toBe(
+      '/.well-known/oauth-protected-resource/v1',
+    );
     expect(() => resourceMetadataOf(() => authorizer)).toThrow('needs one Authorizer');
   });
 });
@@ -191,6 +251,19 @@ describe('an error', () => {
   it('is ours or the framework’s', () => {
     expect([new UnavailableError('m'), new InvalidTokenError('expired')].map(isRequestError)).toEqual([true, true]);
     expect([new Error('m'), null].map(isRequestError)).toEqual([false, false]);
+  });
+
+  it('says that the caller has hung up when it is the reason of the request’s own aborted signal', async () => {
+    server.always(hangBeforeHeaders());
+    const controller = new AbortController();
+    const context = { ...request({}), signal: controller.signal };
+    const guarded = Promise.resolve(guardBySource(new Authorizer(optionsOf()))(context)).catch((error) => error);
+    await server.question(1);
+    controller.abort();
+    expect(isHangUp(await guarded, context)).toBe(true);
+    expect(isHangUp(new DOMException('another', 'AbortError'), context)).toBe(false);
+    expect(isHangUp(undefined, request({}))).toBe(false);
+    expect(isHangUp(undefined, { ...context, signal: new AbortController().signal })).toBe(false);
   });
 
   it('gives status, fields and body as they are to be written', () => {

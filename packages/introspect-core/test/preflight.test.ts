@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isPreflight } from '../src/index.js';
+import { isPreflight } from '../src/preflight.js';
 
 describe('isPreflight', () => {
   const requestOf = (method: string | undefined, ...fields: string[]) => ({

@@ -5,13 +5,14 @@ import {
   type GuardOutcome,
   guardBySource,
   isAtOnce,
+  isHangUp,
   isRequestError,
   resourceMetadataOf,
 } from '@acme/introspect-core/adapter';
 import { type NodeRequest, type NodeResponse, nodeRequestContext } from '@acme/introspect-core/node';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { type Context, isHangUp, type OnError, refuse, takesReply } from './refuse.js';
+import { type Context, type OnError, refuse, takesReply } from './refuse.js';
 
 export interface IntrospectExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded. */

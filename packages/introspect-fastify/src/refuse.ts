@@ -40,11 +40,6 @@ export async function takesReply(
   return isTaken() || context.signal?.aborted === true; // a caller who has gone needs no second response
 }
 
-/** Returns whether an error says that the caller has hung up, and nothing more. */
-export function isHangUp(error: unknown, { signal }: Context): boolean {
-  return signal?.aborted === true && error === signal.reason;
-}
-
 /** Sends the response that an error asks for. */
 export function refuse(reply: FastifyReply, error: RequestError): void {
   const { status, headers, body } = errorAnswer(error);

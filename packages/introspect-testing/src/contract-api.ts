@@ -1,4 +1,7 @@
+import type { ResponseHold } from './response-hold.js';
 import type { ScriptedServer } from './scripted-server.js';
+
+export { type ResponseHold, responseHold } from './response-hold.js';
 
 type Claims = Readonly<Record<string, unknown>>;
 
@@ -30,10 +33,18 @@ export function contractOptions({ origin }: Pick<ScriptedServer, 'origin'>) {
   };
 }
 
-/** The API under test. Each of its handlers answers `{"sub": …}`, with `null` where there is no token. */
+/**
+ * The API under test. Each of its handlers answers `{"sub": …}`, with `null` where there is no token.
+ *
+ * Its routes are `contractRoutes`, `/public` without a guard, and three with the policy `{}`:
+ * - `/all`: one handler for all methods.
+ * - `/composed`: the app calls the guard inside a hook, guard or middleware of its own.
+ * - `/slow`: a response hook or middleware of the app awaits `hold.wait()` before it writes a response.
+ */
 export interface ContractApi {
   readonly origin: string;
-  /** How often a handler has run. */
+  /** How often a handler has run; at `/composed`, how often the code after the guard has run. */
   handled(): number;
+  readonly hold: ResponseHold;
   close(): Promise<void>;
 }

@@ -249,10 +249,46 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
       answer: { ...passed(null), body: '' },
     },
     {
-      name: 'a CORS preflight',
+      name: 'a CORS preflight without a token',
       request: { method: 'OPTIONS', path: '/any', fields: preflight },
-      answer: { ...passed(null), status: 204, body: '' },
+      answer: missing(),
       questions: 0,
+    },
+    {
+      name: 'a CORS preflight without a token, to a route for all methods',
+      request: { method: 'OPTIONS', path: '/all', fields: preflight },
+      answer: missing(),
+      questions: 0,
+    },
+    {
+      name: 'a CORS preflight with a good token',
+      server: token(),
+      request: { method: 'OPTIONS', path: '/any', fields: [...preflight, ...bearer('good')] },
+      answer: { ...passed(null), status: 204, body: '' },
+    },
+    {
+      name: 'OPTIONS with a good token, to a route for all methods',
+      server: token(),
+      request: { method: 'OPTIONS', path: '/all', fields: bearer('good') },
+      answer: passed('mickey'),
+    },
+    {
+      name: "no token, where the guard runs inside a hook of the app's own",
+      request: { path: '/composed' },
+      answer: missing(),
+      questions: 0,
+    },
+    {
+      name: "an inactive token, where the guard runs inside a hook of the app's own",
+      server: json({ active: false }),
+      request: { path: '/composed', fields: bearer('bad') },
+      answer: invalidToken('The access token is not active'),
+    },
+    {
+      name: "a good token, where the guard runs inside a hook of the app's own",
+      server: token(),
+      request: { path: '/composed', fields: bearer('good') },
+      answer: passed('mickey'),
     },
     {
       name: 'OPTIONS that is no preflight',

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { type Answer, hangBeforeHeaders, inactive, json } from './answers.js';
+import { askApi } from './ask-api.js';
+import type { ContractApi } from './contract-api.js';
+import type { ScriptedServer } from './scripted-server.js';
+
+interface HangUpSetup {
+  readonly api: ContractApi;
+  readonly server: ScriptedServer;
+}
+
+/** What an adapter must bear from a caller who hangs up. */
+export interface HangUpCase {
+  name: string;
+  /** Rejects, saying what was expected, if a handler runs or the API does not serve afterwards. */
+  check(setup: HangUpSetup): Promise<void>;
+}
+
+/** Sends a request to `/slow` over a socket of its own; gives the function that hangs up. */
+function send({ api }: HangUpSetup, token?: string): () => void {
+  const { hostname, port, host } = new URL(api.origin);
+  const socket = connect(Number(port), hostname);
+  const field = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`;
+  socket.write(`GET /slow HTTP/1.1\r\nHost: ${host}\r\n${field}\r\n`);
+  return () => socket.destroy();
+}
+
+/** Sends requests one after the other, so that the API notices what happened before. */
+async function passTime({ api }: HangUpSetup): Promise<void> {
+  for (let i = 0; i < 10; i++) await askApi(api.origin, { path: '/any' });
+}
+
+/** Runs `hangUp`, and checks that it runs no handler and that the API serves a good token afterwards. */
+async function checkUnharmed(setup: HangUpSetup, hangUp: () => Promise<void>): Promise<void> {
+  const { api, server } = setup;
+  const before = api.handled();
+  await hangUp();
+  await passTime(setup);
+  assert.equal(api.handled(), before, 'a handler ran for a caller who hung up');
+  server.always(json({ active: true, iss: server.origin, aud: 'contract-api', sub: 'mickey' }));
+  const { status } = await askApi(api.origin, { path: '/slow', fields: [['Authorization', 'Bearer good']] });
+  assert.equal(status, 200, 'the API does not serve a good token after a hang-up');
+}
+
+function duringRejection(name: string, answer: Answer, token?: string): HangUpCase {
+  return {
+    name: `a caller who hangs up while its rejection is held back: ${name}`,
+    check: (setup) =>
+      checkUnharmed(setup, async () => {
+        setup.server.always(answer);
+        const held = setup.api.hold.next();
+        const hangUp = send(setup, token);
+        const release = await held;
+        hangUp();
+        await passTime(setup);
+        release();
+      }),
+  };
+}
+
+/** Every hang-up of the contract. Each runs on an API that is started for the contract, one after the other. */
+export const hangUpCases: readonly HangUpCase[] = [
+  duringRejection('no token', inactive()),
+  duringRejection('an inactive token', inactive(), 'bad'),
+  duringRejection('a token of another audience', json({ active: true, aud: 'another' }), 'foreign'),
+  {
+    name: 'a caller who hangs up while its token is being introspected',
+    check: (setup) =>
+      checkUnharmed(setup, async () => {
+        const { server } = setup;
+        server.always(hangBeforeHeaders());
+        const number = server.questions.length + 1;
+        const hangUp = send(setup, 'late');
+        const question = await server.question(number);
+        hangUp();
+        await question.over;
+        await passTime(setup);
+      }),
+  },
+];
