@@ -181,13 +181,16 @@ describe('without CORS', () => {
   };
   const cases = Object.keys(adapters).flatMap((adapter) => Object.keys(sources).map((name) => [adapter, name]));
 
-  it.each(cases)('%s rejects a preflight to a handler for all methods unless "passPreflight" is true: %s', async (adapter, name) => {
-    const { source, status } = sources[String(name)] ?? expect.fail(name);
-    const start = adapters[String(adapter)] ?? expect.fail(adapter);
-    api = await start(source());
-    expect((await ask(preflight)).status).toBe(status);
-    expect(handled).toBe(status === 200 ? 1 : 0);
-    expect((await ask({ method: 'OPTIONS', headers: {} })).status).toBe(401);
-    expect(server.questions).toHaveLength(0);
-  });
+  it.each(cases)(
+    '%s rejects a preflight to a handler for all methods unless "passPreflight" is true: %s',
+    async (adapter, name) => {
+      const { source, status } = sources[String(name)] ?? expect.fail(name);
+      const start = adapters[String(adapter)] ?? expect.fail(adapter);
+      api = await start(source());
+      expect((await ask(preflight)).status).toBe(status);
+      expect(handled).toBe(status === 200 ? 1 : 0);
+      expect((await ask({ method: 'OPTIONS', headers: {} })).status).toBe(401);
+      expect(server.questions).toHaveLength(0);
+    },
+  );
 });
