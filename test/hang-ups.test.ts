@@ -27,7 +27,7 @@ import { holdEnd } from './apis/hold-end.js';
 
 /** Per adapter. The long form sets the variable: `pnpm hang-ups`. */
 const connections = Number(process.env.HANG_UPS ?? 400);
-const atOnce = 25;
+const atOnce = 10;
 const slowestMs = 8;
 
 interface Api {
@@ -195,7 +195,7 @@ async function hangUp(port: number): Promise<void> {
   socket.on('error', () => {});
   const closed = once(socket, 'close');
   socket.write(random(8) === 0 ? text.slice(0, -random(20)) : text);
-  setTimeout(() => socket.destroy(), Math.random() * slowestMs * 3);
+  socket.once('connect', () => setTimeout(() => socket.destroy(), Math.random() * slowestMs * 3));
   await closed;
 }
 
