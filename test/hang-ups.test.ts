@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { introspect } from '@acme/introspect-fastify';
 import { requireToken } from '@acme/introspect-hono';
 import { IntrospectGuard, IntrospectModule } from '@acme/introspect-nestjs';
-import { active, askApi, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { active, askApi, holdEnd, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { createAdaptorServer } from '@hono/node-server';
 import {
   All,
@@ -23,7 +23,6 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import Fastify from 'fastify';
 import { Hono } from 'hono';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { holdEnd } from './apis/hold-end.js';
 
 /** Per adapter. The long form sets the variable: `pnpm hang-ups`. */
 const connections = Number(process.env.HANG_UPS ?? 400);

@@ -6,6 +6,7 @@ import {
   type ContractApi,
   contractOptions,
   contractRoutes,
+  holdEnd,
   type ResponseHold,
   responseHold,
   type ScriptedServer,
@@ -28,7 +29,6 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { holdEnd } from './hold-end.js';
 
 /** A controller for one path of the contract: policies are declared by decorators, so each has a class of its own. */
 function controllerOf(path: string, policy: object, count: () => void) {

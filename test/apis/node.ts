@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ActiveToken, Policy } from '@acme/introspect-core';
-import { type ContractApi, contractRoutes, responseHold } from '@acme/introspect-testing';
-import { holdEnd } from './hold-end.js';
+import { type ContractApi, contractRoutes, holdEnd, responseHold } from '@acme/introspect-testing';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, token: ActiveToken | null) => void;
 

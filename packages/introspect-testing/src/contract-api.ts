@@ -1,7 +1,7 @@
 import type { ResponseHold } from './response-hold.js';
 import type { ScriptedServer } from './scripted-server.js';
 
-export { type ResponseHold, responseHold } from './response-hold.js';
+export { holdEnd, type ResponseHold, responseHold } from './response-hold.js';
 
 type Claims = Readonly<Record<string, unknown>>;
 

@@ -18,7 +18,14 @@ export {
 export { askApi, type ContractAnswer, type ContractRequest } from './ask-api.js';
 export { type Certificate, type CertificateOptions, makeCertificate } from './certificate.js';
 export { type ContractCase, contractCases } from './contract.js';
-export { type ContractApi, contractOptions, contractRoutes, type ResponseHold, responseHold } from './contract-api.js';
+export {
+  type ContractApi,
+  contractOptions,
+  contractRoutes,
+  holdEnd,
+  type ResponseHold,
+  responseHold,
+} from './contract-api.js';
 export { type FaultServer, startFaultServer } from './fault-server.js';
 export { type HangUpCase, hangUpCases } from './hang-up-contract.js';
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './memory-store.js';

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+
 /** Holds back a response between an app's guard and its socket, as a slow session store does. */
 export interface ResponseHold {
   /** For the app: its hook or middleware awaits this before it writes a response of `/slow`. */
@@ -19,5 +21,14 @@ export function responseHold(): ResponseHold {
       new Promise((resolve) => {
         reached = resolve;
       }),
+  };
+}
+
+/** Makes a Node response wait before its end, as middleware for sessions does on plain Node and on Express. */
+export function holdEnd(response: ServerResponse, hold: Pick<ResponseHold, 'wait'>): void {
+  const { end } = response;
+  response.end = (...args: unknown[]) => {
+    hold.wait().then(() => Reflect.apply(end, response, args));
+    return response;
   };
 }
