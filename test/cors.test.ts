@@ -133,7 +133,7 @@ describe('CORS in front of a guard', () => {
     ['hono/cors, used before the middleware', () => startHono(options(), true)],
     ['enableCors of NestJS on Express', () => startNest(options(), true, onExpress)],
     ['enableCors of NestJS on Fastify', () => startNest(options(), true, onFastify)],
-  ])('answers a preflight itself and leaves the rest to the guard: %s', async (_, start) => {
+  ])('responds to a preflight itself and leaves the rest to the guard: %s', async (_, start) => {
     api = await start();
     expect(await ask(preflight)).toEqual({ status: 204, allowed: origin, challenge: null });
     expect(handled).toBe(0);

@@ -370,11 +370,11 @@ describe('a caller who hangs up while its token is being introspected', () => {
     const handler = vi.fn(async () => ({}));
     app.get('/me', { onRequest: app.requireToken() }, handler);
     await app.listen({ port: 0, host: '127.0.0.1' });
-    for (let asked = 1; asked <= 10; asked++) {
+    for (let number = 1; number <= 10; number++) {
       server.next(hangBeforeHeaders());
       const socket = connect(portOf(), '127.0.0.1');
-      socket.write(`GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer token-${asked}\r\n\r\n`);
-      const question = await server.question(asked);
+      socket.write(`GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer token-${number}\r\n\r\n`);
+      const question = await server.question(number);
       socket.destroy();
       await question.over;
     }
@@ -419,8 +419,8 @@ describe('a caller who hangs up while its token is being introspected', () => {
       throw new DOMException('mine', 'AbortError');
     };
     app.get('/me', { onRequest: app.requireToken({ check }) }, async () => ({}));
-    const answer = await app.inject({ url: '/me', headers: { authorization: 'Bearer good' } });
-    expect(answer.statusCode).toBe(500);
+    const response = await app.inject({ url: '/me', headers: { authorization: 'Bearer good' } });
+    expect(response.statusCode).toBe(500);
     expect(errors).toEqual(['AbortError']);
   });
 });

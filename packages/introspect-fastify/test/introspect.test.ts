@@ -474,9 +474,9 @@ describe('onError', () => {
       });
       await app.register(introspect, { ...options(), onError });
       const handler = countingRoute('/me');
-      const answer = await app.inject('/me');
-      expect(answer.statusCode).toBe(status);
-      expect(answer.headers['www-authenticate']).toBeUndefined();
+      const response = await app.inject('/me');
+      expect(response.statusCode).toBe(status);
+      expect(response.headers['www-authenticate']).toBeUndefined();
       await ticks(50); // a second response would have passed all hooks by now
       expect(sent).toHaveBeenCalledTimes(sends);
       expect(lines.map(({ msg }) => msg)).toEqual(logs === undefined ? [] : [logs]);
