@@ -8,6 +8,7 @@ import {
   isHangUp,
   isRequestError,
   resourceMetadataOf,
+  splitOptions,
 } from '@acme/introspect-core/adapter';
 import { type NodeRequest, type NodeResponse, nodeRequestContext } from '@acme/introspect-core/node';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
@@ -65,7 +66,8 @@ declare module 'fastify' {
 }
 
 const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
-  const { serveResourceMetadata = false, onError, global = false, ...input } = options;
+  const [extras, input] = splitOptions(options, ['serveResourceMetadata', 'onError', 'global']);
+  const { serveResourceMetadata = false, onError, global = false } = extras;
   const source = authorizerSource<FastifyRequest>(input as AuthorizerInput<FastifyRequest>);
 
   const requireToken = (policy?: Policy): TokenHook => {

@@ -656,6 +656,17 @@ describe('what it takes', () => {
     expect(server.requests).toHaveLength(0);
   });
 
+  it('is rejected by name if an option is only inherited, such as by a getter of its class', async () => {
+    class Inherits {
+      readonly global = true;
+      get audience() {
+        return 'my-api';
+      }
+    }
+    const registered = app.register(introspect, Object.assign(new Inherits(), options()));
+    await expect(registered).rejects.toThrow('Authorizer: "audience" is inherited');
+  });
+
   it('is never written to', async () => {
     const given = Object.freeze({ ...options(), global: true, onError: () => {} });
     await app.register(introspect, given);

@@ -2,6 +2,7 @@ import {
   errorAnswer,
   type GuardOutcome,
   isAtOnce,
+  isHangUp,
   isRequestError,
   type NativeRequestContext,
 } from '@acme/introspect-core/adapter';
@@ -66,7 +67,7 @@ export class IntrospectGuard implements CanActivate {
     request: NativeRequestContext<object> | undefined,
     context: ExecutionContext,
   ): Promise<never> {
-    if (!isRequestError(error)) throw hasHungUp(error, request) ? clientClosedRequest(error) : error;
+    if (!isRequestError(error)) throw request && isHangUp(error, request) ? clientClosedRequest(error) : error;
     await this.#runtime.extras.onError?.(error, context);
     const { status, headers } = errorAnswer(error);
     const response = context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
@@ -90,12 +91,6 @@ export class IntrospectGuard implements CanActivate {
 
 function isNodeRequest(request: Partial<NodeRequest> | undefined): request is NodeRequest {
   return Array.isArray(request?.rawHeaders);
-}
-
-/** Returns whether the error only says that the client closed the connection before it was answered. */
-function hasHungUp(error: unknown, request: NativeRequestContext<object> | undefined): boolean {
-  const signal = request?.signal;
-  return signal?.aborted === true && error === signal.reason;
 }
 
 /** No failure of this API, and nobody reads the answer: Nest logs an HttpException nowhere. */

@@ -1,10 +1,12 @@
 import { Authorizer } from '@acme/introspect-core';
 import {
+  type AuthorizerInput,
   type AuthorizerSource,
   authorizerSource,
   combinedPolicy,
   guardBySource,
   type NativeGuard,
+  splitOptions,
 } from '@acme/introspect-core/adapter';
 import type { ExecutionContext, Type } from '@nestjs/common';
 import type { IntrospectExtras, IntrospectModuleOptions } from './introspect-module-options.js';
@@ -13,13 +15,18 @@ import { policiesOf, type RouteHandler } from './route-policies.js';
 /** Nest prints the description if a module uses the guard and this is not there. */
 export const INTROSPECT_RUNTIME = Symbol('IntrospectModule.forRoot(…): import it here, or anywhere if it is global');
 
-type Extras = { readonly [Name in keyof Required<IntrospectExtras>]: IntrospectExtras[Name] | undefined };
+const extraNames = ['serveResourceMetadata', 'onError', 'requestOf'] as const satisfies (keyof IntrospectExtras)[];
 
 /** What all guards of one `IntrospectModule` share. It does not keep the options: they may hold a secret. */
 export class IntrospectRuntime {
   readonly #source: AuthorizerSource<unknown>;
-  readonly #extras: Extras;
-  readonly #anyToken: NativeGuard<unknown>;
+  readonly #extras: IntrospectExtras;
+  #anyToken: NativeGuard<unknown> | undefined;
+  /** Made with the first request: `policyProblem` may reject an empty policy, and perhaps no route has one. */
+  readonly #guardAny: NativeGuard<unknown> = (request) => {
+    this.#anyToken ??= guardBySource(this.#source);
+    return this.#anyToken(request);
+  };
   /** By controller and route: two controllers may inherit one handler. What the decorators say does not change. */
   readonly #routes = new WeakMap<Type, WeakMap<RouteHandler, NativeGuard<unknown> | 'public'>>();
   readonly #verdicts = new WeakMap<ExecutionContext, boolean | Promise<boolean>>();
@@ -32,17 +39,16 @@ export class IntrospectRuntime {
       );
     }
     const isSource = options instanceof Authorizer || typeof options === 'function';
-    const { serveResourceMetadata, onError, requestOf }: IntrospectExtras = isSource ? {} : options;
-    this.#extras = { serveResourceMetadata, onError, requestOf };
-    this.#source = isSource ? options : authorizerSource(without(Object.keys(this.#extras), options));
-    this.#anyToken = guardBySource(this.#source);
+    const [extras, input] = isSource ? [{}, options] : splitOptions(options as IntrospectModuleOptions, extraNames);
+    this.#extras = extras;
+    this.#source = authorizerSource(input as AuthorizerInput<unknown>);
   }
 
   get source(): AuthorizerSource<unknown> {
     return this.#source;
   }
 
-  get extras(): Extras {
+  get extras(): IntrospectExtras {
     return this.#extras;
   }
 
@@ -62,7 +68,7 @@ export class IntrospectRuntime {
   #guardFor(controller: Type, handler: RouteHandler): NativeGuard<unknown> | 'public' {
     const policies = policiesOf(controller, handler);
     if (policies === 'public') return 'public';
-    if (policies.length === 0) return this.#anyToken;
+    if (policies.length === 0) return this.#guardAny;
     try {
       return guardBySource(this.#source, combinedPolicy(policies));
     } catch (error) {
@@ -79,10 +85,4 @@ export class IntrospectRuntime {
     this.#verdicts.set(context, verdict);
     return verdict;
   }
-}
-
-/** A copy without some members. It keeps the prototype, by which the core refuses options that are inherited. */
-export function without<Options extends object>(names: readonly string[], options: Options): Options {
-  const members = Object.entries(Object.getOwnPropertyDescriptors(options)).filter(([name]) => !names.includes(name));
-  return Object.create(Object.getPrototypeOf(options), Object.fromEntries(members));
 }

@@ -1,10 +1,14 @@
 import { Authorizer } from '@acme/introspect-core';
-import { type AuthorizerSource, resourceMetadataOf } from '@acme/introspect-core/adapter';
+import { type AuthorizerSource, resourceMetadataOf, splitOptions } from '@acme/introspect-core/adapter';
 import { type DynamicModule, Inject, Module, type OnModuleInit, type Type } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, HttpAdapterHost, MetadataScanner } from '@nestjs/core';
 import { IntrospectGuard } from './introspect-guard.js';
-import { ConfigurableModuleClass, type OPTIONS_TYPE } from './introspect-module-options.js';
-import { INTROSPECT_RUNTIME, type IntrospectRuntime, without } from './introspect-runtime.js';
+import {
+  ConfigurableModuleClass,
+  type IntrospectModuleOptions,
+  type OPTIONS_TYPE,
+} from './introspect-module-options.js';
+import { INTROSPECT_RUNTIME, type IntrospectRuntime } from './introspect-runtime.js';
 import { isUnprotected } from './route-policies.js';
 
 /** `IntrospectModule.forRoot({ issuer, clientId, clientSecret })`, or `forRootAsync`: one authorizer for the app. */
@@ -18,8 +22,9 @@ export class IntrospectModule extends ConfigurableModuleClass implements OnModul
     if (options instanceof Authorizer || typeof options === 'function') {
       return super.forRootAsync({ useFactory: () => ({ authorizer: options }) });
     }
-    const { isGlobal = true } = options ?? {};
-    return super.forRootAsync({ isGlobal, useFactory: () => options && without(['isGlobal'], options) });
+    if (!options) return super.forRootAsync({ useFactory: () => options });
+    const [{ isGlobal = true }, others] = splitOptions(options as { isGlobal?: boolean }, ['isGlobal']);
+    return super.forRootAsync({ isGlobal, useFactory: () => others as IntrospectModuleOptions });
   }
 
   readonly #runtime: IntrospectRuntime;

@@ -3,7 +3,13 @@ import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testi
 import { Controller, type DynamicModule, Get, type INestApplication, Injectable } from '@nestjs/common';
 import { type NestContainer, NestFactory } from '@nestjs/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { IntrospectGuard, IntrospectModule, type IntrospectModuleOptions, RequireToken } from '../src/index.js';
+import {
+  IntrospectGuard,
+  IntrospectModule,
+  type IntrospectModuleOptions,
+  type Policy,
+  RequireToken,
+} from '../src/index.js';
 import { bearer, createApp, listen, moduleOf, optionsOf, platforms } from './nest-app.js';
 
 const secret = 'the-client-secret-of-this-api';
@@ -154,6 +160,40 @@ describe('two modules that are not global', () => {
       }
     },
   );
+});
+
+it.each([
+  ['forRoot', IntrospectModule.forRoot],
+  ['forRootAsync', (options: IntrospectModuleOptions) => IntrospectModule.forRootAsync({ useFactory: () => options })],
+])('%s rejects an option that is only inherited, and names it', async (_, forRoot) => {
+  class Inherits {
+    readonly serveResourceMetadata = false;
+    get audience() {
+      return 'my-api';
+    }
+  }
+  const started = async () => {
+    const imports = [forRoot.call(IntrospectModule, Object.assign(new Inherits(), secretOptions()))];
+    return createApp(platforms[0][1], { imports });
+  };
+  await expect(started()).rejects.toThrow('Authorizer: "audience" is inherited');
+});
+
+it('an app starts where policyProblem rejects an empty policy and every route has a policy', async () => {
+  @Controller()
+  class ScopedController {
+    @Get('/scoped')
+    @RequireToken({ scopes: ['items:read'] })
+    read() {
+      return {};
+    }
+  }
+  const policyProblem = ({ scopes }: Policy) =>
+    scopes === undefined ? '"scopes" are needed on every route' : undefined;
+  const imports = [IntrospectModule.forRoot({ ...optionsOf(server), clientSecret: secret, policyProblem })];
+  app = await createApp(platforms[0][1], { imports, controllers: [ScopedController] });
+  const ask = await listen(app);
+  expect(await ask('/scoped', bearer('good'))).toMatchObject({ status: 403 });
 });
 
 it.each(platforms)('a factory that returns nothing keeps the app on %s from starting', async (_, adapter) => {
