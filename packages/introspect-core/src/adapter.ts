@@ -23,13 +23,13 @@ type AuthorizerOrChooser<Native> = Authorizer | ((request: Native) => Authorizer
 /**
  * Where a guard finds its authorizer.
  *
- * `passPreflight` beside `authorizer` wins over that option of the authorizer, and has the same warning.
+ * `passPreflight` beside `authorizer` overrides the authorizer's own `passPreflight`. Read the warning at that option.
  */
 export type AuthorizerSource<Native> =
   | AuthorizerOrChooser<Native>
   | { authorizer: AuthorizerOrChooser<Native>; passPreflight?: boolean };
 
-/** What an adapter takes: a source, or the options of an authorizer. */
+/** What an adapter accepts: a source of authorizers, or the options of one authorizer. */
 export type AuthorizerInput<Native> = AuthorizerSource<Native> | AuthorizerOptions;
 
 /** A request's context, with the framework's own request. */
@@ -37,7 +37,7 @@ export interface NativeRequestContext<Native> extends RequestContext {
   native: Native;
 }
 
-/** What a guard gives: `undefined` for a CORS preflight that `passPreflight` lets pass. */
+/** What a guard returns: `undefined` for a CORS preflight that `passPreflight` lets pass. */
 export type GuardOutcome = ActiveToken | null | undefined;
 
 /** Guards a route by its framework's own request; without a promise where the answer is at hand. */
@@ -52,11 +52,12 @@ export interface ErrorAnswer {
 }
 
 /**
- * Splits the options that an adapter was given into its own, such as `onError`, and the rest, which goes to
- * {@link authorizerSource}. Unlike a spread it drops nothing without a word: the rest keeps the prototype of the options, so
- * that an authorizer still sees, and refuses, an option that is only inherited.
+ * Splits an adapter's options into its own, such as `onError`, and the rest. Pass the rest to {@link authorizerSource}.
  *
- * @throws TypeError naming an option of the adapter that is only inherited
+ * The rest keeps the prototype of the options, so the authorizer still sees an inherited option and rejects it. A
+ * spread would drop that option silently.
+ *
+ * @throws TypeError naming an inherited option of the adapter
  */
 export function splitOptions<Options extends object, const Name extends keyof Options & string>(
   options: Options,
@@ -87,7 +88,7 @@ export function authorizerSource<Native>(input: AuthorizerInput<Native>): Author
   return { authorizer, passPreflight };
 }
 
-/** What an object gets from its class or another prototype. */
+/** Returns the names that an object inherits from its class or another prototype. */
 function inheritedNames(options: object): string[] {
   const prototype = Object.getPrototypeOf(options);
   if (prototype === null) return [];
@@ -97,7 +98,7 @@ function inheritedNames(options: object): string[] {
 
 /**
  * Guards a route. The policy is checked now; where a function chooses the authorizer, its part of it (`anyRole` needs
- * `rolesOf`) with the first request. `OPTIONS` is guarded like every other method, unless `passPreflight` is true.
+ * `rolesOf`) with the first request. `OPTIONS` is guarded like every other method, except when `passPreflight` is true.
  *
  * @returns the token; `null` where the policy is optional and there are no credentials; `undefined` for a CORS preflight
  * that `passPreflight` lets pass
@@ -123,7 +124,7 @@ export function guardBySource<Native>(source: AuthorizerSource<Native>, policy: 
   };
 }
 
-/** The two parts of a source. */
+/** Returns the authorizer, or the function that chooses one, and `passPreflight`. */
 function parted<Native>(source: AuthorizerSource<Native>): {
   authorizer: AuthorizerOrChooser<Native>;
   passPreflight?: boolean;
@@ -172,8 +173,8 @@ export function isRequestError(error: unknown): error is RequestError {
 }
 
 /**
- * Returns whether an error of a guard says that the caller has hung up: nobody needs a response, and nothing is wrong.
- * The handler must not run all the same.
+ * Returns whether a guard's error means that the caller has hung up. Then nobody needs a response or a log line, but
+ * the handler must still not run.
  */
 export function isHangUp(error: unknown, { signal }: RequestContext): boolean {
   return signal?.aborted === true && error === signal.reason;

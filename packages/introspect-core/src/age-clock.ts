@@ -1,23 +1,23 @@
-/** When a response was requested, by both clocks. */
+/** When a response was requested, by the monotonic clock and by the wall clock. */
 export interface RequestTime {
-  /** Milliseconds of the monotonic clock. */
+  /** In milliseconds, by the monotonic clock. */
   readonly askedAt: number;
-  /** How far the wall clock was ahead of the monotonic one, in whole milliseconds: see {@link AgeClock}. */
+  /** How many whole milliseconds the wall clock had gained on the monotonic clock: see {@link AgeClock}. */
   readonly drift: number;
 }
 
-/** A point in time that two events never share, though no clock may tick between them. */
+/** A point in time that is unique, even if no clock ticks between two of them. */
 export interface Moment extends RequestTime {
-  /** Counts moments. */
+  /** Increases by one with each moment. */
   readonly sequence: number;
 }
 
 /**
- * Tells how old a response is, by the clock that says more.
+ * Computes how old a response is. Of the ages by the monotonic clock and by the wall clock, the larger one counts.
  *
- * The monotonic clock stands still while a machine is suspended; the wall clock can be set back. Both are kept as one time
- * and a drift, which is counted from the first look at the clocks: a small whole number, for which engines need no memory
- * of its own.
+ * The monotonic clock can stand still while a machine is suspended, and the wall clock can be set back. So each request
+ * time has both: the monotonic time, and how much the wall clock has gained on it since both clocks were first read.
+ * That drift is a small whole number, which engines store without extra memory.
  */
 export class AgeClock {
   readonly #now: () => number;
@@ -30,40 +30,41 @@ export class AgeClock {
     this.#monotonicNow = monotonicNow;
   }
 
-  /** What a response that is requested at this moment remembers. */
+  /** Returns the current time, for a response that is requested now. */
   requestTime(): RequestTime {
     const askedAt = this.#monotonicNow();
     return { askedAt, drift: this.#drift(this.#now(), askedAt) };
   }
 
+  /** Returns the current time as a unique moment. */
   moment(): Moment {
     this.#sequence++;
     return { sequence: this.#sequence, ...this.requestTime() };
   }
 
-  /** The age in milliseconds of a response that was requested at `time`: now, or at a later time. */
+  /** Returns how many milliseconds old a response requested at `time` is now, or was at the later time `at`. */
   ageMs(time: RequestTime, at: RequestTime = this.requestTime()): number {
     return at.askedAt - time.askedAt + Math.max(0, at.drift - time.drift);
   }
 
-  /** The monotonic time, put forward by what the wall clock has gained on it since the response was requested. */
+  /** Returns the monotonic time plus what the wall clock has gained on it since the response was requested. */
   timeFor({ drift }: RequestTime, now: number, monotonicNow: number): number {
     return monotonicNow + Math.max(0, this.#drift(now, monotonicNow) - drift);
   }
 
-  /** The request time of a response for which only a wall clock's time is known: `steadyNow - stamp` old. */
+  /** Returns the request time of a response of which only the wall clock's time `stamp` is known. */
   requestTimeOf(stamp: number, steadyNow: number): RequestTime {
     const monotonicNow = this.#monotonicNow();
     return { askedAt: monotonicNow - (steadyNow - stamp), drift: this.#drift(steadyNow, monotonicNow) };
   }
 
-  /** When a response was requested, in milliseconds since the epoch. */
+  /** Returns when a response was requested, in milliseconds since the epoch. */
   stampOf({ askedAt, drift }: RequestTime): number {
     return askedAt + drift + (this.#origin ?? 0);
   }
 
   #drift(now: number, monotonicNow: number): number {
     this.#origin ??= now - monotonicNow;
-    return Math.round(now - monotonicNow - this.#origin) + 0; // never -0, which engines keep as an object
+    return Math.round(now - monotonicNow - this.#origin) + 0; // + 0 avoids -0, which engines store as an object
   }
 }

@@ -53,9 +53,11 @@ export interface AuthorizerSettings {
   /** When given, the token's `aud` must hold one of them. */
   audience?: string | readonly string[];
   /**
-   * When given, the response's `token_type` must be one of them, in any case (RFC 6749 §5.1), such as `['Bearer']`; a response
-   * without one is rejected (`not_an_access_token`). For servers that call refresh or ID tokens active. Refresh and ID
-   * tokens that say what they are, and tokens bound to a key, are rejected with or without it: `'DPoP'` proves no key.
+   * When given, the response's `token_type` must be one of them, such as `['Bearer']`. Upper and lower case are the
+   * same (RFC 6749 §5.1). A response without `token_type` is rejected (`not_an_access_token`).
+   *
+   * Set it if the server reports refresh or ID tokens as active. Tokens that are marked as refresh or ID tokens, and
+   * tokens that are bound to a key, are always rejected: `'DPoP'` in the list does not let them in.
    */
   tokenTypes?: readonly string[];
   /** Names the protected space in challenges (RFC 9110 §11.5). */
@@ -69,8 +71,9 @@ export interface AuthorizerSettings {
   /** Finds the roles in a token, for `anyRole`; none by default. */
   rolesOf?: (token: ActiveToken, request: RequestContext) => Iterable<string>;
   /**
-   * Says what is wrong with a policy, or returns `undefined`. Called once for each policy, where its guard is made: `guard`,
-   * and an adapter at start-up, throw a TypeError with its text.
+   * Returns what is wrong with a policy, or `undefined` if nothing is. It is called once for each policy, when its
+   * guard is made. If it returns a string, `guard` throws a TypeError with that string, and an adapter throws it at
+   * start-up.
    */
   policyProblem?: (policy: Policy) => string | undefined;
   /** Absent: every request asks; those that ask the same at the same time share one question. */
@@ -84,7 +87,7 @@ export interface AuthorizerSettings {
   explainInactive?: (token: string) => Promise<InactiveExplanation>;
   /**
    * Lets a CORS preflight pass every guard without a token: `OPTIONS` with `Origin` and
-   * `Access-Control-Request-Method`. For an app whose CORS runs behind the guard; put it in front instead if you can.
+   * `Access-Control-Request-Method`. Use it only if you cannot put CORS in front of the guard.
    *
    * Warning: anybody can fake a preflight. A handler for all methods then runs without a token.
    *
@@ -153,7 +156,7 @@ const readyMs = 5000;
  * One authorizer is one issuer and one client; for several, choose one for each request.
  */
 export class Authorizer {
-  /** The option of this name. `authorize` and `guard` do not look at it; adapters do. */
+  /** The option `passPreflight`. Adapters use it; `authorize` and `guard` do not. */
   readonly passPreflight: boolean;
   readonly #client: IntrospectionClient;
   readonly #expectations: Expectations;
@@ -161,7 +164,7 @@ export class Authorizer {
   readonly #monotonicNow: () => number;
   readonly #answers: TokenAnswers;
   readonly #resource: string | undefined;
-  /** For those who want nothing but a good token; made at first use, because a `policyProblem` may reject an empty policy. */
+  /** The empty policy. It is prepared at first use, because `policyProblem` may reject an empty policy. */
   #anyToken: PreparedPolicy | undefined;
   #readiness: { at: number; error: unknown } | undefined;
   #readyCheck: Promise<void> | undefined;
@@ -248,7 +251,8 @@ export class Authorizer {
       .introspect(dummyToken, { priority: 'first' })
       .then(
         () => undefined,
-        (error: unknown) => (isAuthorizationError(error) ? undefined : error), // endpoint and credentials are good all the same
+        // The server accepted endpoint and credentials.
+        (error: unknown) => (isAuthorizationError(error) ? undefined : error),
       )
       .then((error) => {
         this.#readiness = { at: this.#monotonicNow(), error };
@@ -261,8 +265,10 @@ export class Authorizer {
 
   /**
    * Forgets the answer about a token, or those about a subject, a token id, a client, or all: for logout, and for
-   * events that tell of a revocation. What was asked before and is answered later is neither kept nor served; when it is
-   * called again and again, a response serves after three repeats, to requests that came before the last call had ended.
+   * events that tell of a revocation. What was asked before and is answered later is neither kept nor served.
+   *
+   * If `forget` is called repeatedly, a running introspection is repeated at most three times because of it. Then the
+   * last response is used, but not cached, for requests that came before the last `forget` ended.
    *
    * Of this authorizer it holds at once; in other processes, those that share the cache's `store` and ask with the same
    * issuer, endpoint, client, parameters and headers hear of it at their next look there.
@@ -317,7 +323,7 @@ export class Authorizer {
   }
 }
 
-/** Why a token is no good. The client's error has no challenge: it knows no route. */
+/** Returns why the token is rejected, so that the guard can throw an error with the route's own challenge. */
 function reasonOf(error: unknown): InvalidTokenReason {
   if (isAuthorizationError(error) && error.code === 'invalid_token') return error.reason;
   throw error;

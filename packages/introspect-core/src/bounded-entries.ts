@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
 
 /**
- * A map that is bounded by number and by size; the least recently used entry goes first.
+ * A map that limits the number of its entries and their total size. It evicts the least recently used entries first.
  *
- * LRUCache is given no `max`, because it would allocate memory for that many entries at construction.
+ * It does not use the option `max` of LRUCache, which allocates memory for that many entries at construction.
  */
 export class BoundedEntries<Value extends object> {
   readonly #entries: LRUCache<string, Value>;
@@ -18,16 +18,17 @@ export class BoundedEntries<Value extends object> {
     return this.#entries.size;
   }
 
-  /** Returns the value and counts that as a use. */
+  /** Returns the value, and marks the entry as the most recently used. */
   get(key: string): Value | undefined {
     return this.#entries.get(key);
   }
 
+  /** Returns the value, and does not change the order of eviction. */
   peek(key: string): Value | undefined {
     return this.#entries.peek(key);
   }
 
-  /** Returns `false` for a value that is larger than all entries may be together: then the key has no entry. */
+  /** Sets an entry. Returns `false` for a value that alone is larger than the size limit: then the key has no entry. */
   set(key: string, value: Value, size: number): boolean {
     this.#entries.set(key, value, { size });
     if (this.#entries.size > this.#maxEntries) this.#entries.pop();

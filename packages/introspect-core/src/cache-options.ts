@@ -15,10 +15,10 @@ export interface CacheOptions {
   /** How many active answers are kept in this process, and as many inactive ones; 10000 unless given. */
   maxEntries?: number;
   /**
-   * How large the active answers in this process may be together, in characters of the response bodies as received. An
-   * answer that alone is larger is not kept. Parsed, a response takes up to four times as many bytes of memory.
+   * The total size of the active responses that are cached in this process, in characters of the response bodies as
+   * received. A response that alone is larger is not cached. A parsed response takes up to four bytes per character.
    *
-   * @default 67108864 (64 MiB), or `maxEntries` × 6500 if that is more
+   * @default 67108864 characters, or `maxEntries` × 6500 if that is more
    */
   maxBytes?: number;
   /** A second tier, shared with other processes. */

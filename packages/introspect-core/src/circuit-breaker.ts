@@ -10,7 +10,7 @@ export interface CircuitBreakerSettings {
 
 /** Failures are counted over the last one to two of these. */
 const windowMs = 5000;
-/** So long after it, a failure may still be counted. */
+/** For how long the breaker may still count a failure. */
 export const failureWindowMs = 2 * windowMs;
 /** Up to this part of `openMs` less, by chance: several processes do not probe in step. */
 const jitter = 0.2;

@@ -24,23 +24,23 @@ export interface ClientAuthenticationContext {
 }
 
 /**
- * A fixed secret, or a function that is called for each request that needs it: secrets rotate. A function that returns no
- * text, `''` or `"undefined"` fails the request with an UnavailableError.
+ * A fixed secret, or a function that returns the current secret. The function is called for each request that needs the
+ * secret. If it returns `''`, `"undefined"` or anything but a string, that request fails with an UnavailableError.
  */
 export type ClientSecret = string | (() => string | Promise<string>);
 
 export interface ClientSecretOptions {
-  /** May be read from the environment: `undefined`, `''` and `"undefined"` throw a TypeError. */
+  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
   clientId: string | undefined;
-  /** As `clientId`. */
+  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
   clientSecret: ClientSecret | undefined;
 }
 
 /**
  * `client_secret_basic`: id and secret in the `Authorization` field (RFC 6749 §2.3.1).
  *
- * @throws TypeError naming the option: when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
- * there is another option
+ * @throws TypeError naming the option, when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
+ * when there is an unknown option
  */
 export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentication {
   const { clientId, clientSecret } = checkedSecretOptions('clientSecretBasic', options);
@@ -73,8 +73,8 @@ export function fixedAuthorization(authentication: ClientAuthentication): string
 /**
  * `client_secret_post`: id and secret in the form (RFC 6749 §2.3.1). For servers that do not take Basic.
  *
- * @throws TypeError naming the option: when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
- * there is another option
+ * @throws TypeError naming the option, when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
+ * when there is an unknown option
  */
 export function clientSecretPost(options: ClientSecretOptions): ClientAuthentication {
   const { clientId, clientSecret } = checkedSecretOptions('clientSecretPost', options);
@@ -118,7 +118,7 @@ function checkedSecretOptions(owner: string, options: ClientSecretOptions) {
   return { clientId, clientSecret };
 }
 
-/** The secret as it is now. What a function returns is checked for each request, and fails that request alone. */
+/** Returns the current secret. An invalid secret from a function fails only the request that needed it. */
 async function currentSecret(clientSecret: ClientSecret): Promise<string> {
   if (typeof clientSecret === 'string') return clientSecret;
   const secret = await clientSecret();

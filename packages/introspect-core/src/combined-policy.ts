@@ -1,15 +1,19 @@
 import { type Policy, preparePolicy, roleLists, roleListsKey } from './policy.js';
 
-/** Each member of a policy, present or not: a member that is new must say here how it combines. */
+/** Every member of a policy, so that a new member does not compile until `both` combines it. */
 type Members = { [Name in keyof Required<Policy>]: Policy[Name] | undefined };
 
 /**
  * Returns one policy that a token satisfies only if it satisfies each of the given policies.
  *
- * `scopes` are united, each `anyRole` list must hold, `acrValues` are those that the lists have in common, the smaller
- * ages win, every `check` runs in the given order until one denies, and it is optional only if all are.
+ * - `scopes`: the token needs the scopes of all lists.
+ * - `anyRole`: the token needs one role of each list.
+ * - `acrValues`: the token's `acr` must be in every list.
+ * - `maxAuthenticationAgeSeconds` and `maxStalenessSeconds`: the smallest value applies.
+ * - `optional`: true only if it is true in every policy.
+ * - `check`: the checks run in the given order, until one does not return `true`.
  *
- * Checks the policies, except whether `anyRole` has its `rolesOf`.
+ * Checks the policies too, except whether the authorizer has the `rolesOf` that `anyRole` needs.
  *
  * @throws TypeError naming the invalid member, or "acrValues" if the lists have no value in common
  */
@@ -53,6 +57,7 @@ function commonValues(first: readonly string[], second: readonly string[]): read
   const common = first.filter((each) => second.includes(each));
   if (common.length > 0) return common;
   throw new TypeError(
-    'Policy: the "acrValues" of the policies that hold together have no value in common, so no token can satisfy them',
+    'Policy: the "acrValues" lists of the combined policies have no value in common, so no token can satisfy them all: ' +
+      'remove one list, or add a common value',
   );
 }

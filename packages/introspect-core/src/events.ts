@@ -29,8 +29,8 @@ export type IntrospectEvent =
   /** The server refused this API's own credentials: page somebody. */
   | { readonly type: 'credentials_refused'; readonly origin: string }
   /**
-   * The server does not introspect tokens of this kind, such as JWTs (RFC 7009 §2.2.1): an error of the set-up. Emitted once
-   * by each client; `console.error` says it if nobody listens to events.
+   * The server does not introspect tokens of this kind, such as JWTs (RFC 7009 §2.2.1): the configuration is wrong.
+   * Each client emits it once. If nobody listens to events, the client writes it by `console.error`.
    */
   | { readonly type: 'unsupported_token_type'; readonly origin: string }
   /** The server was not asked: the limits had no turn, or the breaker is open. */
@@ -53,11 +53,14 @@ export type IntrospectEvent =
   | { readonly type: 'forgotten'; readonly by: ForgetKind }
   /** The `prefilter` refused a token, and the server was not asked. */
   | { readonly type: 'refused'; readonly reason: InvalidTokenReason }
-  /** The `prefilter` could not fetch the issuer's keys. It uses those of the fetch before; without any it rejects no signature. */
+  /**
+   * The `prefilter` could not fetch the issuer's keys. It uses the keys that it has; without keys it rejects no
+   * signature.
+   */
   | { readonly type: 'keys_failed' }
   /** `explainInactive` was given, and says why a token may be inactive: the issuer, audience and times of a token are in it. */
   | ({ readonly type: 'inactive_explained' } & InactiveExplanation)
-  /** A response is larger than `cache.maxBytes`, so that it is not cached. */
+  /** A response alone is larger than `cache.maxBytes`, so it is not cached. */
   | { readonly type: 'too_large_to_cache' }
   /** The cache's `store` failed, or took too long; what it was for was done without it. */
   | { readonly type: 'store_failed'; readonly operation: StoreOperation };
@@ -92,7 +95,7 @@ export class Events {
     this.#channel?.publish(event);
   }
 
-  /** Emits an event that somebody must hear of: if nobody listens, `message` is printed. */
+  /** Emits an event, or writes `message` by `console.error` if nobody listens to events. */
   tellOrPrint(event: IntrospectEvent, message: string): void {
     if (this.heard) this.tell(event);
     else console.error(message);

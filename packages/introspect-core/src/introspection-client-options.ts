@@ -13,8 +13,8 @@ import { issuerProblem } from './server-metadata.js';
 import type { Transport } from './transport.js';
 
 /**
- * `issuer`, `clientId` and `clientSecret` may be read from the environment: their types admit `undefined`, and the
- * constructor throws a TypeError for it, as for `''` and the text `"undefined"`.
+ * `issuer`, `clientId` and `clientSecret` may be read from the environment: their types accept `undefined`. The
+ * constructor throws a TypeError for `undefined`, `''` and the string `"undefined"`.
  */
 export interface IntrospectionClientOptions {
   /** The authorization server; its introspection endpoint is then discovered at the first question. */
@@ -215,7 +215,7 @@ const entries = {
 };
 const schema = optionsObject(entries);
 
-/** What a client takes: an authorizer passes these on. */
+/** The names of the client's options. An authorizer passes these options to its client. */
 export const clientOptionNames = (): readonly string[] => Object.keys(entries);
 
 function wholeNumber(max: number, unit: string) {

@@ -31,7 +31,10 @@ import { send } from './transport.js';
 /** For the `Authorizer` alone, which goes by its client's clocks; nobody else can look into a client. */
 export let settingsOf: (client: IntrospectionClient) => IntrospectionClientSettings;
 
-/** For the `Authorizer` alone: whether a 429 is among the failures that the circuit breaker counts, or would count. */
+/**
+ * Returns whether the server answered 429 so recently that the circuit breaker may still count it. For the
+ * `Authorizer`.
+ */
 export let hasMetRateLimit: (client: IntrospectionClient) => boolean;
 
 /** What a client has done since it was made, and how it stands. */
@@ -128,8 +131,8 @@ export class IntrospectionClient {
    * Asks about one token and gives the server's answer.
    *
    * @param options.priority who goes first when one of the `limits` bites
-   * @throws InvalidTokenError (`malformed`) for an empty token, without a question; (`unsupported_token_type`) when the
-   * server does not introspect tokens of this kind
+   * @throws InvalidTokenError (`malformed`) for an empty token, before a request is sent
+   * @throws InvalidTokenError (`unsupported_token_type`) when the server does not introspect tokens of this kind
    * @throws UnavailableError, InvalidResponseError, InvalidClientError
    * @throws `signal.reason` when `signal` was aborted
    */
@@ -267,8 +270,8 @@ export class IntrospectionClient {
     this.#warnedOfUnsupported = true;
     events.tellOrPrint(
       { type: outcome, origin },
-      `${origin} does not introspect tokens of the kind that this API gets, such as JWTs (unsupported_token_type), so each of ` +
-        'them is rejected with 401: let the server issue opaque access tokens for this API, or verify JWTs locally',
+      `${origin} does not introspect the kind of token that this API receives, such as a JWT (unsupported_token_type), so ` +
+        'each one is rejected with 401: configure the server to issue opaque access tokens for this API, or verify JWTs locally',
     );
   }
 
@@ -321,5 +324,6 @@ export class IntrospectionClient {
 /** How an attempt failed that its caller did not abort. */
 function outcomeOf(error: unknown): QuestionOutcome {
   if (isIntrospectionError(error)) return error.code;
-  return isAuthorizationError(error) ? 'unsupported_token_type' : 'aborted'; // nothing else can be wrong with a token here
+  // The client throws no other AuthorizationError for an attempt.
+  return isAuthorizationError(error) ? 'unsupported_token_type' : 'aborted';
 }

@@ -106,10 +106,10 @@ const typeOf: Readonly<Record<string, (value: unknown) => boolean>> = {
   cnf: (value) => typeof value === 'object' && !Array.isArray(value),
 };
 
-/** How many characters the body had from which a token was read: what a cache reckons with. */
+/** For each token, the length of the response body in characters. The cache counts it as the size of the entry. */
 const bodyLengths = new WeakMap<ActiveToken, number>();
 
-/** Returns how many characters the response's body had, as received, and forgets it: it is needed once. */
+/** Returns the length of the response body as received, in characters, and deletes it: the cache needs it once. */
 export function takeBodyLength(response: IntrospectionResponse): number {
   if (!response.active) return 1;
   const length = bodyLengths.get(response) ?? 1;
@@ -168,7 +168,7 @@ export function refusesClient({ status, body }: TransportResponse): boolean {
   return (status === 400 || status === 403) && /^(invalid|unauthorized)_client$/.test(errorCode(body) ?? '');
 }
 
-/** Whether the server says that it does not introspect tokens of this kind (RFC 7009 §2.2.1), such as JWTs. */
+/** Returns whether the server does not introspect tokens of this kind, such as JWTs (RFC 7009 §2.2.1). */
 function isUnsupported({ status, body }: TransportResponse): boolean {
   return status === 400 && errorCode(body) === 'unsupported_token_type';
 }

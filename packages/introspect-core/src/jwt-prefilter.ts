@@ -16,15 +16,17 @@ import { sharesPromises } from './workerd.js';
 
 export interface JwtPrefilterOptions {
   /**
-   * The only `alg` values (RFC 7518 §3.1) that a JWT may have; asymmetric ones. A JWT with another `alg` is rejected, so
-   * when the issuer rotates to a key of another algorithm, its good tokens are rejected until the list names that too.
-   * Give it only if you decide what the issuer signs with.
+   * The only `alg` values (RFC 7518 §3.1) that a JWT may have; each must be asymmetric. A JWT with another `alg` is
+   * rejected.
+   *
+   * Set it only if you control which algorithm the issuer signs with. If the issuer rotates to a key of another
+   * algorithm, its good tokens are rejected until you add that algorithm.
    *
    * @default every `alg` except `none` and `HS…`
    */
   algorithms?: readonly string[];
   /**
-   * The shortest time between two fetches of the keys that tokens can cause, in seconds, whether a fetch succeeds or not.
+   * The minimum number of seconds between two fetches of the keys that tokens cause. A failed fetch counts too.
    *
    * @default 30
    */
@@ -40,21 +42,21 @@ interface Jwt {
   readonly claims: Parameters<PrefilterContext['invalidReason']>[0];
 }
 
-/** A key of the issuer. */
+/** A key from the issuer's `jwks_uri`. */
 interface PublishedKey {
   readonly kid: string | undefined;
-  /** Finds the key for the algorithms that it can be used with. */
+  /** Returns the key for an algorithm that it can be used with, and throws for any other. */
   readonly find: CompactVerifyGetKey;
-  /** Whether there is such an algorithm. */
+  /** Whether the key can be used with at least one algorithm. */
   readonly isUsable: boolean;
 }
 
 const asymmetric = ['RS', 'PS', 'ES'].flatMap((family) => ['256', '384', '512'].map((bits) => family + bits));
 /** One algorithm, by its old name and its new one (RFC 9864 §2.2): a key for one of them is for both. */
 const edwards: readonly unknown[] = ['EdDSA', 'Ed25519'];
-/** What is signed otherwise is checked only if this version of jose and this runtime happen to know how. */
+/** Other algorithms are checked only if the installed jose and the runtime support them. */
 const checkedAlgorithms: readonly string[] = [...asymmetric, 'EdDSA', 'Ed25519'];
-/** No published key makes such a signature: it needs no key, or a secret. */
+/** Algorithms that no published key can sign with: they use no key, or a shared secret. */
 const keylessAlgorithm = /^(none|HS\d+)$/i;
 const badSignature: InvalidTokenReason = 'bad_signature';
 /** Then the keys are fetched once more while they serve: the issuer may have taken one back. */
@@ -91,9 +93,10 @@ const schema = optionsObject({
  * unknown one, or its key or `alg` is not supported by jose or this runtime. A token with `alg` `none` or `HS…` is rejected.
  * Until the keys have been fetched, no token is rejected because of its signature.
  *
- * A signature that does not verify causes a fetch of the keys, at most one in `cooldownSeconds`, before the token is judged
- * by the new keys. During that time, or if the fetch fails, a token under a known `kid` is judged by the old keys. So an
- * issuer must not reuse a `kid` for another key: its good tokens are rejected for up to `cooldownSeconds`.
+ * If a signature does not verify, the keys are fetched, at most once per `cooldownSeconds`, and the signature is
+ * checked again with the new keys. Within the cooldown, or if the fetch fails, the old keys decide about a token with a
+ * known `kid`. So an issuer must not reuse a `kid` for another key: its good tokens are rejected for up to
+ * `cooldownSeconds`.
  *
  * @throws TypeError naming the option
  */
@@ -187,26 +190,27 @@ function isAllowed(alg: unknown, algorithms: readonly string[] | undefined): boo
 
 async function publishedKey(jwk: JWK): Promise<PublishedKey> {
   const { alg, ...rest } = jwk;
-  const find = createLocalJWKSet({ keys: [edwards.includes(alg) ? rest : jwk] }); // the curve of the former says enough
+  // The key's curve decides; both names mean one algorithm.
+  const find = createLocalJWKSet({ keys: [edwards.includes(alg) ? rest : jwk] });
   const uses = checkedAlgorithms.map((alg) => find({ alg, ...(jwk.kid !== undefined && { kid: jwk.kid }) }));
   const isUsable = (await Promise.allSettled(uses)).some(({ status }) => status === 'fulfilled');
   return { kid: jwk.kid, find, isUsable };
 }
 
-/** Whether a key has made the signature; `unknown` if that cannot be checked here. */
+/** Whether a key made the signature; `unknown` if that cannot be checked here. */
 type Outcome = 'good' | 'bad' | 'unknown';
 
 async function verify({ token, alg }: Jwt, { find, isUsable }: PublishedKey): Promise<Outcome> {
   let isUnderstood = false;
   try {
     await compactVerify(token, (...header) => {
-      isUnderstood = true; // jose wants the key only after it has checked "crit"
+      isUnderstood = true; // jose asks for the key only after it has accepted "crit"
       return find(...header);
     });
     return 'good';
   } catch (error) {
     if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWSInvalid) return 'bad';
-    // A "crit" that is not understood makes a signature invalid, whoever made it.
+    // A "crit" that is not understood makes every signature invalid (RFC 7515 §4.1.11).
     if (error instanceof errors.JOSENotSupported && !isUnderstood) return 'bad';
     const isOfOtherKey = error instanceof errors.JWKSNoMatchingKey && isUsable;
     return isOfOtherKey && checkedAlgorithms.some((each) => each === alg) ? 'bad' : 'unknown';

@@ -61,17 +61,17 @@ class NodeRequestContext<Native> implements NativeRequestContext<Native> {
   }
 }
 
-/** By response, so that many guards of one request add one listener. */
+/** One controller for each response, so that all guards of a request share one listener. */
 const controllers = new WeakMap<NodeResponse, AbortController>();
 
-/** Returns the signal that is aborted when the caller goes before the response is written. */
+/** Returns a signal that is aborted if the caller hangs up before the response has been written. */
 function signalOf(response: NodeResponse): AbortSignal {
   const known = controllers.get(response);
   if (known !== undefined) return known.signal;
   const controller = new AbortController();
   controllers.set(response, controller);
   const abortUnlessWritten = () => {
-    if (!response.writableEnded) controller.abort(); // over HTTP/2, writableFinished is true all the same
+    if (!response.writableEnded) controller.abort(); // over HTTP/2, writableFinished is true even if the caller hung up
   };
   if (response.destroyed === true || response.stream?.destroyed === true) abortUnlessWritten();
   else response.once('close', abortUnlessWritten);

@@ -1,10 +1,10 @@
 const listenersOf = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls `listener` when the signal is aborted, and returns a function that removes it. All listeners of one signal share
- * one event listener: Node warns when a signal has more than ten, and one signal may end any number of requests.
+ * Calls `listener` when the signal is aborted, and returns a function that removes it.
  *
- * Does nothing for a signal that is aborted already.
+ * All listeners of one signal share one event listener, because Node warns when a signal has more than ten. One signal
+ * may end any number of requests. For a signal that is already aborted, `listener` is not called.
  */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   const known = listenersOf.get(signal);
@@ -13,7 +13,7 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
     listenersOf.set(signal, listeners);
     signal.addEventListener('abort', callAll);
   }
-  const own = () => listener(); // the same function may be given twice
+  const own = () => listener(); // a new function for each call, because a caller may add the same listener twice
   listeners.add(own);
   return () => {
     if (!listeners.delete(own) || listeners.size > 0) return;

@@ -51,7 +51,7 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
     description: "This API's own, by the server",
   });
   const unsupported = meter.createCounter('introspect.unsupported_token_types', {
-    description: 'Clients whose server does not introspect the tokens that this API gets',
+    description: 'Clients whose server does not introspect the kind of token that this API receives',
   });
   const prefiltered = meter.createCounter('introspect.prefilter.refused', {
     description: 'Tokens refused without a question',

@@ -23,8 +23,9 @@ export function checkedOptions<const Schema extends v.GenericSchema>(
 }
 
 /**
- * A schema for an options object that refuses what it does not know, by name, and what is only inherited: a copy of the
- * object, such as by a spread, would lose it without a word.
+ * Returns a schema for an options object. It rejects unknown options and inherited options, and names them.
+ *
+ * Inherited options are rejected because a copy of the object, such as a spread, loses them silently.
  */
 export function optionsObject<const Entries extends v.ObjectEntries>(entries: Entries) {
   type Options = v.InferInput<v.StrictObjectSchema<Entries, undefined>>;
@@ -46,12 +47,12 @@ export function optionsObject<const Entries extends v.ObjectEntries>(entries: En
   );
 }
 
-/** What is wrong with an option that {@link inheritedName} finds. */
-export const inherited = 'is inherited: it must be a property of the options object itself';
+/** The error message for an option that {@link inheritedName} finds. */
+export const inherited = 'is inherited, for example from a class: set it on the options object itself';
 
 /**
- * The first name that an object does not have itself, but by its prototype: one of `names`, such as a getter of its class, or
- * any other that a loop over it finds. Ignores other methods.
+ * Returns the first name that an object inherits: one of `names`, such as a getter of its class, or any other
+ * enumerable member that is not a function.
  */
 export function inheritedName(options: object, names: readonly string[]): string | undefined {
   const found = names.filter((name) => name in options);
@@ -59,13 +60,15 @@ export function inheritedName(options: object, names: readonly string[]): string
   return found.find((name) => !Object.hasOwn(options, name) && !(name in Object.prototype));
 }
 
-/** An object without these members, and with the prototype of the given one, so that what it inherits is still seen. */
+/**
+ * Returns a copy of an object without these members. It keeps the prototype, so that inherited options are still found.
+ */
 export function withoutMembers(options: object, names: readonly string[]): object {
   const others = Object.entries(Object.getOwnPropertyDescriptors(options)).filter(([name]) => !names.includes(name));
   return Object.create(Object.getPrototypeOf(options), Object.fromEntries(others));
 }
 
-/** A copy of what an object has itself, whether or not a spread would copy it, and nothing that it inherits. */
+/** Returns a copy of an object's own members, enumerable or not, without anything inherited. */
 export function ownMembers(options: object): Record<string, unknown> {
   const names = Object.getOwnPropertyNames(options);
   return Object.assign(
@@ -74,14 +77,14 @@ export function ownMembers(options: object): Record<string, unknown> {
   );
 }
 
-/** Why an option is not the value that it should be: most often it was read from the environment. */
+/** The most likely cause of a missing value. */
 const unsetVariable = 'is an environment variable unset?';
 const unset = `leave it out, or give a value; ${unsetVariable}`;
-/** What is wrong with a text or a list that is empty. */
+/** The error message for an empty string or an empty list. */
 export const isEmpty = `must not be empty: ${unset}`;
 /**
- * An option that may be left out, but must not be `undefined`: it narrows access, or carries credentials, and must not be
- * lost without a word.
+ * A schema for an option that may be left out, but must not be present with the value `undefined`. Use it for options
+ * that narrow access or carry credentials: ignoring such an option would lift a check.
  */
 export function narrowing<const Schema extends v.GenericSchema>(schema: Schema) {
   return v.exactOptional(
@@ -92,14 +95,14 @@ export function narrowing<const Schema extends v.GenericSchema>(schema: Schema) 
   );
 }
 
-/** What is wrong with a text that is a credential, or `undefined`. */
+/** Returns why a value cannot be a credential, or `undefined` if it can. */
 export function credentialProblem(given: unknown): string | undefined {
   if (given === undefined) return `is undefined: ${unsetVariable}`;
   if (given === '') return `must not be empty: ${unsetVariable}`;
-  return given === 'undefined' ? `is the text "undefined": ${unsetVariable}` : undefined;
+  return given === 'undefined' ? `must not be the string "undefined": ${unsetVariable}` : undefined;
 }
 
-/** An option that may be left out; present, it must be a credential in which `problemOf` finds nothing wrong. */
+/** A schema for an option that may be left out. If present, it must be a credential that `problemOf` accepts. */
 export function credential<Value>(problemOf: (given: unknown) => string | undefined) {
   const problem = (given: unknown) => credentialProblem(given) ?? problemOf(given);
   return v.exactOptional(
@@ -110,7 +113,7 @@ export function credential<Value>(problemOf: (given: unknown) => string | undefi
   );
 }
 
-/** A list of texts, neither it nor one of them empty. */
+/** A schema for a list of strings. Neither the list nor any string may be empty. */
 export const textList = () =>
   v.pipe(
     v.array(v.string('must be a string'), 'must be a list of strings'),

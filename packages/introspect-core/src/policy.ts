@@ -22,8 +22,8 @@ export interface Policy {
   /** One of them must be the token's `acr` (RFC 9470 §3). */
   acrValues?: readonly string[];
   /**
-   * How many seconds before the HTTP request the server's response may have been requested. 0 takes only a response that was
-   * requested after the HTTP request came; guards of one HTTP request share it.
+   * How many seconds before the HTTP request the server's response may have been requested. With 0, the response must
+   * have been requested after the HTTP request came. All guards of one HTTP request share that response.
    */
   maxStalenessSeconds?: number;
   /** Lets a request without bearer credentials through, as `null`; a bad token is still refused. */
@@ -39,7 +39,7 @@ export interface Expectations {
   issuer?: string | undefined;
   /** The token's `aud` must hold one of them. */
   audience?: readonly string[] | undefined;
-  /** The token's `token_type` must be one of them, as written here or in lower case. */
+  /** The token's `token_type`, as received or in lower case, must be one of them. */
   tokenTypes?: readonly string[] | undefined;
   rolesOf?: ((token: ActiveToken, request: RequestContext) => Iterable<string>) | undefined;
   policyProblem?: ((policy: Policy) => string | undefined) | undefined;
@@ -103,10 +103,10 @@ const schema = optionsObject({
   ),
 });
 
-/** Where a combined policy has its lists of roles, each of which must hold. Every build of the core uses the same key. */
+/** The member of a combined policy that holds its lists of roles. The ESM and the CommonJS build use the same key. */
 export const roleListsKey: unique symbol = Symbol.for('@acme/introspect-core/role-lists');
 
-/** Returns the lists of roles of a policy: a token needs one role of each list. */
+/** Returns the lists of roles of a policy. A token needs one role of each list. */
 export function roleLists(
   policy: Policy & { [roleListsKey]?: readonly (readonly string[])[] },
 ): readonly (readonly string[])[] {
@@ -114,7 +114,7 @@ export function roleLists(
 }
 
 /**
- * Checks a policy, also by `policyProblem`, and computes what can be computed once.
+ * Checks a policy, calls `policyProblem`, and computes what all requests of the route share.
  *
  * @throws TypeError naming the member
  */
@@ -136,7 +136,9 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
   const problem: unknown = expectations.policyProblem?.(policy);
   if (problem !== undefined) {
     throw new TypeError(
-      typeof problem === 'string' ? `Policy: ${problem}` : '"policyProblem" must return a text or undefined',
+      typeof problem === 'string'
+        ? `Policy: ${problem}`
+        : '"policyProblem" must return a string or undefined, and not a promise',
     );
   }
   const scope = scopes.length > 0 ? scopes.join(' ') : undefined;
@@ -225,7 +227,10 @@ function isMeantFor({ aud }: ActiveToken, audience: string): boolean {
   return typeof aud === 'string' ? aud === audience : (aud ?? []).includes(audience);
 }
 
-/** Case-insensitive (RFC 6749 §5.1); a server that sends no type says nothing of the kind. */
+/**
+ * Returns whether the token has one of the types, in upper or lower case (RFC 6749 §5.1). A token without a type has
+ * none.
+ */
 function isOfType({ token_type: type }: ActiveToken, tokenTypes: readonly string[]): boolean {
   return type !== undefined && (tokenTypes.includes(type) || tokenTypes.includes(type.toLowerCase()));
 }

@@ -30,8 +30,8 @@ export interface PrefilterContext {
  * Judges a token before the introspection request is sent.
  *
  * It does not receive the HTTP request: its verdict must depend on the token alone, because concurrent requests with the
- * same token share one verdict. What depends on the request belongs into the policy's `check`. Errors that it throws are
- * not caught.
+ * same token share one verdict. Put conditions on the request into the policy's `check`. Errors that the prefilter
+ * throws are not caught.
  */
 export interface Prefilter {
   (token: string, context: PrefilterContext): Promise<PrefilterVerdict>;

@@ -3,7 +3,7 @@ import type { RequestContext } from './authorizer.js';
 /**
  * Returns whether a request looks like a CORS preflight (Fetch standard), which carries no credentials.
  *
- * Proves nothing about the sender: anybody can fake one.
+ * The result proves nothing about the sender: anybody can fake a preflight.
  */
 export function isPreflight(request: RequestContext): boolean {
   if (request.method !== 'OPTIONS') return false;

@@ -29,12 +29,12 @@ export interface AssertionOptions {
 }
 
 export interface KeyFileOptions extends AssertionOptions {
-  /** As downloaded: the object, or its JSON. `undefined`, `''` and `"undefined"` throw a TypeError. */
+  /** As downloaded: the object, or its JSON. `undefined`, `''` or `"undefined"` throws a TypeError. */
   keyFile: KeyFile | string | undefined;
 }
 
 export interface PrivateKeyOptions extends AssertionOptions {
-  /** May be read from the environment: `undefined`, `''` and `"undefined"` throw a TypeError. */
+  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
   clientId: string | undefined;
   keyId: string;
   algorithm: KeyAlgorithm;
@@ -43,7 +43,7 @@ export interface PrivateKeyOptions extends AssertionOptions {
 }
 
 export interface SignerOptions extends AssertionOptions {
-  /** May be read from the environment: `undefined`, `''` and `"undefined"` throw a TypeError. */
+  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
   clientId: string | undefined;
   keyId: string;
   algorithm: KeyAlgorithm;

@@ -68,7 +68,7 @@ export class SecondTier {
     if (reading?.stored === undefined || look.hadNews) return false;
     const { answer, stamp } = reading.stored;
     const now = steadyNow();
-    // The other process's clock is ahead, and nobody knows how old its answer is.
+    // If the other process's clock is ahead, the age of its response is unknown.
     if (now < stamp || this.#marks.forgetsStamped(key, answer, stamp)) return false;
     const { order } = this.#marks;
     return this.#cache.adopt(key, { answer, ...age.requestTimeOf(stamp, now), order, generation });

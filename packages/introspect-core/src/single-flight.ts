@@ -1,16 +1,16 @@
 import { unlessAborted } from './unless-aborted.js';
 import { sharesPromises } from './workerd.js';
 
-/** The work of one flight, which may still wait for the flight before it to end. */
+/** One flight. It may still wait for the flight before it to end. */
 class Flight<Value, Start extends NonNullable<unknown>> {
   readonly controller = new AbortController();
   readonly result: Promise<Value>;
   /** How many callers wait for the result. */
   waiting = 0;
   isOver = false;
-  /** `undefined` until it has begun. */
+  /** What `now` returned when the flight began; `undefined` before that. */
   start: Start | undefined;
-  /** Begins when this one ends, for callers that this one began too early for. */
+  /** The flight that begins when this one ends, for callers that do not accept when this one began. */
   next: Flight<Value, Start> | undefined;
   #begin: () => void = () => {};
 
@@ -27,30 +27,33 @@ class Flight<Value, Start extends NonNullable<unknown>> {
 }
 
 export interface JoinOptions<Start> {
-  /** The caller's own: its abort fails nobody else. */
+  /** The caller's own signal. Its abort fails only this caller. */
   signal?: AbortSignal | undefined;
-  /** Whether a caller may share a flight that began then. Any unless given. */
+  /** Returns whether the caller may share a flight that began then. By default it may share any flight. */
   accepts?: (start: Start) => boolean;
 }
 
 /**
- * One flight of work for all callers that want the same at the same time.
+ * Runs one flight of work for all concurrent callers with the same key.
  *
- * At most one flight of a key runs, and at most one waits for it to end: callers that do not accept when the running one
- * began share the waiting one. When the last caller leaves, a flight is aborted. A fault is shared with those who wait
- * already, and with nobody later. On workerd nothing is shared: a promise that began in another request never settles there.
+ * For each key, at most one flight runs and at most one waits for it to end. A caller that does not accept when the
+ * running flight began joins the waiting one. When its last caller leaves, a flight is aborted. An error goes to the
+ * callers that wait for the flight, and to no later caller. On workerd, callers share nothing: there, a promise from
+ * another request never settles.
  */
 export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
   readonly #flights = new Map<string, Flight<Value, Start>>();
   readonly #shares = sharesPromises();
   readonly #now: () => Start;
 
-  /** @param now makes what `accepts` is given */
+  /** @param now returns the start of a flight that begins now, which is passed to `accepts` */
   constructor(now: () => Start) {
     this.#now = now;
   }
 
-  /** What a caller that joins now would meet: a flight that others share, and whether it has to wait for another one. */
+  /**
+   * Returns whether a caller that joins now shares a flight with others, and whether it first waits for another flight.
+   */
   outlook(key: string, accepts: (start: Start) => boolean): { isShared: boolean; mustWait: boolean } {
     const running = this.#flights.get(key);
     if (running === undefined) return { isShared: false, mustWait: false };
@@ -71,7 +74,7 @@ export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
     } finally {
       flight.waiting--;
       if (flight.waiting === 0 && flight.start !== undefined) {
-        if (!flight.isOver) flight.controller.abort(); // before the next one begins
+        if (!flight.isOver) flight.controller.abort(); // before the next flight begins
         this.#end(key, flight);
       }
     }
@@ -94,13 +97,13 @@ export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
       flight.isOver = true;
       this.#end(key, flight);
     };
-    flight.result.then(end, end); // also keeps a fault that nobody waits for from being unhandled
+    flight.result.then(end, end); // also prevents an unhandled rejection when no caller waits
     if (this.#shares) this.#flights.set(key, flight);
     flight.begin(this.#now());
     return flight;
   }
 
-  /** Makes place for the next flight. Only in its own slot: a newer flight may be in it. */
+  /** Removes a flight and begins the next one, except when a newer flight has already replaced it. */
   #end(key: string, flight: Flight<Value, Start>): void {
     if (this.#flights.get(key) !== flight) return;
     this.#flights.delete(key);

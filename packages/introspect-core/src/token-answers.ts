@@ -25,7 +25,9 @@ const sameRequestMs = 5000;
 /** A fault of the server's own that lasts a second is over when the token is asked about again, so much later. */
 const blipMs = 1000;
 const blipJitterMs = 250;
-/** How often a token is asked about again because of `forget`: whoever forgets all the time must not starve good tokens. */
+/**
+ * How often an introspection is repeated because of `forget`: without a limit, repeated calls would starve good tokens.
+ */
 const maxRepeats = 3;
 
 /** What an authorizer itself tells, and counts; what its client tells names a server. */
@@ -48,20 +50,23 @@ interface Question {
   readonly token: string;
   readonly request: RequestContext;
   readonly maxStalenessMs: number;
-  /** When the HTTP request came, which may have other guards. */
+  /** When the HTTP request came: when the first of its guards was called. */
   readonly arrival: Moment;
-  /** When its time is over, by the monotonic clock. */
+  /** The deadline of the request, by the monotonic clock. */
   readonly endsAt: number;
-  /** How many marks had been left by then. */
+  /** How many marks existed when the request came. */
   readonly marksBefore: number;
 }
 
-/** An answer of the server's. */
+/** A response of the server, and how it may be used. */
 interface Asked {
   readonly asked: DatedAnswer;
-  /** When it was asked for. */
+  /** When it was requested. */
   readonly requested: Moment;
-  /** Whether it was asked for as often as `forget` may cause, so that it serves although it was forgotten once more. */
+  /**
+   * Whether `forget` has caused all repeats that it may cause. Then the response is used even if it was forgotten
+   * again.
+   */
   readonly isLast: boolean;
   /** The work of telling the second tier, which nobody need wait for. */
   readonly told: Promise<void> | undefined;
@@ -99,7 +104,7 @@ export class TokenAnswers {
   readonly #age: AgeClock;
   readonly #questions: SingleFlight<Asked | InvalidTokenReason, Moment>;
   readonly #reads = new SingleFlight<boolean>(() => true);
-  /** When a request of a framework came, and what was answered for it: a second guard on it does not ask again. */
+  /** For each framework request: when it came, and the response for it, which its other guards use as well. */
   readonly #ofRequest = new WeakMap<object, { readonly arrival: Moment; answered?: { key: string } & Asked }>();
 
   /** @param cache absent: nothing is kept */
@@ -143,7 +148,8 @@ export class TokenAnswers {
   }
 
   /**
-   * The answer about a token: requested less than `maxStalenessMs` before the HTTP request came, or after it came.
+   * Returns a response about a token that was requested after the HTTP request came, or less than `maxStalenessMs`
+   * before.
    *
    * @throws IntrospectionError, or `signal.reason` of the request
    */
@@ -213,7 +219,7 @@ export class TokenAnswers {
     return this.#marks.forgets(key, known.asked) ? undefined : known.asked.answer;
   }
 
-  /** Guards of one HTTP request see the same `native`; it came when the first of them was called. */
+  /** Returns when the HTTP request came: when the first guard with the same `native` was called. */
   #arrivalOf({ native }: RequestContext): Moment {
     const now = this.#age.moment();
     if (!isObject(native)) return now;
@@ -223,7 +229,7 @@ export class TokenAnswers {
     return now;
   }
 
-  /** Whether a policy allows an answer that was requested at a moment. */
+  /** Returns a function that tells whether the policy allows a response that was requested at a moment. */
   #isNewEnough({ arrival, maxStalenessMs }: Question): (requested: Moment) => boolean {
     return (requested) => requested.sequence > arrival.sequence || this.#age.ageMs(requested, arrival) < maxStalenessMs;
   }
@@ -252,7 +258,7 @@ export class TokenAnswers {
     }
     if (typeof answered === 'string') return answered;
     const { asked, requested, isLast, told } = answered;
-    // The wall clock may have been set back since the flight began: then its answer can be older than the flight.
+    // If the wall clock was set back after the flight began, its response can be older than the flight.
     if (!this.#isNewEnough(question)(requested)) return this.#fromServer(question, repeats + 1);
     const wait = told && afterAnswer(told, request);
     if (wait !== undefined) await unlessAborted(wait, signal);
@@ -266,8 +272,10 @@ export class TokenAnswers {
   }
 
   /**
-   * Joins the flight that runs if it began late enough for this request; else the one that begins when that has ended. Each
-   * flight has its own time limit; a request that may meet a second one has a limit of its own.
+   * Joins the running flight if it began late enough for this request. If not, joins the flight that begins when it
+   * ends.
+   *
+   * Each flight has its own time limit. A request that may wait for two flights has a time limit of its own as well.
    */
   #join(question: Question, repeats: number): Promise<Asked | InvalidTokenReason> {
     const { key, request, endsAt } = question;
@@ -282,12 +290,12 @@ export class TokenAnswers {
   }
 
   /**
-   * A stale answer in place of a failure.
+   * Returns a stale response in place of a failure.
    *
-   * None where we turned the question away ourselves, or the server lately answered 429: then the server is there, and a
-   * flood must not make a revoked token live longer (RFC 5861 §4).
+   * Returns none if this client rejected the request itself, or if the server recently answered 429. Then the server
+   * can be reached, and a flood of requests must not keep a revoked token usable (RFC 5861 §4).
    *
-   * @throws the error where none may serve
+   * @throws the given error if no stale response may be used
    */
   async #staleAnswer(question: Question, error: unknown): Promise<IntrospectionResponse> {
     const { key, request, maxStalenessMs } = question;

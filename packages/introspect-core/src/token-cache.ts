@@ -11,7 +11,7 @@ const renewalJitter = 0.05;
 /** How long a renewal keeps the next one off, whatever becomes of it. */
 const renewalPauseMs = 500;
 
-/** The clocks that a cache goes by. */
+/** The clocks of a cache. */
 export interface CacheClocks {
   /** The wall clock. */
   now(): number;
@@ -33,15 +33,17 @@ export interface DatedAnswer extends AskedAnswer {
 }
 
 /**
- * An answer that is kept; `undefined` for never. There may be very many of these: what can be computed is not kept, and what
- * need not be exact is whole, for which engines need less memory.
+ * A cache entry. In its times, `undefined` means never.
+ *
+ * A process may have very many entries, so they are small: values that can be computed are not stored, and times that
+ * need not be exact are whole numbers, for which engines need less memory.
  */
 export interface KeptAnswer extends DatedAnswer {
-  /** When its `exp` comes by the monotonic clock, as the wall clock stood when it was kept. */
+  /** When its `exp` is reached by the monotonic clock, computed from the wall clock when the entry was cached. */
   readonly expiresAt: number | undefined;
-  /** When to look at the second tier again, as {@link AgeClock.timeFor} tells the time for this answer. */
+  /** When to read the second tier again. Compare it with {@link AgeClock.timeFor}. */
   rereadAt: number | undefined;
-  /** When to renew it, in the same way. */
+  /** When to renew the entry. Compare it with {@link AgeClock.timeFor}. */
   renewAt: number | undefined;
   /** The token was called inactive since, or it is what called it so: until that is settled, nothing serves this answer. */
   isDoubted: boolean;
@@ -51,9 +53,11 @@ export interface KeptAnswer extends DatedAnswer {
  * The answers that are kept in this process, and the rules by which they may be used again.
  *
  * Active and inactive ones are kept apart, each bounded, the least recently used going first: a flood of unknown tokens
- * evicts no good one. Its age, and whether its `exp` has passed, go by the wall clock or by the monotonic one, whichever says
- * more: a clock set back revives nothing, and time in which the machine was suspended counts. No timer runs; what has ended
- * lies until it is looked at or evicted.
+ * evicts no good one.
+ *
+ * The age of an entry is the larger of its ages by the wall clock and by the monotonic clock. An entry has expired when
+ * its `exp` has passed by either clock. So a clock that is set back revives no entry, and time in which the machine was
+ * suspended counts. No timer runs: an expired entry stays until it is read or evicted.
  */
 export class TokenCache {
   readonly #active: BoundedEntries<KeptAnswer>;
@@ -66,7 +70,8 @@ export class TokenCache {
   constructor(settings: CacheSettings, clocks: CacheClocks, marks: ForgetMarks) {
     const { maxEntries, maxBytes } = settings;
     this.#active = new BoundedEntries({ maxEntries, maxSize: maxBytes });
-    this.#inactive = new BoundedEntries({ maxEntries, maxSize: maxEntries }); // each of size 1: they have no content
+    // Each has size 1, because an inactive response has no content.
+    this.#inactive = new BoundedEntries({ maxEntries, maxSize: maxEntries });
     this.#settings = settings;
     this.#clocks = clocks;
     this.#marks = marks;
@@ -143,7 +148,7 @@ export class TokenCache {
     return true;
   }
 
-  /** Keeps an answer that was asked for here, unless a newer one is known, or it is too large. */
+  /** Caches a response that this process requested, except when a newer one is known or it is too large. */
   keep(key: string, asked: DatedAnswer): 'kept' | 'older' | 'too_large' {
     if (this.#newestAskedAt(key) > asked.askedAt) return 'older';
     if (!asked.answer.active) {
@@ -161,8 +166,9 @@ export class TokenCache {
   }
 
   /**
-   * Keeps an active answer from the second tier, unless a newer one is known, which then is as good as read again. The
-   * result is `false` where the newer one speaks against it, or it is too large.
+   * Caches an active response from the second tier. If a newer one is known, keeps that, and counts it as read again.
+   *
+   * @returns `false` if the newer one is inactive or in doubt, or if the response is too large
    */
   adopt(key: string, asked: DatedAnswer & { readonly answer: ActiveToken }): boolean {
     const kept = this.#active.peek(key);
@@ -201,7 +207,7 @@ export class TokenCache {
   /**
    * @param now the wall clock by which `exp` is to be understood
    * @param lookedAt since when the second tier need not be looked at
-   * @returns `false` for an answer that is too large
+   * @returns `false` for a response that is too large
    */
   #setActive(key: string, asked: DatedAnswer, { now, lookedAt }: { now: number; lookedAt: number }): boolean {
     const { refreshAfterMs, store, localMaxAgeMs } = this.#settings;

@@ -12,7 +12,7 @@ export function isTransient(failure: unknown): boolean {
 
 const rateLimited = new WeakSet<Error>();
 
-/** Marks a failure that says that the server gets too many requests (429): it is there. */
+/** Marks a failure as a 429: the server can be reached, but gets too many requests. */
 export function rateLimit<Failure extends Error>(failure: Failure): Failure {
   rateLimited.add(failure);
   return failure;

@@ -16,7 +16,7 @@ export interface TransportRequest {
 
 export interface TransportResponse {
   status: number;
-  /** Called once for `content-type` and once for `retry-after`, as soon as the response is there. */
+  /** The client calls it once for `content-type` and once for `retry-after`, as soon as it has the response. */
   header(name: string): string | null;
   /** Decoded as UTF-8. Looked at for 200, 400 and 403 alone; for the latter two it may be empty when it was unreadable. */
   body: string;
@@ -32,8 +32,10 @@ export interface TransportResponse {
 export type Transport = (request: TransportRequest) => Promise<TransportResponse>;
 
 /**
- * Sends a request by a transport, and returns a checked copy of the response. What the transport throws becomes an
- * {@link UnavailableError}.
+ * Sends a request by a transport, and returns a checked copy of the response.
+ *
+ * An introspection error that the transport throws passes unchanged. Any other error becomes an {@link
+ * UnavailableError}. A response that cannot be used is an {@link InvalidResponseError}.
  *
  * The fault itself is not kept as `cause`: those of HTTP libraries hold the request with its credentials and token.
  */
@@ -61,7 +63,10 @@ export async function send(transport: Transport, request: TransportRequest): Pro
   return response;
 }
 
-/** Reads all that is used of a response, so that its code never runs later; `undefined` if it throws, or has another type. */
+/**
+ * Copies the used parts of a response, so that its code cannot run later. Returns `undefined` if it throws or is
+ * invalid.
+ */
 function copied(given: unknown): TransportResponse | undefined {
   try {
     const response = Object(given) as TransportResponse;
@@ -75,7 +80,7 @@ function copied(given: unknown): TransportResponse | undefined {
   }
 }
 
-/** Every header field of a response that is read anywhere. */
+/** All response header fields that the client reads. */
 const usedFields = ['content-type', 'retry-after'] as const;
 
 function originOf({ url }: TransportRequest): string {

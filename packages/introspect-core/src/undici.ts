@@ -77,7 +77,7 @@ function checkedWay(options: UndiciTransportOptions): (origin: string) => SetOut
   }
   const inherited = optionNames.find((name) => name in options && !Object.hasOwn(options, name));
   if (inherited !== undefined) {
-    throw problem(`"${inherited}" is inherited: it must be a property of the options object itself`);
+    throw problem(`"${inherited}" is inherited, for example from a class: set it on the options object itself`);
   }
   const { connections = 128, dispatcher } = options;
   if (dispatcher === undefined) {

@@ -31,28 +31,39 @@ export interface ZitadelOptions extends AuthorizerSettings, IntrospectionClientO
   /** As the console shows it, without a trailing slash. */
   issuer: string | undefined;
   /**
-   * The API's project: its tokens must name it in `aud`, and roles are those in it. Personal access tokens of every user of
-   * the instance pass this check. May be read from the environment: present but `undefined` or empty throws a TypeError.
+   * The API's project. A token must name it in `aud`, and only roles in it count. Personal access tokens of every user
+   * of the instance pass the `aud` check.
+   *
+   * May be read from the environment: if it is present but `undefined` or empty, `zitadel` throws a TypeError.
    */
   projectId?: string | undefined;
 }
 
 export interface ZitadelRoleOptions {
-  /** Unless given, the project of the API that asks. Present but `undefined` or empty, it is no project. */
+  /**
+   * The project whose roles count. If it is present but `undefined` or empty, `zitadelRoles` throws and `hasRole`
+   * returns `false`.
+   *
+   * @default the project of the API that sends the introspection request
+   */
   projectId?: string;
-  /** Unless given, a role counts that was granted in *any* organisation. Present but `undefined` or empty, in none. */
+  /**
+   * Only roles that were granted in this organisation count. If it is left out, roles of *any* organisation count. If
+   * it is present but `undefined` or empty, `zitadelRoles` throws and `hasRole` returns `false`.
+   */
   organizationId?: string;
 }
 
 /** ZITADEL Cloud bans an address for a minute that asks more than 50 times a second. */
 const perSecond = 40;
 
-/** A policy's scope that begins so asks for a role of a project. */
+/** The prefix of a scope that requests a role of a project. */
 const roleScope = 'urn:zitadel:iam:org:project:role:';
 
 /**
- * The options of an `Authorizer` for ZITADEL. What is given besides wins; a `policyProblem` counts beside this one's, which
- * rejects policies that name a role scope.
+ * Returns the options of an `Authorizer` for ZITADEL. The options that you give override its defaults.
+ *
+ * Its `policyProblem` rejects policies that list a role scope. If you give a `policyProblem` too, both apply.
  *
  * @throws TypeError naming `projectId` when it is present but undefined or empty
  */
@@ -71,17 +82,19 @@ export function zitadel(options: ZitadelOptions): AuthorizerOptions {
     ...(projectId !== undefined && !('audience' in given) && { audience: projectId }),
     ...(projectId !== undefined && given.rolesOf === undefined && { rolesOf: zitadelRoles({ projectId }) }),
   };
-  // The authorizer refuses what is only inherited, so it must still see that.
+  // Keep the prototype, so that the authorizer still finds inherited options and rejects them.
   return Object.setPrototypeOf(made, Object.getPrototypeOf(options));
 }
 
-/** A role scope proves nothing: ZITADEL puts it into the token of everybody who requests it, with the role or without. */
+/**
+ * A role scope proves nothing: ZITADEL puts it into the token of every user who requests it, with or without the role.
+ */
 function roleScopeProblem({ scopes = [] }: Policy): string | undefined {
   const scope = scopes.find((each) => each.startsWith(roleScope));
   if (scope === undefined) return undefined;
   return (
-    `"scopes" names "${scope}", which everybody may request and gets without having the role: ` +
-    `use "anyRole": ["${scope.slice(roleScope.length)}"], which looks at the roles that were granted`
+    `"scopes" lists "${scope}", which ZITADEL gives to every user who requests it, even without the role: ` +
+    `use "anyRole": ["${scope.slice(roleScope.length)}"], which checks the granted roles`
   );
 }
 
@@ -105,15 +118,17 @@ export function zitadelRoles(options: ZitadelRoleOptions = {}): (token: ActiveTo
 }
 
 /**
- * Whether a token has a role; without `organizationId`, in any organisation. An option that is present but undefined or
- * empty grants nothing: it may have come from a claim that the token does not have.
+ * Returns whether a token has a role; without `organizationId`, in any organisation.
+ *
+ * If `projectId` or `organizationId` is present but undefined or empty, it returns `false`: the value may come from a
+ * claim that the token does not have.
  */
 export function hasRole(token: ActiveToken, role: string, options: ZitadelRoleOptions = {}): boolean {
   const isUnset = roleOptions.some((name) => unsetProblem(name, options) !== undefined);
   return !isUnset && zitadelRoles(options)(token).includes(role);
 }
 
-const inherited = 'is inherited: it must be a property of the options object itself';
+const inherited = 'is inherited, for example from a class: set it on the options object itself';
 
 function refuseInherited(name: string, options: object): void {
   if (name in options && !Object.hasOwn(options, name)) throw new TypeError(`zitadel: "${name}" ${inherited}`);
@@ -126,7 +141,7 @@ function refuseUnset(owner: string, name: string, options: object): void {
   if (problem !== undefined) throw new TypeError(`${owner}: "${name}" ${problem}`);
 }
 
-/** What is wrong with an option that narrows access: it may be left out, but not be present without a value. */
+/** Returns what is wrong with an option that may be left out, but must have a value if it is present. */
 function unsetProblem(name: string, options: object): string | undefined {
   if (!(name in options)) return undefined;
   if (!Object.hasOwn(options, name)) return inherited;
