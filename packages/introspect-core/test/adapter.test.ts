@@ -122,24 +122,24 @@ class Extras extends WithGetter {
 }
 
 describe('splitOptions', () => {
-  it('gives the named members and the rest, and writes nothing to what it was given', () => {
+  it('returns the named members and the rest, and does not change its argument', () => {
     const given = Object.freeze({ onError: 1, realm: 'r' });
     expect(splitOptions(given, ['onError'])).toEqual([{ onError: 1 }, { realm: 'r' }]);
     expect(splitOptions(given as { onError: number; other?: 1 }, ['other'])).toEqual([{}, given]);
   });
 
-  it('names a member that is only inherited', () => {
+  it('throws a TypeError that names an inherited member', () => {
     const split = () => splitOptions(Object.create({ onError: 1 }) as { onError: 1 }, ['onError']);
     expect(split).toThrow(TypeError);
     expect(split).toThrow('"onError" is inherited');
   });
 
-  it('leaves what is inherited to the authorizer, which names it', () => {
+  it('keeps other inherited options, so that the authorizer rejects them by name', () => {
     const [, others] = splitOptions(Object.assign(new Extras(), optionsOf()), ['onError']);
     expect(() => authorizerSource(others)).toThrow('Authorizer: "audience" is inherited');
   });
 
-  it('keeps what is not enumerable', () => {
+  it('keeps members that are not enumerable', () => {
     const given = Object.defineProperty({ onError: 1 }, 'audience', { value: 'a', enumerable: false });
     const [, others] = splitOptions(given, ['onError']);
     expect(others).toHaveProperty('audience', 'a');
@@ -175,7 +175,7 @@ describe('authorizerSource', () => {
     expect(() => authorizerSource(input)).toThrow(message);
   });
 
-  it('takes an authorizer in an object without prototype', () => {
+  it('accepts an authorizer in an object without prototype', () => {
     const authorizer = new Authorizer(optionsOf());
     expect(authorizerSource(Object.assign(Object.create(null), { authorizer }))).toBe(authorizer);
   });
@@ -195,7 +195,7 @@ describe('guardBySource, for a CORS preflight', () => {
 
   it.each<[string, () => AuthorizerSource<object>]>([
     ['by default', () => own()],
-    ['where a function chooses the authorizer', () => chosen()],
+    ['when a function chooses the authorizer', () => chosen()],
     ['with "passPreflight" of the authorizer false', () => own(false)],
     ['with "passPreflight" beside the authorizer false', () => ({ authorizer: own(true), passPreflight: false })],
     ['with "passPreflight" beside a function false', () => ({ authorizer: chosen(true), passPreflight: false })],
@@ -218,7 +218,7 @@ describe('guardBySource, for a CORS preflight', () => {
     await expect(async () => guard({ ...preflight(), method: 'GET' })).rejects.toMatchObject({ code: 'missing_token' });
   });
 
-  it('does not call a function that chooses when "passPreflight" stands beside it', async () => {
+  it('does not call the function that chooses the authorizer when "passPreflight" is set next to it', async () => {
     const authorizer = () => {
       throw new Error('not called');
     };

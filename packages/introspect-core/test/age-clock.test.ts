@@ -15,7 +15,7 @@ describe('AgeClock', () => {
     expect(age.ageMs(requested)).toBe(12_500);
   });
 
-  it('counts time in which the machine was suspended: only the wall clock went on', () => {
+  it('counts time in which the machine was suspended and only the wall clock ran', () => {
     const { clocks, age } = ageClock();
     const requested = age.requestTime();
     clocks.pass(1);
@@ -23,7 +23,7 @@ describe('AgeClock', () => {
     expect(age.ageMs(requested)).toBe(3_601_000);
   });
 
-  it('goes by the monotonic clock when the wall clock was set back, also later', () => {
+  it('uses the monotonic clock after the wall clock was set back', () => {
     const { clocks, age } = ageClock();
     const requested = age.requestTime();
     clocks.pass(1);
@@ -36,7 +36,7 @@ describe('AgeClock', () => {
     expect(age.ageMs(after)).toBe(1000);
   });
 
-  it('keeps a small whole number for the wall clock, whatever the fractions of the clocks', () => {
+  it('stores a small whole number for the wall clock, even if the clocks have fractions', () => {
     const { clocks, age } = ageClock();
     age.requestTime();
     clocks.monotonicMs += 0.4;
@@ -45,14 +45,14 @@ describe('AgeClock', () => {
     expect(age.requestTime().drift).toBe(60_000);
   });
 
-  it('tells apart two moments within one tick of the clock', () => {
+  it('distinguishes two moments within one tick of the clock', () => {
     const { age } = ageClock();
     const [first, second] = [age.moment(), age.moment()];
     expect(second.sequence).toBeGreaterThan(first.sequence);
     expect(age.ageMs(first, second)).toBe(0);
   });
 
-  it('turns a wall time into a request time, and back', () => {
+  it('converts a wall clock time into a request time, and back', () => {
     const { clocks, age } = ageClock();
     age.requestTime();
     clocks.pass(100);

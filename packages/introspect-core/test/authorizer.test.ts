@@ -269,7 +269,7 @@ describe('the options', () => {
     [['Bearer'], 'N_A', 'not_an_access_token'],
     [['Bearer'], undefined, 'not_an_access_token'],
     [['DPoP'], 'DPoP', 'sender_constraint'],
-  ])('tokenTypes %j, token of type %j: %s', async (tokenTypes, token_type, outcome) => {
+  ])('with tokenTypes %j, a token of type %j has the outcome: %s', async (tokenTypes, token_type, outcome) => {
     server.always(active({ token_type }));
     const error = await errorOf(authorizerOf({ tokenTypes }).authorize('Bearer t'));
     expect(error === undefined ? 'ok' : error).toEqual(
@@ -277,7 +277,7 @@ describe('the options', () => {
     );
   });
 
-  it('may hold a policyProblem: a policy that it rejects makes no guard and authorizes no request', async () => {
+  it('throws when policyProblem rejects a policy: no guard is made and no request is authorized', async () => {
     const policyProblem = vi.fn(({ scopes }: Policy) => (scopes?.includes('root') ? 'nobody is root' : undefined));
     const authorizer = authorizerOf({ policyProblem });
     expect(policyProblem).not.toHaveBeenCalled();
@@ -289,7 +289,7 @@ describe('the options', () => {
     expect(() => authorizerOf({ policyProblem: 'none' })).toThrow('Authorizer: "policyProblem" must be a function');
   });
 
-  it('may hold a policyProblem that rejects the empty policy: then a good token alone authorizes nothing', async () => {
+  it('throws without a policy when policyProblem rejects the empty policy', async () => {
     const policyProblem = ({ anyRole }: Policy) => (anyRole === undefined ? 'name a role' : undefined);
     const authorizer = authorizerOf({ policyProblem, rolesOf: () => ['admin'] });
     server.always(active());
@@ -368,7 +368,7 @@ describe('the options', () => {
     expect(() => authorizerOf({ [name as string]: value })).toThrow(`Authorizer: "${name}" ${message}`);
   });
 
-  it('refuse a list of audiences with something else than a text', () => {
+  it('refuse a list of audiences with a value that is not a string', () => {
     expect(() => authorizerOf({ audience: ['a', 5] })).toThrow('Authorizer: "audience.1" must be a string');
   });
 

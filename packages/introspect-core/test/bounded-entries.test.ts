@@ -13,7 +13,7 @@ describe('BoundedEntries', () => {
     expect(entries.count).toBe(2);
   });
 
-  it('holds entries of at most maxSize together, and evicts the least recently used ones', () => {
+  it('holds entries of at most maxSize in total, and evicts the least recently used ones', () => {
     const entries = new BoundedEntries<object>({ maxEntries: 100, maxSize: 10 });
     for (const key of ['a', 'b', 'c']) entries.set(key, entry(key), 3);
     entries.peek('a');
@@ -22,14 +22,14 @@ describe('BoundedEntries', () => {
     expect(['a', 'b', 'c', 'd'].map((key) => entries.peek(key) !== undefined)).toEqual([false, true, false, true]);
   });
 
-  it('takes an entry as large as maxSize, and no larger one: then its key has no entry', () => {
+  it('accepts an entry as large as maxSize, and leaves the key of a larger one without an entry', () => {
     const entries = new BoundedEntries<object>({ maxEntries: 100, maxSize: 10 });
     expect(entries.set('a', entry('a'), 10)).toBe(true);
     expect(entries.set('a', entry('a'), 11)).toBe(false);
     expect(entries.peek('a')).toBeUndefined();
   });
 
-  it('counts an entry that is replaced, deleted or cleared no longer', () => {
+  it('no longer counts an entry that was replaced, deleted or cleared', () => {
     const entries = new BoundedEntries<object>({ maxEntries: 100, maxSize: 10 });
     entries.set('a', entry('a'), 8);
     entries.set('a', entry('newer'), 4);

@@ -114,7 +114,7 @@ describe('how long an answer is used', () => {
   });
 });
 
-describe('a machine that was suspended: only the wall clock went on', () => {
+describe('after the machine was suspended and only the wall clock ran, the cache', () => {
   const suspended = async (cache: object = {}, policy: object = {}) => {
     server.next(active(), inactive(), inactive());
     const caches = caching(server, clocks, { cache });
@@ -124,16 +124,16 @@ describe('a machine that was suspended: only the wall clock went on', () => {
     return caches.ask('t', policy);
   };
 
-  it('lets in no token that was revoked meanwhile, and believes the server at once', async () => {
+  it('accepts no token that was revoked meanwhile, and rejects it after one introspection', async () => {
     expect(await suspended()).toBe('inactive');
     expect(server.questions).toHaveLength(2);
   });
 
-  it('counts that time also for a route that takes only younger answers', async () => {
+  it('counts that time for maxStalenessSeconds too', async () => {
     expect(await suspended({ maxAgeSeconds: 86_400 }, { maxStalenessSeconds: 10 })).toBe('inactive');
   });
 
-  it('counts that time also for what may serve while the server is unreachable', async () => {
+  it('counts that time for stale responses too', async () => {
     server.next(active());
     server.always(reset());
     const { ask } = caching(server, clocks, { cache: { staleIfErrorSeconds: 3600 } });
@@ -144,7 +144,7 @@ describe('a machine that was suspended: only the wall clock went on', () => {
     expect(await ask()).toBe('unavailable');
   });
 
-  it('counts that time also for an inactive answer, and for guards of one request', async () => {
+  it('counts that time for inactive responses and for guards of one request too', async () => {
     server.next(inactive(), active());
     const { ask } = caching(server, clocks);
     expect(await ask()).toBe('inactive');
@@ -213,7 +213,7 @@ describe('clocks that are set', () => {
     expect(server.questions).toHaveLength(3);
   });
 
-  it('back leave alone how old an answer without exp may be', async () => {
+  it('back do not change the maximum age of a response without exp', async () => {
     server.always(active());
     const { ask } = caching(server, clocks);
     await ask();
@@ -226,22 +226,25 @@ describe('clocks that are set', () => {
     expect(server.questions).toHaveLength(2);
   });
 
-  it.each([3600, 30])('forward by %d s make an answer so much older, and cost one introspection', async (seconds) => {
-    server.always(active());
-    const { ask } = caching(server, clocks);
-    await ask();
-    clocks.turn(seconds);
-    clocks.pass(Math.max(0, 60 - seconds));
-    await ask();
-    expect(server.questions).toHaveLength(2);
-    for (let i = 0; i < 5; i++) {
-      clocks.pass(10);
+  it.each([3600, 30])(
+    'forward by %d s make a response that much older, and cost one introspection',
+    async (seconds) => {
+      server.always(active());
+      const { ask } = caching(server, clocks);
       await ask();
-    }
-    expect(server.questions).toHaveLength(2);
-  });
+      clocks.turn(seconds);
+      clocks.pass(Math.max(0, 60 - seconds));
+      await ask();
+      expect(server.questions).toHaveLength(2);
+      for (let i = 0; i < 5; i++) {
+        clocks.pass(10);
+        await ask();
+      }
+      expect(server.questions).toHaveLength(2);
+    },
+  );
 
-  it('forward are caught up by a renewal in the background where the answer is then due for one', async () => {
+  it('forward cause a background refresh when the response is then due for one', async () => {
     server.always(active());
     const { ask, settle, told } = caching(server, clocks, { cache: { refreshAfterSeconds: 30 } });
     await ask();

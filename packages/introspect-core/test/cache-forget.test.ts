@@ -105,7 +105,7 @@ describe('forget', () => {
     expect(await versionOf(authorizer)).toBe(3);
   });
 
-  it('in a loop does not keep a good token waiting: the fourth answer serves, and is not kept', async () => {
+  it('in a loop does not starve a good token: the fourth response is used, and is not cached', async () => {
     const { authorizer, told } = caching(server, clocks);
     let questions = 0;
     server.always((response, request) => {
@@ -118,7 +118,7 @@ describe('forget', () => {
     expect(told('hit')).toBe(0);
   });
 
-  it('in a loop gives nobody an answer that was requested before a forget that he had seen the end of', async () => {
+  it('in a loop gives no caller a response that was requested before a forget that ended before the caller came', async () => {
     const { authorizer, told } = caching(server, clocks);
     const questions = Array.from({ length: 5 }, (_, index) => held(version(index + 1)));
     server.next(...questions.map(({ waits }) => waits));
@@ -141,7 +141,7 @@ describe('forget', () => {
     expect(await afterForget).toBe(5);
   });
 
-  it('that concerns another token does not make one asked about again', async () => {
+  it('of another token does not repeat an introspection', async () => {
     const { authorizer } = caching(server, clocks);
     server.always((response, request) => {
       void authorizer.forget({ sub: 'other' }).then(() => version(1)(response, request));

@@ -46,7 +46,7 @@ describe('the option cache', () => {
     });
   });
 
-  it('gives 6500 characters to each entry by default, and never less than 64 MiB in all', () => {
+  it('allows 6500 characters for each entry by default, and at least 67,108,864 characters in total', () => {
     const maxBytesOf = (maxEntries: number) => v.parse(cacheOptions, { maxAgeSeconds: 60, maxEntries }).maxBytes;
     expect([1, 10_324, 10_325, 1_000_000].map(maxBytesOf)).toEqual([67_108_864, 67_108_864, 67_112_500, 6_500_000_000]);
   });

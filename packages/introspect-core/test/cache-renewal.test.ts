@@ -131,7 +131,7 @@ describe('a renewal', () => {
     expect(await subjectOf(authorizer)).toBe('new');
   });
 
-  it('is joined by a route that takes an answer of its age, and not by one that takes no old answer', async () => {
+  it('is shared by a route that accepts a response of its age, and not by one that requires a newer response', async () => {
     const { waits, release } = held(active({ sub: 'renewed' }));
     server.next(active({ sub: 'old' }), waits, active({ sub: 'newest' }));
     const { authorizer, told } = renewing();

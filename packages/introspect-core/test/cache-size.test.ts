@@ -11,14 +11,14 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** An active response whose body has that many characters. */
+/** Returns an active response whose body has that many characters. */
 function activeOf(characters: number) {
   const claims = { active: true, filler: '' };
   return active({ filler: 'ß'.repeat(characters - JSON.stringify(claims).length) });
 }
 
 describe('maxBytes', () => {
-  it('bounds the characters of the cached response bodies, and evicts the least recently used token', async () => {
+  it('limits the characters of the cached response bodies, and evicts the least recently used token', async () => {
     server.always(activeOf(1000));
     const { ask, authorizer, told } = caching(server, clocks, { cache: { maxBytes: 3999 } });
     for (const token of ['a', 'b', 'c', 'a', 'd']) await ask(token);
@@ -30,14 +30,14 @@ describe('maxBytes', () => {
     expect(told('hit')).toBe(4);
   });
 
-  it('keeps large responses within its bound, where maxEntries would allow more of them', async () => {
+  it('limits large responses when maxEntries would allow more of them', async () => {
     server.always(activeOf(100_000));
     const { ask, authorizer } = caching(server, clocks, { cache: { maxBytes: 5_000_000 } });
     for (let i = 0; i < 60; i++) await ask(`token-${i}`);
     expect(authorizer.stats().entries.active).toBe(50);
   });
 
-  it('does not cache a response that alone is larger, serves it, and tells so by an event and a stat', async () => {
+  it('does not cache a response that alone is larger, but uses it, emits an event and counts it in the stats', async () => {
     server.always(activeOf(1001));
     const { ask, events, authorizer } = caching(server, clocks, { cache: { maxBytes: 1000 } });
     expect([await ask(), await ask()]).toEqual(['ok', 'ok']);
@@ -49,7 +49,7 @@ describe('maxBytes', () => {
     expect(server.questions).toHaveLength(3);
   });
 
-  it('counts a response that comes by way of a store, too', async () => {
+  it('counts a response from a store too', async () => {
     server.always(activeOf(600));
     const store = mapStore(clocks);
     const writer = caching(server, clocks, { cache: { store } });
@@ -60,18 +60,23 @@ describe('maxBytes', () => {
     expect([server.questions.length, reader.authorizer.stats().entries.active]).toEqual([2, 1]);
   });
 
-  it('leaves inactive tokens to maxEntries alone', async () => {
+  it('does not apply to inactive tokens, which only maxEntries limits', async () => {
     const { ask, authorizer } = caching(server, clocks, { cache: { maxBytes: 1, maxEntries: 3 } });
     for (let i = 0; i < 5; i++) expect(await ask(`unknown-${i}`)).toBe('inactive');
     expect(authorizer.stats().entries.inactive).toBe(3);
   });
 
-  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '1000'])('rejects %j by name', (maxBytes) => {
-    expect(() => caching(server, clocks, { cache: { maxBytes } as CacheOptions })).toThrow(/"cache\.maxBytes" must be/);
-  });
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '1000'])(
+    'rejects %j with an error that names cache.maxBytes',
+    (maxBytes) => {
+      expect(() => caching(server, clocks, { cache: { maxBytes } as CacheOptions })).toThrow(
+        /"cache\.maxBytes" must be/,
+      );
+    },
+  );
 });
 
-it('a cache: constructing one allocates nothing in proportion to maxEntries', () => {
+it('constructing a cache allocates no memory in proportion to maxEntries', () => {
   const authorizers: Authorizer[] = [];
   const usage = () => {
     const { heapUsed, arrayBuffers, external } = process.memoryUsage();

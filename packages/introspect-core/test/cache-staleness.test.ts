@@ -57,7 +57,7 @@ describe('maxStalenessSeconds', () => {
     expect(await ask()).toBe('ok');
   });
 
-  it('0 takes no answer that was requested before the token was revoked', async () => {
+  it('0 uses no response that was requested before the token was revoked', async () => {
     const { waits, release } = held(active());
     server.next(waits, inactive());
     const { ask, told } = caching(server, clocks);
@@ -69,7 +69,7 @@ describe('maxStalenessSeconds', () => {
     expect([await first, await strict]).toEqual(['ok', 'inactive']);
   });
 
-  it('0 shares the question that waits for the running one to end: never more than two at a time', async () => {
+  it('0 shares the introspection that waits for the running one to end, so there are at most two', async () => {
     const questions = [held(active({ version: 1 })), held(active({ version: 2 })), held(active({ version: 3 }))];
     server.next(...questions.map(({ waits }) => waits));
     const { authorizer, told } = caching(server, clocks);
@@ -92,7 +92,7 @@ describe('maxStalenessSeconds', () => {
     expect(server.questions).toHaveLength(3);
   });
 
-  it('shares a running question only if it began recently enough', async () => {
+  it('shares a running introspection only if it began recently enough', async () => {
     const { waits, release } = held(active({ version: 1 }));
     server.next(waits, active({ version: 2 }));
     const { authorizer, told } = caching(server, clocks);
@@ -106,7 +106,7 @@ describe('maxStalenessSeconds', () => {
     expect(await Promise.all([first, ...rest])).toEqual([1, 1, 2]);
   });
 
-  it('shares no answer that a flight asked for before the wall clock was set forward again', async () => {
+  it('shares no response that was requested before the wall clock was set forward again', async () => {
     const questions = [held(active({ version: 1 })), held(active({ version: 2 }))];
     server.next(...questions.map(({ waits }) => waits), active({ version: 3 }));
     const { authorizer, told } = caching(server, clocks);
@@ -124,7 +124,7 @@ describe('maxStalenessSeconds', () => {
     expect(await recent).toMatchObject({ version: 3 });
   });
 
-  it('0 shares nothing that was requested before, also without a cache', async () => {
+  it('0 shares no earlier response without a cache either', async () => {
     const { waits, release } = held(active());
     server.next(waits, inactive());
     const { introspectionEndpoint } = server;
@@ -138,7 +138,7 @@ describe('maxStalenessSeconds', () => {
     await refused;
   });
 
-  it('0 waits no longer than timeoutMs for a running question and its own', async () => {
+  it('0 waits at most timeoutMs for a running introspection and its own together', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     server.always(hangBeforeHeaders());
     const { ask, told } = caching(server, clocks, { timeoutMs: 1000 });
@@ -154,7 +154,7 @@ describe('maxStalenessSeconds', () => {
     expect(await strict).toBe('unavailable');
   });
 
-  it('0 lets a caller that waits for its turn leave, and ends the question that nobody waits for', async () => {
+  it('0 lets a waiting caller hang up, and aborts the introspection that no caller waits for', async () => {
     const { waits, release } = held(active());
     server.next(waits);
     const { authorizer, ask, told } = caching(server, clocks);
@@ -174,7 +174,7 @@ describe('maxStalenessSeconds', () => {
   });
 
   it.each([undefined, { maxAgeSeconds: 60 }])(
-    '0 on two guards of one HTTP request costs one question, with cache %j',
+    '0 on two guards of one HTTP request costs one introspection, with cache %j',
     async (cache) => {
       server.next(active({ version: 1 }), active({ version: 2 }), active({ version: 3 }));
       const { introspectionEndpoint } = server;
@@ -193,7 +193,7 @@ describe('maxStalenessSeconds', () => {
     },
   );
 
-  it('0 on a second guard takes no answer that the first guard shared with an earlier request', async () => {
+  it('0 on a second guard uses no response that the first guard shared with an earlier request', async () => {
     const { waits, release } = held(active({ version: 1 }));
     server.next(waits, active({ version: 2 }));
     const { authorizer, told } = caching(server, clocks);
@@ -389,7 +389,7 @@ describe('staleIfErrorSeconds', () => {
     expect(subjects).toEqual(['old', 'old', 'new']);
   });
 
-  it('serves nothing while the server answers 429, nor for 10 s after: it can be reached', async () => {
+  it('uses no stale response while the server answers 429, nor for 10 s after', async () => {
     server.next(active());
     server.always(respond({ status: 429 }));
     const { ask, told } = stale({ maxAgeSeconds: 1 });
@@ -404,7 +404,7 @@ describe('staleIfErrorSeconds', () => {
     expect(await ask()).toBe('ok');
   });
 
-  it('serves nothing while the circuit breaker is open because of 429: a flood must not lengthen a life', async () => {
+  it('uses no stale response while the circuit breaker is open because of 429', async () => {
     server.next(active());
     server.always(respond({ status: 429 }));
     const { ask, told, authorizer } = stale(
@@ -419,7 +419,7 @@ describe('staleIfErrorSeconds', () => {
     expect([told('stale'), told('breaker_opened')]).toEqual([0, 1]);
   });
 
-  it('serves nothing while discovery is answered 429', async () => {
+  it('uses no stale response while the server answers discovery with 429', async () => {
     server.next(active());
     const { ask, told } = stale({}, { introspectionEndpoint: undefined, issuer: server.origin });
     server.at('/.well-known/openid-configuration', respond({ status: 429 }));

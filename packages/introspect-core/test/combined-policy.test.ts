@@ -8,7 +8,7 @@ const request = { authorization: 'Bearer t' };
 const challenge = { resource_metadata: 'https://api.example/.well-known/oauth-protected-resource' };
 const rolesOf = (token: ActiveToken) => token.roles as string[];
 
-/** Judges a token by all policies together. */
+/** Checks a token with the combined policies. */
 const judge = async (claims: object, ...policies: Policy[]) =>
   preparePolicy(combinedPolicy(policies), { challenge, rolesOf }).judge(
     { active: true, roles: [], ...claims } as ActiveToken,
@@ -45,7 +45,7 @@ describe('combinedPolicy', () => {
     }
   });
 
-  it('needs an acr that all lists have in common, and the challenge names these alone', async () => {
+  it('needs an acr that is in every list, and the challenge names only these', async () => {
     const policies = [{ acrValues: ['gold', 'silver', 'bronze'] }, {}, { acrValues: ['bronze', 'gold'] }];
     expect(await codeOf({ acr: 'bronze' }, ...policies)).toBe('ok');
     await expect(judge({ acr: 'silver' }, ...policies)).rejects.toMatchObject({
@@ -57,11 +57,11 @@ describe('combinedPolicy', () => {
   it('throws if the lists of acr values have nothing in common', () => {
     const combine = () => combinedPolicy([{ acrValues: ['gold'] }, { acrValues: ['silver'] }]);
     expect(combine).toThrow(TypeError);
-    expect(combine).toThrow('"acrValues" of the policies that hold together have no value in common');
+    expect(combine).toThrow('"acrValues" lists of the combined policies have no value in common');
   });
 
   it.each([[[300, 60]], [[60, 300]], [[undefined, 60]], [[60, undefined]]])(
-    'lets the smaller maxAuthenticationAgeSeconds of %s win, and the challenge names it',
+    'applies the smaller maxAuthenticationAgeSeconds of %s, and the challenge names it',
     async (ages) => {
       const policies = ages.map((age) => (age === undefined ? {} : { maxAuthenticationAgeSeconds: age }));
       expect(await codeOf({ auth_time: now - 60 }, ...policies)).toBe('ok');
@@ -78,7 +78,7 @@ describe('combinedPolicy', () => {
     [[undefined, 5], 5000],
     [[5, undefined], 5000],
     [[undefined, undefined], Number.POSITIVE_INFINITY],
-  ])('lets the smaller maxStalenessSeconds of %s win', (ages, maxStalenessMs) => {
+  ])('applies the smaller maxStalenessSeconds of %s', (ages, maxStalenessMs) => {
     const policies = ages.map((age) => (age === undefined ? {} : { maxStalenessSeconds: age }));
     expect(prepared(...policies).maxStalenessMs).toBe(maxStalenessMs);
   });
@@ -90,7 +90,7 @@ describe('combinedPolicy', () => {
     [[{ optional: true }, {}], false],
     [[{}, { optional: true }], false],
     [[{ optional: true }, { optional: false }, { optional: true }], false],
-  ])('is optional only if all are: %j', (policies, optional) => {
+  ])('is optional only if all policies are: %j', (policies, optional) => {
     expect(prepared(...policies).optional).toBe(optional);
   });
 
@@ -110,11 +110,11 @@ describe('combinedPolicy', () => {
   });
 
   it.each<[what: string, first: unknown, second: unknown]>([
-    ['the first says false', () => false, () => true],
-    ['the first says something truthy', () => 1, () => true],
-    ['the second says false', () => true, () => false],
-    ['the second says something truthy', () => true, async () => 'yes'],
-  ])('denies if one of two checks does not say true: %s', async (_, first, second) => {
+    ['the first returns false', () => false, () => true],
+    ['the first returns another truthy value', () => 1, () => true],
+    ['the second returns false', () => true, () => false],
+    ['the second returns another truthy value', () => true, async () => 'yes'],
+  ])('denies if one of two checks does not return true: %s', async (_, first, second) => {
     const policies = [first, second].map((check) => ({ check }) as Policy);
     expect(await codeOf({}, ...policies)).toBe('access_denied');
   });
@@ -125,7 +125,7 @@ describe('combinedPolicy', () => {
     expect(later).not.toHaveBeenCalled();
   });
 
-  it('combines what it returned with further policies', async () => {
+  it('combines a combined policy with further policies', async () => {
     const pair = combinedPolicy([{ anyRole: ['a'], scopes: ['x'] }, { anyRole: ['b'] }]);
     for (const policies of [
       [pair, { anyRole: ['c'] }],
@@ -142,7 +142,7 @@ describe('combinedPolicy', () => {
     }
   });
 
-  it('returns a single policy as it is, and for none a policy that any good token satisfies', () => {
+  it('returns a single policy unchanged, and for no policies one that any good token satisfies', () => {
     const policy = { scopes: ['read'] };
     expect(combinedPolicy([policy])).toBe(policy);
     expect(combinedPolicy([])).toEqual({});
@@ -157,7 +157,7 @@ describe('combinedPolicy', () => {
     expect(() => combinedPolicy([bad as Policy, {}])).toThrow(message);
   });
 
-  it('is not affected by what is done to the policies afterwards', async () => {
+  it('is not affected by later changes of the policies', async () => {
     const policies = [
       { scopes: ['a'], anyRole: ['a'] },
       { scopes: ['b'], anyRole: ['b'] },
@@ -171,7 +171,7 @@ describe('combinedPolicy', () => {
     expect(await codeOf({ scope: 'a b', roles: ['anybody'] }, combined)).toBe('access_denied');
   });
 
-  it('gives a policy that an authorizer and a chosen authorizer take', () => {
+  it('returns a policy that works with an authorizer and with a function that chooses one', () => {
     const policy = combinedPolicy([{ anyRole: ['a'] }, { anyRole: ['b'] }]);
     const options = { introspectionEndpoint: 'https://as.example/introspect', clientId: 'api', clientSecret: 's' };
     const authorizer = new Authorizer({ ...options, rolesOf: () => [] });

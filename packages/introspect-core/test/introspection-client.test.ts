@@ -112,7 +112,11 @@ describe('at construction', () => {
     ...(['issuer', 'clientId', 'clientSecret'] as const).flatMap((name): [string, unknown, string][] => [
       [`an undefined ${name}`, { ...valid, [name]: undefined }, `"${name}" is undefined: ${unset}`],
       [`an empty ${name}`, { ...valid, [name]: '' }, `"${name}" must not be empty: ${unset}`],
-      [`"undefined" as ${name}`, { ...valid, [name]: 'undefined' }, `"${name}" is the text "undefined": ${unset}`],
+      [
+        `"undefined" as ${name}`,
+        { ...valid, [name]: 'undefined' },
+        `"${name}" must not be the string "undefined": ${unset}`,
+      ],
       [`null as ${name}`, { ...valid, [name]: null }, `"${name}" must be a string`],
     ]),
     ['a lone surrogate', { ...valid, clientSecret: '\ud800' }, '"clientSecret" has a lone surrogate'],

@@ -218,10 +218,10 @@ describe('the request', () => {
   it.each([
     ['throws', () => Promise.reject(Object.assign(new Error('vault-canary'), { code: 'EVAULT' }))],
     ['gives undefined', () => undefined as never],
-    ['gives an empty text', () => ''],
-    ['gives an empty text later', async () => ''],
-    ['gives the text "undefined"', () => String(undefined)],
-    ['gives no string', () => 5 as never],
+    ['returns an empty string', () => ''],
+    ['resolves to an empty string', async () => ''],
+    ['returns the string "undefined"', () => String(undefined)],
+    ['returns a number', () => 5 as never],
     ['gives a lone surrogate', () => '\ud800'],
   ])('is not sent when the secret function %s', async (_, clientSecret) => {
     const { introspectionEndpoint } = server;

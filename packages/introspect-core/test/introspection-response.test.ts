@@ -158,7 +158,7 @@ describe('readIntrospectionResponse', () => {
   });
 
   it.each(['__proto__', '\\u005f_proto__', '__pro\\u0074o__', '\\u005F\\u005f\\u0070roto\\u005f_'])(
-    'leaves __proto__ out at every level when it is written as %s',
+    'drops __proto__ at every level when it is written as %s',
     (name) => {
       const proto = `"${name}":{"isAdmin":true}`;
       const token = read(`{"active":true,${proto},"nested":[{${proto},"a":1}]}`) as ActiveToken;

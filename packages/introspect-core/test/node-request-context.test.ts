@@ -78,7 +78,7 @@ describe('nodeRequestContext', () => {
     await once(signals[0] as AbortSignal, 'abort');
   });
 
-  it('gives an aborted signal when the caller has gone before the signal is first read', async () => {
+  it('returns an aborted signal when the caller hung up before the signal is first read', async () => {
     const { client, request, response } = await exchange([]);
     const context = nodeRequestContext(request, response, request);
     client.destroy();
@@ -87,7 +87,7 @@ describe('nodeRequestContext', () => {
     expect(nodeRequestContext(request, response, request).signal).toBe(context.signal);
   });
 
-  it('gives an aborted signal when the HTTP/2 stream was reset before the signal is first read', async () => {
+  it('returns an aborted signal when the HTTP/2 stream was reset before the signal is first read', async () => {
     const http2 = createHttp2Server().listen(0, '127.0.0.1');
     await once(http2, 'listening');
     const session = connectHttp2(`http://127.0.0.1:${(http2.address() as AddressInfo).port}`);
@@ -102,7 +102,7 @@ describe('nodeRequestContext', () => {
     await once(http2, 'close');
   });
 
-  it('gives a signal that is not aborted when the response was written before the signal is first read', async () => {
+  it('returns a signal that is not aborted when the response was written before the signal is first read', async () => {
     const { client, request, response } = await exchange([]);
     client.on('response', (message) => message.resume());
     response.end('done');

@@ -6,7 +6,7 @@ import { onAbort } from '../src/on-abort.js';
 import { held } from './caching.js';
 
 describe('onAbort', () => {
-  it('calls each listener once, in the order in which they were added, also when one was given twice', () => {
+  it('calls each listener in the order of adding, and a listener that was added twice twice', () => {
     const { signal, abort } = withSignal();
     const called: string[] = [];
     const twice = () => void called.push('twice');
@@ -42,7 +42,7 @@ describe('onAbort', () => {
   });
 });
 
-it('a client: 30 requests on one signal add one listener to it, and leave none behind', async () => {
+it('lets 30 requests of a client on one signal share one event listener, and removes it in the end', async () => {
   const server = await startScriptedServer();
   const { waits, release } = held(active());
   server.always(waits);

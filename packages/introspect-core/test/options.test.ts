@@ -22,7 +22,7 @@ const api = { ...server, clientId: 'c', clientSecret: 's' };
 const authorizer = (options: object) => () => new Authorizer(options as AuthorizerOptions);
 const client = (options: object) => () => new IntrospectionClient(options as IntrospectionClientOptions);
 const guard = (policy: object) => () => new Authorizer(api).guard(policy);
-/** An object that has `own` itself, and gets `name` from its prototype. */
+/** Returns an object with the members `own`, which inherits `name` from its prototype. */
 const inheriting = (own: object, name: string, value: unknown) => Object.assign(Object.create({ [name]: value }), own);
 
 class WithGetter {
@@ -76,8 +76,8 @@ describe('an option that is inherited', () => {
       authorizer({ ...api, cache: inheriting({ maxAgeSeconds: 60 }, 'inactiveMaxAgeSeconds', 0) }),
       '"cache.inactiveMaxAgeSeconds" is inherited',
     ],
-    ['one that nobody knows', client(inheriting(api, 'timeout', 5)), 'IntrospectionClient: "timeout" is inherited'],
-    ['one that nobody knows, of a policy', guard(inheriting({}, 'scope', 'a')), 'Policy: "scope" is inherited'],
+    ['an unknown option', client(inheriting(api, 'timeout', 5)), 'IntrospectionClient: "timeout" is inherited'],
+    ['an unknown member of a policy', guard(inheriting({}, 'scope', 'a')), 'Policy: "scope" is inherited'],
     ['a member of a policy', guard(new PolicyWithGetter()), 'Policy: "scopes" is inherited'],
     [
       'a secret for Basic',
@@ -100,7 +100,7 @@ describe('an option that is inherited', () => {
       () => undiciTransport(inheriting({}, 'dispatcher', {})),
       'undiciTransport: "dispatcher" is inherited',
     ],
-  ])('%s is a TypeError that names it', (_, construct, message) => {
+  ])('is a TypeError that names it: %s', (_, construct, message) => {
     expect(construct).toThrow(TypeError);
     expect(construct).toThrow(message);
   });
@@ -124,12 +124,12 @@ describe('an options object', () => {
         },
       }),
     ],
-  ])('may be %s, and its audience holds', async (_, options) => {
+  ])('may be %s, and its audience applies', async (_, options) => {
     const authorizer = new Authorizer(options() as AuthorizerOptions);
     await expect(authorizer.authorize('Bearer t')).rejects.toMatchObject({ reason: 'audience_mismatch' });
   });
 
-  it('takes no option from a polluted Object.prototype, nor fails by it', () => {
+  it('takes no option from a polluted Object.prototype, and does not fail because of it', () => {
     Object.defineProperty(Object.prototype, 'audience', { value: '', configurable: true });
     try {
       expect(authorizer({ ...api })).not.toThrow();
@@ -152,7 +152,7 @@ describe('an option that narrows access', () => {
     ['tokenTypes', ['Bearer', ''], 'must not have an empty entry: is an environment variable unset?'],
     ['tokenTypes', 'Bearer', 'must be a list of strings'],
     ['prefilter', undefined, `is undefined: ${unset}`],
-  ])('%s of %j is a TypeError that suggests an unset variable', (name, value, problem) => {
+  ])('is a TypeError that mentions an unset variable: %s of %j', (name, value, problem) => {
     const construct = authorizer({ ...api, [name]: value });
     expect(construct).toThrow(TypeError);
     expect(construct).toThrow(`Authorizer: "${name}" ${problem}`);

@@ -25,7 +25,7 @@ it('takes no string for a list of roles: its letters would count as roles', asyn
   await expect(judge({}, { anyRole: ['a'] }, lying)).rejects.toThrow('"rolesOf" must give a list of roles');
 });
 
-it('a route holds no memory for texts of scope that are longer than 1000 characters', () => {
+it('a route keeps no memory for scope strings longer than 1000 characters', () => {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   const { judge } = preparePolicy({ scopes: ['s'] }, { challenge: {} });
@@ -315,30 +315,30 @@ describe('check', () => {
 describe('policyProblem', () => {
   const policy = { scopes: ['a'] };
 
-  it('is called once with each policy, as it was given, and its text is the error', () => {
+  it('is called once for each policy, with the policy as given, and the string that it returns is the error message', () => {
     const policyProblem = vi.fn(() => 'that is not done here');
     const prepare = () => preparePolicy(policy, { challenge: {}, policyProblem });
     expect(prepare).toThrow(new TypeError('Policy: that is not done here'));
     expect(policyProblem).toHaveBeenCalledExactlyOnceWith(policy);
   });
 
-  it('is not called with a policy that is wrong in itself', () => {
+  it('is not called with a policy that is already invalid', () => {
     const policyProblem = vi.fn();
     expect(() => preparePolicy({ scopes: [] }, { challenge: {}, policyProblem })).toThrow('"scopes"');
     expect(policyProblem).not.toHaveBeenCalled();
   });
 
   it.each([[Promise.resolve('text')], [null], [false], [['text']]])(
-    'that returns %s rejects the policy',
+    'makes the policy invalid when it returns %s, which is neither a string nor undefined',
     (returned) => {
       const policyProblem = () => returned as never;
       expect(() => preparePolicy(policy, { challenge: {}, policyProblem })).toThrow(
-        new TypeError('"policyProblem" must return a text or undefined'),
+        new TypeError('"policyProblem" must return a string or undefined, and not a promise'),
       );
     },
   );
 
-  it('that finds nothing lets the policy pass', () => {
+  it('accepts the policy when it returns undefined', () => {
     expect(() => preparePolicy(policy, { challenge: {}, policyProblem: () => undefined })).not.toThrow();
   });
 });

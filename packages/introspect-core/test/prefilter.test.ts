@@ -43,7 +43,7 @@ describe('a prefilter', () => {
     expect(server.questions).toHaveLength(1);
   });
 
-  it('gives one verdict to all requests that bring the same token at the same time', async () => {
+  it('is called once for concurrent requests with the same token, which share its verdict', async () => {
     const verdict = Promise.withResolvers<PrefilterVerdict>();
     const prefilter = vi.fn<Prefilter>(() => verdict.promise);
     const { authorizer } = filtered(prefilter);

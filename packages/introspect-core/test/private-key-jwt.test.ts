@@ -261,7 +261,7 @@ describe('options', () => {
     [{ keyFile: { ...keyFile, type: 'serviceaccount' } }, '"keyFile" is that of a service user ("serviceaccount")'],
     [{ keyFile: undefined }, '"keyFile" is undefined: is an environment variable unset?'],
     [{ keyFile: '' }, '"keyFile" must not be empty: is an environment variable unset?'],
-    [{ keyFile: 'undefined' }, '"keyFile" is the text "undefined": is an environment variable unset?'],
+    [{ keyFile: 'undefined' }, '"keyFile" must not be the string "undefined": is an environment variable unset?'],
     ...[undefined, '', 'undefined'].flatMap((unset): [unknown, string][] => [
       [{ ...key, clientId: unset }, '"clientId" must be a string that is not empty, and not "undefined": is an env'],
       [{ ...key, privateKey: unset }, '"privateKey" must be a string that is not empty, and not "undefined": is an'],

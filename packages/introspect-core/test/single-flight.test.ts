@@ -44,7 +44,7 @@ describe('a single flight', () => {
     expect(asked.map(({ signal }) => signal.aborted)).toEqual([false, false, false]);
   });
 
-  it('knows whether a caller would share a flight', async () => {
+  it('tells whether a caller would share a flight', async () => {
     const flights = new SingleFlight<string>(() => true);
     const { ask, nth } = heldQuestion();
     const isShared = (key: string) => flights.outlook(key, () => true).isShared;
@@ -169,14 +169,14 @@ describe('a single flight', () => {
 });
 
 describe('a caller for whom the running flight began too early', () => {
-  /** Flights that began at least at that time; time is a number that is set by hand. */
+  /** Accepts flights that began at that time or later. The test sets the time by hand. */
   const since = (time: number) => (start: number) => start >= time;
   const flightsAt = () => {
     const clock = { time: 0 };
     return { clock, flights: new SingleFlight<string, number>(() => clock.time) };
   };
 
-  it('waits for it to end, and shares the next flight with all callers that come meanwhile', async () => {
+  it('waits for that flight to end, and shares the next one with all callers that come meanwhile', async () => {
     const { clock, flights } = flightsAt();
     const { asked, ask, nth } = heldQuestion();
     const early = flights.join('a', { accepts: since(0) }, ask);
@@ -198,7 +198,7 @@ describe('a caller for whom the running flight began too early', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('waits in a chain: while one flight runs, at most one other waits', async () => {
+  it('never causes more than one waiting flight while one flight runs', async () => {
     const { clock, flights } = flightsAt();
     const { asked, ask, nth } = heldQuestion();
     const results: Promise<string>[] = [];
@@ -218,7 +218,7 @@ describe('a caller for whom the running flight began too early', () => {
     expect(asked).toHaveLength(3);
   });
 
-  it('does not share the fault of the flight that it waited for', async () => {
+  it('does not get the error of the flight that it waited for', async () => {
     const { clock, flights } = flightsAt();
     const { ask, nth } = heldQuestion();
     const early = flights.join('a', {}, ask);
@@ -230,7 +230,7 @@ describe('a caller for whom the running flight began too early', () => {
     expect(await late).toBe('yes');
   });
 
-  it('begins when all callers of the running flight have left, which is aborted', async () => {
+  it('gets its own flight when all callers of the running flight have left, and that one is aborted', async () => {
     const { clock, flights } = flightsAt();
     const { ask, nth } = heldQuestion();
     const controller = new AbortController();
@@ -244,7 +244,7 @@ describe('a caller for whom the running flight began too early', () => {
     expect(await late).toBe('yes');
   });
 
-  it('can leave before its flight has begun, which then never begins', async () => {
+  it('can leave before its flight has begun, and then that flight never begins', async () => {
     const { clock, flights } = flightsAt();
     const { asked, ask, nth } = heldQuestion();
     const early = flights.join('a', {}, ask);
@@ -260,7 +260,7 @@ describe('a caller for whom the running flight began too early', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('joins the flight that a caller before it was the only one to wait for', async () => {
+  it('joins the waiting flight after its only caller has left', async () => {
     const { clock, flights } = flightsAt();
     const { ask, nth } = heldQuestion();
     const early = flights.join('a', {}, ask);

@@ -116,7 +116,7 @@ describe('a transport', () => {
   });
 
   it.each([undefined, 7, ['application/json']])(
-    'may give %s for a header field, which counts as absent',
+    'may return %s for a header field, which then counts as absent',
     async (value) => {
       const client = clientOf(async () => ({ status: 503, header: () => value as never, body: '' }));
       await expect(client.introspect('abc')).rejects.toMatchObject({
@@ -187,7 +187,7 @@ describe('a transport whose response throws', () => {
     await expect(client.introspect('abc')).rejects.toBeInstanceOf(InvalidResponseError);
   });
 
-  it('in a later call of "header" or a later read of "body" is not noticed: each is read once', async () => {
+  it('only in a later call of "header" or read of "body" does not matter, because each is read once', async () => {
     let calls = 0;
     const once = <Value>(value: Value): Value => {
       if (++calls > 3) canary();

@@ -31,7 +31,7 @@ const clientOf = (options: Partial<IntrospectionClientOptions> = {}) =>
   new IntrospectionClient({ ...optionsOf(), ...options });
 const authorizerOf = (options: Partial<AuthorizerOptions> = {}) => new Authorizer({ ...optionsOf(), ...options });
 
-/** Resolves with what a promise rejects with. */
+/** Resolves with the error with which a promise rejects. */
 const failure = (promise: Promise<unknown>) =>
   promise.then(
     () => expect.unreachable(),
@@ -50,7 +50,7 @@ describe('a server that answers unsupported_token_type', () => {
     expect(server.questions).toHaveLength(1);
   });
 
-  it("makes a guard answer 401 with its own route's challenge", async () => {
+  it("makes a guard respond 401 with its own route's challenge", async () => {
     const authorizer = authorizerOf({ realm: 'items', resource: 'https://api.example' });
     const refused = await failure(authorizer.guard({ scopes: ['items:read'] })('Bearer a.b.c'));
     expect(refused).toMatchObject({
@@ -72,14 +72,14 @@ describe('a server that answers unsupported_token_type', () => {
     });
   });
 
-  it('does not open the circuit breaker, and is counted as an outcome of its own', async () => {
+  it('does not open the circuit breaker, and the stats count its response as a separate outcome', async () => {
     const client = clientOf({ circuitBreaker: { minimumQuestions: 2 } });
     for (let i = 0; i < 12; i++) await failure(client.introspect('a.b.c'));
     expect(client.stats()).toMatchObject({ questions: { unsupported_token_type: 12 }, circuitBreaker: 'closed' });
     expect(server.questions).toHaveLength(12);
   });
 
-  it('is not cached: the next request introspects again', async () => {
+  it('sends a response that is not cached: the next request introspects again', async () => {
     const set = vi.fn(async () => {});
     const store = { get: async () => undefined, set, delete: async () => {} };
     const { ask, settle } = caching(server, new Clocks(), { cache: { inactiveMaxAgeSeconds: 60, store } });
@@ -91,7 +91,7 @@ describe('a server that answers unsupported_token_type', () => {
     expect(await ask('a.b.c')).toBe('ok');
   });
 
-  it('lets no stale response serve: it is no outage', async () => {
+  it('makes the client use no stale response, because the server can be reached', async () => {
     const clocks = new Clocks();
     const { ask } = caching(server, clocks, { cache: { maxAgeSeconds: 1, staleIfErrorSeconds: 600 } });
     server.next(active());
@@ -100,7 +100,7 @@ describe('a server that answers unsupported_token_type', () => {
     expect(await ask('a.b.c')).toBe('unsupported_token_type');
   });
 
-  it('rejects all who share one request, each with an error of its own', async () => {
+  it('makes each caller that shares one introspection request fail with its own error', async () => {
     const authorizer = authorizerOf();
     const errors = await Promise.all([1, 2, 3].map(() => failure(authorizer.authorize('Bearer a.b.c'))));
     expect(errors).toMatchObject(Array(3).fill({ reason: 'unsupported_token_type' }));
@@ -108,12 +108,12 @@ describe('a server that answers unsupported_token_type', () => {
     expect(server.questions).toHaveLength(1);
   });
 
-  it('is ready: endpoint and credentials are good', async () => {
+  it('is ready, because it accepted endpoint and credentials', async () => {
     await expect(authorizerOf().ready()).resolves.toBeUndefined();
   });
 });
 
-describe('unsupported_token_type is said once by each client', () => {
+describe('unsupported_token_type is reported once by each client', () => {
   const said = { type: 'unsupported_token_type' };
   const typed = (events: IntrospectEvent[]) => events.filter(({ type }) => type === said.type);
 
@@ -142,20 +142,20 @@ describe('unsupported_token_type is said once by each client', () => {
     expect(print).not.toHaveBeenCalled();
   });
 
-  it('by console.error when nobody listens, without the token, a secret or the text of the server', async () => {
+  it('by console.error when nobody listens, without the token, a secret or a string of the server', async () => {
     const client = clientOf();
     for (let i = 0; i < 3; i++) await failure(client.introspect('a.b.c'));
     expect(print.mock.calls).toEqual([
       [
-        `${server.origin} does not introspect tokens of the kind that this API gets, such as JWTs ` +
-          '(unsupported_token_type), so each of them is rejected with 401: let the server issue opaque access tokens ' +
+        `${server.origin} does not introspect the kind of token that this API receives, such as a JWT ` +
+          '(unsupported_token_type), so each one is rejected with 401: configure the server to issue opaque access tokens ' +
           'for this API, or verify JWTs locally',
       ],
     ]);
   });
 });
 
-describe('what is not unsupported_token_type', () => {
+describe('a response that only resembles unsupported_token_type', () => {
   it.each<[string, Parameters<typeof unsupported>]>([
     ['another status', [undefined, 403]],
     ['another 4xx', [undefined, 422]],
@@ -166,7 +166,7 @@ describe('what is not unsupported_token_type', () => {
     ['the code elsewhere', [{ error: 'invalid_request', error_description: 'unsupported_token_type' }]],
     ['a list', [['unsupported_token_type']]],
     ['a text', ['unsupported_token_type']],
-  ])('%s is a failure of the server', async (_, answer) => {
+  ])('is a failure of the server: %s', async (_, answer) => {
     server.always(unsupported(...answer));
     expect(await failure(clientOf().introspect('a.b.c'))).toMatchObject({ code: 'invalid_response', status: 503 });
     expect(print).not.toHaveBeenCalled();

@@ -66,13 +66,13 @@ describe('zitadel', () => {
     );
   });
 
-  it('leaves an audience that is undefined to the authorizer, which refuses it', () => {
+  it('passes an undefined audience to the authorizer, which rejects it', () => {
     const given = { ...options, projectId: '42', audience: undefined as never };
     expect(() => new Authorizer(zitadel(given))).toThrow('Authorizer: "audience" is undefined');
   });
 
   it.each(['projectId', 'limits', 'policyProblem', 'audience', 'rolesOf', 'tokenTypes', 'prefilter', 'realm'])(
-    'loses no "%s" that is inherited: it is refused',
+    'does not drop an inherited "%s": the authorizer rejects it',
     (name) => {
       const given: ZitadelOptions = Object.assign(Object.create({ [name]: {} }), options);
       expect(() => new Authorizer(zitadel(given))).toThrow(`"${name}" is inherited`);
@@ -82,8 +82,8 @@ describe('zitadel', () => {
   describe('rejects a policy that lists a role scope', () => {
     const policy = { scopes: ['openid', 'urn:zitadel:iam:org:project:role:admin'] };
     const message =
-      'Policy: "scopes" names "urn:zitadel:iam:org:project:role:admin", which everybody may request and gets without ' +
-      'having the role: use "anyRole": ["admin"], which looks at the roles that were granted';
+      'Policy: "scopes" lists "urn:zitadel:iam:org:project:role:admin", which ZITADEL gives to every user who requests it, ' +
+      'even without the role: use "anyRole": ["admin"], which checks the granted roles';
 
     it.each([
       ['with a project', { ...options, projectId: '42' }],
@@ -97,13 +97,13 @@ describe('zitadel', () => {
       expect(() => guardBySource(authorizer, policy)).toThrow(message);
     });
 
-    it('and no other: other scopes of ZITADEL prove what they say', () => {
+    it('but accepts other scopes of ZITADEL', () => {
       const scopes = ['urn:zitadel:iam:org:project:id:42:aud', 'urn:zitadel:iam:org:projects:roles', 'openid'];
       expect(() => new Authorizer(zitadel(options)).guard({ scopes })).not.toThrow();
       expect(() => new Authorizer(zitadel(options)).guard()).not.toThrow();
     });
 
-    it('and then what the policyProblem of the caller finds', () => {
+    it('and calls the policyProblem of the caller for other policies', () => {
       const policyProblem = ({ optional }: Policy) => (optional === true ? 'no route is optional here' : undefined);
       const authorizer = new Authorizer(zitadel({ ...options, policyProblem }));
       expect(() => authorizer.guard({ optional: true })).toThrow('Policy: no route is optional here');
@@ -177,14 +177,14 @@ describe('zitadelRoles', () => {
 
   const unset = ['projectId', 'organizationId'].flatMap((name) => [undefined, ''].map((value) => ({ [name]: value })));
 
-  it.each(unset)('grants nothing by hasRole with %j: a scope that was left out lifts no check', (options) => {
+  it.each(unset)('makes hasRole return false with %j, as when the token lacks a claim', (options) => {
     const token = tokenOf({ [own]: granted, [of42]: granted });
     expect(hasRole(token, 'admin')).toBe(true);
     expect(hasRole(token, 'admin', options as object)).toBe(false);
     expect(hasRole(token, 'admin', { projectId: '42', ...options } as object)).toBe(false);
   });
 
-  it('grants nothing by hasRole in the organisation of a login that does not name one', () => {
+  it('makes hasRole return false when the login does not name an organisation', () => {
     const token = tokenOf({ [own]: granted });
     const login = { organizationId: organization(token)?.id } as { organizationId: string };
     expect(hasRole(token, 'admin', login)).toBe(false);
@@ -197,7 +197,7 @@ describe('zitadelRoles', () => {
     expect(() => zitadelRoles(options as object)).toThrow('is an environment variable unset?');
   });
 
-  it('have types that take no undefined organisation', () => {
+  it('have types that do not accept an undefined organisation', () => {
     expectTypeOf<{ organizationId: undefined }>().not.toExtend<Parameters<typeof hasRole>[2]>();
     expectTypeOf<{ organizationId: string }>().toExtend<Parameters<typeof hasRole>[2]>();
   });

@@ -69,7 +69,7 @@ describe('oidc-provider', () => {
     http.closeAllConnections();
   });
 
-  /** With a `resource` (RFC 8707) a JWT, else an opaque token. */
+  /** Gets a JWT if there is a `resource` (RFC 8707), else an opaque token. */
   async function mint(resource?: string): Promise<string> {
     const response = await post('/token', { grant_type: 'client_credentials', ...(resource && { resource }) });
     const { access_token } = (await response.json()) as { access_token: string };
@@ -115,7 +115,7 @@ describe('oidc-provider', () => {
     expect(client.stats().questions).toMatchObject({ active: 3, invalid_client: 2 });
   });
 
-  /** Of a user who logged in with a client, as its code exchange would make it. */
+  /** Makes the tokens of a user who logged in with a client, as its code exchange does. */
   async function refreshToken(): Promise<string> {
     const client = await provider.Client.find(tokenClient.clientId);
     if (client === undefined) throw new Error('there is no such client');
@@ -131,7 +131,7 @@ describe('oidc-provider', () => {
     return token.save();
   }
 
-  it('calls refresh tokens active without a token_type: tokenTypes rejects them, and lets access tokens in', async () => {
+  it('reports refresh tokens as active without a token_type: tokenTypes rejects them, and accepts access tokens', async () => {
     const token = await refreshToken();
     const lenient = new Authorizer({ issuer, ...resourceServer });
     await expect(lenient.authorize(`Bearer ${token}`)).resolves.toMatchObject({ active: true, sub: 'alice' });
@@ -143,7 +143,7 @@ describe('oidc-provider', () => {
     await expect(strict.authorize(`Bearer ${await mint()}`)).resolves.toMatchObject({ token_type: 'Bearer' });
   });
 
-  it('does not introspect JWTs: a good one and a forged one are 401 unsupported_token_type, never 503', async () => {
+  it('does not introspect JWTs: good and forged ones get 401 unsupported_token_type, never 503', async () => {
     const events: IntrospectEvent[] = [];
     const onEvent = (event: IntrospectEvent) => void events.push(event);
     const authorizer = new Authorizer({ issuer, ...resourceServer, onEvent, cache: { maxAgeSeconds: 60 } });

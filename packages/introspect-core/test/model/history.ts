@@ -32,7 +32,7 @@ export interface Request {
   readonly token: number;
   readonly maxStalenessMs: number;
   readonly began: Moment;
-  /** The last `forget` that named the token in any way before the request came, in the order of events. */
+  /** The last `forget` before the request that named the token in any way, by the order of events. */
   readonly forgottenBefore: number;
   /** An answer that is there for it, so that nothing needs to be asked. */
   readonly known: Question | undefined;
@@ -161,7 +161,7 @@ export class History {
     return this.thread({ process: 1 - process, token });
   }
 
-  /** The age of an answer at a moment, by the clock that says more. */
+  /** Returns the age of a response at a moment: the larger of its ages by the two clocks. */
   ageMs({ asked }: Question, at: { elapsed: number; wall: number } = this.time): number {
     return Math.max(at.elapsed - asked.elapsed, at.wall - asked.wall);
   }

@@ -48,7 +48,7 @@ export class Rules {
       each.asked.order > thread.forgottenAsToken || this.#mayServeForgotten(request, each);
     const isOwnInactive = (each: Question) => each.outcome === 'inactive' && this.#isOwn(request, each);
     const candidates = thread.ended.filter((each) => isOwnInactive(each) && isAfterForget(each));
-    // Where questions run side by side, not every answer that came in meanwhile was for this request.
+    // When introspections run in parallel, not every response that arrives meanwhile is for this request.
     const question =
       candidates.find((each) => this.#tooEarly(request, each) === undefined) ?? candidates[0] ?? thread.lastInactive;
     if (question?.ended === undefined) return 'the server never answered so';
@@ -98,34 +98,38 @@ export class Rules {
     return this.#isKept(answer) && thread.forgotten < answer.asked.order ? answer : undefined;
   }
 
-  /** Why an answer that came in while a request waited is none for it: it was requested earlier than the policy allows. */
+  /** Returns why a response may not be used for a waiting request: it was requested earlier than the policy allows. */
   #tooEarly({ began, maxStalenessMs }: Request, question: Question): string | undefined {
     if (question.asked.order > began.order || this.#history.ageMs(question, began) < maxStalenessMs) return undefined;
     return 'it was requested earlier than the policy allows';
   }
 
-  /** Whether a request's own time is over: it may have waited for a question that began too early for it. */
+  /**
+   * Returns whether the request's own time limit has passed: it may have waited for an introspection that began too
+   * early.
+   */
   #isLate({ began }: Request, code: string): boolean {
     const { time, setting } = this.#history;
     return code === 'unavailable' && time.elapsed - began.elapsed >= setting.timeoutMs;
   }
 
   /**
-   * Whether an answer serves although it was forgotten: it is the fourth that this request waited for, and was requested
-   * after each `forget` that had ended before the request came.
+   * Returns whether a response may be used although it was forgotten: it is the fourth that the request waited for, and
+   * was requested after each `forget` that had ended before the request came.
    */
   #mayServeForgotten(request: Request, question: Question): boolean {
     const isOwn = this.#isOwn(request, question);
     return isOwn && request.forgottenBefore < question.asked.order && this.#isFourth(question);
   }
 
-  /** Whether an answer and the three before it were forgotten, each before the next was asked for. */
+  /** Returns whether a response and the three before it were forgotten, each before the next was requested. */
   #isFourth(question: Question): boolean {
     const { questions, setting } = this.#history;
     const { forgets } = this.#history.thread(question);
     const isSame = ({ process, token }: Question) => process === question.process && token === question.token;
     const asked = questions.filter((each) => isSame(each) && each.number <= question.number).reverse();
-    const last = setting.isWorkerd ? asked : asked.slice(0, 4); // there, questions of others may be in between
+    // On workerd, introspections of other requests may be in between.
+    const last = setting.isWorkerd ? asked : asked.slice(0, 4);
     const isForgotten = ({ asked: { order } }: Question, index: number) => {
       const next = setting.isWorkerd ? Infinity : (last[index - 1]?.asked.order ?? Infinity);
       return forgets.some((each) => order < each && each < next);

@@ -152,7 +152,7 @@ export class System {
     await this.settle();
   }
 
-  /** Forgets a token each time before it is answered, so that it is asked about again and again; others come meanwhile. */
+  /** Forgets a token before each response about it, so that the introspection is repeated while other requests come. */
   async forgetInLoop(process: number, token: number, times: number): Promise<void> {
     for (let i = 0; i < times; i++) {
       await this.forget(process, { token: tokenText(token) });
