@@ -129,21 +129,24 @@ describe('an empty project with the packed introspect-cli', () => {
     expect([failure.code, failure.stderr]).toEqual([2, expect.stringContaining('The issuer is missing')]);
   });
 
-  it.each(nodes())('runs no code that an env file names, started by its own first line, on %s', async (node) => {
-    const program = await programOf();
-    await writeFile(join(project(), 'evil.cjs'), `require('node:fs').writeFileSync('marker', '');`);
-    await writeFile(join(project(), 'evil.env'), 'NODE_OPTIONS=--require=./evil.cjs\n');
-    const options = { cwd: project(), env: { PATH: `${dirname(node)}${delimiter}${process.env.PATH}` } };
-    for (const [args, message] of [
-      [['--env', 'evil.env'], 'The issuer is missing'],
-      [['--env-file', 'evil.env'], 'Give the file by --env.'],
-      [['--env-file=evil.env'], 'Give the file by --env.'],
-    ] as const) {
-      const failure = await run(program, ['token', ...args], options).catch((error) => error);
-      expect([failure.code, failure.stderr]).toEqual([2, expect.stringContaining(message)]);
-      expect(existsSync(join(project(), 'marker'))).toBe(false);
-    }
-  });
+  it.each(nodes())(
+    'runs no code that an env file names when it is started by its own first line, on %s',
+    async (node) => {
+      const program = await programOf();
+      await writeFile(join(project(), 'evil.cjs'), `require('node:fs').writeFileSync('marker', '');`);
+      await writeFile(join(project(), 'evil.env'), 'NODE_OPTIONS=--require=./evil.cjs\n');
+      const options = { cwd: project(), env: { PATH: `${dirname(node)}${delimiter}${process.env.PATH}` } };
+      for (const [args, message] of [
+        [['--env', 'evil.env'], 'The issuer is missing'],
+        [['--env-file', 'evil.env'], 'Use --env instead.'],
+        [['--env-file=evil.env'], 'Use --env instead.'],
+      ] as const) {
+        const failure = await run(program, ['token', ...args], options).catch((error) => error);
+        expect([failure.code, failure.stderr]).toEqual([2, expect.stringContaining(message)]);
+        expect(existsSync(join(project(), 'marker'))).toBe(false);
+      }
+    },
+  );
 });
 
 describe.each(nodes())('the packed introspect-nestjs with NestJS 11, on %s', (node) => {

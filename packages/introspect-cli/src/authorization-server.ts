@@ -3,14 +3,14 @@ import type { Connection } from './connection.js';
 import { exitCodes, Failure } from './failure.js';
 import { checkSecure, requestJson } from './json-request.js';
 
-/** A server, by the metadata of its issuer (OpenID Connect Discovery §4), as far as these commands go by it. */
+/** An authorization server, as its metadata describes it (OpenID Connect Discovery §4). */
 export interface AuthorizationServer extends Connection {
-  /** Its own: over an internal address the public one. */
+  /** The issuer that the server names: the public issuer, even if we connect to an internal address. */
   readonly issuer: string;
   /**
-   * The URL of an endpoint, at the address to which we connect.
+   * Returns the URL of an endpoint, at the address to which we connect.
    *
-   * @throws Failure when the metadata names none, or one that may not be sent a secret
+   * @throws Failure when the metadata names no such endpoint, or one to which no secret may be sent
    */
   endpoint(name: 'token_endpoint' | 'introspection_endpoint'): string;
 }
@@ -18,7 +18,7 @@ export interface AuthorizationServer extends Connection {
 /**
  * Reads a server's metadata.
  *
- * @throws Failure when it cannot be had, or names an issuer that is neither the given one nor that of the instance host
+ * @throws Failure when the metadata cannot be fetched, or names neither the given issuer nor that of the instance host
  */
 export async function discover(connection: Connection): Promise<AuthorizationServer> {
   const { issuer: given, address, instanceHost, headers } = connection;
@@ -54,23 +54,23 @@ export async function discover(connection: Connection): Promise<AuthorizationSer
 type ClientOptions = { issuer: string } & Pick<IntrospectionClientOptions, 'introspectionEndpoint' | 'headers'>;
 
 /**
- * How the SDK asks a server: it finds the endpoint itself, except with an instance host, where discovery by the SDK would
- * take the public issuer for a wrong one.
+ * Returns the options with which the SDK calls the server. With an instance host they include the endpoint, because
+ * discovery by the SDK would reject the public issuer. Without one, the SDK finds the endpoint itself.
  *
- * @throws Failure when the endpoint is needed, and the metadata names none
+ * @throws Failure when the endpoint is needed, but the metadata does not name it
  */
 export function clientOptions({ issuer, instanceHost, headers, endpoint }: AuthorizationServer): ClientOptions {
   if (instanceHost === undefined) return { issuer };
   return { issuer, introspectionEndpoint: endpoint('introspection_endpoint'), headers: { ...headers } };
 }
 
-/** Like {@link clientOptions}, and reads the metadata only when they are needed. */
+/** Returns the options of {@link clientOptions}, and reads the metadata only if they need it. */
 export async function clientOptionsOf(connection: Connection): Promise<ClientOptions> {
   const { issuer, instanceHost } = connection;
   return instanceHost === undefined ? { issuer } : clientOptions(await discover(connection));
 }
 
-/** Whether a server that was asked over an internal address names the issuer whose host is the instance host. */
+/** Returns whether a server at an internal address names the public issuer: the one whose host is the instance host. */
 export function isOfInstanceHost(
   named: unknown,
   { issuer, instanceHost }: Pick<Connection, 'issuer' | 'instanceHost'>,
@@ -79,7 +79,7 @@ export function isOfInstanceHost(
   return isInternal && (named === `https://${instanceHost}` || named === `http://${instanceHost}`);
 }
 
-/** What the metadata names at the issuer's own host is reached at the address instead, by the same path. */
+/** Replaces the issuer's origin in an endpoint's URL by the address to which we connect, and keeps the path. */
 export function connectedUrl(url: string, { issuer, address }: { issuer: string; address: string }): string {
   const [named, own, connected] = [new URL(url), new URL(issuer), new URL(address)];
   if (named.host !== own.host || own.origin === connected.origin) return url;
@@ -91,7 +91,7 @@ function otherIssuer(named: unknown, { issuer, address, instanceHost }: Connecti
   const advice =
     instanceHost === undefined
       ? 'Give the issuer as the console shows it.'
-      : `It must be the one of --instance-host (ZITADEL_INSTANCE_HOST), which is ${instanceHost}: give the host of the public issuer, with its port if it has one.`;
+      : `Set --instance-host (ZITADEL_INSTANCE_HOST), now ${instanceHost}, to the host of the public issuer, with its port if it has one.`;
   return new Failure(
     exitCodes.failed,
     'issuer_mismatch',

@@ -25,9 +25,9 @@ export function withCommonFlags(command: Command): Command {
     .option('--issuer <url>', 'the issuer, as the console shows it (ZITADEL_ISSUER)')
     .option(
       '--instance-host <host>',
-      'the host of the public issuer, where --issuer is an internal address (ZITADEL_INSTANCE_HOST)',
+      'the host of the public issuer, if --issuer is an internal address (ZITADEL_INSTANCE_HOST)',
     )
-    .option('--env <path>', 'a file of variables; those of the environment win')
+    .option('--env <path>', 'a file of variables; the environment overrides it')
     .option('--json', 'one JSON value on stdout, and nothing else there');
 }
 
@@ -38,22 +38,22 @@ export function withApiFlags(command: Command): Command {
     .option('--project-id <id>', 'the project of the API (ZITADEL_PROJECT_ID)');
 }
 
-/** Where a command connects, and under which issuer. */
+/** The address to which a command connects, and the issuer. */
 export interface Connection {
-  /** As given: the public issuer, or with an instance host the internal address. */
+  /** The issuer as given: the public issuer, or an internal address if there is an instance host. */
   readonly issuer: string;
-  /** Where requests go; the issuer, unless the environment names an internal address for it. */
+  /** Where requests are sent: an internal address if `INTROSPECTION_ENDPOINT` names one, else the issuer. */
   readonly address: string;
   readonly instanceHost: string | undefined;
-  /** Header fields that every request to the server takes along. */
+  /** Header fields of every request to the server. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads how to connect. An issuer whose host is the instance host is the public one. `INTROSPECTION_ENDPOINT`, as
- * `introspect register` writes it beside `ZITADEL_ISSUER`, then names the internal address.
+ * Reads how to connect. If the issuer's host is the instance host, the issuer is the public one. Then the internal
+ * address is the origin of `INTROSPECTION_ENDPOINT`, which `introspect register` writes next to `ZITADEL_ISSUER`.
  *
- * @throws Failure naming what is missing or cannot be used
+ * @throws Failure naming the setting that is missing or invalid
  */
 export function connectionOf(
   settings: Settings,
@@ -68,7 +68,7 @@ export function connectionOf(
     return { issuer, address: issuer, instanceHost, headers };
   }
   if (!URL.canParse(endpoint)) {
-    throw usage('INTROSPECTION_ENDPOINT is no URL', 'Set it to the endpoint at the internal address, or remove it.');
+    throw usage('INTROSPECTION_ENDPOINT is not a URL', 'Set it to the endpoint at the internal address, or remove it.');
   }
   checkSecure(endpoint, 'INTROSPECTION_ENDPOINT');
   return { issuer, address: new URL(endpoint).origin, instanceHost, headers };
@@ -84,7 +84,7 @@ function issuerOf(settings: Settings, flags: CommonFlags): string {
   return issuer;
 }
 
-/** @throws Failure when it is no host, with or without a port */
+/** @throws Failure when it is not a host, with or without a port */
 function instanceHostOf(settings: Settings, flags: CommonFlags): string | undefined {
   const host = settings.text(flags.instanceHost, 'ZITADEL_INSTANCE_HOST');
   if (

@@ -74,7 +74,7 @@ function failureOf(error: unknown): Failure {
 function badToken(reason: InvalidTokenReason, message: string): Failure {
   const advice =
     reason === 'unsupported_token_type'
-      ? 'Some servers introspect no JWTs: let it issue opaque access tokens for this API, or verify JWTs locally.'
+      ? 'Some servers do not introspect JWTs: configure the server to issue opaque access tokens for this API, or verify JWTs locally.'
       : undefined;
   return new Failure(exitCodes.failed, reason, message, advice);
 }
@@ -93,8 +93,8 @@ function wrongUsage({ code, message }: CommanderError): Failure {
     const [, option = ''] = /'(--?[a-z-]+)/i.exec(message) ?? [];
     if (option.startsWith('--env-file')) {
       return usage(
-        `There is no option ${option}: Node itself would read that file, and run code that it names`,
-        'Give the file by --env.',
+        `There is no option ${option}: Node itself reads that file, and can run code that it names`,
+        'Use --env instead.',
       );
     }
     const isSecret = /secret|token|pat|password/i.test(option);

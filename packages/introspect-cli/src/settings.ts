@@ -10,7 +10,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 export const isInteractive = () => process.stdin.isTTY === true && process.stderr.isTTY === true;
 
 /**
- * What a command is set by: an option wins over the environment, and that over the file of `--env`.
+ * The settings of a command. An option overrides the environment, and the environment overrides the file of `--env`.
  *
  * Secrets have no option, since a command line is seen by others and kept by shells.
  */
@@ -30,7 +30,9 @@ export class Settings {
     return option || (this.#environment[variable] ?? this.#file[variable]) || undefined;
   }
 
-  /** The value of a variable, from where another one is set: a file does not add to what the environment says. */
+  /**
+   * The value of a variable, from the place that sets another one: a file must not add to settings of the environment.
+   */
   beside(other: string, variable: string): string | undefined {
     const source = this.#environment[other] === undefined ? this.#file : this.#environment;
     return source[variable] || undefined;
@@ -70,8 +72,8 @@ function readEnvFile(path: string): Variables {
     return parseEnv(readFileSync(path, 'utf8'));
   } catch (error) {
     throw usage(
-      `The file of --env cannot be read (${(error as NodeJS.ErrnoException).code}): ${path}`,
-      'Give the path of an env file that you may read, such as the one that introspect register wrote.',
+      `Cannot read the file of --env (${(error as NodeJS.ErrnoException).code}): ${path}`,
+      'Set --env to an env file that you can read, such as the one that introspect register wrote.',
     );
   }
 }

@@ -14,7 +14,7 @@ interface TokenFlags extends ApiFlags {
   curl?: true;
 }
 
-/** The command itself says what happens; without a listener the client would print some of it too. */
+/** Without a listener the client prints some events, which the command already reports. */
 const onEvent = () => {};
 
 /** `introspect token`: asks about a token as the API does, and shows the answer. */
@@ -49,7 +49,7 @@ export const tokenCommand: CommandOf<TokenFlags> = {
   },
 };
 
-/** Runs what fetches from the issuer by the global `fetch` and knows no address apart from it: connects to the address. */
+/** Runs code that fetches from the issuer by the global `fetch`, and connects it to the internal address. */
 async function overAddress<Result>(connection: Connection, run: () => Promise<Result>): Promise<Result> {
   const { fetch } = globalThis;
   globalThis.fetch = (input, init) =>

@@ -12,22 +12,22 @@ const publicIssuer = `https://${host}`;
 const discovery = '/.well-known/openid-configuration';
 const register = ['register', '--project', 'shop', '--role', 'reader', '--service-user'];
 
-/** A ZITADEL that is reached at its internal address alone, and answers 404 to whoever does not name the public host. */
+/** A ZITADEL that can be reached only at its internal address. It responds 404 to requests without the public host. */
 const internalZitadel = (options: ScriptedZitadelOptions = {}) =>
   zitadelProject({ domain: host, secure: true, ...options });
 
-/** Runs a command with the internal address as issuer, as a person would give it. */
+/** Runs a command with the internal address as issuer. */
 const overAddress = ({ folder, zitadel }: ZitadelProject, ...args: string[]) =>
   introspect([...args, '--issuer', zitadel.origin, '--instance-host', host], {
     cwd: folder,
     env: { ZITADEL_ADMIN_PAT: adminToken },
   });
 
-/** Runs a command with nothing but the env file, and what is secret besides. */
+/** Runs a command with only the env file and the secrets. */
 const byEnvFile = ({ folder }: ZitadelProject, ...args: string[]) =>
   introspect([...args, '--env', '.env'], { cwd: folder, env: { ZITADEL_ADMIN_PAT: adminToken } });
 
-/** The claims of a token that was minted with these variables, and is active by them. */
+/** Mints a token with these variables, checks that it is active, and returns its claims. */
 async function claimsOf(env: Record<string, string | undefined>): Promise<Record<string, unknown>> {
   const minted = await introspect(['mint'], { env });
   expect([minted.code, minted.stderr]).toEqual([0, '']);
@@ -37,7 +37,7 @@ async function claimsOf(env: Record<string, string | undefined>): Promise<Record
 }
 
 describe.each(['basic', 'key'])('an internal address with --instance-host, for an API by %s', (auth) => {
-  it('registers, and writes an env file by which every command works again', async () => {
+  it('lets register write an env file with which every command works', async () => {
     const project = await internalZitadel({ credentialsLag: 2 });
     const { code, stdout } = await overAddress(project, ...register, '--auth', auth, '--json');
     expect(code).toBe(0);
@@ -58,7 +58,7 @@ describe.each(['basic', 'key'])('an internal address with --instance-host, for a
     for (const request of project.zitadel.requests) expect(request.field('x-zitadel-instance-host')).toEqual([host]);
   });
 
-  it('works in every command that is given the internal address', async () => {
+  it('works with every command that gets the internal address as an option', async () => {
     const project = await internalZitadel();
     await overAddress(project, ...register, '--auth', auth);
     const env = { ...project.variables(), ZITADEL_ISSUER: project.zitadel.origin, INTROSPECTION_ENDPOINT: undefined };
@@ -72,7 +72,7 @@ describe.each(['basic', 'key'])('an internal address with --instance-host, for a
 });
 
 describe('an internal address with --instance-host', () => {
-  it('is what an IntrospectionClient with the written variables asks', async () => {
+  it('is where an IntrospectionClient with the written variables sends requests', async () => {
     const project = await internalZitadel();
     await overAddress(project, ...register);
     const { stdout: token } = await byEnvFile(project, 'mint');
@@ -96,7 +96,7 @@ describe('an internal address with --instance-host', () => {
     expect(project.variables().ZITADEL_ISSUER).toBe(`http://${localHost}`);
   });
 
-  it('is where a JWT is explained: by its public issuer, with the keys of the address', async () => {
+  it('provides the keys with which token explains a JWT of the public issuer', async () => {
     const project = await internalZitadel();
     await overAddress(project, ...register);
     const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -113,7 +113,7 @@ describe('an internal address with --instance-host', () => {
     });
   });
 
-  it('is what --curl asks', async () => {
+  it('is the address in the output of token --curl', async () => {
     const project = await internalZitadel();
     await overAddress(project, ...register);
     const { stdout } = await byEnvFile(project, 'token', '--curl');
@@ -121,7 +121,7 @@ describe('an internal address with --instance-host', () => {
     expect(stdout).toContain(`--header 'x-zitadel-instance-host: ${host}'`);
   });
 
-  it('leaves the env file when another server without it is registered there', async () => {
+  it('is removed from the env file when register writes a server without an instance host there', async () => {
     const internal = await internalZitadel();
     await overAddress(internal, ...register);
     const project = await zitadelProject();
@@ -134,7 +134,7 @@ describe('an internal address with --instance-host', () => {
 });
 
 describe('a server at an internal address', () => {
-  /** Everything a command needs to send credentials, should it want to. */
+  /** Everything that a command needs to send credentials. */
   const credentials = {
     ZITADEL_PROJECT_ID: '1',
     ZITADEL_CLIENT_ID: 'api',
@@ -149,8 +149,8 @@ describe('a server at an internal address', () => {
   it.each([
     ['another host', 'https://other.example.com'],
     ['another port', `https://${host}:8443`],
-    ['a host that begins alike', `https://${host}.other.example`],
-    ['a host that ends alike', `https://other-${host}`],
+    ['a host that begins with the instance host', `https://${host}.other.example`],
+    ['a host that ends with the instance host', `https://other-${host}`],
     ['a path', `https://${host}/other`],
     ['a slash', `https://${host}/`],
     ['a user name', `https://${host}@other.example`],
@@ -174,7 +174,7 @@ describe('a server at an internal address', () => {
     expect(project.files()).toEqual([]);
   });
 
-  it('that calls itself plain http at a public host is sent no credentials', async () => {
+  it('that names a plain http issuer at a public host is sent no credentials', async () => {
     const project = await internalZitadel({ secure: false });
     for (const command of commands) {
       const args = [...command, '--issuer', project.zitadel.origin, '--instance-host', host];
@@ -185,7 +185,7 @@ describe('a server at an internal address', () => {
     expect(new Set(project.zitadel.requests.map(({ url }) => url))).toEqual(new Set([discovery]));
   });
 
-  it('that knows no such instance ends each command, which names the instance host', async () => {
+  it('that knows no such instance makes each command fail with an error that names the instance host', async () => {
     const project = await internalZitadel();
     const wrong = 'wrong.example.com';
     for (const command of commands) {
@@ -197,7 +197,7 @@ describe('a server at an internal address', () => {
     }
   });
 
-  it('that names itself otherwise is told by doctor with both names', async () => {
+  it('that names another issuer is reported by doctor with both names', async () => {
     const project = await internalZitadel();
     project.zitadel.at(discovery, json({ issuer: 'https://other.example.com' }));
     const args = ['doctor', '--issuer', project.zitadel.origin, '--instance-host', host];
@@ -207,7 +207,7 @@ describe('a server at an internal address', () => {
     );
   });
 
-  it('that a file alone names is sent nothing, when the issuer comes from elsewhere', async () => {
+  it('that only a file names is sent nothing, when the issuer comes from elsewhere', async () => {
     const project = await zitadelProject({ domain: 'localhost' });
     const evil = await startScriptedServer();
     onTestFinished(() => evil.close());
@@ -236,12 +236,12 @@ describe('a server at an internal address', () => {
   it.each([
     [{ ZITADEL_INSTANCE_HOST: publicIssuer }, '--instance-host (ZITADEL_INSTANCE_HOST) is no host'],
     [{ ZITADEL_INSTANCE_HOST: `u:canary@${host}` }, '--instance-host (ZITADEL_INSTANCE_HOST) is no host'],
-    [{ ZITADEL_INSTANCE_HOST: host, INTROSPECTION_ENDPOINT: 'canary' }, 'INTROSPECTION_ENDPOINT is no URL'],
+    [{ ZITADEL_INSTANCE_HOST: host, INTROSPECTION_ENDPOINT: 'canary' }, 'INTROSPECTION_ENDPOINT is not a URL'],
     [
       { ZITADEL_INSTANCE_HOST: host, INTROSPECTION_ENDPOINT: 'http://internal.example/i' },
       'INTROSPECTION_ENDPOINT must be https, except on this machine',
     ],
-  ])('that the environment names wrongly is asked nothing: %j', async (changed, message) => {
+  ])('that the environment names in an invalid way is sent nothing: %j', async (changed, message) => {
     for (const command of commands) {
       const env = { ...credentials, ZITADEL_ISSUER: publicIssuer, ...changed };
       const { code, stdout, stderr } = await introspect(command, { env });

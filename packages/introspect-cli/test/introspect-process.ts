@@ -22,7 +22,7 @@ export async function introspect(
   return ended(child, stdin);
 }
 
-/** Runs the built file as a shell does: by its own first line, with this Node as `node`. */
+/** Runs the built file by its own first line, as a shell does, with this Node as `node`. */
 export async function introspectByShebang(
   args: readonly string[],
   { cwd, env = {} }: { cwd: string; env?: NodeJS.ProcessEnv },

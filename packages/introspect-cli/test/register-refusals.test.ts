@@ -213,7 +213,7 @@ describe('introspect register says what is wrong', () => {
     const { code, stdout, stderr } = await project.run(...args);
     const message = 'The user mickey is a person, not a service user';
     const advice =
-      'That person would be given a client secret and the roles: give --service-user a name that nobody has, or that of a service user.';
+      'That person would get a client secret and the roles: set --service-user to a new name, or to the name of a service user.';
     expect(code).toBe(2);
     if (flags.includes('--json')) {
       expect(JSON.parse(stdout)).toEqual({ error: { code: 'usage', message, advice } });

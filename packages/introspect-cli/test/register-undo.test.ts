@@ -77,7 +77,7 @@ describe('introspect register --undo', () => {
     expect(project.variables('second.env').ZITADEL_CLIENT_SECRET).toBeDefined();
   });
 
-  it.each([true, false])('touches no person whom the record names, whether it says made or found: %j', async (made) => {
+  it.each([true, false])('changes no person whom the record names, with "made" in the record: %j', async (made) => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
     const person = await addPerson(project, 'mickey');

@@ -100,7 +100,7 @@ describe('a scripted ZITADEL', () => {
     expect(await client.introspect(token)).toEqual({ active: false });
   });
 
-  it('tells people from service users, gives both a secret, and mints for service users alone', async () => {
+  it('distinguishes people from service users, gives both a secret, and mints tokens only for service users', async () => {
     const { userId: machineId } = await call('POST', '/users/machine', { userName: 'robot', name: 'Robot' });
     const profile = { firstName: 'Mickey', lastName: 'Mouse' };
     const email = { email: 'mickey@example.com' };
@@ -128,7 +128,7 @@ describe('a scripted ZITADEL', () => {
     }
   });
 
-  it('knows its instance by the instance host, else by Host, and calls itself as it was called', async () => {
+  it('finds its instance by the instance host, else by Host, and names itself as the request does', async () => {
     const own = await startScriptedZitadel({ domain: 'auth.example.com' });
     onTestFinished(() => own.close());
     const discovery = (origin: string, host?: string) =>

@@ -99,7 +99,7 @@ describe('introspect token', () => {
     expect(plain.stdout).toBe('active  yes\n');
   });
 
-  it('asks with what is in the file of --env, over which the environment wins', async () => {
+  it('uses the variables in the file of --env, which the environment overrides', async () => {
     server.tokens.set(token, {});
     const file = join(folder, '.env');
     const { ZITADEL_CLIENT_ID, ...others } = env;
@@ -336,13 +336,13 @@ describe('what goes wrong', () => {
     for (const output of [text.stderr, asJson.stdout]) expect(output).not.toMatch(/canary|quota exhausted|origin"/);
   });
 
-  it('a server that does not introspect JWTs: says what to do, once', async () => {
+  it('says once what to do when the server does not introspect JWTs', async () => {
     server.always(json({ error: 'unsupported_token_type', error_description: 'canary' }, { status: 400 }));
     const { code, stdout, stderr } = await introspect(['token'], { env });
     expect([code, stdout]).toEqual([3, '']);
     expect(stderr).toBe(
       'The token is of a kind that the authorization server does not introspect\n' +
-        'Some servers introspect no JWTs: let it issue opaque access tokens for this API, or verify JWTs locally.\n',
+        'Some servers do not introspect JWTs: configure the server to issue opaque access tokens for this API, or verify JWTs locally.\n',
     );
     const asJson = await introspect(['token', '--json'], { env });
     expect([asJson.code, asJson.stderr]).toEqual([3, '']);

@@ -9,7 +9,9 @@ import type { AuthenticationMethod } from './outcome.js';
 /** What the other checks go by. */
 export interface Configuration {
   readonly check: Check;
-  /** By the issuer that was most likely meant, where it was written in another form; `undefined`: nobody can tell. */
+  /**
+   * The connection to the issuer, corrected if it was written in another form. `undefined` if the issuer is unusable.
+   */
   readonly connection: Connection | undefined;
   readonly method: AuthenticationMethod;
   /** `undefined`: the key file cannot serve. */

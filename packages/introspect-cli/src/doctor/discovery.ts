@@ -14,7 +14,7 @@ export interface Discovery {
 
 export interface Place {
   readonly endpoint: string;
-  /** How the SDK gets there. */
+  /** The options with which the SDK calls the server. */
   readonly clientOptions: { readonly issuer: string; readonly introspectionEndpoint?: string };
 }
 
@@ -60,7 +60,7 @@ function examineMetadata(
   if (typeof named !== 'string' || !/^https?:/.test(named) || !URL.canParse(named)) {
     return { findings: [...findings, noEndpoint], place: undefined };
   }
-  // The document of another issuer does not decide where credentials go.
+  // The metadata of another issuer must not decide where credentials are sent.
   const isOurs = isPublic || isSameButSlash(theirs, issuer);
   const endpoint = new URL(named);
   const isInsecure = endpoint.protocol === 'http:' && !isLoopback(endpoint.hostname);
@@ -120,7 +120,7 @@ const hostMismatch = (origin: string, instanceHost: string | undefined) =>
         '_host',
         `The server calls itself ${origin}`,
         'The configured host is an internal or an old name of the server.',
-        `Configure ${origin} as issuer; where only the internal address can be reached, give ${new URL(origin).host} by --instance-host (ZITADEL_INSTANCE_HOST), in code the internal introspectionEndpoint with the header x-zitadel-instance-host.`,
+        `Configure ${origin} as issuer. If only the internal address can be reached, also set --instance-host (ZITADEL_INSTANCE_HOST) to ${new URL(origin).host}; in code, set introspectionEndpoint to the internal endpoint, and send the header x-zitadel-instance-host.`,
       )
     : mismatch(
         '_host',

@@ -12,7 +12,7 @@ export async function checkKnownToken(
     headers,
     clientAuthentication: authentication,
     timeoutMs,
-    onEvent: () => {}, // the finding says it; without a listener the client would print some of it too
+    onEvent: () => {}, // without a listener the client prints events that the finding already reports
   });
   try {
     const { active } = await client.introspect(token);
@@ -36,9 +36,9 @@ export async function checkKnownToken(
 const unsupported: Finding = {
   code: 'token_unsupported_token_type',
   severity: 'fault',
-  seen: 'The server does not introspect tokens of the kind of ZITADEL_TOKEN',
-  cause: 'It answers 400 unsupported_token_type, as some servers do about every JWT.',
-  fix: 'Let the server issue opaque access tokens for this API, or verify JWTs locally.',
+  seen: 'The server does not introspect tokens like ZITADEL_TOKEN',
+  cause: 'It answers 400 unsupported_token_type, as some servers do for every JWT.',
+  fix: 'Configure the server to issue opaque access tokens for this API, or verify JWTs locally.',
 };
 
 const inactive: Finding = {

@@ -15,7 +15,7 @@ export interface App {
 
 export interface User {
   readonly id: string;
-  /** Not a service user. A person gets no client secret, and loses no account. */
+  /** Whether the user is not a service user. A person gets no client secret, and is never removed. */
   readonly isPerson: boolean;
 }
 
@@ -31,7 +31,7 @@ export interface PlannedCall {
 }
 
 export interface ManagementOptions {
-  /** A URL of the server; its path does not count. */
+  /** A URL of the server. Its path is ignored. */
   address: string;
   /** A personal access token of an administrator. */
   pat: string;
@@ -140,7 +140,7 @@ export class ManagementApi {
     return user && { id: text(user, 'id'), isPerson: isPerson(user) };
   }
 
-  /** Returns false too when there is no such user any more. */
+  /** Also returns false if the user no longer exists. */
   async isPerson(userId: string): Promise<boolean> {
     try {
       const { user } = await this.#call('GET', `/users/${segment(userId)}`);
@@ -266,7 +266,7 @@ export class ManagementApi {
 /** What begins so stands, in a dry run, for an id that the server would have answered. */
 const plannedPrefix = '<';
 
-/** The server shows each user with a member `machine` or `human`. */
+/** Returns whether a user is a person. The server gives each user a member `machine` or `human`. */
 const isPerson = ({ machine }: Members) => machine === undefined;
 
 const equal = (value: object) => ({ ...value, method: 'TEXT_QUERY_METHOD_EQUALS' });

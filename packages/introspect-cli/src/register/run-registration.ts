@@ -38,7 +38,7 @@ export async function runRegistration(api: ManagementApi, run: Run): Promise<Exi
   const { flags, output, files, record, connection } = run;
   const server = await discover(connection);
   const { issuer } = server;
-  // What is needed in the end is looked for before anything is made.
+  // Check for the endpoints that are needed at the end, before anything is created.
   for (const name of ['token_endpoint', 'introspection_endpoint'] as const) server.endpoint(name);
   const wanted = wantedBy(flags, flags.project ?? (await chooseProject(api)));
   checkRecord(run, issuer, wanted);

@@ -25,7 +25,7 @@ export async function runUndo(
     ]);
     return exitCodes.done;
   }
-  const connection = connectionOf(settings, flags); // the PAT goes nowhere because a file says so
+  const connection = connectionOf(settings, flags); // no file decides where the personal access token is sent
   const { issuer } = connection.instanceHost === undefined ? connection : await discover(connection);
   if (record.issuer !== issuer) {
     throw usage(`${files.env} was registered at another issuer: ${record.issuer}`, 'Give that one as --issuer.');

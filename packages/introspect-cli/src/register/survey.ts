@@ -27,9 +27,9 @@ export interface Survey {
 }
 
 /**
- * Looks for everything by its name, and changes nothing.
+ * Looks up everything by its name, and changes nothing.
  *
- * @throws Failure when the user of this name is a person: it would get a secret and roles
+ * @throws Failure when the user of this name is a person, who would get a secret and roles
  */
 export async function survey(api: ManagementApi, wanted: Wanted): Promise<Survey> {
   const projectId = await api.findProject(wanted.project);
@@ -37,7 +37,7 @@ export async function survey(api: ManagementApi, wanted: Wanted): Promise<Survey
   if (user?.isPerson) {
     throw usage(
       `The user ${wanted.serviceUser} is a person, not a service user`,
-      'That person would be given a client secret and the roles: give --service-user a name that nobody has, or that of a service user.',
+      'That person would get a client secret and the roles: set --service-user to a new name, or to the name of a service user.',
     );
   }
   const userId = user?.id;

@@ -8,7 +8,10 @@ export interface Undone {
   readonly kept: readonly string[];
 }
 
-/** Removes on the server what a registration has made, and nothing that it found. Touches no person. What is gone already is fine. */
+/**
+ * Removes from the server what a registration created. It does not remove what the registration found, and never a
+ * person. Ignores what no longer exists.
+ */
 export async function undo(api: ManagementApi, record: RegistrationRecord): Promise<Undone> {
   const { project, app, serviceUser, keys, roles, grant } = record;
   const removed: string[] = [];

@@ -147,7 +147,7 @@ describe('a token that is said to be good', () => {
     expect((await examined({ ...apiOf(server), ZITADEL_TOKEN: token })).found).toEqual(['token: token_unavailable']);
   });
 
-  it('but of a kind that the server does not introspect leads to opaque tokens', async () => {
+  it('of a kind that the server does not introspect leads to the advice to issue opaque tokens', async () => {
     const unsupported = json({ error: 'unsupported_token_type' }, { status: 400 });
     server.next(inactive(), zitadelAnswers.unauthorizedClient(), inactive(), unsupported);
     const { found, report } = await examined({ ...apiOf(server), ZITADEL_TOKEN: token });
