@@ -84,8 +84,9 @@ describe.each(adapters)('%s', (_, start) => {
     expect(server.questions.length - before).toBe(1);
   });
 
-  it.each(hangUpCases.map(({ name, check }) => [name, check] as const))('bears %s', (_, check) =>
-    check({ api, server }),
+  it.each(hangUpCases.map(({ name, check }) => [name, check] as const))(
+    'runs no handler and goes on serving after %s',
+    (_, check) => check({ api, server }),
   );
 
   it('lets no forged token in where somebody has replaced the global Promise', async () => {

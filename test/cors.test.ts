@@ -52,7 +52,7 @@ async function listen(app: FastifyInstance): Promise<Api> {
   return { origin: await app.listen({ port: 0, host: '127.0.0.1' }), close: () => app.close() };
 }
 
-/** One route for all methods, `/all`, with a hook of its own or guarded by `global`. */
+/** Starts an app with one route for all methods, `/all`, guarded by a hook of the route or by `global`. */
 async function startFastify(source: Source, { global = false, order = [] as ('cors' | 'introspect')[] }): Promise<Api> {
   const app = Fastify({ forceCloseConnections: true });
   for (const each of order) {
@@ -99,7 +99,7 @@ const onExpress = (module: Type) => NestFactory.create(module, new ExpressAdapte
 const onFastify = (module: Type) =>
   NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter({ forceCloseConnections: true }), quiet);
 
-/** What a browser sends before a request with credentials from another origin. */
+/** The preflight that a browser sends before a request with credentials from another origin. */
 const preflight = {
   method: 'OPTIONS',
   headers: {
@@ -133,7 +133,7 @@ describe('CORS in front of a guard', () => {
     ['hono/cors, used before the middleware', () => startHono(options(), true)],
     ['enableCors of NestJS on Express', () => startNest(options(), true, onExpress)],
     ['enableCors of NestJS on Fastify', () => startNest(options(), true, onFastify)],
-  ])('responds to a preflight itself and leaves the rest to the guard: %s', async (_, start) => {
+  ])('responds to a preflight itself, and the guard handles all other requests: %s', async (_, start) => {
     api = await start();
     expect(await ask(preflight)).toEqual({ status: 204, allowed: origin, challenge: null });
     expect(handled).toBe(0);
@@ -152,7 +152,7 @@ describe('CORS in front of a guard', () => {
     expect(handled).toBe(1);
   });
 
-  it('must come first: @fastify/cors after a plugin with "global" leaves preflights to the guard', async () => {
+  it('must come first: with @fastify/cors after a plugin with "global", the guard rejects preflights', async () => {
     api = await startFastify(options(), { global: true, order: ['introspect', 'cors'] });
     expect(await ask(preflight)).toEqual({ status: 401, allowed: null, challenge: 'Bearer realm="api"' });
     expect(handled).toBe(0);

@@ -126,7 +126,7 @@ describe("the README's program for", () => {
 });
 
 describe("the README's example for ZITADEL", () => {
-  it('lets in an editor of their own organisation, and no login that leaves its organisation out', async () => {
+  it('accepts an editor of their own organisation, and rejects a login that leaves its organisation out', async () => {
     const server = await startScriptedServer({ clientId: 'api', clientSecret: 'secret' });
     const roles = { 'urn:zitadel:iam:org:project:42:roles': { editor: { 1: 'a.example' } } };
     const ofOrganization = (id: string) => ({ 'urn:zitadel:iam:user:resourceowner:id': id });
@@ -240,7 +240,7 @@ describe('the store in docs/caching.md', () => {
 });
 
 describe('the documentation', () => {
-  it.each(pages)('%s makes no text of a variable of the environment that may be unset', async (page) => {
+  it.each(pages)('%s converts no environment variable that may be unset to a string', async (page) => {
     const text = await read(page);
     expect(text.match(/\bString\(\s*process\.env|\?\?\s*(''|""|``)|process\.env\.\w+(!| as string)/g)).toBeNull();
   });
@@ -258,7 +258,7 @@ describe('the documentation', () => {
     expect(inFirstColumn.map((name) => name.replaceAll('`', '')).sort()).toEqual(names.split(', ').sort());
   });
 
-  it('shows a jwtPrefilter without "algorithms": a rotation to another one would reject every good token', async () => {
+  it('shows a jwtPrefilter without "algorithms", because a rotation to another one would reject every good token', async () => {
     const calls = (await Promise.all(pages.map((page) => blocks(page, /^[jt]s$/))))
       .flat()
       .flatMap(({ code }) => code.match(/jwtPrefilter\([^)]*\)/g) ?? []);

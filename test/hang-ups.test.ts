@@ -24,7 +24,7 @@ import Fastify from 'fastify';
 import { Hono } from 'hono';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-/** Per adapter. The long form sets the variable: `pnpm hang-ups`. */
+/** The number of callers per adapter. `pnpm hang-ups` sets the variable to a larger number. */
 const connections = Number(process.env.HANG_UPS ?? 400);
 const atOnce = 10;
 const slowestMs = 8;
@@ -34,15 +34,15 @@ interface Api {
   close(): Promise<unknown>;
 }
 
-/** What an app under fire counts. */
+/** Counts what happens in an app while callers hang up. */
 class Tally {
   withToken = 0;
   withoutToken = 0;
-  /** Hooks and middleware that are waiting. */
+  /** The number of hooks and middleware functions that are waiting. */
   waiting = 0;
   readonly uncaught: unknown[] = [];
 
-  /** Counts a handler. */
+  /** Counts a call of a handler. */
   handle(authorization: string | null | undefined): object {
     if (authorization === 'Bearer good') this.withToken++;
     else this.withoutToken++;
@@ -86,7 +86,7 @@ const options = () => ({
   circuitBreaker: false as const,
 });
 
-/** Hooks for onSend of both kinds, and guards in both phases. */
+/** Starts an app with async and callback hooks for onSend, and with guards in both phases. */
 async function startFastify(): Promise<Api> {
   const app = Fastify({ forceCloseConnections: true });
   app.addHook('onSend', () => tally.wait());
@@ -99,7 +99,7 @@ async function startFastify(): Promise<Api> {
   return { origin: await app.listen({ port: 0, host: '127.0.0.1' }), close: () => app.close() };
 }
 
-/** Middleware around the guard. */
+/** Starts an app with middleware around the guard. */
 async function startHono(): Promise<Api> {
   const app = new Hono();
   app.use('*', async (_, next) => {
@@ -157,7 +157,7 @@ const startNestExpress = () =>
     return app;
   });
 
-/** Hooks for onSend of both kinds. */
+/** Adds async and callback hooks for onSend. */
 const startNestFastify = () =>
   startNest(async (module) => {
     const adapter = new FastifyAdapter({ forceCloseConnections: true });
@@ -173,7 +173,7 @@ const quiet = { logger: false, forceCloseConnections: true } as const;
 
 const random = (below: number) => Math.floor(Math.random() * below);
 
-/** A request as it is sent; most have no good token, some have a body. */
+/** Returns the text of a random request. Most requests have no good token, and some have a body. */
 function randomRequest(): string {
   const authorization = ['', '', 'Bearer', `Bearer bad-${random(1e9)}`, `Bearer bad-${random(1e9)}`, 'Bearer good'];
   const field = authorization[random(authorization.length)] ?? '';
@@ -187,7 +187,7 @@ function randomRequest(): string {
   return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** Sends one to three requests on one connection, sometimes not the end of the last, and hangs up at a random moment. */
+/** Sends one to three requests on one connection, the last one perhaps cut short, and hangs up at a random moment. */
 async function hangUp(port: number): Promise<void> {
   const text = Array.from({ length: 1 + (random(3) === 0 ? random(3) : 0) }, randomRequest).join('');
   const socket = connect(port, '127.0.0.1');

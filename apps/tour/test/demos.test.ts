@@ -117,7 +117,7 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
     expect(await ask('/.well-known/oauth-protected-resource')).toMatchObject({ status: 200, body: { resource } });
   });
 
-  it('sends the public host to an internal endpoint, as introspect register writes both', async () => {
+  it('sends the public host to an internal endpoint, with the variables that introspect register writes', async () => {
     const server = await startScriptedServer({ clientId: 'c', clientSecret: 's' });
     server.tokens.set('good', { sub: 'mickey', iss: complete.ZITADEL_ISSUER });
     const internal = { INTROSPECTION_ENDPOINT: server.introspectionEndpoint, ZITADEL_INSTANCE_HOST: 'a.example' };

@@ -20,7 +20,7 @@ export interface IntrospectExtras {
   serveResourceMetadata?: boolean;
   /**
    * Sends or hijacks the reply in place of the plugin, or throws an error of its own. If it does neither, the plugin
-   * sends the response. The `reply` is a proxy, so that the plugin sees a `send`; it works like Fastify's.
+   * sends the response. The `reply` is a proxy of Fastify's reply, so that the plugin notices a call of `send`.
    */
   onError?: OnError;
   /** Guards every route but those with `config: { public: true }`. */
@@ -32,11 +32,10 @@ export type IntrospectOptions = Exclude<AuthorizerInput<FastifyRequest>, Authori
   IntrospectExtras;
 
 /**
- * A hook for `onRequest`, of an app over HTTP/1 or HTTP/2.
+ * A hook for `onRequest`, for apps over HTTP/1 or HTTP/2.
  *
- * After a rejection it never gives control back: it does not call `done`, and its promise never resolves. Code after
- * `await hook(request, reply)` therefore runs for accepted requests only. To combine conditions, call
- * `authorizer.authorize(…)`.
+ * After a rejection it does not call `done`, and its promise never resolves. So code after `await hook(request, reply)`
+ * runs only for accepted requests. To combine conditions, call `authorizer.authorize(…)`.
  */
 export type TokenHook = (request: HookRequest, reply: HookReply, done?: () => void) => Promise<unknown> | undefined;
 
@@ -80,7 +79,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
       }
       return undefined;
     };
-    /** Sends the response to a rejected request. Rejects with errors that are the app's, and never resolves. */
+    /** Sends the response to a rejected request. Never resolves. Rejects only with errors of the app. */
     const reject = async (error: unknown, context: Context, reply: FastifyReply) => {
       if (isRequestError(error)) {
         const isTaken = onError !== undefined && (await takesReply(onError, error, context, reply));

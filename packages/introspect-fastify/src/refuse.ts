@@ -9,9 +9,9 @@ export type OnError = (error: RequestError, request: FastifyRequest, reply: Fast
 /**
  * Calls `onError` and returns whether it has taken over the reply.
  *
- * Not `reply.sent` alone: that is false while a hook for `onSend` takes its time.
+ * `reply.sent` alone does not tell: it is false while an `onSend` hook is pending.
  *
- * @throws what `onError` throws, except after it has taken over the reply; that is logged
+ * @throws what `onError` throws, except after it has taken over the reply: then the error is logged
  */
 export async function takesReply(
   onError: OnError,
@@ -37,7 +37,7 @@ export async function takesReply(
     if (!isTaken()) throw thrown;
     reply.log.error({ err: thrown }, 'onError threw after it had taken over the reply');
   }
-  return isTaken() || context.signal?.aborted === true; // a caller who has gone needs no second response
+  return isTaken() || context.signal?.aborted === true; // a caller who has hung up needs no response
 }
 
 /** Sends the response that an error asks for. */

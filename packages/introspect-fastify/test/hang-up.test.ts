@@ -42,7 +42,7 @@ const options = () => ({
   retry: { attempts: 1 },
 });
 
-/** Lets everything run that is ready to run. */
+/** Waits until all work that is ready to run has run. */
 async function settle() {
   for (let i = 0; i < 10; i++) await new Promise(setImmediate);
 }
@@ -97,7 +97,7 @@ describe('a caller who hangs up while an onSend hook holds back the rejection', 
     ),
   );
 
-  /** The app, its handler, and the first reply that its onSend hook holds back until `release`. */
+  /** Starts an app. Its onSend hook holds back the first reply until `release` is called. */
   async function start({ version, hook, phase, rejection }: (typeof cases)[number]) {
     const { options: more, policy } = rejections[rejection] ?? {};
     app = (version === 'HTTP/2' ? Fastify({ http2: true }) : Fastify()) as unknown as FastifyInstance;
@@ -132,7 +132,7 @@ describe('a caller who hangs up while an onSend hook holds back the rejection', 
     return { handler, held, release };
   }
 
-  /** Sends the request; gives the function that hangs up. */
+  /** Sends the request, and returns a function that hangs up. */
   function send({ version, request, rejection }: (typeof cases)[number]): () => void {
     const { token } = rejections[rejection] ?? {};
     const body = request.startsWith('POST') ? '{"a":1}' : '';
@@ -174,7 +174,7 @@ describe('a caller who hangs up while an onSend hook holds back the rejection', 
 
 describe('a caller who has hung up before the request is rejected', () => {
   const errors = {
-    'a check that says no': () => false,
+    'a check that returns false': () => false,
     'a check that throws': () => {
       throw new Error('check is broken');
     },
@@ -385,7 +385,7 @@ describe('a caller who hangs up while its token is being introspected', () => {
     expect(more.onError ?? vi.fn()).not.toHaveBeenCalled();
     expect(handler).not.toHaveBeenCalled();
     expect(uncaught).toEqual([]);
-    await app.close(); // waits for every connection, and must not wait for those hooks
+    await app.close(); // waits for all connections, but must not wait for hooks that never resolve
   });
 
   it('causes no 500 over HTTP/2 either', async () => {
@@ -406,27 +406,27 @@ describe('a caller who hangs up while its token is being introspected', () => {
     client.close();
     await app.close();
   });
+});
 
-  it('is told from a check that throws: that one is an error of the app', async () => {
-    app = Fastify();
-    const errors: unknown[] = [];
-    app.setErrorHandler((error, _, reply) => {
-      errors.push((error as Error).name);
-      return reply.code(500).send({});
-    });
-    await app.register(introspect, options());
-    const check = () => {
-      throw new DOMException('mine', 'AbortError');
-    };
-    app.get('/me', { onRequest: app.requireToken({ check }) }, async () => ({}));
-    const response = await app.inject({ url: '/me', headers: { authorization: 'Bearer good' } });
-    expect(response.statusCode).toBe(500);
-    expect(errors).toEqual(['AbortError']);
+it('a check that throws an AbortError causes a 500 when the caller has not hung up', async () => {
+  app = Fastify();
+  const errors: unknown[] = [];
+  app.setErrorHandler((error, _, reply) => {
+    errors.push((error as Error).name);
+    return reply.code(500).send({});
   });
+  await app.register(introspect, options());
+  const check = () => {
+    throw new DOMException('mine', 'AbortError');
+  };
+  app.get('/me', { onRequest: app.requireToken({ check }) }, async () => ({}));
+  const response = await app.inject({ url: '/me', headers: { authorization: 'Bearer good' } });
+  expect(response.statusCode).toBe(500);
+  expect(errors).toEqual(['AbortError']);
 });
 
 describe('ten thousand rejections', () => {
-  it('retain no memory', async () => {
+  it('keep no memory in use', async () => {
     setFlagsFromString('--expose-gc');
     const collect: () => void = runInNewContext('gc');
     app = Fastify({ forceCloseConnections: true });

@@ -54,7 +54,7 @@ async function ask(url: string, headers: Record<string, string | string[]> = {})
   return { status: response.statusCode, challenge: response.headers['www-authenticate'], body: response.json() };
 }
 
-/** Resolves after so many turns of the event loop. */
+/** Resolves after the given number of turns of the event loop. */
 async function ticks(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise(setImmediate);
 }
@@ -477,14 +477,14 @@ describe('onError', () => {
       const response = await app.inject('/me');
       expect(response.statusCode).toBe(status);
       expect(response.headers['www-authenticate']).toBeUndefined();
-      await ticks(50); // a second response would have passed all hooks by now
+      await ticks(50); // by now a second response would have passed all hooks
       expect(sent).toHaveBeenCalledTimes(sends);
       expect(lines.map(({ msg }) => msg)).toEqual(logs === undefined ? [] : [logs]);
       expect(handler).not.toHaveBeenCalled();
     });
   });
 
-  it('gets a reply that works like Fastify’s: what it sets there is set', async () => {
+  it('gets a reply that works like Fastify’s, so what it sets takes effect', async () => {
     app.decorateReply('own', null as string | null);
     const seen: unknown[] = [];
     app.addHook('onSend', async (_, reply) => void seen.push((reply as { own?: unknown }).own, reply.statusCode));
@@ -656,7 +656,7 @@ describe('what it takes', () => {
     expect(server.requests).toHaveLength(0);
   });
 
-  it('is rejected by name if an option is only inherited, such as by a getter of its class', async () => {
+  it('is rejected with an error that names an inherited option, such as a getter of its class', async () => {
     class Inherits {
       readonly global = true;
       get audience() {

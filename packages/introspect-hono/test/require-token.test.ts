@@ -294,7 +294,7 @@ describe('what it takes', () => {
     ['audience', ['introspectionEndpoint', 'clientId', 'clientSecret']],
     ['onError', ['introspectionEndpoint', 'clientId', 'clientSecret']],
     ['realm', ['authorizer']],
-  ])('loses no "%s" that is inherited: it is refused where the route is declared', (name, own) => {
+  ])('does not drop an inherited "%s": declaring the route throws', (name, own) => {
     const members = { ...options(), authorizer: new Authorizer(options()) };
     const input = Object.create({ [name]: 'x' }, Object.getOwnPropertyDescriptors(members));
     for (const each of Object.keys(members)) if (!own.includes(each)) delete input[each];
@@ -302,7 +302,7 @@ describe('what it takes', () => {
     expect(() => requireToken(input)).toThrow(`"${name}" `);
   });
 
-  it('may be an instance of a class, with options of its own fields', async () => {
+  it('may be an instance of a class whose own fields are the options', async () => {
     class Options {
       readonly onError = (_: RequestError, c: Context) => c.text('mine', 418);
       readonly audience = 'another-api';

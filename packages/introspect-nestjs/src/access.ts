@@ -5,11 +5,12 @@ import { IntrospectGuard } from './introspect-guard.js';
 import { type Access, accessOf, noteProtected, setAccess } from './route-policies.js';
 
 /**
- * Protects the route, or each route of the controller: it needs a token that satisfies the policy.
+ * Protects the route, or each route of the controller: a request needs a token that satisfies the policy.
  *
- * Applies `IntrospectGuard`; `@UseGuards(IntrospectGuard)` is not needed, and does no harm. All policies of a route
- * hold together: its own, its controller's, and those of the controller's base classes. Like every decorator of Nest,
- * it is lost if a derived class overrides the method.
+ * Applies `IntrospectGuard`, so `@UseGuards(IntrospectGuard)` is not needed; it does no harm. A token must satisfy all
+ * policies of a route: its own, its controller's, and those of the controller's base classes.
+ *
+ * If a derived class overrides the method, repeat the decorator there: the override does not inherit it.
  *
  * @throws TypeError naming what is wrong with the policy
  */
@@ -24,9 +25,9 @@ export function RequireToken(policy: Policy = {}): ClassDecorator & MethodDecora
 }
 
 /**
- * Opens the route to everybody, whatever guards it and whatever its controller requires.
+ * Opens the route to everybody, even if its controller or a global guard requires a token.
  *
- * On a controller it opens each route that has no `@RequireToken()` of its own, and cancels the policies of base
+ * On a controller, it opens each route that has no `@RequireToken()` of its own, and cancels the policies of the base
  * classes.
  */
 export function Public(): ClassDecorator & MethodDecorator {

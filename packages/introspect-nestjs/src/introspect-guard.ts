@@ -15,8 +15,8 @@ import { httpRequestOf, keepIntrospection, type RequestOf } from './introspectio
 type PlatformRequest = Partial<NodeRequest> & { raw?: Partial<NodeRequest> };
 
 /**
- * Lets a request pass with a token that satisfies the policies of its route and of its controller, or any good token if
- * there are none. `@RequireToken()` applies it.
+ * Lets a request pass if its token satisfies the policies of the route and of its controller. If there are none, any
+ * good token passes. `@RequireToken()` applies this guard.
  */
 @Injectable()
 export class IntrospectGuard implements CanActivate {
@@ -93,7 +93,7 @@ function isNodeRequest(request: Partial<NodeRequest> | undefined): request is No
   return Array.isArray(request?.rawHeaders);
 }
 
-/** No failure of this API, and nobody reads the answer: Nest logs an HttpException nowhere. */
+/** An HttpException, because Nest does not log one: a hang-up is not a failure of this API. */
 function clientClosedRequest(cause: unknown): HttpException {
   return new HttpException('Client Closed Request', 499, { cause });
 }

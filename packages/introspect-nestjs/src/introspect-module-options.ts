@@ -18,13 +18,13 @@ export interface IntrospectExtras {
 /** The options of an `Authorizer`, or `{ authorizer }`: one, or a function that chooses one for each request. */
 export type IntrospectModuleOptions = Exclude<AuthorizerInput<unknown>, (...args: never) => unknown> & IntrospectExtras;
 
-/** Only the builder uses it: a provider of this name would keep the options, and what they hold could be printed. */
+/** Only the builder uses this token. A provider with it would hold the options, whose secrets could then be printed. */
 const optionsToken = Symbol('@acme/introspect-nestjs/options');
 
 /** Global unless `isGlobal` is false, so that a guard in a feature module finds its authorizer. */
 export const { ConfigurableModuleClass, OPTIONS_TYPE } = new ConfigurableModuleBuilder<IntrospectModuleOptions>({
   optionsInjectionToken: optionsToken,
-  alwaysTransient: true, // two modules with different options differ in nothing else that Nest could compare
+  alwaysTransient: true, // Nest cannot compare the options, so it would take two modules with different options for one
 })
   .setClassMethodName('forRoot')
   .setExtras({ isGlobal: true }, ({ providers = [], ...definition }, { isGlobal }) => ({
@@ -34,7 +34,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE } = new ConfigurableModuleB
   }))
   .build();
 
-/** Turns the provider of the options into one of what is made of them. */
+/** Replaces the provider of the options by a provider of the runtime that is made of them. */
 function keepingNoOptions(provider: Provider): Provider {
   if (!('useFactory' in provider) || provider.provide !== optionsToken) return provider;
   const { inject = [], useFactory } = provider;

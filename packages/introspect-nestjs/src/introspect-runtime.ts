@@ -12,22 +12,22 @@ import type { ExecutionContext, Type } from '@nestjs/common';
 import type { IntrospectExtras, IntrospectModuleOptions } from './introspect-module-options.js';
 import { policiesOf, type RouteHandler } from './route-policies.js';
 
-/** Nest prints the description if a module uses the guard and this is not there. */
+/** Nest prints the description if a module uses the guard but does not import an IntrospectModule. */
 export const INTROSPECT_RUNTIME = Symbol('IntrospectModule.forRoot(…): import it here, or anywhere if it is global');
 
 const extraNames = ['serveResourceMetadata', 'onError', 'requestOf'] as const satisfies (keyof IntrospectExtras)[];
 
-/** What all guards of one `IntrospectModule` share. It does not keep the options: they may hold a secret. */
+/** What all guards of one `IntrospectModule` share. It does not hold the options, which may contain a secret. */
 export class IntrospectRuntime {
   readonly #source: AuthorizerSource<unknown>;
   readonly #extras: IntrospectExtras;
   #anyToken: NativeGuard<unknown> | undefined;
-  /** Made with the first request: `policyProblem` may reject an empty policy, and perhaps no route has one. */
+  /** The guard for the empty policy. It is made at first use, because `policyProblem` may reject an empty policy. */
   readonly #guardAny: NativeGuard<unknown> = (request) => {
     this.#anyToken ??= guardBySource(this.#source);
     return this.#anyToken(request);
   };
-  /** By controller and route: two controllers may inherit one handler. What the decorators say does not change. */
+  /** The guards by controller and handler, because two controllers may inherit one handler. */
   readonly #routes = new WeakMap<Type, WeakMap<RouteHandler, NativeGuard<unknown> | 'public'>>();
   readonly #verdicts = new WeakMap<ExecutionContext, boolean | Promise<boolean>>();
 
@@ -35,7 +35,7 @@ export class IntrospectRuntime {
   constructor(options: IntrospectModuleOptions | AuthorizerSource<unknown>) {
     if (options === undefined || options === null) {
       throw new TypeError(
-        'IntrospectModule: the options are missing; give them to forRoot(), or return them from the factory of forRootAsync()',
+        'IntrospectModule: the options are missing: pass them to forRoot(), or return them from the factory of forRootAsync()',
       );
     }
     const isSource = options instanceof Authorizer || typeof options === 'function';
@@ -53,7 +53,7 @@ export class IntrospectRuntime {
   }
 
   /**
-   * Returns the guard of a route, which is made at the first call.
+   * Returns the guard of a route. Makes it at the first call.
    *
    * @throws TypeError naming the route, and what is wrong with its policies
    */
@@ -77,7 +77,7 @@ export class IntrospectRuntime {
     }
   }
 
-  /** Judges a call of a handler once, however many guards it has: Nest gives all of them one context. */
+  /** Checks a call of a handler once, even if it has several guards: Nest gives all of them the same context. */
   once(context: ExecutionContext, judge: () => boolean | Promise<boolean>): boolean | Promise<boolean> {
     const known = this.#verdicts.get(context);
     if (known !== undefined) return known;

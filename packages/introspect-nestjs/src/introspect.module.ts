@@ -56,7 +56,7 @@ export class IntrospectModule extends ConfigurableModuleClass implements OnModul
     httpAdapter.get(path, (_: unknown, response: unknown) => httpAdapter.reply(response, document, 200));
   }
 
-  /** Of a controller, or of a provider, which may be a resolver or a gateway. */
+  /** Checks the routes of a controller, or of a provider such as a resolver or a gateway. */
   #checkRoutes(declaring: Type): void {
     for (const name of this.#scanner.getAllMethodNames(declaring.prototype)) {
       if (isUnprotected(declaring.prototype, name)) {

@@ -3,13 +3,13 @@ import type { ExecutionContext, Type } from '@nestjs/common';
 
 export type RouteHandler = ReturnType<ExecutionContext['getHandler']>;
 
-/** What the decorators of one class or method say. */
+/** What the decorators of one class or method set. */
 export type Access = readonly Policy[] | 'public';
 
-/** The metadata key for both decorators, so that the upper one of one place decides between them. */
+/** The metadata key of both decorators. If one place has both, the upper one applies. */
 const accessKey = '@acme/introspect-nestjs/access';
 
-/** Returns what the decorators of this class or method say; not what those of a base class say. */
+/** Returns what the decorators of this class or method set, without those of base classes. */
 export function accessOf(place: object): Access | undefined {
   return Reflect.getOwnMetadata(accessKey, place);
 }
@@ -19,8 +19,8 @@ export function setAccess(access: Access, place: object): void {
 }
 
 /**
- * Returns the policies that all hold for a route, those of the outermost class first: of the controller's base classes,
- * of the controller, of the route. `@Public()` cancels the policies that are further out than itself.
+ * Returns all policies that a token must satisfy for a route: of the controller's base classes (the outermost first),
+ * of the controller, and of the route. `@Public()` cancels the policies that come before its own place in this order.
  */
 export function policiesOf(controller: Type, handler: RouteHandler): Access {
   const policies: Policy[] = [];
@@ -32,7 +32,7 @@ export function policiesOf(controller: Type, handler: RouteHandler): Access {
   return policies;
 }
 
-/** The class and its base classes. */
+/** Returns the class and its base classes, the class first. */
 function classesOf(controller: Type): object[] {
   const classes: object[] = [];
   for (let each: unknown = controller; typeof each === 'function'; each = Object.getPrototypeOf(each)) {
@@ -41,19 +41,19 @@ function classesOf(controller: Type): object[] {
   return classes;
 }
 
-/** Notes that a method of a class needs a token, so that {@link isUnprotected} can find a method that was replaced. */
+/** Records that a method needs a token, so that {@link isUnprotected} can find a method that was replaced. */
 export function noteProtected(prototype: object, name: string | symbol): void {
   Reflect.defineMetadata(accessKey, true, prototype, name);
 }
 
-/** Returns whether another decorator replaced a method that `@RequireToken()` protected by a function without guard. */
+/** Returns whether another decorator replaced a method with `@RequireToken()` by a function that has no guard. */
 export function isUnprotected(prototype: object, name: string): boolean {
   const owner = ownerOf(prototype, name);
   if (owner === undefined || !Reflect.hasOwnMetadata(accessKey, owner, name)) return false;
   return accessOf(Reflect.get(owner, name)) === undefined;
 }
 
-/** The prototype that declares the method, nearest first. */
+/** Returns the nearest prototype that declares the method. */
 function ownerOf(prototype: object, name: string): object | undefined {
   let owner: object | null = prototype;
   while (owner !== null && !Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner);

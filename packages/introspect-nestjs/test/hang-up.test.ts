@@ -46,7 +46,7 @@ class MeController {
 
 const patient = () => ({ ...optionsOf(server), timeoutMs: 60_000 });
 
-/** Lets Nest handle an exception, and then tells of it. */
+/** Lets Nest handle an exception, and then reports it to the test. */
 @Catch()
 class TellingFilter extends BaseExceptionFilter {
   caught = (_: unknown) => {};
@@ -57,7 +57,7 @@ class TellingFilter extends BaseExceptionFilter {
 }
 
 describe.each(platforms)('a client that hangs up, on %s', (platform, adapter) => {
-  /** An app that is not listening yet, and a function that returns the next exception of a request. */
+  /** Returns an app that is not listening yet, and a function that returns the next exception of a request. */
   async function create(module: DynamicModule, controller: Type = MeController) {
     const api = await createApp(adapter, { imports: [module], controllers: [controller] }, logger);
     app = api;
@@ -77,7 +77,7 @@ describe.each(platforms)('a client that hangs up, on %s', (platform, adapter) =>
     return socket;
   }
 
-  it('while its token is introspected is no error: status 499, no log line, no handler', async () => {
+  it('while its token is being introspected causes status 499, no log line and no call of the handler', async () => {
     const onError = vi.fn();
     const { api, nextException } = await create(IntrospectModule.forRoot({ ...patient(), onError }));
     const ask = await listen(api);
@@ -97,7 +97,7 @@ describe.each(platforms)('a client that hangs up, on %s', (platform, adapter) =>
     expect(await ask('/me', bearer('good'))).toMatchObject({ status: 200 });
   });
 
-  it('hides no failure of the app itself', async () => {
+  it('does not hide an error of the app itself', async () => {
     const failure = new DOMException('This operation was aborted', 'AbortError');
     const { api, nextException } = await create(IntrospectModule.forRoot(() => Promise.reject(failure)));
     const ask = await listen(api);
@@ -107,7 +107,7 @@ describe.each(platforms)('a client that hangs up, on %s', (platform, adapter) =>
     expect(logged).toHaveBeenCalledOnce();
   });
 
-  it('hides no failure of the app that comes after it has gone', async () => {
+  it('does not hide an error that the app throws after the hang-up', async () => {
     const failure = new Error('broken');
     const entered = Promise.withResolvers<void>();
     const check = async (_: ActiveToken, { signal }: RequestContext) => {
@@ -131,7 +131,7 @@ describe.each(platforms)('a client that hangs up, on %s', (platform, adapter) =>
     expect(handled).not.toHaveBeenCalled();
   });
 
-  it('in a slow middleware before its token is rejected gets no handler run', async () => {
+  it('during slow middleware, before its token is rejected, never reaches the handler', async () => {
     const { api, nextException } = await create(IntrospectModule.forRoot(patient()));
     const entered = Promise.withResolvers<void>();
     const gone = Promise.withResolvers<void>();
@@ -152,7 +152,7 @@ describe.each(platforms)('a client that hangs up, on %s', (platform, adapter) =>
   });
 
   it.runIf(platform === 'Fastify')(
-    'in a slow onSend hook after its token was rejected gets no handler run',
+    'during a slow onSend hook, after its token was rejected, never reaches the handler',
     async () => {
       const { api } = await create(IntrospectModule.forRoot(patient()));
       const entered = Promise.withResolvers<void>();

@@ -301,7 +301,7 @@ describe.each([
   }
 
   describe('@Public()', () => {
-    it('opens a route of a guarded controller, and a controller but for the routes that need a token', async () => {
+    it('opens a route of a guarded controller, and a controller except for its routes with @RequireToken()', async () => {
       @RequireToken({ scopes: ['items:write'] })
       @UseGuards(IntrospectGuard)
       @Controller('/strict')

@@ -26,7 +26,7 @@ export const optionsOf = (server: ScriptedServer) => ({
   clientSecret: 'secret',
 });
 
-/** A module class with the given metadata. */
+/** Returns a module class with the given metadata. */
 export function moduleOf(metadata: Parameters<typeof Module>[0]): Type {
   class AnyModule {}
   Module(metadata)(AnyModule);
@@ -47,7 +47,7 @@ export function createApp(
   return NestFactory.create(moduleOf(parts), adapter(), { logger, abortOnError: false, forceCloseConnections: true });
 }
 
-/** Listens, and returns a function that sends a request. */
+/** Starts to listen, and returns a function that sends a request. */
 export async function listen(app: INestApplication) {
   await app.listen(0, '127.0.0.1');
   const origin = await app.getUrl();

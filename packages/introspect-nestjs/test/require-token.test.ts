@@ -46,7 +46,7 @@ afterEach(async () => {
   await server.close();
 });
 
-/** A controller whose handler notes that it ran. */
+/** A controller whose handler records that it ran. */
 class Answering {
   answer() {
     handled();
@@ -65,7 +65,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
     return listen(app);
   }
 
-  /** The statuses with tokens of these names. */
+  /** Returns the statuses of requests with tokens of these names. */
   const statuses = (ask: Awaited<ReturnType<typeof start>>, path: string, tokens: string[]) =>
     Promise.all(tokens.map(async (token) => (await ask(path, bearer(token))).status));
 
@@ -123,7 +123,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       expect(await ask('/feature', bearer('none'))).toMatchObject({ status: 200 });
     });
 
-    it('keeps the app from starting without an IntrospectModule in reach, and says what to import', async () => {
+    it('prevents the app from starting if no IntrospectModule is imported, and the error says what to import', async () => {
       @Controller('feature')
       @RequireToken()
       class FeatureController {}
@@ -138,7 +138,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
     const check = vi.fn(() => true);
     beforeEach(() => check.mockClear());
 
-    /** Passes what it is given to our guard. */
+    /** A guard of the app that passes its argument to our guard. */
     @Injectable()
     class OwnGuard implements CanActivate {
       constructor(@Inject(IntrospectGuard) private readonly guard: IntrospectGuard) {}
@@ -168,26 +168,29 @@ describe.each(platforms)('on %s', (_, adapter) => {
     it.each<[what: string, more: { cache?: CacheOptions }, ofRoute: Policy, introspections: number]>([
       ['without a cache', {}, {}, 2],
       ['with a cache', { cache: { maxAgeSeconds: 60 } }, {}, 1],
-      ['where each response must be new', {}, { maxStalenessSeconds: 0 }, 2],
-    ])('introspects once, and runs a check once, for each request: %s', async (_, more, ofRoute, introspections) => {
-      @Controller('also')
-      @UseGuards(IntrospectGuard)
-      @RequireToken(policy)
-      class AlsoController extends Answering {
-        @Get()
+      ['with maxStalenessSeconds: 0', {}, { maxStalenessSeconds: 0 }, 2],
+    ])(
+      'introspects at most once per request, and runs the check once per request: %s',
+      async (_, more, ofRoute, introspections) => {
+        @Controller('also')
         @UseGuards(IntrospectGuard)
-        @RequireToken(ofRoute)
-        override answer() {
-          return super.answer();
+        @RequireToken(policy)
+        class AlsoController extends Answering {
+          @Get()
+          @UseGuards(IntrospectGuard)
+          @RequireToken(ofRoute)
+          override answer() {
+            return super.answer();
+          }
         }
-      }
-      const providers = [{ provide: APP_GUARD, useExisting: IntrospectGuard }];
-      const ask = await start([AlsoController], more, { providers });
-      expect(await statuses(ask, '/also', ['a'])).toEqual([200]);
-      expect(await statuses(ask, '/also', ['a'])).toEqual([200]);
-      expect(server.questions).toHaveLength(introspections);
-      expect(check).toHaveBeenCalledTimes(2);
-    });
+        const providers = [{ provide: APP_GUARD, useExisting: IntrospectGuard }];
+        const ask = await start([AlsoController], more, { providers });
+        expect(await statuses(ask, '/also', ['a'])).toEqual([200]);
+        expect(await statuses(ask, '/also', ['a'])).toEqual([200]);
+        expect(server.questions).toHaveLength(introspections);
+        expect(check).toHaveBeenCalledTimes(2);
+      },
+    );
 
     it.each(['APP_GUARD', 'useGlobalGuards'])('introspects once beside a global guard by %s', async (by) => {
       const providers = by === 'APP_GUARD' ? [{ provide: APP_GUARD, useExisting: IntrospectGuard }] : [];
@@ -207,7 +210,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
   });
 
   describe('the policies of a route', () => {
-    it('hold together: of the controller and of the route', async () => {
+    it('must all be satisfied: that of the controller and that of the route', async () => {
       @Controller('both')
       @RequireToken({ scopes: ['a'] })
       class BothController extends Answering {
@@ -230,7 +233,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       expect(handled).toHaveBeenCalledTimes(2);
     });
 
-    it('judge by each list of roles and by each check, those of the controller first', async () => {
+    it('apply each list of roles and each check, those of the controller first', async () => {
       const order: string[] = [];
       const checkNamed = (name: string, allows: boolean) => () => {
         order.push(name);
@@ -258,7 +261,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       expect(handled).toHaveBeenCalledOnce();
     });
 
-    it('are optional only if each of them is', async () => {
+    it('are optional only if each policy is', async () => {
       @Controller('optional')
       @RequireToken({ optional: true })
       class OptionalController extends Answering {
@@ -322,7 +325,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
     it.each([
       ['the stricter controller first', ['strict', 'mild']],
       ['the milder controller first', ['mild', 'strict']],
-    ])('are those of their own controller, where two controllers inherit one handler: %s', async (_, order) => {
+    ])('are those of its own controller when two controllers inherit one handler: %s', async (_, order) => {
       class Shared extends Answering {
         @Get()
         shared() {
@@ -342,7 +345,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       expect(status).toEqual({ strict: 403, mild: 200 });
     });
 
-    it('all hold where several decorators stand in one place, also within a decorator of the app', async () => {
+    it('all apply when one place has several decorators, some within a decorator of the app', async () => {
       const Admin = () => applyDecorators(RequireToken({ scopes: ['a'] }), RequireToken({ scopes: ['b'] }));
       @Controller('several')
       @RequireToken({ scopes: ['c'] })
@@ -372,7 +375,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       expect(await statuses(ask, '/class', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
     });
 
-    it('keep the app from starting if no acr satisfies all of them, and the error names the route', async () => {
+    it('prevent the app from starting if no acr satisfies all of them, and the error names the route', async () => {
       @Controller('acr')
       @RequireToken({ acrValues: ['gold', 'silver'] })
       class AcrController {
@@ -388,7 +391,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       );
     });
 
-    it('of a provider, such as a resolver, are checked at the start as well', async () => {
+    it('of a provider, such as a resolver, are checked at start-up too', async () => {
       @RequireToken({ acrValues: ['gold'] })
       class ItemResolver {
         @RequireToken({ acrValues: ['silver'] })
@@ -399,7 +402,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
   });
 
   describe('@Public()', () => {
-    it('opens a route that its controller and the base class of that would protect', async () => {
+    it('opens a route that its controller and the base class of the controller protect', async () => {
       @RequireToken()
       class Base extends Answering {}
       @Controller('public')
@@ -422,7 +425,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       expect(handled).toHaveBeenCalledTimes(2);
     });
 
-    it("on a controller opens all but the routes that need a token, which then need that route's policy alone", async () => {
+    it('on a controller opens all routes without @RequireToken(), and the others need only their own policy', async () => {
       @RequireToken({ scopes: ['a'] })
       class Base extends Answering {}
       @Controller('mixed')
@@ -452,7 +455,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
     });
   });
 
-  it('a method that another decorator replaced after @RequireToken() keeps the app from starting', async () => {
+  it('a method that another decorator replaced above @RequireToken() prevents the app from starting', async () => {
     const Replaced: MethodDecorator = (_, __, descriptor) => {
       const { value } = descriptor as PropertyDescriptor;
       descriptor.value = ((...args: unknown[]) => value(...args)) as never;
@@ -491,7 +494,7 @@ describe('two handlers of one request that is not http', () => {
     return context;
   };
 
-  it('are each judged by their own policy, by one introspection', async () => {
+  it('are each checked against their own policy, with one introspection', async () => {
     @RequireToken()
     class ItemResolver {
       @RequireToken({ scopes: ['a'] })

@@ -74,7 +74,7 @@ class MeController {
   }
 }
 
-/** Where the secret stands in what can be reached from a value by its properties, hidden ones included. */
+/** Returns the paths at which the secret can be reached from a value, through hidden properties too. */
 function pathToSecret(root: unknown): string | undefined {
   const seen = new Set<unknown>();
   const rest: [path: string, value: unknown][] = [['', root]];
@@ -94,7 +94,7 @@ function pathToSecret(root: unknown): string | undefined {
 
 describe('the client secret', () => {
   it.each(platforms.flatMap(([platform, adapter]) => ways.map((way) => [platform, ...way, adapter] as const)))(
-    'stands nowhere in the app: on %s, %s',
+    'cannot be found anywhere in the app: on %s, %s',
     async (_, __, way, adapter) => {
       const module = way();
       expect(pathToSecret(module)).toBeUndefined();
@@ -124,7 +124,7 @@ describe('the client secret', () => {
 
 describe('two modules that are not global', () => {
   it.each(['reference', 'deep-hash'] as const)(
-    'each have an authorizer of their own where Nest tells modules apart by %s',
+    'each have their own authorizer when Nest distinguishes modules by %s',
     async (moduleIdGeneratorAlgorithm) => {
       const other = await startScriptedServer();
       try {
@@ -165,7 +165,7 @@ describe('two modules that are not global', () => {
 it.each([
   ['forRoot', IntrospectModule.forRoot],
   ['forRootAsync', (options: IntrospectModuleOptions) => IntrospectModule.forRootAsync({ useFactory: () => options })],
-])('%s rejects an option that is only inherited, and names it', async (_, forRoot) => {
+])('%s rejects an inherited option, and names it', async (_, forRoot) => {
   class Inherits {
     readonly serveResourceMetadata = false;
     get audience() {
@@ -179,7 +179,7 @@ it.each([
   await expect(started()).rejects.toThrow('Authorizer: "audience" is inherited');
 });
 
-it('an app starts where policyProblem rejects an empty policy and every route has a policy', async () => {
+it('an app starts when policyProblem rejects an empty policy and every route has a policy', async () => {
   @Controller()
   class ScopedController {
     @Get('/scoped')
@@ -196,7 +196,7 @@ it('an app starts where policyProblem rejects an empty policy and every route ha
   expect(await ask('/scoped', bearer('good'))).toMatchObject({ status: 403 });
 });
 
-it.each(platforms)('a factory that returns nothing keeps the app on %s from starting', async (_, adapter) => {
+it.each(platforms)('a factory that returns nothing prevents the app on %s from starting', async (_, adapter) => {
   const useFactory = () => undefined as unknown as IntrospectModuleOptions;
   const started = createApp(adapter, { imports: [IntrospectModule.forRootAsync({ useFactory })] });
   await expect(started).rejects.toThrow(TypeError);

@@ -34,9 +34,9 @@ export function contractOptions({ origin }: Pick<ScriptedServer, 'origin'>) {
 }
 
 /**
- * The API under test. Each of its handlers answers `{"sub": …}`, with `null` where there is no token.
+ * The API under test. Each of its handlers responds with `{"sub": …}`, or `{"sub": null}` if there is no token.
  *
- * Its routes are `contractRoutes`, `/public` without a guard, and three with the policy `{}`:
+ * Its routes are `contractRoutes`, `/public` without a guard, and these three with the policy `{}`:
  * - `/all`: one handler for all methods.
  * - `/composed`: the app calls the guard inside a hook, guard or middleware of its own.
  * - `/slow`: a response hook or middleware of the app awaits `hold.wait()` before it writes a response.

@@ -255,7 +255,7 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
       questions: 0,
     },
     {
-      name: 'a CORS preflight without a token, to a route for all methods',
+      name: 'a CORS preflight without a token to a route for all methods',
       request: { method: 'OPTIONS', path: '/all', fields: preflight },
       answer: missing(),
       questions: 0,
@@ -267,25 +267,25 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
       answer: { ...passed(null), status: 204, body: '' },
     },
     {
-      name: 'OPTIONS with a good token, to a route for all methods',
+      name: 'OPTIONS with a good token to a route for all methods',
       server: token(),
       request: { method: 'OPTIONS', path: '/all', fields: bearer('good') },
       answer: passed('mickey'),
     },
     {
-      name: "no token, where the guard runs inside a hook of the app's own",
+      name: "no token, when the app's own hook calls the guard",
       request: { path: '/composed' },
       answer: missing(),
       questions: 0,
     },
     {
-      name: "an inactive token, where the guard runs inside a hook of the app's own",
+      name: "an inactive token, when the app's own hook calls the guard",
       server: json({ active: false }),
       request: { path: '/composed', fields: bearer('bad') },
       answer: invalidToken('The access token is not active'),
     },
     {
-      name: "a good token, where the guard runs inside a hook of the app's own",
+      name: "a good token, when the app's own hook calls the guard",
       server: token(),
       request: { path: '/composed', fields: bearer('good') },
       answer: passed('mickey'),

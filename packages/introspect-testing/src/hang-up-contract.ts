@@ -10,14 +10,14 @@ interface HangUpSetup {
   readonly server: ScriptedServer;
 }
 
-/** What an adapter must bear from a caller who hangs up. */
+/** A caller who hangs up. The adapter must run no handler, and the API must go on serving. */
 export interface HangUpCase {
   name: string;
-  /** Rejects, saying what was expected, if a handler runs or the API does not serve afterwards. */
+  /** Rejects with an assertion error if a handler runs, or if the API does not serve afterwards. */
   check(setup: HangUpSetup): Promise<void>;
 }
 
-/** Sends a request to `/slow` over a socket of its own; gives the function that hangs up. */
+/** Sends a request to `/slow` over its own socket, and returns a function that hangs up. */
 function send({ api }: HangUpSetup, token?: string): () => void {
   const { hostname, port, host } = new URL(api.origin);
   const socket = connect(Number(port), hostname);
@@ -26,7 +26,7 @@ function send({ api }: HangUpSetup, token?: string): () => void {
   return () => socket.destroy();
 }
 
-/** Sends requests one after the other, so that the API notices what happened before. */
+/** Sends requests one after the other, to give the API time to notice the hang-up. */
 async function passTime({ api }: HangUpSetup): Promise<void> {
   for (let i = 0; i < 10; i++) await askApi(api.origin, { path: '/any' });
 }
@@ -59,7 +59,7 @@ function duringRejection(name: string, answer: Answer, token?: string): HangUpCa
   };
 }
 
-/** Every hang-up of the contract. Each runs on an API that is started for the contract, one after the other. */
+/** All hang-ups of the contract. Run them one after the other, on the API that was started for the contract. */
 export const hangUpCases: readonly HangUpCase[] = [
   duringRejection('no token', inactive()),
   duringRejection('an inactive token', inactive(), 'bad'),

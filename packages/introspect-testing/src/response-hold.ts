@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http';
 
-/** Holds back a response between an app's guard and its socket, as a slow session store does. */
+/** Holds back a response after the guard and before it is written, as a slow session store does. */
 export interface ResponseHold {
-  /** For the app: its hook or middleware awaits this before it writes a response of `/slow`. */
+  /** For the app: its hook or middleware awaits this before it writes the response of `/slow`. */
   wait(): Promise<void>;
-  /** For the test: holds the next of these responses, and gives the function that lets it go. */
+  /** For the test: holds back the next response of `/slow`, and returns a function that releases it. */
   next(): Promise<() => void>;
 }
 
-/** A hold that holds nothing until `next` is called. */
+/** Returns a hold. It holds back no response until `next` is called. */
 export function responseHold(): ResponseHold {
   let reached: ((release: () => void) => void) | undefined;
   return {
@@ -24,7 +24,7 @@ export function responseHold(): ResponseHold {
   };
 }
 
-/** Makes a Node response wait before its end, as middleware for sessions does on plain Node and on Express. */
+/** Makes a Node response wait before it ends, as session middleware does on plain Node and on Express. */
 export function holdEnd(response: ServerResponse, hold: Pick<ResponseHold, 'wait'>): void {
   const { end } = response;
   response.end = (...args: unknown[]) => {

@@ -17,11 +17,17 @@ export interface ScriptedZitadelOptions {
   /** How often new credentials, an app's or a service user's, are refused; 0 unless given. */
   credentialsLag?: number;
   /**
-   * The domain of its instance, without a port; `127.0.0.1`, that of `origin`, unless given. The domain is looked up by
-   * `x-zitadel-instance-host`, else by `Host`; requests for another one are answered by 404.
+   * The domain of the server's instance, without a port. The server reads the domain of a request from
+   * `x-zitadel-instance-host`, or from `Host` if that is absent. It responds 404 to a request for another domain.
+   *
+   * @default '127.0.0.1', the domain of `origin`
    */
   domain?: string;
-  /** Calls itself https, as behind a proxy that ends TLS; false unless given. */
+  /**
+   * Whether the server's issuer and endpoints are https, as behind a proxy that ends TLS.
+   *
+   * @default false
+   */
   secure?: boolean;
   /** What login names end with after an `@`, where the instance's policy wants that. */
   loginDomain?: string;
@@ -55,7 +61,9 @@ export async function startScriptedZitadel({
   const usual = likeZitadelManagement(objects, settings);
   let decide = (_: RecordedRequest, answer: Answer) => answer;
 
-  /** As the server sees its own origin in a request; `undefined`: the request is for no instance. */
+  /**
+   * Returns the server's own origin as the request names it, or `undefined` if the request is for an unknown instance.
+   */
   function issuerOf(request: RecordedRequest): string | undefined {
     const [host = ''] = [...request.field('x-zitadel-instance-host'), ...request.field('host')];
     return host.replace(/:\d+$/, '') === domain ? `${secure ? 'https' : 'http'}://${host}` : undefined;

@@ -64,7 +64,9 @@ export interface ZitadelToken {
   readonly scope: string;
   /** Seconds since the epoch. */
   readonly issuedAt: number;
-  /** A personal access token is known to every API of its organisation. */
+  /**
+   * A personal access token is active for every API of the instance, with that API's client id and project id in `aud`.
+   */
   readonly personal: boolean;
 }
 
