@@ -78,7 +78,12 @@ interface Attempt {
 export class IntrospectionClient {
   static {
     settingsOf = (client) => client.#settings;
-    hasMetRateLimit = (client) => client.#settings.monotonicNow() - client.#rateLimitedAt < failureWindowMs;
+    hasMetRateLimit = (client) => {
+      // While the breaker is open nothing is counted: what it counted last is why it is open.
+      const isOpen = client.#breaker !== undefined && client.#breaker.state !== 'closed';
+      const countedAt = isOpen ? client.#lastEndedAt : client.#settings.monotonicNow();
+      return countedAt - client.#rateLimitedAt < failureWindowMs;
+    };
   }
 
   readonly #settings: IntrospectionClientSettings;
@@ -104,6 +109,8 @@ export class IntrospectionClient {
   #lastFailure: QuestionOutcome = 'unavailable';
   /** When the server last answered 429, by the monotonic clock. */
   #rateLimitedAt = Number.NEGATIVE_INFINITY;
+  /** When the last attempt ended that was not aborted. */
+  #lastEndedAt = Number.NEGATIVE_INFINITY;
 
   /**
    * Checks the options. The network is not touched, and the object is neither written to nor kept.
@@ -222,6 +229,7 @@ export class IntrospectionClient {
     const askedAt = monotonicNow();
     const settle = this.#breaker?.enter();
     const ended = (outcome: QuestionOutcome) => {
+      if (outcome !== 'aborted') this.#lastEndedAt = monotonicNow();
       this.#count(outcome, { attempt: attempt.number, durationMs: monotonicNow() - askedAt });
       settle?.(this.#breakerOutcome(outcome, attempt));
     };

@@ -419,6 +419,24 @@ describe('staleIfErrorSeconds', () => {
     expect([told('stale'), told('breaker_opened')]).toEqual([0, 1]);
   });
 
+  it('uses no stale response while the breaker that a 429 opened stays open, and uses one once a probe fails otherwise', async () => {
+    server.next(active());
+    server.always(respond({ status: 429 }));
+    const { ask, authorizer } = stale(
+      { maxAgeSeconds: 1 },
+      { circuitBreaker: { minimumQuestions: 5, openMs: 60_000 } },
+    );
+    await ask('revoked');
+    clocks.pass(1);
+    for (let i = 0; i < 5; i++) await ask(`flood-${i}`);
+    clocks.pass(40);
+    expect(authorizer.stats().circuitBreaker).toBe('open');
+    expect(await ask('revoked')).toBe('unavailable');
+    server.always(reset());
+    clocks.pass(20);
+    expect(await ask('revoked')).toBe('ok');
+  });
+
   it('uses no stale response while the server answers discovery with 429', async () => {
     server.next(active());
     const { ask, told } = stale({}, { introspectionEndpoint: undefined, issuer: server.origin });
