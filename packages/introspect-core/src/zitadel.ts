@@ -70,7 +70,10 @@ const roleScope = 'urn:zitadel:iam:org:project:role:';
 export function zitadel(options: ZitadelOptions): AuthorizerOptions {
   for (const name of ['projectId', 'limits', 'policyProblem', 'audience', 'rolesOf']) refuseInherited(name, options);
   refuseUnset('zitadel', 'projectId', options);
-  const { projectId, ...given } = options;
+  // Not by a spread, which leaves out what is not enumerable.
+  const names = Object.getOwnPropertyNames(options).filter((name) => name !== 'projectId');
+  const given = Object.fromEntries(names.map((name) => [name, Reflect.get(options, name)])) as typeof options;
+  const { projectId } = options;
   const { policyProblem } = given;
   if (policyProblem !== undefined && typeof policyProblem !== 'function') {
     throw new TypeError('zitadel: "policyProblem" must be a function');
@@ -106,8 +109,8 @@ function roleScopeProblem({ scopes = [] }: Policy): string | undefined {
  * @throws TypeError naming the option that is present but undefined or empty
  */
 export function zitadelRoles(options: ZitadelRoleOptions = {}): (token: ActiveToken) => string[] {
-  refuseUnset('zitadelRoles', 'projectId', options);
-  refuseUnset('zitadelRoles', 'organizationId', options);
+  const problem = roleOptionsProblem(options);
+  if (problem !== undefined) throw new TypeError(`zitadelRoles: ${problem}`);
   const { projectId, organizationId } = options;
   const claim =
     projectId === undefined ? 'urn:zitadel:iam:org:project:roles' : `urn:zitadel:iam:org:project:${projectId}:roles`;
@@ -124,8 +127,7 @@ export function zitadelRoles(options: ZitadelRoleOptions = {}): (token: ActiveTo
  * claim that the token does not have.
  */
 export function hasRole(token: ActiveToken, role: string, options: ZitadelRoleOptions = {}): boolean {
-  const isUnset = roleOptions.some((name) => unsetProblem(name, options) !== undefined);
-  return !isUnset && zitadelRoles(options)(token).includes(role);
+  return roleOptionsProblem(options) === undefined && zitadelRoles(options)(token).includes(role);
 }
 
 const inherited = 'is inherited, for example from a class: set it on the options object itself';
@@ -134,7 +136,15 @@ function refuseInherited(name: string, options: object): void {
   if (name in options && !Object.hasOwn(options, name)) throw new TypeError(`zitadel: "${name}" ${inherited}`);
 }
 
-const roleOptions = ['projectId', 'organizationId'] as const;
+const roleOptions = ['projectId', 'organizationId'];
+
+/** What is wrong with the options that narrow down which roles count, or `undefined`. */
+function roleOptionsProblem(options: object): string | undefined {
+  const unknown = Object.keys(options).find((name) => !roleOptions.includes(name));
+  if (unknown !== undefined) return `"${unknown}" is no option; there are ${roleOptions.join(', ')}`;
+  const unset = roleOptions.find((name) => unsetProblem(name, options) !== undefined);
+  return unset && `"${unset}" ${unsetProblem(unset, options)}`;
+}
 
 function refuseUnset(owner: string, name: string, options: object): void {
   const problem = unsetProblem(name, options);

@@ -42,6 +42,18 @@ describe('zitadel', () => {
     expect(zitadel(options)).toEqual({ ...options, limits: { perSecond: 40 }, policyProblem });
   });
 
+  it('keeps options that are not enumerable', async () => {
+    const options = Object.defineProperty(
+      { issuer: 'https://a.example', clientId: 'c', clientSecret: 's' },
+      'audience',
+      {
+        value: 'my-api',
+        enumerable: false,
+      },
+    );
+    expect(zitadel(options)).toHaveProperty('audience', 'my-api');
+  });
+
   it('keeps to the limit of ZITADEL Cloud, unless it is told otherwise', () => {
     const limits = { concurrent: 5, perSecond: 40 };
     expect(zitadel({ ...options, limits: { concurrent: 5 } })).toMatchObject({ ...options, limits });
@@ -195,6 +207,13 @@ describe('zitadelRoles', () => {
     expect(() => zitadelRoles(options as object)).toThrow(TypeError);
     expect(() => zitadelRoles(options as object)).toThrow(`zitadelRoles: "${name}" `);
     expect(() => zitadelRoles(options as object)).toThrow('is an environment variable unset?');
+  });
+
+  it('and hasRole reject an unknown option: a misspelt one would not restrict anything', () => {
+    const misspelt = { organisationId: '1' } as object;
+    expect(() => zitadelRoles(misspelt)).toThrow('zitadelRoles: "organisationId" is no option; there are projectId');
+    const token = { active: true, 'urn:zitadel:iam:org:project:roles': { editor: { 1: 'a.example' } } } as const;
+    expect([hasRole(token, 'editor'), hasRole(token, 'editor', misspelt)]).toEqual([true, false]);
   });
 
   it('have types that do not accept an undefined organisation', () => {
