@@ -106,11 +106,15 @@ const schema = optionsObject({
 /** The member of a combined policy that holds its lists of roles. The ESM and the CommonJS build use the same key. */
 export const roleListsKey: unique symbol = Symbol.for('@acme/introspect-core/role-lists');
 
-/** Returns the lists of roles of a policy. A token needs one role of each list. */
+/**
+ * Returns the lists of roles of a policy. A token needs one role of each list. If a copy of a combined policy has another
+ * `anyRole`, both hold.
+ */
 export function roleLists(
   policy: Policy & { [roleListsKey]?: readonly (readonly string[])[] },
 ): readonly (readonly string[])[] {
-  return policy[roleListsKey] ?? (policy.anyRole === undefined ? [] : [policy.anyRole.slice()]);
+  const { [roleListsKey]: lists = [], anyRole } = policy;
+  return anyRole === undefined || lists.includes(anyRole) ? lists : [anyRole.slice(), ...lists];
 }
 
 /**
@@ -130,7 +134,7 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
   const { maxAuthenticationAgeSeconds, maxStalenessSeconds = Number.POSITIVE_INFINITY } = checked;
   const { rolesOf, challenge, clockSkewSeconds = defaultSkewSeconds } = expectations;
   const neededRoles = roleLists(policy);
-  if (anyRole !== undefined && rolesOf === undefined) {
+  if (neededRoles.length > 0 && rolesOf === undefined) {
     throw new TypeError('Policy: "anyRole" needs the authorizer\'s option "rolesOf", which finds the roles in a token');
   }
   const problem: unknown = expectations.policyProblem?.(policy);

@@ -45,6 +45,20 @@ describe('combinedPolicy', () => {
     }
   });
 
+  it('also needs the role that somebody adds to a copy of the combined policy', async () => {
+    const copies = [
+      { ...combinedPolicy([{ scopes: ['x'] }, { acrValues: ['1'] }]), anyRole: ['admin'] },
+      { ...combinedPolicy([{ scopes: ['x'] }, { anyRole: ['tester'] }]), anyRole: ['admin'] },
+    ];
+    const claims = { scope: 'x', acr: '1' };
+    for (const copy of copies) {
+      expect(await codeOf({ ...claims, roles: ['admin', 'tester'] }, copy)).toBe('ok');
+      for (const role of ['reader', 'tester']) {
+        expect(await codeOf({ ...claims, roles: [role] }, copy)).toBe('access_denied');
+      }
+    }
+  });
+
   it('needs an acr that is in every list, and the challenge names only these', async () => {
     const policies = [{ acrValues: ['gold', 'silver', 'bronze'] }, {}, { acrValues: ['bronze', 'gold'] }];
     expect(await codeOf({ acr: 'bronze' }, ...policies)).toBe('ok');
