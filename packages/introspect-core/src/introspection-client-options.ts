@@ -5,7 +5,7 @@ import { urlProblem } from './endpoint-url.js';
 import { Events, type IntrospectEventListener } from './events.js';
 import type { IntrospectionRequestSettings } from './introspection-request.js';
 import { ofetchTransport } from './ofetch-transport.js';
-import { checkedOptions, credential, optionsObject } from './options.js';
+import { checkedOptions, credential, narrowing, optionsObject } from './options.js';
 import type { QuestionSetting } from './question-key.js';
 import type { LimitSettings } from './question-limits.js';
 import type { RetrySettings } from './retries.js';
@@ -162,7 +162,7 @@ const entries = {
   clientSecret: credential<ClientSecret>((given) =>
     typeof given === 'string' || isFunction(given) ? undefined : 'must be a string or a function',
   ),
-  clientAuthentication: v.optional(
+  clientAuthentication: narrowing(
     v.custom<ClientAuthentication>(
       isClientAuthentication,
       'must have a "clientId" and a function "apply", such as clientSecretPost({…}) gives',

@@ -263,7 +263,7 @@ export class TokenAnswers {
     const wait = told && afterAnswer(told, request);
     if (wait !== undefined) await unlessAborted(wait, signal);
     if (this.#marks.forgets(key, asked)) {
-      const mayServe = asked.order >= marksBefore && (isLast || repeats === maxRepeats);
+      const mayServe = asked.order >= marksBefore && (isLast || repeats >= maxRepeats);
       if (!mayServe) return this.#fromServer(question, repeats + 1);
     }
     const seen = isObject(native) ? this.#ofRequest.get(native) : undefined;
