@@ -177,7 +177,7 @@ describe('what opens it', () => {
     ['503', respond({ status: 503 })],
     ['504', respond({ status: 504 })],
   ] satisfies [string, Answer][])('%s', async (_, answer) => {
-    const client = clientOf({ timeoutMs: 40, circuitBreaker: { minimumQuestions: 3 } });
+    const client = clientOf({ timeoutMs: 400, circuitBreaker: { minimumQuestions: 3 } });
     server.always(answer);
     expect(await ask(client, 2)).toEqual(['unavailable', 'unavailable']);
     expect(client.stats().circuitBreaker).toBe('closed');
