@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, globSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
@@ -267,7 +267,8 @@ describe('the documentation', () => {
   });
 
   it('names every file of the core', async () => {
-    const files = (await readdir(join(root, 'packages/introspect-core/src'))).filter((file) => file !== 'index.ts');
+    const source = await readdir(join(root, 'packages/introspect-core/src'), { recursive: true });
+    const files = source.filter((file) => file.endsWith('.ts') && file !== 'index.ts').map((file) => basename(file));
     const named = rows(await read('docs/architecture.md')).flatMap(
       ([file]) => /^`([\w-]+)`$/.exec(file ?? '')?.[1] ?? [],
     );

@@ -3,14 +3,14 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
-    adapter: 'src/adapter.ts',
-    'jwt-prefilter': 'src/jwt-prefilter.ts',
-    node: 'src/node-request-context.ts',
-    opentelemetry: 'src/opentelemetry.ts',
-    'private-key-jwt': 'src/private-key-jwt.ts',
-    undici: 'src/undici.ts',
-    zitadel: 'src/zitadel.ts',
-    'zitadel/explain': 'src/zitadel-explain.ts',
+    adapter: 'src/adapter/adapter.ts',
+    'jwt-prefilter': 'src/extensions/jwt/jwt-prefilter.ts',
+    node: 'src/adapter/node-request-context.ts',
+    opentelemetry: 'src/extensions/opentelemetry/opentelemetry.ts',
+    'private-key-jwt': 'src/extensions/private-key-jwt/private-key-jwt.ts',
+    undici: 'src/extensions/undici/undici.ts',
+    zitadel: 'src/extensions/zitadel/zitadel.ts',
+    'zitadel/explain': 'src/extensions/zitadel/zitadel-explain.ts',
   },
   external: ['@acme/introspect-core'], // an entry point must not bring a second copy of the classes
   format: ['esm', 'cjs'],

@@ -5,20 +5,14 @@ export {
   type AuthorizerStats,
   type Guard,
   type RequestContext,
-} from './authorizer.js';
-export { bearerToken, type Credentials } from './bearer-token.js';
-export type { CacheOptions } from './cache-options.js';
-export type { ChallengeParameters } from './challenge.js';
-export {
-  type AuthenticatedRequest,
-  basicCredentials,
-  type ClientAuthentication,
-  type ClientAuthenticationContext,
-  type ClientSecret,
-  type ClientSecretOptions,
-  clientSecretBasic,
-  clientSecretPost,
-} from './client-authentication.js';
+} from './authorizer/authorizer.js';
+export type { CacheOptions } from './cache/cache-options.js';
+export type { ForgetTarget } from './cache/forget-marks.js';
+export type { CacheStore } from './cache/stored-answers.js';
+export { type ClientStats, IntrospectionClient } from './client/introspection-client.js';
+export type { IntrospectionClientOptions } from './client/introspection-client-options.js';
+export type { Priority } from './client/question-limits.js';
+export type { ChallengeParameters } from './errors/challenge.js';
 export {
   AccessDeniedError,
   AuthorizationError,
@@ -38,22 +32,34 @@ export {
   type RefusedRequestError,
   type RequestError,
   UnavailableError,
-} from './errors.js';
-export type { IntrospectEvent, IntrospectEventListener, QuestionOutcome, ShedBy } from './events.js';
-export type { ForgetTarget } from './forget-marks.js';
-export type { InactiveExplanation } from './inactive-explanation.js';
-export { type ClientStats, IntrospectionClient } from './introspection-client.js';
-export type { IntrospectionClientOptions } from './introspection-client-options.js';
-export type { ActiveToken, Actor, Address, InactiveToken, IntrospectionResponse } from './introspection-response.js';
-export { ofetchTransport } from './ofetch-transport.js';
-export type { Policy } from './policy.js';
-export type { Prefilter, PrefilterContext, PrefilterVerdict } from './prefilter.js';
+} from './errors/errors.js';
+export type { IntrospectEvent, IntrospectEventListener, QuestionOutcome, ShedBy } from './events/events.js';
+export type { InactiveExplanation } from './lookup/inactive-explanation.js';
+export type { Prefilter, PrefilterContext, PrefilterVerdict } from './lookup/prefilter.js';
+export type { AnswerStats } from './lookup/token-answers.js';
+export type { Policy } from './policy/policy.js';
+export {
+  type AuthenticatedRequest,
+  basicCredentials,
+  type ClientAuthentication,
+  type ClientAuthenticationContext,
+  type ClientSecret,
+  type ClientSecretOptions,
+  clientSecretBasic,
+  clientSecretPost,
+} from './protocol/client-authentication.js';
+export type {
+  ActiveToken,
+  Actor,
+  Address,
+  InactiveToken,
+  IntrospectionResponse,
+} from './protocol/introspection-response.js';
 export {
   type ProtectedResourceMetadata,
   type ProtectedResourceMetadataOptions,
   protectedResourceMetadata,
-} from './protected-resource-metadata.js';
-export type { Priority } from './question-limits.js';
-export type { CacheStore } from './stored-answers.js';
-export type { AnswerStats } from './token-answers.js';
-export type { Transport, TransportRequest, TransportResponse } from './transport.js';
+} from './protocol/protected-resource-metadata.js';
+export { bearerToken, type Credentials } from './request/bearer-token.js';
+export { ofetchTransport } from './transport/ofetch-transport.js';
+export type { Transport, TransportRequest, TransportResponse } from './transport/transport.js';

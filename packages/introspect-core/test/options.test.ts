@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { jwtPrefilter } from '../src/extensions/jwt/jwt-prefilter.js';
+import { privateKeyJwt } from '../src/extensions/private-key-jwt/private-key-jwt.js';
+import { undiciTransport } from '../src/extensions/undici/undici.js';
 import {
   Authorizer,
   type AuthorizerOptions,
@@ -8,9 +11,6 @@ import {
   type IntrospectionClientOptions,
   type Transport,
 } from '../src/index.js';
-import { jwtPrefilter } from '../src/jwt-prefilter.js';
-import { privateKeyJwt } from '../src/private-key-jwt.js';
-import { undiciTransport } from '../src/undici.js';
 
 const transport: Transport = async () => ({
   status: 200,

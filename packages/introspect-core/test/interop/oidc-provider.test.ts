@@ -4,8 +4,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Provider from 'oidc-provider';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { privateKeyJwt } from '../../src/extensions/private-key-jwt/private-key-jwt.js';
 import { Authorizer, clientSecretPost, type IntrospectEvent, IntrospectionClient } from '../../src/index.js';
-import { privateKeyJwt } from '../../src/private-key-jwt.js';
 
 const resourceServer = { clientId: 'resource@server', clientSecret: 'p@ss+w%rd: &=' };
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });

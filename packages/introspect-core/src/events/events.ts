@@ -1,0 +1,103 @@
+import type { ForgetKind } from '../cache/forget-marks.js';
+import type { StoreOperation } from '../cache/stored-answers.js';
+import type { Priority } from '../client/question-limits.js';
+import type { FailedIntrospectionError, InvalidTokenReason } from '../errors/errors.js';
+import type { InactiveExplanation } from '../lookup/inactive-explanation.js';
+
+/** How an attempt at a question ended. */
+export type QuestionOutcome =
+  | 'active'
+  | 'inactive'
+  | 'unsupported_token_type'
+  | FailedIntrospectionError['code']
+  | 'aborted';
+
+/** What kept the server from being asked. */
+export type ShedBy = 'limits' | 'circuit_breaker';
+
+/** What happened, for logs and metrics: few values, and never a token, a secret, or what the server said. */
+export type IntrospectEvent =
+  /** One attempt has ended. `origin` is the server's. */
+  | {
+      readonly type: 'question';
+      readonly origin: string;
+      /** 1 for the first. */
+      readonly attempt: number;
+      readonly outcome: QuestionOutcome;
+      readonly durationMs: number;
+    }
+  /** The server refused this API's own credentials: page somebody. */
+  | { readonly type: 'credentials_refused'; readonly origin: string }
+  /**
+   * The server does not introspect tokens of this kind, such as JWTs (RFC 7009 §2.2.1): the configuration is wrong.
+   * Each client emits it once. If nobody listens to events, the client writes it by `console.error`.
+   */
+  | { readonly type: 'unsupported_token_type'; readonly origin: string }
+  /** The server was not asked: the limits had no turn, or the breaker is open. */
+  | { readonly type: 'shed'; readonly origin: string; readonly by: ShedBy; readonly priority: Priority }
+  | { readonly type: 'breaker_opened'; readonly origin: string }
+  | { readonly type: 'breaker_closed'; readonly origin: string }
+  /** An answer was used again. */
+  | { readonly type: 'hit'; readonly active: boolean }
+  /** None could be, and the server is asked. Only with a cache. */
+  | { readonly type: 'miss' }
+  /** A request joined a question that was running already. */
+  | { readonly type: 'coalesced' }
+  /** The server was unreachable, and an answer of this age served (`staleIfErrorSeconds`). */
+  | { readonly type: 'stale'; readonly ageSeconds: number }
+  /** A renewal in the background was answered. */
+  | { readonly type: 'refreshed'; readonly active: boolean }
+  /** A token known as active was called inactive, and then, asked again, was or was not (`believed`). */
+  | { readonly type: 'flipped'; readonly believed: boolean }
+  /** `forget` was called. */
+  | { readonly type: 'forgotten'; readonly by: ForgetKind }
+  /** The `prefilter` refused a token, and the server was not asked. */
+  | { readonly type: 'refused'; readonly reason: InvalidTokenReason }
+  /**
+   * The `prefilter` could not fetch the issuer's keys. It uses the keys that it has; without keys it rejects no
+   * signature.
+   */
+  | { readonly type: 'keys_failed' }
+  /** `explainInactive` was given, and says why a token may be inactive: the issuer, audience and times of a token are in it. */
+  | ({ readonly type: 'inactive_explained' } & InactiveExplanation)
+  /** A response alone is larger than `cache.maxBytes`, so it is not cached. */
+  | { readonly type: 'too_large_to_cache' }
+  /** The cache's `store` failed, or took too long; what it was for was done without it. */
+  | { readonly type: 'store_failed'; readonly operation: StoreOperation };
+
+export type IntrospectEventListener = (event: IntrospectEvent) => void;
+
+const channelName = '@acme/introspect-core';
+
+/**
+ * Tells what happens to a listener, and to the channel `@acme/introspect-core` of `node:diagnostics_channel` where there
+ * is one.
+ */
+export class Events {
+  readonly #listener: IntrospectEventListener | undefined;
+  readonly #channel = globalThis.process?.getBuiltinModule?.('node:diagnostics_channel')?.channel(channelName);
+
+  constructor(listener: IntrospectEventListener | undefined) {
+    this.#listener = listener;
+  }
+
+  /** Whether anybody listens: an event need not be made for nobody. */
+  get heard(): boolean {
+    return this.#listener !== undefined || this.#channel?.hasSubscribers === true;
+  }
+
+  /** What the listener throws is dropped: no request is refused because a log could not be written. */
+  tell(event: IntrospectEvent): void {
+    try {
+      const result: unknown = this.#listener?.(event);
+      if (typeof result === 'object') Promise.resolve(result).catch(() => {});
+    } catch {}
+    this.#channel?.publish(event);
+  }
+
+  /** Emits an event, or writes `message` by `console.error` if nobody listens to events. */
+  tellOrPrint(event: IntrospectEvent, message: string): void {
+    if (this.heard) this.tell(event);
+    else console.error(message);
+  }
+}

@@ -1,0 +1,119 @@
+import { unlessAborted } from '../runtime/unless-aborted.js';
+import { sharesPromises } from '../runtime/workerd.js';
+
+/** One flight. It may still wait for the flight before it to end. */
+class Flight<Value, Start extends NonNullable<unknown>> {
+  readonly controller = new AbortController();
+  readonly result: Promise<Value>;
+  /** How many callers wait for the result. */
+  waiting = 0;
+  isOver = false;
+  /** What `now` returned when the flight began; `undefined` before that. */
+  start: Start | undefined;
+  /** The flight that begins when this one ends, for callers that do not accept when this one began. */
+  next: Flight<Value, Start> | undefined;
+  #begin: () => void = () => {};
+
+  constructor(work: (signal: AbortSignal) => Promise<Value>) {
+    this.result = new Promise((resolve) => {
+      this.#begin = () => resolve(work(this.controller.signal));
+    });
+  }
+
+  begin(start: Start): void {
+    this.start = start;
+    this.#begin();
+  }
+}
+
+export interface JoinOptions<Start> {
+  /** The caller's own signal. Its abort fails only this caller. */
+  signal?: AbortSignal | undefined;
+  /** Returns whether the caller may share a flight that began then. By default it may share any flight. */
+  accepts?: (start: Start) => boolean;
+}
+
+/**
+ * Runs one flight of work for all concurrent callers with the same key.
+ *
+ * For each key, at most one flight runs and at most one waits for it to end. A caller that does not accept when the
+ * running flight began joins the waiting one. When its last caller leaves, a flight is aborted. An error goes to the
+ * callers that wait for the flight, and to no later caller. On workerd, callers share nothing: there, a promise from
+ * another request never settles.
+ */
+export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
+  readonly #flights = new Map<string, Flight<Value, Start>>();
+  readonly #shares = sharesPromises();
+  readonly #now: () => Start;
+
+  /** @param now returns the start of a flight that begins now, which is passed to `accepts` */
+  constructor(now: () => Start) {
+    this.#now = now;
+  }
+
+  /**
+   * Returns whether a caller that joins now shares a flight with others, and whether it first waits for another flight.
+   */
+  outlook(key: string, accepts: (start: Start) => boolean): { isShared: boolean; mustWait: boolean } {
+    const running = this.#flights.get(key);
+    if (running === undefined) return { isShared: false, mustWait: false };
+    if (isAccepted(running, accepts)) return { isShared: true, mustWait: false };
+    return { isShared: (running.next?.waiting ?? 0) > 0, mustWait: true };
+  }
+
+  async join(
+    key: string,
+    { signal, accepts = () => true }: JoinOptions<Start>,
+    work: (signal: AbortSignal) => Promise<Value>,
+  ): Promise<Value> {
+    signal?.throwIfAborted();
+    const flight = this.#flightFor(key, accepts, work);
+    flight.waiting++;
+    try {
+      return await unlessAborted(flight.result, signal);
+    } finally {
+      flight.waiting--;
+      if (flight.waiting === 0 && flight.start !== undefined) {
+        if (!flight.isOver) flight.controller.abort(); // before the next flight begins
+        this.#end(key, flight);
+      }
+    }
+  }
+
+  #flightFor(
+    key: string,
+    accepts: (start: Start) => boolean,
+    work: (signal: AbortSignal) => Promise<Value>,
+  ): Flight<Value, Start> {
+    const running = this.#flights.get(key);
+    if (running === undefined) return this.#begin(key, new Flight(work));
+    if (isAccepted(running, accepts)) return running;
+    running.next ??= new Flight(work);
+    return running.next;
+  }
+
+  #begin(key: string, flight: Flight<Value, Start>): Flight<Value, Start> {
+    const end = () => {
+      flight.isOver = true;
+      this.#end(key, flight);
+    };
+    flight.result.then(end, end); // also prevents an unhandled rejection when no caller waits
+    if (this.#shares) this.#flights.set(key, flight);
+    flight.begin(this.#now());
+    return flight;
+  }
+
+  /** Removes a flight and begins the next one, except when a newer flight has already replaced it. */
+  #end(key: string, flight: Flight<Value, Start>): void {
+    if (this.#flights.get(key) !== flight) return;
+    this.#flights.delete(key);
+    if (flight.next !== undefined && flight.next.waiting > 0) this.#begin(key, flight.next);
+  }
+}
+
+function isAccepted<Start extends NonNullable<unknown>>(
+  { start }: Flight<unknown, Start>,
+  accepts: (start: Start) => boolean,
+): boolean {
+  return start !== undefined && accepts(start);
+}

@@ -1,0 +1,34 @@
+import { InvalidResponseError } from '../errors/errors.js';
+import { lateAnswer, withDeadline } from '../runtime/deadline.js';
+import { send } from '../transport/transport.js';
+import { ownMember, readJsonObject } from './json-object.js';
+import { type DiscoveryOptions, fetchMetadataUrl } from './server-metadata.js';
+import { unexpectedStatus } from './unexpected-status.js';
+
+const mediaTypes = ['application/json', 'application/jwk-set+json'];
+
+/**
+ * Fetches the keys that an issuer publishes (RFC 8414 §2 `jwks_uri`): a JWK Set (RFC 7517 §5), whose keys are not checked.
+ *
+ * @throws UnavailableError, InvalidResponseError
+ */
+export async function fetchIssuerKeys(options: DiscoveryOptions): Promise<Readonly<Record<string, unknown>>> {
+  const { headers, transport, timeoutMs, maxResponseBytes, now } = options;
+  const url = await fetchMetadataUrl('jwks_uri', options);
+  const { origin } = new URL(url);
+  const late = () => lateAnswer({ origin, timeoutMs, option: 'prefilter' });
+  const response = await withDeadline({ timeoutMs, late }, (signal) =>
+    send(transport, {
+      url,
+      method: 'GET',
+      headers: { ...headers, accept: mediaTypes.join(', ') },
+      signal,
+      maxResponseBytes,
+    }),
+  );
+  if (response.status !== 200) throw unexpectedStatus(response, origin, now);
+  const keySet = readJsonObject(response, origin, mediaTypes);
+  const keys = ownMember(keySet, 'keys');
+  if (Array.isArray(keys) && keys.every((key) => typeof key === 'object' && key !== null)) return keySet;
+  throw new InvalidResponseError(`${origin} answered with keys that are no JWK Set (RFC 7517)`);
+}

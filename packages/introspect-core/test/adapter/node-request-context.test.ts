@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nodeRequestContext } from '../../src/adapter/node-request-context.js';
+
+const server = createServer();
+beforeAll(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+afterAll(() => {
+  server.close();
+  server.closeAllConnections();
+});
+
+/** Sends these field lines, and gives request and response as Node made them. */
+async function exchange(lines: string[], path = '/a?b') {
+  const { port } = server.address() as AddressInfo;
+  const client = httpRequest({ port, host: '127.0.0.1', path, headers: ['Host', 'x', ...lines], agent: false });
+  client.on('error', () => {});
+  client.end();
+  const [request, response]: [IncomingMessage, ServerResponse] = (await once(server, 'request')) as never;
+  return { client, request, response };
+}
+
+describe('nodeRequestContext', () => {
+  it('has every line of a field, in any case of its name', async () => {
+    const { request, response } = await exchange([
+      'Authorization',
+      'Bearer a',
+      'AUTHORIZATION',
+      'Bearer b',
+      'X-One',
+      '1',
+    ]);
+    const context = nodeRequestContext(request, response, request);
+    expect(context).toMatchObject({
+      authorization: ['Bearer a', 'Bearer b'],
+      method: 'GET',
+      url: '/a?b',
+      native: request,
+    });
+    expect(context.header?.('authorization')).toEqual(['Bearer a', 'Bearer b']);
+    expect(context.header?.('x-ONE')).toEqual(['1']);
+    expect(context.header?.('x-two')).toEqual([]);
+    response.end();
+  });
+
+  it('aborts its one signal when the caller goes before the answer is written', async () => {
+    const { client, request, response } = await exchange([]);
+    const { signal, ...context } = nodeRequestContext(request, response, request);
+    expect(signal?.aborted).toBe(false);
+    expect(context.header?.('host')).toEqual(['x']);
+    client.destroy();
+    await once(signal as AbortSignal, 'abort');
+  });
+
+  it('does not abort it when the answer was written', async () => {
+    const { client, request, response } = await exchange([]);
+    const context = nodeRequestContext(request, response, request);
+    const { signal } = context;
+    expect(context.signal).toBe(signal);
+    client.on('response', (message) => message.resume());
+    response.end('done');
+    await once(response, 'close');
+    expect(signal?.aborted).toBe(false);
+  });
+
+  it('shares one signal and one listener among all contexts of a response', async () => {
+    const { client, request, response } = await exchange([]);
+    const before = response.listenerCount('close');
+    const signals = Array.from({ length: 20 }, () => nodeRequestContext(request, response, request).signal);
+    expect(new Set(signals).size).toBe(1);
+    expect(response.listenerCount('close') - before).toBe(1);
+    client.destroy();
+    await once(signals[0] as AbortSignal, 'abort');
+  });
+
+  it('returns an aborted signal when the caller hung up before the signal is first read', async () => {
+    const { client, request, response } = await exchange([]);
+    const context = nodeRequestContext(request, response, request);
+    client.destroy();
+    await once(response, 'close');
+    expect(context.signal?.aborted).toBe(true);
+    expect(nodeRequestContext(request, response, request).signal).toBe(context.signal);
+  });
+
+  it('returns an aborted signal when the HTTP/2 stream was reset before the signal is first read', async () => {
+    const http2 = createHttp2Server().listen(0, '127.0.0.1');
+    await once(http2, 'listening');
+    const session = connectHttp2(`http://127.0.0.1:${(http2.address() as AddressInfo).port}`);
+    const stream = session.request();
+    stream.on('error', () => {});
+    const [request, response] = await once(http2, 'request');
+    stream.close(8);
+    await once(response, 'close');
+    expect(nodeRequestContext(request, response, request).signal?.aborted).toBe(true);
+    session.destroy();
+    http2.close();
+    await once(http2, 'close');
+  });
+
+  it('returns a signal that is not aborted when the response was written before the signal is first read', async () => {
+    const { client, request, response } = await exchange([]);
+    client.on('response', (message) => message.resume());
+    response.end('done');
+    await once(response, 'close');
+    expect(nodeRequestContext(request, response, request).signal?.aborted).toBe(false);
+  });
+
+  it('has no signal without a response, and no certificate without TLS', async () => {
+    const { request, response } = await exchange([]);
+    const context = nodeRequestContext(request, undefined, request);
+    expect([context.signal, context.clientCertificate]).toEqual([undefined, undefined]);
+    response.end();
+  });
+
+  it.each([
+    [{ raw: Uint8Array.of(1) }, Uint8Array.of(1)],
+    [{}, undefined],
+    [null, undefined],
+  ])('gives the certificate of a TLS socket: %j', (certificate, given) => {
+    const socket = {
+      certificate,
+      getPeerCertificate() {
+        return this.certificate;
+      },
+    };
+    expect(nodeRequestContext({ rawHeaders: [], socket }, undefined, {}).clientCertificate).toEqual(given);
+  });
+
+  it('takes a request that lacks method, URL and socket', () => {
+    const context = nodeRequestContext({ rawHeaders: [] }, undefined, {});
+    expect([context.method, context.url, context.clientCertificate]).toEqual(['GET', '', undefined]);
+  });
+});

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { isPreflight } from '../../src/adapter/preflight.js';
+
+describe('isPreflight', () => {
+  const requestOf = (method: string | undefined, ...fields: string[]) => ({
+    authorization: null,
+    ...(method !== undefined && { method }),
+    header: (name: string) => (fields.includes(name) ? ['x'] : []),
+  });
+
+  it.each<[string, boolean, ReturnType<typeof requestOf>]>([
+    ['with both fields', true, requestOf('OPTIONS', 'origin', 'access-control-request-method')],
+    ['without an origin', false, requestOf('OPTIONS', 'access-control-request-method')],
+    ['without the method that it asks for', false, requestOf('OPTIONS', 'origin')],
+    ['of another method', false, requestOf('GET', 'origin', 'access-control-request-method')],
+    ['of no method', false, requestOf(undefined, 'origin', 'access-control-request-method')],
+  ])('a request %s: %s', (_, outcome, request) => {
+    expect(isPreflight(request)).toBe(outcome);
+  });
+
+  it('is not assumed of a request whose fields are not known', () => {
+    expect(isPreflight({ authorization: null, method: 'OPTIONS' })).toBe(false);
+  });
+});

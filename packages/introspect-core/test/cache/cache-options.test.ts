@@ -1,0 +1,130 @@
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import { cacheOptions } from '../../src/cache/cache-options.js';
+import { Authorizer, type CacheOptions } from '../../src/index.js';
+
+const store = { get: async () => undefined, set: async () => {}, delete: async () => {} };
+const construct = (cache: unknown) => () =>
+  new Authorizer({
+    introspectionEndpoint: 'https://as.example.com/introspect',
+    clientId: 'c',
+    clientSecret: 's',
+    cache: cache as CacheOptions,
+  });
+
+describe('the option cache', () => {
+  it('is checked, with its defaults, in milliseconds', () => {
+    expect(v.parse(cacheOptions, { maxAgeSeconds: 60 })).toEqual({
+      maxAgeMs: 60_000,
+      inactiveMaxAgeMs: 3000,
+      refreshAfterMs: Number.POSITIVE_INFINITY,
+      staleIfErrorMs: 0,
+      maxEntries: 10_000,
+      maxBytes: 67_108_864,
+      store: undefined,
+      localMaxAgeMs: 5000,
+    });
+    const all = {
+      maxAgeSeconds: 0.5,
+      inactiveMaxAgeSeconds: 0,
+      refreshAfterSeconds: 0.25,
+      staleIfErrorSeconds: 0.5,
+      maxEntries: 1,
+      maxBytes: 1,
+      store,
+      localMaxAgeSeconds: 0,
+    };
+    expect(v.parse(cacheOptions, all)).toEqual({
+      maxAgeMs: 500,
+      inactiveMaxAgeMs: 0,
+      refreshAfterMs: 250,
+      staleIfErrorMs: 500,
+      maxEntries: 1,
+      maxBytes: 1,
+      store,
+      localMaxAgeMs: 0,
+    });
+  });
+
+  it('allows 6500 characters for each entry by default, and at least 67,108,864 characters in total', () => {
+    const maxBytesOf = (maxEntries: number) => v.parse(cacheOptions, { maxAgeSeconds: 60, maxEntries }).maxBytes;
+    expect([1, 10_324, 10_325, 1_000_000].map(maxBytesOf)).toEqual([67_108_864, 67_108_864, 67_112_500, 6_500_000_000]);
+  });
+
+  it('keeps the store as it is, whatever class it is of', () => {
+    class Store {
+      get = store.get;
+      set = store.set;
+      delete = store.delete;
+      lease = async () => true;
+      onInvalidate = () => () => {};
+    }
+    const given = new Store();
+    expect(v.parse(cacheOptions, { maxAgeSeconds: 1, store: given }).store).toBe(given);
+  });
+
+  it.each([
+    [{ maxAgeSeconds: 0 }],
+    [{ maxAgeSeconds: 2_147_483, staleIfErrorSeconds: 2_147_483, refreshAfterSeconds: 0 }],
+    [{ maxAgeSeconds: 60, refreshAfterSeconds: 59.999, staleIfErrorSeconds: 60 }],
+    [{ maxAgeSeconds: 60, maxEntries: 2 ** 24 }],
+    [{ maxAgeSeconds: 60, staleIfErrorSeconds: 0 }],
+    [{ maxAgeSeconds: 60, refreshAfterSeconds: undefined, store: undefined }],
+  ])('may be %j', (cache) => {
+    expect(v.safeParse(cacheOptions, cache).success).toBe(true);
+  });
+
+  const names = [
+    'maxAgeSeconds',
+    'inactiveMaxAgeSeconds',
+    'refreshAfterSeconds',
+    'staleIfErrorSeconds',
+    'localMaxAgeSeconds',
+  ];
+  const values = [-1, Number.NaN, Number.POSITIVE_INFINITY, 2_147_484, '60', null];
+  const badSeconds = names.flatMap((name) =>
+    values.map((value): [object, string] => [
+      { maxAgeSeconds: 60, [name]: value },
+      `"cache.${name}" must be a number of seconds, at least 0 and at most 2147483`,
+    ]),
+  );
+  const badEntries = [0, -1, 1.5, 2 ** 24 + 1, Number.NaN, '10', null].map((maxEntries): [object, string] => [
+    { maxAgeSeconds: 60, maxEntries },
+    '"cache.maxEntries" must be a whole number of entries, at least 1 and at most 16777216',
+  ]);
+  const badStores = [
+    null,
+    5,
+    {},
+    { ...store, get: undefined },
+    { ...store, set: 'set' },
+    { ...store, delete: null },
+    { ...store, lease: true },
+    { ...store, onInvalidate: null },
+  ].map((each): [object, string] => [
+    { maxAgeSeconds: 60, store: each },
+    '"cache.store" must have functions "get", "set" and "delete"',
+  ]);
+
+  it.each<[unknown, string]>([
+    ...badSeconds,
+    ...badEntries,
+    ...badStores,
+    [true, '"cache" must be an object'],
+    [null, '"cache" must be an object'],
+    [60, '"cache" must be an object'],
+    [{}, '"cache.maxAgeSeconds"'],
+    [{ maxAgeSeconds: 60, maxAge: 60 }, '"cache.maxAge" is no option; there are maxAgeSeconds, inactiveMaxAgeSeconds'],
+    [{ maxAgeSeconds: 60, refreshAfterSeconds: 60 }, '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"'],
+    [{ maxAgeSeconds: 60, refreshAfterSeconds: 61 }, '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"'],
+    [{ maxAgeSeconds: 60, staleIfErrorSeconds: 59 }, '"cache.staleIfErrorSeconds" is the whole age'],
+    [{ maxAgeSeconds: 86_401, store }, '"cache.store" takes no answer that is to be kept for more than 86400 seconds'],
+    [
+      { maxAgeSeconds: 60, staleIfErrorSeconds: 86_401, store },
+      '"cache.store" takes no answer that is to be kept for more than 86400 seconds',
+    ],
+  ])('may not be %j', (cache, message) => {
+    expect(construct(cache)).toThrow(TypeError);
+    expect(construct(cache)).toThrow(`Authorizer: ${message}`);
+  });
+});

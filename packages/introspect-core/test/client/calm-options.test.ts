@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { Authorizer, IntrospectionClient } from '../../src/index.js';
+
+const complete = { introspectionEndpoint: 'https://as.example/introspect', clientId: 'api', clientSecret: 's' };
+const construct = (options: object) => () => new IntrospectionClient({ ...complete, ...options });
+
+describe('refused, with the name of the option', () => {
+  const whole = (unit: string, most: number) => `must be a whole number of ${unit}, at least 1 and at most ${most}`;
+  const maxTimerMs = 2 ** 31 - 1;
+  const notNumbers = [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '2', null];
+
+  describe.each([
+    ['retry', 'attempts', whole('attempts', 10), [11]],
+    ['retry', 'attemptTimeoutMs', whole('milliseconds', maxTimerMs), [maxTimerMs + 1]],
+    ['circuitBreaker', 'minimumQuestions', whole('questions', Number.MAX_SAFE_INTEGER), []],
+    ['circuitBreaker', 'openMs', whole('milliseconds', maxTimerMs), [maxTimerMs + 1]],
+    ['limits', 'concurrent', whole('questions', Number.MAX_SAFE_INTEGER), []],
+    ['limits', 'perSecond', whole('questions', 100_000), [100_001]],
+  ])('%s.%s', (option, nested, message, tooMany) => {
+    it.each([...notNumbers, ...tooMany])('%j', (value) => {
+      const options = { [option]: { [nested]: value } };
+      expect(construct(options)).toThrow(new TypeError(`IntrospectionClient: "${option}.${nested}" ${message}`));
+    });
+  });
+
+  it.each([0, -0.1, 1.01, Number.NaN, '0.5', null])('circuitBreaker.failureRate: %j', (failureRate) => {
+    expect(construct({ circuitBreaker: { failureRate } })).toThrow(
+      new TypeError('IntrospectionClient: "circuitBreaker.failureRate" must be a number above 0, and at most 1'),
+    );
+  });
+
+  it.each([
+    ['retry', 'retries', 'attempts, attemptTimeoutMs'],
+    ['circuitBreaker', 'threshold', 'failureRate, minimumQuestions, openMs'],
+    ['limits', 'rps', 'concurrent, perSecond'],
+  ])('%s.%s, which is none', (option, nested, there) => {
+    expect(construct({ [option]: { [nested]: 1 } })).toThrow(
+      new TypeError(`IntrospectionClient: "${option}.${nested}" is no option; there are ${there}`),
+    );
+  });
+
+  it.each(['retry', 'circuitBreaker', 'limits'])('%s that is no object', (option) => {
+    for (const value of [true, 3, 'yes', null]) {
+      expect(construct({ [option]: value })).toThrow(
+        new TypeError(`IntrospectionClient: "${option}" must be an object`),
+      );
+    }
+  });
+
+  it('retry and limits that are false: one attempt is { attempts: 1 }, and no limits is none', () => {
+    expect(construct({ retry: false })).toThrow('"retry" must be an object');
+    expect(construct({ limits: false })).toThrow('"limits" must be an object');
+  });
+
+  it('an attempt that may take longer than all of them', () => {
+    expect(construct({ timeoutMs: 500, retry: { attemptTimeoutMs: 501 } })).toThrow(
+      new TypeError('IntrospectionClient: "retry.attemptTimeoutMs" must not be more than "timeoutMs"'),
+    );
+    expect(construct({ timeoutMs: 500, retry: { attemptTimeoutMs: 500 } })).not.toThrow();
+  });
+
+  it('onEvent that is no function', () => {
+    expect(construct({ onEvent: {} })).toThrow(new TypeError('IntrospectionClient: "onEvent" must be a function'));
+  });
+
+  it('the same when an authorizer is made of them, and beside a client of its own', () => {
+    const make = (options: object) => () => new Authorizer({ ...complete, ...options });
+    expect(make({ retry: { attempts: 0 } })).toThrow('IntrospectionClient: "retry.attempts" must be');
+    const client = new IntrospectionClient(complete);
+    expect(() => new Authorizer({ client, ...{ limits: { perSecond: 1 } } })).toThrow(
+      'Authorizer: "limits" is no option beside "client", which has its own',
+    );
+  });
+});
+
+it.each([
+  {},
+  { retry: {}, circuitBreaker: {}, limits: {} },
+  { retry: { attempts: 1, attemptTimeoutMs: 1 } },
+  { circuitBreaker: false },
+  { circuitBreaker: { failureRate: 1, minimumQuestions: 1, openMs: 1 } },
+  { circuitBreaker: { failureRate: 0.001 } },
+  { limits: { concurrent: 1 } },
+  { limits: { perSecond: 100_000 } },
+])('taken: %j', (options) => {
+  expect(construct(Object.freeze(options))).not.toThrow();
+});

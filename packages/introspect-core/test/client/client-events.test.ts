@@ -1,0 +1,258 @@
+import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { inspect } from 'node:util';
+import {
+  active,
+  hangBeforeHeaders,
+  json,
+  respond,
+  type ScriptedServer,
+  startScriptedServer,
+  zitadelAnswers,
+} from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Events } from '../../src/events/events.js';
+import { Authorizer, type AuthorizerOptions, type IntrospectEvent, IntrospectionClient } from '../../src/index.js';
+
+let server: ScriptedServer;
+let events: IntrospectEvent[];
+let now = 0;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  events = [];
+  now = 1_800_000_000_000;
+});
+afterEach(() => server.close());
+
+const onEvent = (event: IntrospectEvent) => void events.push(event);
+const authorizerOf = (options: Partial<AuthorizerOptions> = {}) =>
+  new Authorizer({
+    introspectionEndpoint: server.introspectionEndpoint,
+    clientId: 'api',
+    clientSecret: 'secret',
+    retry: { attempts: 1 },
+    now: () => now,
+    monotonicNow: () => now,
+    onEvent,
+    ...options,
+  });
+const settled = (question: Promise<unknown>) => question.catch(() => {});
+const question = (outcome: string, more: object = {}) => ({
+  type: 'question',
+  origin: server.origin,
+  attempt: 1,
+  outcome,
+  durationMs: 0,
+  ...more,
+});
+
+describe('each attempt at a question is an event', () => {
+  it.each([
+    ['active', active()],
+    ['inactive', json({ active: false })],
+    ['unavailable', respond({ status: 500 })],
+    ['invalid_response', respond({ body: '<html>' })],
+    ['invalid_client', zitadelAnswers.invalidClient()],
+    ['unsupported_token_type', json({ error: 'unsupported_token_type' }, { status: 400 })],
+  ])('of outcome %s', async (outcome, answer) => {
+    server.next(answer);
+    await settled(authorizerOf().authorize('Bearer token'));
+    expect(events[0]).toEqual(question(outcome));
+    expect(events.filter(({ type }) => type === 'question')).toHaveLength(1);
+  });
+
+  it('of outcome aborted, when the caller has gone', async () => {
+    server.next(hangBeforeHeaders());
+    const controller = new AbortController();
+    const asked = authorizerOf().authorize({ authorization: 'Bearer token', signal: controller.signal });
+    await server.question(1);
+    controller.abort('gone');
+    await settled(asked);
+    expect(events).toEqual([question('aborted')]);
+  });
+
+  it('with its number and how long it took', async () => {
+    server.next((response, request) => {
+      now += 30;
+      respond({ status: 503 })(response, request);
+    });
+    server.always((response, request) => {
+      now += 70;
+      active()(response, request);
+    });
+    await authorizerOf({ retry: { attempts: 2 } }).authorize('Bearer token');
+    expect(events).toEqual([
+      question('unavailable', { durationMs: 30 }),
+      question('active', { attempt: 2, durationMs: 70 }),
+    ]);
+  });
+});
+
+describe('an event tells', () => {
+  it('that our own credentials were refused', async () => {
+    await settled(authorizerOf({ clientSecret: 'wrong' }).authorize('Bearer token'));
+    expect(events).toEqual([question('invalid_client'), { type: 'credentials_refused', origin: server.origin }]);
+  });
+
+  it.each(['first', 'normal', 'last'] as const)('that a question of priority %s was turned away', async (priority) => {
+    const limits = { perSecond: 1 };
+    const client = new IntrospectionClient({
+      introspectionEndpoint: server.introspectionEndpoint,
+      clientId: 'api',
+      clientSecret: 'secret',
+      timeoutMs: 1000,
+      monotonicNow: () => now,
+      limits,
+      onEvent,
+    });
+    await client.introspect('a');
+    await settled(client.introspect('b', { priority }));
+    expect(events.slice(1)).toEqual([{ type: 'shed', origin: server.origin, by: 'limits', priority }]);
+  });
+
+  it('nothing of whoever went away while waiting for a turn', async () => {
+    const authorizer = authorizerOf({ limits: { concurrent: 1 } });
+    server.next(hangBeforeHeaders());
+    const controller = new AbortController();
+    const { signal } = controller;
+    const asked = ['Bearer a', 'Bearer b'].map((authorization) =>
+      settled(authorizer.authorize({ authorization, signal })),
+    );
+    await server.question(1);
+    controller.abort();
+    await Promise.all(asked);
+    expect(events.map(({ type }) => type)).toEqual(['question']);
+  });
+
+  it('that the breaker opened, and that it closed', async () => {
+    const authorizer = authorizerOf({ circuitBreaker: { minimumQuestions: 2, openMs: 100 } });
+    server.next(respond({ status: 500 }), respond({ status: 500 }), respond({ status: 500 }), active());
+    for (let i = 0; i < 4; i++) {
+      await settled(authorizer.authorize('Bearer token'));
+      if (i > 0) now += 200;
+    }
+    expect(events.map((event) => (event.type === 'question' ? event.outcome : event.type))).toEqual([
+      'unavailable',
+      'unavailable',
+      'breaker_opened',
+      'unavailable',
+      'active',
+      'breaker_closed',
+    ]);
+    expect(events.filter(({ type }) => type.startsWith('breaker'))).toEqual([
+      { type: 'breaker_opened', origin: server.origin },
+      { type: 'breaker_closed', origin: server.origin },
+    ]);
+  });
+
+  it('that the breaker turned a question away', async () => {
+    const authorizer = authorizerOf({ circuitBreaker: { minimumQuestions: 1 } });
+    server.next(respond({ status: 500 }));
+    for (let i = 0; i < 3; i++) await settled(authorizer.authorize('Bearer token'));
+    const shed = { type: 'shed', origin: server.origin, by: 'circuit_breaker', priority: 'normal' };
+    expect(events.slice(2)).toEqual([shed, shed]);
+    expect(authorizer.stats().shed).toEqual({ limits: 0, circuit_breaker: 2 });
+  });
+
+  it('how an answer was had: asked for, shared, used again, renewed, stale, forgotten', async () => {
+    const authorizer = authorizerOf({
+      cache: { maxAgeSeconds: 60, refreshAfterSeconds: 30, staleIfErrorSeconds: 600 },
+    });
+    server.tokens.set('good', {});
+    const ask = () => authorizer.authorize('Bearer good');
+    await Promise.all([ask(), ask()]);
+    await ask();
+    now += 31_000;
+    await ask();
+    await vi.waitFor(() => expect(events.at(-1)).toHaveProperty('type', 'refreshed'));
+    now += 61_000;
+    server.next(respond({ status: 500 }));
+    await ask();
+    await authorizer.forget({ token: 'good' });
+    expect(events).toEqual([
+      { type: 'miss' },
+      { type: 'coalesced' },
+      question('active'),
+      { type: 'hit', active: true },
+      { type: 'hit', active: true },
+      question('active'),
+      { type: 'refreshed', active: true },
+      { type: 'miss' },
+      question('unavailable'),
+      { type: 'stale', ageSeconds: 61 },
+      { type: 'forgotten', by: 'token' },
+    ]);
+  });
+});
+
+describe('who is told', () => {
+  const name = '@acme/introspect-core';
+
+  it('is who subscribes to the channel, of the same', async () => {
+    const heard: unknown[] = [];
+    const listener = (event: unknown) => heard.push(event);
+    subscribe(name, listener);
+    const silent = authorizerOf();
+    try {
+      await settled(silent.authorize('Bearer token'));
+    } finally {
+      unsubscribe(name, listener);
+    }
+    expect(heard).toEqual([question('inactive')]);
+    expect(heard).toEqual(events);
+    await settled(silent.authorize('Bearer token'));
+    expect(heard).toHaveLength(1);
+  });
+
+  it('may be nobody: then no event is made', () => {
+    expect(new Events(undefined).heard).toBe(false);
+    expect(new Events(() => {}).heard).toBe(true);
+    const listener = () => {};
+    channel(name).subscribe(listener);
+    expect(new Events(undefined).heard).toBe(true);
+    channel(name).unsubscribe(listener);
+    expect(new Events(undefined).heard).toBe(false);
+  });
+
+  it('is the listener alone, where there are no channels', () => {
+    vi.stubGlobal('process', undefined);
+    const told: unknown[] = [];
+    new Events((event) => told.push(event)).tell({ type: 'miss' });
+    vi.unstubAllGlobals();
+    expect(told).toEqual([{ type: 'miss' }]);
+  });
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('log full');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('log full'))],
+  ])('fails nothing when it %s', async (_, listener) => {
+    const authorizer = authorizerOf({ onEvent: listener, cache: { maxAgeSeconds: 60 } });
+    server.tokens.set('good', { sub: 'mickey' });
+    await expect(authorizer.authorize('Bearer good')).resolves.toHaveProperty('sub', 'mickey');
+    await expect(authorizer.authorize('Bearer good')).resolves.toHaveProperty('sub', 'mickey');
+  });
+});
+
+it('no event holds the token, the secret, or what the server said', async () => {
+  server.tokens.set('canary-token', { sub: 'canary-claim', exp: now / 1000 + 600 });
+  const heard: unknown[] = [];
+  const listener = (event: unknown) => heard.push(event);
+  subscribe('@acme/introspect-core', listener);
+  const cache = { maxAgeSeconds: 1, staleIfErrorSeconds: 60 };
+  const authorizer = authorizerOf({ clientSecret: 'canary-secret', cache, circuitBreaker: { minimumQuestions: 3 } });
+  const answers = [active({ sub: 'canary-claim' }), zitadelAnswers.invalidClient()];
+  const faults = [json({ error: 'canary-claim' }, { status: 400 }), respond({ status: 500, body: 'canary-claim' })];
+  for (const answer of [...answers, ...faults, respond({ status: 503 })]) {
+    server.next(answer);
+    now += 1100;
+    await settled(authorizer.authorize('Bearer canary-token'));
+  }
+  for (const target of [{ token: 'canary-token' }, { sub: 'canary-claim' }]) await authorizer.forget(target);
+  unsubscribe('@acme/introspect-core', listener);
+  expect(events.length).toBeGreaterThan(10);
+  expect(inspect([events, heard], { depth: null })).not.toContain('canary');
+});

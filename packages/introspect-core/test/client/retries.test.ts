@@ -1,0 +1,197 @@
+import {
+  type Answer,
+  active,
+  drip,
+  hangBeforeHeaders,
+  hangInBody,
+  inactive,
+  json,
+  redirect,
+  reset,
+  respond,
+  type ScriptedServer,
+  startScriptedServer,
+  truncated,
+  zitadelAnswers,
+} from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Retries } from '../../src/client/retries.js';
+import { transient } from '../../src/errors/transient.js';
+import { IntrospectionClient, type IntrospectionClientOptions, UnavailableError } from '../../src/index.js';
+
+describe('how long to wait', () => {
+  afterEach(() => vi.restoreAllMocks());
+  const failure = transient(new UnavailableError('x'));
+  const retries = (attempts = 10) => new Retries({ attempts, attemptTimeoutMs: 1000 }, () => 0);
+
+  it.each([
+    [1, 100],
+    [2, 200],
+    [3, 400],
+    [6, 2000],
+    [9, 2000],
+  ])('after attempt %d is by chance between nothing and %d ms', (attempt, mostMs) => {
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0);
+    expect(retries().waitMs(failure, { attempt, leftMs: 60_000 })).toBe(0);
+    random.mockReturnValue(0.75);
+    expect(retries().waitMs(failure, { attempt, leftMs: 60_000 })).toBe(0.75 * mostMs);
+  });
+
+  it('leaves half of what is left for the answer', () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999);
+    expect(retries().waitMs(failure, { attempt: 9, leftMs: 100 })).toBeCloseTo(49.95);
+  });
+
+  it('is what the server asked for, if that is in time', () => {
+    const asked = transient(new UnavailableError('x', 2));
+    expect(retries().waitMs(asked, { attempt: 1, leftMs: 2001 })).toBe(2000);
+    expect(retries().waitMs(asked, { attempt: 1, leftMs: 2000 })).toBeUndefined();
+  });
+
+  it('is nothing once there were three in ten seconds, or a tenth of the questions', () => {
+    let now = 0;
+    const kept = new Retries({ attempts: 2, attemptTimeoutMs: 1000 }, () => now);
+    let times = 0;
+    for (let questions = 1; questions <= 500; questions++) {
+      kept.count();
+      if (kept.waitMs(failure, { attempt: 1, leftMs: 1000 }) !== undefined) times++;
+      expect(times).toBe(Math.max(Math.min(3, questions), Math.floor(questions / 10)));
+    }
+    now += 10_000;
+    kept.count();
+    expect(kept.waitMs(failure, { attempt: 1, leftMs: 1000 })).toBeTypeOf('number');
+  });
+
+  it('is nothing after the last attempt, and after a failure that asking again does not help', () => {
+    expect(retries(2).waitMs(failure, { attempt: 2, leftMs: 1000 })).toBeUndefined();
+    expect(retries().waitMs(new UnavailableError('x'), { attempt: 1, leftMs: 1000 })).toBeUndefined();
+    expect(retries().waitMs(undefined, { attempt: 1, leftMs: 1000 })).toBeUndefined();
+  });
+});
+
+describe('a question', () => {
+  let server: ScriptedServer;
+  beforeEach(async () => {
+    server = await startScriptedServer();
+  });
+  afterEach(() => server.close());
+
+  const clientOf = (options: Partial<IntrospectionClientOptions> = {}) =>
+    new IntrospectionClient({
+      introspectionEndpoint: server.introspectionEndpoint,
+      clientId: 'api',
+      clientSecret: 'secret',
+      ...options,
+    });
+  const errorOf = (question: Promise<unknown>) => question.catch((error: unknown) => error);
+
+  it.each([
+    ['a reset', reset()],
+    ['an answer that breaks off', truncated('{"active":true}', 5)],
+    ['429', respond({ status: 429 })],
+    ['429 with Retry-After', respond({ status: 429, headers: { 'retry-after': '0' } })],
+    ['502', respond({ status: 502 })],
+    ['503', respond({ status: 503 })],
+    ['504', respond({ status: 504 })],
+  ] satisfies [string, Answer][])('is asked again after %s', async (_, answer) => {
+    server.next(answer, active({ sub: 'mickey' }));
+    await expect(clientOf().introspect('token')).resolves.toEqual({ active: true, sub: 'mickey' });
+    expect(server.questions.map(({ body }) => body)).toEqual(Array(2).fill('token=token&token_type_hint=access_token'));
+  });
+
+  it.each([
+    ['hangs', hangBeforeHeaders()],
+    ['hangs in its body', hangInBody()],
+    ['drips', drip('{"active":true,"sub":"mickey"}', { everyMs: 50 })],
+  ] satisfies [string, Answer][])('is asked again after an attempt that %s', async (_, answer) => {
+    server.next(answer);
+    server.always(active({ sub: 'mickey' }));
+    const client = clientOf({ retry: { attempts: 4, attemptTimeoutMs: 150 }, timeoutMs: 20_000 });
+    await expect(client.introspect('token')).resolves.toEqual({ active: true, sub: 'mickey' });
+    await server.questions[0]?.over;
+    expect(server.questions.length).toBeGreaterThan(1);
+  });
+
+  it('tells which option ended its last attempt', async () => {
+    server.always(hangBeforeHeaders());
+    const client = clientOf({ retry: { attemptTimeoutMs: 30 }, timeoutMs: 20_000 });
+    await expect(client.introspect('token')).rejects.toThrow(
+      `${server.origin} gave no answer within 30 ms ("retry.attemptTimeoutMs")`,
+    );
+  });
+
+  it.each([
+    ['500', respond({ status: 500 }), 'unavailable'],
+    ['400', json({ error: 'invalid_request' }, { status: 400 }), 'invalid_response'],
+    ['404', respond({ status: 404 }), 'invalid_response'],
+    ['a redirect', redirect('/elsewhere'), 'invalid_response'],
+    ['garbage', respond({ body: '<html>' }), 'invalid_response'],
+    ['"active": "true"', json({ active: 'true' }), 'invalid_response'],
+    ['401', zitadelAnswers.invalidClient(), 'invalid_client'],
+    ['unauthorized_client', zitadelAnswers.unauthorizedClient(), 'invalid_client'],
+    ['403 without JSON', respond({ status: 403 }), 'invalid_client'],
+  ] satisfies [string, Answer, string][])('is not asked again after %s', async (_, answer, code) => {
+    server.next(answer);
+    await expect(clientOf().introspect('token')).rejects.toHaveProperty('code', code);
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it('is not asked again after an inactive answer', async () => {
+    server.next(inactive());
+    await expect(clientOf().introspect('token')).resolves.toEqual({ active: false });
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it('is not asked again for a caller who has gone', async () => {
+    server.next(hangBeforeHeaders());
+    const controller = new AbortController();
+    const question = clientOf().introspect('token', { signal: controller.signal });
+    await server.question(1);
+    controller.abort('gone');
+    await expect(question).rejects.toBe('gone');
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it.each([1, 2, 3])('has %d attempts where these are configured, the first one included', async (attempts) => {
+    vi.spyOn(Math, 'random').mockReturnValue(0);
+    server.always(respond({ status: 503 }));
+    const client = clientOf({ retry: { attempts } });
+    expect(await errorOf(client.introspect('token'))).toBeInstanceOf(UnavailableError);
+    expect(server.questions).toHaveLength(attempts);
+    vi.restoreAllMocks();
+  });
+
+  it('is answered by the third of three attempts', async () => {
+    server.next(reset(), respond({ status: 502 }), active());
+    await expect(clientOf({ retry: { attempts: 3 } }).introspect('token')).resolves.toEqual({ active: true });
+  });
+
+  it('has fresh credentials for each attempt', async () => {
+    const told: boolean[] = [];
+    const client = new IntrospectionClient({
+      introspectionEndpoint: server.introspectionEndpoint,
+      clientAuthentication: {
+        clientId: 'api',
+        apply({ headers }, { afterRefusal }) {
+          headers.authorization = `Custom ${told.push(afterRefusal)}`;
+        },
+      },
+      retry: { attempts: 3 },
+    });
+    server.next(reset(), respond({ status: 503 }), active());
+    await client.introspect('token');
+    const sent = server.questions.map((question) => question.field('authorization'));
+    expect(sent).toEqual([['Custom 1'], ['Custom 2'], ['Custom 3']]);
+    expect(told).toEqual([false, false, false]);
+  });
+
+  it('repeats its discovery too', async () => {
+    const client = new IntrospectionClient({ issuer: server.origin, clientId: 'api', clientSecret: 'secret' });
+    server.at('/.well-known/openid-configuration', (response, request) => {
+      server.at('/.well-known/openid-configuration', json({ issuer: server.origin, introspection_endpoint: endpoint }));
+      reset()(response, request);
+    });
+    const endpoint = server.introspectionEndpoint;
+    await expect(client.introspect('token')).resolves.toEqual({ active: false });
+  });
+});

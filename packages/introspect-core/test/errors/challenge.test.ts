@@ -1,0 +1,135 @@
+import { validateHeaderValue } from 'node:http';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { bearerChallenge, type ChallengeParameters, challengeProblem } from '../../src/errors/challenge.js';
+import { Authorizer } from '../../src/index.js';
+import { vectors } from '../support/vectors.js';
+
+type ChallengeVector = { id: string; scope?: 'later' } & (
+  | {
+      kind: 'build';
+      challenges: [{ params: Omit<ChallengeParameters, 'max_age'> & { max_age?: string } }];
+      wwwAuthenticate: string[];
+      forbiddenParams?: string[];
+    }
+  | { kind: 'buildError'; input: string }
+  | { kind: 'parse' }
+);
+
+/** The names in a challenge, in their order; fails where it is not one (RFC 9110 §11.6.1). */
+function namesIn(challenge: string): string[] {
+  const parameter = /([a-z_]+)="(?:[^"\\]|\\.)*"/g;
+  expect(challenge.replaceAll(parameter, 'p')).toMatch(/^Bearer p(, p)*$/);
+  return [...challenge.matchAll(parameter)].map(([, name = '']) => name);
+}
+
+describe('challenges', () => {
+  const all = vectors<ChallengeVector>('challenges');
+  const now = all.filter(({ scope }) => scope !== 'later');
+
+  it.each(now.filter((vector) => vector.kind === 'build'))(
+    '$id',
+    ({ challenges, wwwAuthenticate, forbiddenParams = [] }) => {
+      const [{ params }] = challenges;
+      const { max_age, ...others } = params;
+      const challenge = bearerChallenge({ ...others, ...(max_age && { max_age: Number(max_age) }) });
+      expect([challenge]).toEqual(wwwAuthenticate);
+      expect(namesIn(challenge).filter((name) => forbiddenParams.includes(name))).toEqual([]);
+    },
+  );
+
+  it.each(now.filter((vector) => vector.kind === 'buildError'))('$id: where it is configured', ({ input }) => {
+    const [, name, source] = /\{(\w+):'(.*)'\}/.exec(input) ?? [];
+    const value = JSON.parse(`"${source}"`);
+    const options = { introspectionEndpoint: 'https://as.example.com', clientId: 'c', clientSecret: 's' };
+    const configure = (given: { realm?: string; scopes?: string[] }) => () =>
+      new Authorizer({ ...options, ...(given.realm && { realm: given.realm }) }).guard({
+        ...(given.scopes && { scopes: given.scopes }),
+      });
+    if (name === 'realm') return expect(configure({ realm: value })).toThrow('Authorizer: "realm" must');
+    expect(configure({ scopes: [value] })).toThrow('Policy: "scopes" must');
+    expect(configure({ scopes: value.split(' ') })).toThrow('Policy: "scopes" must');
+  });
+
+  it('leaves out only DPoP, and the reading of challenges, which is for clients', () => {
+    const later = all.filter(({ scope }) => scope === 'later');
+    expect(later.filter(({ kind }) => kind !== 'parse').map(({ id }) => id)).toEqual([
+      'dpop-no-credentials',
+      'dpop-and-bearer-no-credentials',
+      'dpop-and-bearer-bad-bearer',
+      'dpop-bad-proof',
+      'dpop-nonce',
+    ]);
+    expect(later.filter(({ kind }) => kind === 'parse')).toEqual(all.filter(({ kind }) => kind === 'parse'));
+  });
+});
+
+describe('bearerChallenge', () => {
+  it('is never a scheme alone', () => {
+    expect(bearerChallenge({})).toBe('Bearer realm="api"');
+    expect(bearerChallenge({ realm: undefined, error: undefined })).toBe('Bearer realm="api"');
+  });
+
+  it('writes what it is given in one order, whichever order that came in', () => {
+    const parameters: ChallengeParameters = {
+      resource_metadata: 'https://api.example.com/m',
+      max_age: 0,
+      acr_values: 'a',
+      scope: 's',
+      error_description: 'd',
+      error: 'e',
+      realm: 'r',
+    };
+    expect(bearerChallenge(parameters)).toBe(
+      'Bearer realm="r", error="e", error_description="d", scope="s", acr_values="a", max_age="0", ' +
+        'resource_metadata="https://api.example.com/m"',
+    );
+  });
+
+  it('bounds a description', () => {
+    expect(bearerChallenge({ error_description: 'a'.repeat(201) })).toBe(
+      `Bearer error_description="${'a'.repeat(200)}"`,
+    );
+  });
+
+  it('is a legal field value with each parameter once, whatever the description and whatever realm is accepted', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: fc.constantFrom(...'a"\\, =\r\n\u0000\u00ff') }),
+      fc.constant('", error="invalid_token'),
+    );
+    const property = fc.property(text, text, (error_description, realm) => {
+      const accepted = challengeProblem('realm', realm) === undefined ? { realm } : {};
+      const challenge = bearerChallenge({ ...accepted, error: 'invalid_token', error_description });
+      validateHeaderValue('WWW-Authenticate', challenge);
+      expect(namesIn(challenge)).toEqual([...Object.keys(accepted), 'error', 'error_description']);
+    });
+    fc.assert(property, { numRuns: 1000 });
+  });
+});
+
+describe('challengeProblem', () => {
+  it.each<[...Parameters<typeof challengeProblem>, string | undefined]>([
+    ['realm', 'a "quoted" \\ realm', undefined],
+    ['realm', '', 'must not be empty'],
+    ['realm', 'tab\t', 'must be of printable ASCII characters'],
+    ['realm', 'x\n', 'must be of printable ASCII characters'],
+    ['realm', 'ü', 'must be of printable ASCII characters'],
+    ['realm', 'a'.repeat(2048), undefined],
+    ['realm', 'a'.repeat(2049), 'must be no longer than 2048 characters altogether'],
+    ['scope', 'a b!#[]~', undefined],
+    ['scope', '', 'must not be empty'],
+    ['scope', 'a  b', 'without spaces, quotation marks and backslashes'],
+    ['scope', ' a', 'without spaces, quotation marks and backslashes'],
+    ['scope', 'a ', 'without spaces, quotation marks and backslashes'],
+    ['scope', '"', 'without spaces, quotation marks and backslashes'],
+    ['scope', 'a\n', 'without spaces, quotation marks and backslashes'],
+    ['scope', '\x7f', 'without spaces, quotation marks and backslashes'],
+    ['scope', 'a'.repeat(2049), 'must be no longer than'],
+    ['acr_values', 'urn:a urn:b', undefined],
+    ['acr_values', '\\', 'without spaces, quotation marks and backslashes'],
+  ])('%s %j: %s', (name, value, problem) => {
+    if (problem === undefined) expect(challengeProblem(name, value)).toBeUndefined();
+    else expect(challengeProblem(name, value)).toContain(problem);
+  });
+});

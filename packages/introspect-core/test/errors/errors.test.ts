@@ -1,0 +1,204 @@
+import { describe, expect, expectTypeOf, it, vi } from 'vitest';
+import {
+  AccessDeniedError,
+  AuthorizationError,
+  InsufficientScopeError,
+  InsufficientUserAuthenticationError,
+  IntrospectionError,
+  InvalidClientError,
+  InvalidRequestError,
+  InvalidResponseError,
+  InvalidTokenError,
+  type InvalidTokenReason,
+  isAuthorizationError,
+  isIntrospectionError,
+  MissingTokenError,
+  type RefusedRequestError,
+  UnavailableError,
+} from '../../src/index.js';
+
+const reasons = {
+  inactive: 0,
+  expired: 0,
+  not_yet_valid: 0,
+  issuer_mismatch: 0,
+  audience_mismatch: 0,
+  not_an_access_token: 0,
+  sender_constraint: 0,
+  malformed: 0,
+  too_long: 0,
+  bad_signature: 0,
+  unsupported_token_type: 0,
+} satisfies Record<InvalidTokenReason, 0>;
+
+describe('an introspection error', () => {
+  it.each([
+    [new UnavailableError('m'), 'unavailable', 'UnavailableError'],
+    [new InvalidResponseError('m'), 'invalid_response', 'InvalidResponseError'],
+    [new InvalidClientError('m'), 'invalid_client', 'InvalidClientError'],
+  ])('%s knows its answer: 503, never 401', (error, code, name) => {
+    expect(error).toBeInstanceOf(IntrospectionError);
+    expect(error).toBeInstanceOf(Error);
+    expect({ ...error }).toMatchObject({
+      name,
+      code,
+      status: 503,
+      headers: [['Cache-Control', 'no-store']],
+      body: { error: 'temporarily_unavailable' },
+    });
+    expect(String(error)).toBe(`${name}: m`);
+  });
+
+  it('tells the caller how long to wait, where that is known', () => {
+    expect(new UnavailableError('m', 0)).toMatchObject({
+      retryAfterSeconds: 0,
+      headers: [
+        ['Cache-Control', 'no-store'],
+        ['Retry-After', '0'],
+      ],
+    });
+  });
+});
+
+describe('InvalidTokenError', () => {
+  it.each(Object.keys(reasons) as InvalidTokenReason[])('%s has one fixed sentence and its answer', (reason) => {
+    const error = new InvalidTokenError(reason);
+    expect(error).toBeInstanceOf(AuthorizationError);
+    expect(error).toMatchObject({ name: 'InvalidTokenError', code: 'invalid_token', reason, status: 401 });
+    expect(error.message).toMatch(/^The (access )?token [a-z ]+$/);
+    expect(error.headers).toEqual([
+      ['WWW-Authenticate', `Bearer error="invalid_token", error_description="${error.message}"`],
+      ['Cache-Control', 'no-store'],
+    ]);
+    expect(error.body).toEqual({ error: 'invalid_token', error_description: error.message });
+  });
+
+  it('has a sentence of its own for each reason', () => {
+    const sentences = (Object.keys(reasons) as InvalidTokenReason[]).map(
+      (reason) => new InvalidTokenError(reason).message,
+    );
+    expect(new Set(sentences).size).toBe(sentences.length);
+  });
+});
+
+describe('an authorization error', () => {
+  it.each([
+    [new InvalidRequestError({ realm: 'r' }), 'invalid_request', 'InvalidRequestError', 400],
+    [new InsufficientScopeError({ realm: 'r' }), 'insufficient_scope', 'InsufficientScopeError', 403],
+    [
+      new InsufficientUserAuthenticationError({ realm: 'r' }),
+      'insufficient_user_authentication',
+      'InsufficientUserAuthenticationError',
+      401,
+    ],
+  ])('%s knows its answer, and says the same in challenge and body', (error, code, name, status) => {
+    expect(error).toBeInstanceOf(AuthorizationError);
+    expect(error).toMatchObject({ name, code, status });
+    expect(error.message).toMatch(/^[A-Z][A-Za-z ,]+$/);
+    expect(error.headers).toEqual([
+      ['WWW-Authenticate', `Bearer realm="r", error="${code}", error_description="${error.message}"`],
+      ['Cache-Control', 'no-store'],
+    ]);
+    expect(error.body).toEqual({ error: code, error_description: error.message });
+  });
+
+  it('of a missing token says that nothing was wrong', () => {
+    const error = new MissingTokenError({ realm: 'r', scope: 's' });
+    expect(error).toBeInstanceOf(AuthorizationError);
+    expect(error).toMatchObject({ name: 'MissingTokenError', code: 'missing_token', status: 401 });
+    expect(error.headers).toEqual([
+      ['WWW-Authenticate', 'Bearer realm="r", scope="s"'],
+      ['Cache-Control', 'no-store'],
+    ]);
+    expect(error.body).toEqual({});
+  });
+
+  it('of a denied access has no challenge: asking again cannot help', () => {
+    const error = new AccessDeniedError();
+    expect(error).toBeInstanceOf(AuthorizationError);
+    expect(error).toMatchObject({ name: 'AccessDeniedError', code: 'access_denied', status: 403 });
+    expect(error.headers).toEqual([['Cache-Control', 'no-store']]);
+    expect(error.body).toEqual({ error: 'access_denied', error_description: error.message });
+  });
+
+  it.each([
+    new MissingTokenError(),
+    new InvalidRequestError(),
+    new InsufficientScopeError(),
+    new InsufficientUserAuthenticationError(),
+  ])('%s has a challenge, whatever is configured', (error) => {
+    expect(error.headers[0]).toEqual(['WWW-Authenticate', expect.stringMatching(/^Bearer [a-z]+="/)]);
+  });
+});
+
+describe('an error', () => {
+  it.each([
+    new UnavailableError('m', 5),
+    new MissingTokenError(),
+    new InvalidRequestError(),
+    new InvalidTokenError('expired'),
+    new InsufficientScopeError(),
+    new InsufficientUserAuthenticationError(),
+    new AccessDeniedError(),
+  ])('%s cannot be changed in what it answers', (error) => {
+    expect(error.headers).toSatisfy(Object.isFrozen);
+    expect(error.body).toSatisfy(Object.isFrozen);
+  });
+});
+
+describe('the guards', () => {
+  it('tell the two families apart, and from anything else', () => {
+    const token = new InvalidTokenError('expired');
+    const failure = new UnavailableError('m');
+    expect([isAuthorizationError(token), isAuthorizationError(failure)]).toEqual([true, false]);
+    expect([isIntrospectionError(token), isIntrospectionError(failure)]).toEqual([false, true]);
+    for (const value of [null, undefined, 'x', 5, {}, new Error('x'), () => {}, { code: 'unavailable', status: 503 }]) {
+      expect([isAuthorizationError(value), isIntrospectionError(value)]).toEqual([false, false]);
+    }
+  });
+
+  it('know the errors of a second copy of the package', async () => {
+    vi.resetModules();
+    const copy = await import('../../src/errors/errors.js');
+    expect(new copy.UnavailableError('m')).not.toBeInstanceOf(UnavailableError);
+    expect(isIntrospectionError(new copy.UnavailableError('m'))).toBe(true);
+    for (const error of [
+      new copy.MissingTokenError(),
+      new copy.InvalidRequestError(),
+      new copy.InvalidTokenError('expired'),
+      new copy.InsufficientScopeError(),
+      new copy.InsufficientUserAuthenticationError(),
+      new copy.AccessDeniedError(),
+    ]) {
+      expect(error).not.toBeInstanceOf(AuthorizationError);
+      expect([isAuthorizationError(error), isIntrospectionError(error)]).toEqual([true, false]);
+    }
+  });
+
+  it('narrow by code', () => {
+    const error: unknown = new UnavailableError('m', 3);
+    if (!isIntrospectionError(error)) throw error;
+    switch (error.code) {
+      case 'unavailable':
+        expectTypeOf(error).toEqualTypeOf<UnavailableError>();
+        expectTypeOf(error.retryAfterSeconds).toEqualTypeOf<number | undefined>();
+        break;
+      case 'invalid_response':
+        expectTypeOf(error).toEqualTypeOf<InvalidResponseError>();
+        break;
+      case 'invalid_client':
+        expectTypeOf(error).toEqualTypeOf<InvalidClientError>();
+        break;
+    }
+    expect(error.code).toBe('unavailable');
+  });
+
+  it('narrow an authorization error by code, too', () => {
+    const error: unknown = new InvalidTokenError('expired');
+    if (!isAuthorizationError(error)) throw error;
+    expectTypeOf(error).toEqualTypeOf<RefusedRequestError>();
+    if (error.code === 'invalid_token') expectTypeOf(error.reason).toEqualTypeOf<InvalidTokenReason>();
+    // @ts-expect-error there is no such code
+    expect(error.code === 'inactive').toBe(false);
+  });
+});

@@ -1,0 +1,63 @@
+import { startScriptedServer } from '@acme/introspect-testing';
+import { expect, it, vi } from 'vitest';
+import { Events, type IntrospectEvent } from '../../src/events/events.js';
+import { Authorizer, IntrospectionClient } from '../../src/index.js';
+import { Clocks, caching, outcomeOf } from '../support/caching.js';
+
+const event: IntrospectEvent = { type: 'miss' };
+
+it('a listener is told what happened, and may throw', () => {
+  const listener = vi.fn(() => {
+    throw new Error('the log is full');
+  });
+  const events = new Events(listener);
+  expect(events.heard).toBe(true);
+  events.tell(event);
+  expect(listener).toHaveBeenCalledExactlyOnceWith(event);
+});
+
+it('nobody may listen', () => {
+  const events = new Events(undefined);
+  expect(events.heard).toBe(false);
+  events.tell(event);
+});
+
+it('what a listener throws fails no request, and nothing that the cache does', async () => {
+  const server = await startScriptedServer();
+  server.tokens.set('good', {});
+  const told = vi.fn((_: IntrospectEvent) => {
+    throw new Error('the log is full');
+  });
+  const clocks = new Clocks();
+  const fails = () => Promise.reject(new Error('no store'));
+  const store = { get: fails, set: fails, delete: fails };
+  const { authorizer, ask, settle } = caching(server, clocks, {
+    onEvent: told,
+    cache: { refreshAfterSeconds: 3, staleIfErrorSeconds: 300, store },
+  });
+  expect(await ask('good')).toBe('ok');
+  expect(await ask('good')).toBe('ok');
+  expect(await Promise.all([ask('bad'), ask('bad')])).toEqual(['inactive', 'inactive']);
+  clocks.pass(3);
+  expect(await ask('good')).toBe('ok');
+  await settle();
+  expect(server.questions).toHaveLength(3);
+  await server.close();
+  clocks.pass(60);
+  expect(await ask('good')).toBe('ok');
+  await expect(authorizer.forget({ token: 'good' })).rejects.toMatchObject({ code: 'unavailable' });
+  expect(await ask('good')).toBe('unavailable');
+  const types = new Set(told.mock.calls.map(([event]) => event.type));
+  const all = ['coalesced', 'forgotten', 'hit', 'miss', 'question', 'refreshed', 'stale', 'store_failed'];
+  expect([...types].sort()).toEqual(all);
+});
+
+it('an authorizer tells the listener of the client that it was given', async () => {
+  const server = await startScriptedServer();
+  const onEvent = vi.fn();
+  const { introspectionEndpoint } = server;
+  const client = new IntrospectionClient({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret', onEvent });
+  await outcomeOf(new Authorizer({ client, cache: { maxAgeSeconds: 60 } }).authorize('Bearer t'));
+  await server.close();
+  expect(onEvent.mock.calls).toMatchObject([[{ type: 'miss' }], [{ type: 'question', outcome: 'inactive' }]]);
+});

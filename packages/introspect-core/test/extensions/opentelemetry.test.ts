@@ -1,0 +1,242 @@
+import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
+import {
+  active,
+  json,
+  respond,
+  type ScriptedServer,
+  startScriptedServer,
+  zitadelAnswers,
+} from '@acme/introspect-testing';
+import { context, metrics, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openTelemetry } from '../../src/extensions/opentelemetry/opentelemetry.js';
+import { Authorizer, type AuthorizerOptions, type IntrospectEvent } from '../../src/index.js';
+
+const spans = new InMemorySpanExporter();
+const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] });
+
+/** A meter provider, and all that was recorded with it, as `name{attributes}`. */
+function meters() {
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 2 ** 31 - 1 });
+  const meterProvider = new MeterProvider({ readers: [reader] });
+  const recorded = async () => {
+    await meterProvider.forceFlush();
+    return exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
+  };
+  const counted = async () =>
+    (await recorded()).flatMap(({ descriptor: { name }, dataPoints }) =>
+      dataPoints.map(({ attributes, value }) => [name, attributes, value]),
+    );
+  return { meterProvider, recorded, counted };
+}
+
+let server: ScriptedServer;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+});
+afterEach(async () => {
+  context.disable();
+  trace.disable();
+  metrics.disable();
+  spans.reset();
+  await server.close();
+});
+
+const authorizerOf = (options: Partial<AuthorizerOptions> = {}) =>
+  new Authorizer({
+    introspectionEndpoint: server.introspectionEndpoint,
+    clientId: 'api',
+    clientSecret: 'secret',
+    onEvent: openTelemetry({ tracerProvider, meterProvider: meters().meterProvider }),
+    ...options,
+  });
+const settled = (question: Promise<unknown>) => question.catch(() => {});
+const address = () => ({ 'server.address': '127.0.0.1', 'server.port': Number(new URL(server.origin).port) });
+
+describe('a span', () => {
+  it('is made of each attempt, with the server and how it ended', async () => {
+    server.next(respond({ status: 503 }), active());
+    const before = Date.now();
+    await authorizerOf().authorize('Bearer token');
+    const [first, second] = spans.getFinishedSpans();
+    expect(first).toMatchObject({ name: 'introspect', kind: SpanKind.CLIENT, status: { code: SpanStatusCode.ERROR } });
+    expect(first?.attributes).toEqual({
+      ...address(),
+      'introspect.outcome': 'unavailable',
+      'error.type': 'unavailable',
+    });
+    expect(second).toMatchObject({ name: 'introspect', kind: SpanKind.CLIENT, status: { code: SpanStatusCode.UNSET } });
+    expect(second?.attributes).toEqual({
+      ...address(),
+      'introspect.outcome': 'active',
+      'http.request.resend_count': 1,
+    });
+    expect(spans.getFinishedSpans()).toHaveLength(2);
+    for (const span of spans.getFinishedSpans()) {
+      const [startedAt, endedAt] = [span.startTime, span.endTime].map(([s, ns]) => s * 1000 + ns / 1e6);
+      expect(startedAt).toBeGreaterThanOrEqual(before - 1);
+      expect(endedAt).toBeGreaterThanOrEqual(Number(startedAt));
+      expect(endedAt).toBeLessThanOrEqual(Date.now() + 1);
+    }
+  });
+
+  it('begins as long before its end as the question took', () => {
+    const listener = openTelemetry({ tracerProvider, meterProvider: meters().meterProvider });
+    listener({ type: 'question', origin: 'https://as.example', attempt: 1, outcome: 'active', durationMs: 1500 });
+    const [span] = spans.getFinishedSpans();
+    expect(span?.attributes).toMatchObject({ 'server.address': 'as.example', 'server.port': 443 });
+    const [seconds = 0, nanoseconds = 0] = span?.duration ?? [];
+    expect(seconds + nanoseconds / 1e9).toBeCloseTo(1.5, 2);
+  });
+
+  it.each([
+    ['inactive', json({ active: false }), SpanStatusCode.UNSET],
+    ['invalid_response', respond({ body: '<html>' }), SpanStatusCode.ERROR],
+    ['invalid_client', zitadelAnswers.invalidClient(), SpanStatusCode.ERROR],
+    ['unsupported_token_type', json({ error: 'unsupported_token_type' }, { status: 400 }), SpanStatusCode.ERROR],
+  ])('of outcome %s says whether that is an error', async (outcome, answer, code) => {
+    server.next(answer);
+    await settled(authorizerOf().authorize('Bearer token'));
+    const [span] = spans.getFinishedSpans();
+    expect(span).toMatchObject({ status: { code }, attributes: { 'introspect.outcome': outcome } });
+  });
+
+  it('is a child of the span that was active when its own request asked', async () => {
+    const authorizer = authorizerOf({ limits: { concurrent: 1 } });
+    const tracer = tracerProvider.getTracer('test');
+    await Promise.all(
+      ['a', 'b', 'c'].map((token) =>
+        tracer.startActiveSpan(token, async (span) => {
+          server.tokens.set(token, {});
+          await authorizer.authorize(`Bearer ${token}`);
+          span.end();
+        }),
+      ),
+    );
+    const parents = spans.getFinishedSpans().filter(({ name }) => name !== 'introspect');
+    const children = spans.getFinishedSpans().filter(({ name }) => name === 'introspect');
+    expect(children).toHaveLength(3);
+    expect(children.map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual(
+      parents.map((parent) => parent.spanContext().spanId),
+    );
+  });
+});
+
+const origin = 'https://as.example';
+const of = { 'server.address': 'as.example', 'server.port': 443 };
+
+/** One of each kind that is counted, and what it is counted as. */
+const counters: [event: IntrospectEvent, name: string, attributes: object][] = [
+  [{ type: 'hit', active: true }, 'introspect.cache.lookups', { 'introspect.cache.result': 'hit' }],
+  [{ type: 'miss' }, 'introspect.cache.lookups', { 'introspect.cache.result': 'miss' }],
+  [{ type: 'coalesced' }, 'introspect.cache.lookups', { 'introspect.cache.result': 'coalesced' }],
+  [{ type: 'stale', ageSeconds: 7 }, 'introspect.cache.lookups', { 'introspect.cache.result': 'stale' }],
+  [{ type: 'refreshed', active: false }, 'introspect.cache.renewals', { 'introspect.active': false }],
+  [{ type: 'flipped', believed: true }, 'introspect.cache.flips', { 'introspect.believed': true }],
+  [{ type: 'forgotten', by: 'sub' }, 'introspect.cache.forgotten', { 'introspect.forgotten_by': 'sub' }],
+  [{ type: 'store_failed', operation: 'get' }, 'introspect.cache.store.failures', { 'introspect.operation': 'get' }],
+  [{ type: 'too_large_to_cache' }, 'introspect.cache.too_large', {}],
+  [
+    { type: 'shed', origin, by: 'limits', priority: 'last' },
+    'introspect.questions.shed',
+    { ...of, 'introspect.shed_by': 'limits', 'introspect.priority': 'last' },
+  ],
+  [{ type: 'breaker_opened', origin }, 'introspect.circuit_breaker.changes', { ...of, 'introspect.state': 'open' }],
+  [{ type: 'breaker_closed', origin }, 'introspect.circuit_breaker.changes', { ...of, 'introspect.state': 'closed' }],
+  [{ type: 'refused', reason: 'expired' }, 'introspect.prefilter.refused', { 'introspect.reason': 'expired' }],
+  [{ type: 'keys_failed' }, 'introspect.prefilter.keys.failures', {}],
+  [
+    { type: 'inactive_explained', cause: 'opaque', message: 'It is no JWT' },
+    'introspect.inactive.explained',
+    { 'introspect.cause': 'opaque' },
+  ],
+  [{ type: 'credentials_refused', origin }, 'introspect.credentials.refused', of],
+  [{ type: 'unsupported_token_type', origin }, 'introspect.unsupported_token_types', of],
+];
+
+describe('a metric', () => {
+  it.each(counters)('counts %j', async (event, name, attributes) => {
+    const { meterProvider, counted } = meters();
+    const listener = openTelemetry({ tracerProvider, meterProvider });
+    listener(event);
+    listener(event);
+    expect(await counted()).toEqual([[name, attributes, 2]]);
+    expect(spans.getFinishedSpans()).toEqual([]);
+  });
+
+  it('holds how long the attempts took, in seconds', async () => {
+    const { meterProvider, recorded } = meters();
+    let now = 0;
+    server.next((response, request) => {
+      now += 250;
+      active()(response, request);
+    });
+    await authorizerOf({
+      monotonicNow: () => now,
+      onEvent: openTelemetry({ tracerProvider, meterProvider }),
+    }).authorize('Bearer token');
+    expect(await recorded()).toMatchObject([
+      {
+        descriptor: { name: 'introspect.question.duration', unit: 's' },
+        dataPoints: [{ attributes: { ...address(), 'introspect.outcome': 'active' }, value: { count: 1, sum: 0.25 } }],
+      },
+    ]);
+  });
+
+  it('is named in docs/operating.md, with each of its attributes', async () => {
+    const { meterProvider, recorded } = meters();
+    const listener = openTelemetry({ tracerProvider, meterProvider });
+    for (const [event] of counters) listener(event);
+    const failed = { type: 'question', attempt: 2, outcome: 'unavailable', durationMs: 1 } as const;
+    listener({ ...failed, origin: 'https://as.example' });
+    const docs = readFileSync(new URL('../../../../docs/operating.md', import.meta.url), 'utf8');
+    const rows = new Map(
+      [...docs.matchAll(/^\| `(introspect\.[\w.]+)` +\|(.*)$/gm)].map(([, name, row]) => [name, row]),
+    );
+    const told = await recorded();
+    expect([...rows.keys()].toSorted()).toEqual(told.map(({ descriptor }) => descriptor.name).toSorted());
+    for (const { descriptor, dataPoints } of told) {
+      for (const attribute of Object.keys(dataPoints[0]?.attributes ?? {})) {
+        expect(rows.get(descriptor.name)).toContain(`\`${attribute}\``);
+      }
+    }
+  });
+});
+
+it('without providers the global ones are used, also where they are set later', async () => {
+  const onEvent = openTelemetry();
+  const { meterProvider, counted } = meters();
+  trace.setGlobalTracerProvider(tracerProvider);
+  metrics.setGlobalMeterProvider(meterProvider);
+  await settled(authorizerOf({ onEvent, cache: { maxAgeSeconds: 60 } }).authorize('Bearer token'));
+  expect(spans.getFinishedSpans()).toHaveLength(1);
+  expect((await counted()).map(([name]) => name)).toEqual(['introspect.question.duration', 'introspect.cache.lookups']);
+});
+
+it('no span and no metric holds the token, the secret, or what the server said', async () => {
+  const { meterProvider, recorded } = meters();
+  const authorizer = authorizerOf({
+    clientSecret: 'canary-secret',
+    onEvent: openTelemetry({ tracerProvider, meterProvider }),
+    cache: { maxAgeSeconds: 60 },
+  });
+  server.next(active({ sub: 'canary-claim' }), json({ error: 'canary-claim' }, { status: 400 }));
+  for (const token of ['canary-a', 'canary-a', 'canary-b']) await settled(authorizer.authorize(`Bearer ${token}`));
+  await authorizer.forget({ sub: 'canary-claim' });
+  expect(spans.getFinishedSpans()).toHaveLength(2);
+  const all = [
+    spans.getFinishedSpans().map(({ name, attributes, events, status }) => [name, attributes, events, status]),
+  ];
+  expect(inspect([all, await recorded()], { depth: null })).not.toContain('canary');
+});

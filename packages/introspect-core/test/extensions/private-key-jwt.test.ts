@@ -1,0 +1,318 @@
+import { generateKeyPairSync, type KeyObject, sign as nodeSign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { active, json, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { decodeProtectedHeader, jwtVerify } from 'jose';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  type AssertionOptions,
+  type KeyAlgorithm,
+  privateKeyJwt,
+} from '../../src/extensions/private-key-jwt/private-key-jwt.js';
+import { IntrospectionClient } from '../../src/index.js';
+import { Clocks } from '../support/caching.js';
+
+const { rules: vector } = JSON.parse(
+  readFileSync(new URL('../vectors/client-assertion.json', import.meta.url), 'utf8'),
+);
+
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const pkcs1 = rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
+const pkcs8Of = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString();
+/** As `openssl pkcs12 -nodes` writes it: a certificate, and text around each. */
+const bagged = (pem: string) =>
+  [
+    'Bag Attributes\n    friendlyName: api\nsubject=CN = api',
+    '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
+    'Bag Attributes\n    localKeyID: 01 02 03\nKey Attributes: <No Attributes>',
+    pem,
+  ].join('\n');
+const keyFile = {
+  type: 'application',
+  keyId: '81693565968962154',
+  key: pkcs1,
+  appId: '7',
+  clientId: 'api@acme',
+} as const;
+
+let server: ScriptedServer;
+let clocks: Clocks;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  server.always(active());
+  clocks = new Clocks();
+});
+afterEach(() => server.close());
+
+const clientOf = (clientAuthentication: ReturnType<typeof privateKeyJwt>) =>
+  new IntrospectionClient({ issuer: server.origin, clientAuthentication, retry: { attempts: 1 } });
+
+/** What the server got, once it has verified the signature. */
+async function verified(publicKey: KeyObject, index = -1) {
+  const question = server.questions.at(index);
+  const { form } = question ?? {};
+  const jwt = form?.get('client_assertion') ?? '';
+  const options = {
+    currentDate: new Date(clocks.wallMs),
+    issuer: 'api@acme',
+    subject: 'api@acme',
+    audience: server.origin,
+  };
+  const { payload } = await jwtVerify(jwt, publicKey, options);
+  return { jwt, payload, header: decodeProtectedHeader(jwt), form, authorization: question?.field('authorization') };
+}
+
+describe('an assertion', () => {
+  it('is what the standard and the vectors want, and the only credentials', async () => {
+    await clientOf(privateKeyJwt({ keyFile, now: clocks.now })).introspect('token');
+    const { payload, header, form, authorization } = await verified(rsa.publicKey);
+    expect(header).toEqual({ typ: vector.header.typ, alg: 'RS256', kid: keyFile.keyId });
+    expect(Object.keys(payload).sort()).toEqual(Object.keys(vector.claims).sort());
+    expect(payload).toMatchObject({ iss: keyFile.clientId, sub: keyFile.clientId, aud: server.origin });
+    expect(payload.iat).toBe(clocks.wallMs / 1000 - 5);
+    expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBeLessThanOrEqual(300);
+    expect(form?.getAll('client_assertion_type')).toEqual([vector.form.client_assertion_type]);
+    expect(String(form)).toContain(vector.formExample);
+    expect(form?.getAll('client_assertion')).toHaveLength(1);
+    expect([form?.has('client_secret'), authorization]).toEqual([false, []]);
+    expect(form?.get('token')).toBe('token');
+  });
+
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const ed = generateKeyPairSync('ed25519');
+  it.each<[KeyAlgorithm, KeyObject, string]>([
+    ['RS256', rsa.publicKey, pkcs1],
+    ['RS256', rsa.publicKey, pkcs8Of(rsa.privateKey)],
+    ['RS256', rsa.publicKey, `\r\n${pkcs1.replaceAll('\n', '\r\n')}\r\n`],
+    ['PS256', rsa.publicKey, pkcs1],
+    ['RS256', rsa.publicKey, bagged(pkcs8Of(rsa.privateKey))],
+    ['RS256', rsa.publicKey, bagged(pkcs1)],
+    ['ES256', ec.publicKey, pkcs8Of(ec.privateKey)],
+    ['EdDSA', ed.publicKey, pkcs8Of(ed.privateKey)],
+  ])('is signed by %s', async (algorithm, publicKey, privateKey) => {
+    const options = { clientId: 'api@acme', keyId: 'k', algorithm, privateKey, now: clocks.now };
+    await clientOf(privateKeyJwt(options)).introspect('token');
+    expect((await verified(publicKey)).header).toMatchObject({ alg: algorithm, kid: 'k' });
+  });
+
+  it('is signed by a function, wherever the key is', async () => {
+    const sign = vi.fn(async (input: Uint8Array) => new Uint8Array(nodeSign('sha256', input, rsa.privateKey)));
+    const options = { clientId: 'api@acme', keyId: 'k', algorithm: 'RS256', sign, now: clocks.now } as const;
+    await clientOf(privateKeyJwt(options)).introspect('token');
+    expect((await verified(rsa.publicKey)).payload.iss).toBe('api@acme');
+    expect(sign).toHaveBeenCalledTimes(1);
+  });
+
+  it('that cannot be signed is no fault of the token, and its cause is not told', async () => {
+    const sign = () => Promise.reject(new Error('canary'));
+    const client = clientOf(privateKeyJwt({ clientId: 'c', keyId: 'k', algorithm: 'RS256', sign }));
+    const error = await client.introspect('token').catch((fault: unknown) => fault);
+    expect(error).toMatchObject({ code: 'unavailable' });
+    expect(String(error)).not.toContain('canary');
+    expect(server.questions).toHaveLength(0);
+  });
+});
+
+describe('reuse', () => {
+  const privateKey = { clientId: 'api@acme', keyId: 'k', algorithm: 'RS256', privateKey: pkcs1 } as const;
+  /** How many assertions so many questions cost, with what happens between them. */
+  async function assertionsOf(given: object, between: (() => void)[]) {
+    const options = { ...given, now: clocks.now, monotonicNow: clocks.monotonicNow } as never;
+    const client = clientOf(privateKeyJwt(options));
+    await client.introspect('token');
+    for (const happens of between) {
+      happens();
+      await client.introspect('token');
+    }
+    return new Set(server.questions.map(({ form }) => form.get('client_assertion'))).size;
+  }
+
+  it('is off by default: each question has an assertion of its own, with its own jti', async () => {
+    expect(await assertionsOf(privateKey, [() => {}, () => {}])).toBe(3);
+    const jtis = await Promise.all([0, 1, 2].map(async (i) => (await verified(rsa.publicKey, i)).payload.jti));
+    expect(new Set(jtis).size).toBe(3);
+  });
+
+  it.each<[string, AssertionOptions, object, number]>([
+    ['a key file turns it on', {}, { keyFile }, 180],
+    ['it is asked for', { reuseSeconds: 60 }, privateKey, 60],
+    ['it is asked for with a fraction', { reuseSeconds: 0.5 }, privateKey, 0.5],
+  ])('where %s, one serves for its time, and no longer', async (_, options, key, seconds) => {
+    const pass = (part: number) => () => clocks.pass(part);
+    expect(await assertionsOf({ ...key, ...options }, [pass(seconds - 0.001), pass(0.001)])).toBe(2);
+    const [first, second, third] = server.questions.map(({ form }) => form.get('client_assertion'));
+    expect([first === second, second === third]).toEqual([true, false]);
+  });
+
+  it('lives well beyond its last use', async () => {
+    await assertionsOf({ keyFile }, [() => clocks.pass(179.9)]);
+    const { payload } = await verified(rsa.publicKey);
+    expect((payload.exp ?? 0) * 1000 - clocks.wallMs).toBeGreaterThan(59_000);
+  });
+
+  it.each([
+    ['forward', 3600],
+    ['back', -3600],
+  ])('ends where the wall clock is set %s', async (_, seconds) => {
+    expect(await assertionsOf({ keyFile }, [() => clocks.turn(seconds)])).toBe(2);
+  });
+
+  it('ends where the server refuses it: a new one is tried, once', async () => {
+    server.next(json({ error: 'unauthorized_client' }, { status: 400 }));
+    expect(await assertionsOf({ keyFile }, [])).toBe(2);
+    expect(server.questions).toHaveLength(2);
+  });
+
+  describe('among those who ask at once', () => {
+    afterEach(() => vi.unstubAllGlobals());
+    const context = (afterRefusal = false) => ({ issuer: server.origin, endpoint: server.origin, afterRefusal });
+    /** Signs when it is let, and tells of how many were asked for. */
+    function held(reuseSeconds = 60) {
+      const release: ((signature: Uint8Array | Promise<never>) => void)[] = [];
+      const sign = () => new Promise<Uint8Array>((resolve) => release.push(resolve));
+      const { now, monotonicNow } = clocks;
+      const key = { clientId: 'api', keyId: 'k', algorithm: 'RS256', sign } as const;
+      const authentication = privateKeyJwt({ ...key, reuseSeconds, now, monotonicNow });
+      async function ask(afterRefusal?: boolean): Promise<string> {
+        const body = new URLSearchParams();
+        await authentication.apply({ headers: {}, body }, context(afterRefusal));
+        return body.get('client_assertion') ?? '';
+      }
+      return { release, ask, askAll: (count: number) => Promise.all(Array.from({ length: count }, () => ask())) };
+    }
+
+    it('makes one signature serve for all, and for those whom the server has just refused', async () => {
+      const { release, ask, askAll } = held();
+      const asked = [askAll(300), ask(true).then((one) => [one])];
+      expect(release).toHaveLength(1);
+      release[0]?.(new Uint8Array(8));
+      expect(new Set((await Promise.all(asked)).flat()).size).toBe(1);
+      await ask();
+      expect(release).toHaveLength(1);
+    });
+
+    it('makes none serve where each request wants its own', async () => {
+      const { release, askAll } = held(0);
+      const asked = askAll(3);
+      expect(release).toHaveLength(3);
+      for (const each of release) each(new Uint8Array(8));
+      expect(new Set(await asked).size).toBe(3);
+    });
+
+    it('shares no promise on workerd, and the signature once it is there', async () => {
+      vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+      const { release, ask, askAll } = held();
+      const asked = askAll(3);
+      expect(release).toHaveLength(3);
+      for (const each of release) each(new Uint8Array(8));
+      await asked;
+      await ask();
+      expect(release).toHaveLength(3);
+    });
+
+    it('keeps no failure', async () => {
+      const { release, ask } = held();
+      const failed = ask();
+      release[0]?.(Promise.reject(new Error('no')));
+      await expect(failed).rejects.toThrow('no');
+      const asked = ask();
+      release[1]?.(new Uint8Array(8));
+      expect(await asked).not.toBe('');
+    });
+
+    it('waits a second for a signature that hangs, and it replaces none that is newer', async () => {
+      const { release, ask } = held();
+      const first = ask();
+      clocks.pass(0.999);
+      ask();
+      expect(release).toHaveLength(1);
+      clocks.pass(0.001);
+      const second = ask();
+      expect(release).toHaveLength(2);
+      release[1]?.(new Uint8Array(8));
+      const newer = await second;
+      release[0]?.(new Uint8Array(8));
+      expect(await first).not.toBe(newer);
+      expect(await ask()).toBe(newer);
+    });
+  });
+
+  it('can be turned off for a key file', async () => {
+    expect(await assertionsOf({ keyFile, reuseSeconds: 0 }, [() => {}])).toBe(2);
+  });
+});
+
+describe('options', () => {
+  const signer = { clientId: 'c', keyId: 'k', algorithm: 'RS256' };
+  const key = { ...signer, privateKey: pkcs1 };
+  const broken = (pem: string) => pem.replace('KEY-----\n', 'KEY-----\ncanary=');
+
+  it('need an issuer, when the client is made', () => {
+    const { introspectionEndpoint } = server;
+    const clientAuthentication = privateKeyJwt({ keyFile });
+    expect(() => new IntrospectionClient({ introspectionEndpoint, clientAuthentication })).toThrow(
+      'IntrospectionClient: "issuer" is needed by this "clientAuthentication"',
+    );
+  });
+
+  it('may be a key file as text', () => {
+    expect(privateKeyJwt({ keyFile: JSON.stringify(keyFile) })).toMatchObject({
+      clientId: 'api@acme',
+      needsIssuer: true,
+    });
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, 'the options must be an object'],
+    [{ keyFile: 'key.json' }, '"keyFile" is a text that is not JSON: give the content of the file, not its path'],
+    [{ keyFile: { ...keyFile, type: 'serviceaccount' } }, '"keyFile" is that of a service user ("serviceaccount")'],
+    [{ keyFile: undefined }, '"keyFile" is undefined: is an environment variable unset?'],
+    [{ keyFile: '' }, '"keyFile" must not be empty: is an environment variable unset?'],
+    [{ keyFile: 'undefined' }, '"keyFile" must not be the string "undefined": is an environment variable unset?'],
+    ...[undefined, '', 'undefined'].flatMap((unset): [unknown, string][] => [
+      [{ ...key, clientId: unset }, '"clientId" must be a string that is not empty, and not "undefined": is an env'],
+      [{ ...key, privateKey: unset }, '"privateKey" must be a string that is not empty, and not "undefined": is an'],
+    ]),
+    [{ keyFile: null }, '"keyFile" must be the key file of an application'],
+    [{ keyFile: { ...keyFile, clientId: 5 } }, '"keyFile.clientId" must be a string that is not empty'],
+    [{ keyFile: { ...keyFile, keyId: '' } }, '"keyFile.keyId" must be a string'],
+    [{ keyFile: { ...keyFile, key: undefined } }, '"keyFile.key" must be a string'],
+    [{ keyFile: { ...keyFile, key: 'canary' } }, '"keyFile" must hold a private key as PEM'],
+    [{ ...key, privateKey: pkcs1.replaceAll('RSA PRIVATE', 'PUBLIC') }, '"privateKey" must hold a private key as PEM'],
+    [{ ...key, privateKey: '' }, '"privateKey" must be a string'],
+    [{ ...key, clientId: '' }, '"clientId" must be a string'],
+    [{ ...key, keyId: undefined }, '"keyId" must be a string'],
+    [{ ...key, algorithm: 'HS256' }, '"algorithm" must be one of RS256, PS256, ES256, EdDSA'],
+    [{ ...key, algorithm: 'none' }, '"algorithm" must be one of'],
+    [{ ...signer, sign: 'x' }, '"sign" must be a function'],
+    [{ ...key, sign: async () => new Uint8Array() }, '"sign" stands instead of "privateKey": give one or the other'],
+    [{ ...key, keyFile }, '"keyFile" stands instead of "privateKey"'],
+    [{ ...key, privateKey: undefined }, '"privateKey" must be a string that is not empty'],
+    [signer, '"privateKey" must be a string that is not empty'],
+    [
+      { ...key, reuseSecond: 9 },
+      '"reuseSecond" is no option; there are clientId, keyId, algorithm, privateKey, reuseS',
+    ],
+    [
+      { ...signer, sign: async () => new Uint8Array(), issuer: 'x' },
+      '"issuer" is no option; there are clientId, keyId',
+    ],
+    [{ keyFile, clientId: 'c' }, '"clientId" is no option; there are keyFile, reuseSeconds, now, monotonicNow'],
+    [[key], 'the options must be an object'],
+    [{ ...key, now: 5 }, '"now" must be a function'],
+    [{ ...key, monotonicNow: null }, '"monotonicNow" must be a function'],
+    [{ ...key, privateKey: broken(pkcs1) }, '"privateKey" holds a private key whose base64 is broken'],
+    [
+      { ...key, privateKey: broken(pkcs8Of(rsa.privateKey)) },
+      '"privateKey" holds a private key whose base64 is broken',
+    ],
+    [{ keyFile: { ...keyFile, key: broken(pkcs1) } }, '"keyFile" holds a private key whose base64 is broken'],
+    [{ ...key, reuseSeconds: -1 }, '"reuseSeconds" must be a number of seconds'],
+    [{ ...key, reuseSeconds: 3001 }, '"reuseSeconds" must be a number of seconds, at least 0 and at most 3000'],
+    [{ ...key, reuseSeconds: Number.NaN }, '"reuseSeconds" must be'],
+  ])('may not be %#', (options, message) => {
+    const make = () => privateKeyJwt(options as never);
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(`privateKeyJwt: ${message}`);
+    expect(make).not.toThrow(/canary|BEGIN/);
+  });
+});

@@ -1,0 +1,143 @@
+import { once } from 'node:events';
+import { createServer, request as forward, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { type AddressInfo, connect } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { makeCertificate, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { undiciTransport } from '../../src/extensions/undici/undici.js';
+import { IntrospectionClient, UnavailableError } from '../../src/index.js';
+
+const clientOf = (introspectionEndpoint: string, dispatcher?: Dispatcher) =>
+  new IntrospectionClient({
+    introspectionEndpoint,
+    clientId: 'api',
+    clientSecret: 'secret',
+    retry: { attempts: 1 },
+    transport: undiciTransport(dispatcher && { dispatcher }),
+  });
+
+async function listen(server: Server): Promise<number> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+async function close(server: Server): Promise<void> {
+  server.close();
+  server.closeAllConnections();
+  await once(server, 'close');
+}
+
+describe('a server with a certificate of a private CA', () => {
+  const ofServer = makeCertificate({ host: '127.0.0.1' });
+  const ofClient = makeCertificate({ host: 'api' });
+  const ofStranger = makeCertificate({ host: 'stranger' });
+  /** The certificates of those who asked. */
+  const peers: (string | undefined)[] = [];
+  const tls = (requestCert: boolean) =>
+    createTlsServer(
+      { ...ofServer, ca: ofClient.cert, requestCert, rejectUnauthorized: requestCert },
+      (request, response) => {
+        peers.push((request.socket as TLSSocket).getPeerCertificate().subject?.CN?.toString());
+        response.setHeader('content-type', 'application/json').end('{"active":true,"sub":"mickey"}');
+      },
+    );
+  const [open, mutual] = [tls(false), tls(true)];
+  let endpoints: { open: string; mutual: string };
+  beforeAll(async () => {
+    endpoints = {
+      open: `https://127.0.0.1:${await listen(open)}/introspect`,
+      mutual: `https://127.0.0.1:${await listen(mutual)}/introspect`,
+    };
+  });
+  afterAll(() => Promise.all([close(open), close(mutual)]));
+
+  it('is not asked without a word', async () => {
+    const error = await clientOf(endpoints.open)
+      .introspect('token')
+      .catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(UnavailableError);
+    expect(error).toHaveProperty('message', expect.stringContaining('(DEPTH_ZERO_SELF_SIGNED_CERT)'));
+  });
+
+  it('is asked by a dispatcher that knows the CA', async () => {
+    const dispatcher = new Agent({ connect: { ca: ofServer.cert } });
+    await expect(clientOf(endpoints.open, dispatcher).introspect('token')).resolves.toHaveProperty('sub', 'mickey');
+    await dispatcher.close();
+  });
+
+  it('that demands a client certificate is asked by a dispatcher that has one', async () => {
+    const dispatcher = new Agent({ connect: { ca: ofServer.cert, cert: ofClient.cert, key: ofClient.key } });
+    await expect(clientOf(endpoints.mutual, dispatcher).introspect('token')).resolves.toHaveProperty('sub', 'mickey');
+    expect(peers.at(-1)).toBe('api');
+    await dispatcher.close();
+  });
+
+  it.each([
+    ['none', {}],
+    ["a stranger's", { cert: ofStranger.cert, key: ofStranger.key }],
+  ])('that demands a client certificate is unavailable to a dispatcher that has %s', async (_, own) => {
+    const asked = peers.length;
+    const dispatcher = new Agent({ connect: { ca: ofServer.cert, ...own } });
+    const question = clientOf(endpoints.mutual, dispatcher).introspect('token');
+    await expect(question).rejects.toBeInstanceOf(UnavailableError);
+    expect(peers).toHaveLength(asked);
+    await dispatcher.close();
+  });
+});
+
+describe('a proxy', () => {
+  /** What it was asked for, in its words: `CONNECT host:port`, `POST http://…`. */
+  const forwarded: string[] = [];
+  const proxy = createServer((request, response) => {
+    forwarded.push(`${request.method} ${request.url}`);
+    const { method, headers } = request;
+    request.pipe(
+      forward(String(request.url), { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      }),
+    );
+  });
+  proxy.on('connect', (request, socket) => {
+    forwarded.push(`CONNECT ${request.url}`);
+    const { hostname, port } = new URL(`http://${request.url}`);
+    const beyond = connect(Number(port), hostname, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      beyond.pipe(socket).pipe(beyond);
+    });
+    for (const each of [socket, beyond]) each.on('error', () => [socket, beyond].map((one) => one.destroy()));
+  });
+  let uri: string;
+  let server: ScriptedServer;
+  beforeAll(async () => {
+    uri = `http://127.0.0.1:${await listen(proxy)}`;
+    server = await startScriptedServer();
+    server.tokens.set('good', { sub: 'mickey' });
+  });
+  afterEach(() => {
+    forwarded.length = 0;
+  });
+  afterAll(() => Promise.all([close(proxy), server.close()]));
+
+  it.each([
+    ['a tunnel', true, () => `CONNECT ${new URL(server.origin).host}`],
+    ['the whole address', false, () => `POST ${server.introspectionEndpoint}`],
+  ])('is asked for %s', async (_, proxyTunnel, asked) => {
+    const dispatcher = new ProxyAgent({ uri, proxyTunnel });
+    await expect(clientOf(server.introspectionEndpoint, dispatcher).introspect('good')).resolves.toHaveProperty(
+      'sub',
+      'mickey',
+    );
+    expect(forwarded).toEqual([asked()]);
+    await dispatcher.close();
+  });
+
+  it('that is down makes the server unavailable', async () => {
+    const dispatcher = new ProxyAgent({ uri: 'http://127.0.0.1:1' });
+    const question = clientOf(server.introspectionEndpoint, dispatcher).introspect('good');
+    await expect(question).rejects.toThrow(`${server.origin} could not be reached (ECONNREFUSED)`);
+    await dispatcher.close();
+  });
+});

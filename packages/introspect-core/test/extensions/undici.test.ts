@@ -1,0 +1,336 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import {
+  type Answer,
+  active,
+  hangBeforeHeaders,
+  hangInBody,
+  respond,
+  type ScriptedServer,
+  startScriptedServer,
+} from '@acme/introspect-testing';
+import { Agent, type Dispatcher } from 'undici';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type UndiciTransportOptions, undiciTransport } from '../../src/extensions/undici/undici.js';
+import type { Transport, TransportRequest } from '../../src/index.js';
+
+let server: ScriptedServer;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  server.always(active({ sub: 'mickey' }));
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await server.close();
+});
+
+const ask = (transport: Transport, given: Partial<TransportRequest> = {}) =>
+  transport({
+    url: server.introspectionEndpoint,
+    method: 'POST',
+    headers: { accept: 'application/json' },
+    body: 'token=a',
+    signal: new AbortController().signal,
+    maxResponseBytes: 1000,
+    ...given,
+  });
+
+/** Pours for as long as somebody reads. */
+function endless({ status = 200, headers = {} }: { status?: number; headers?: Record<string, string> }): Answer {
+  return (response) => {
+    response.writeHead(status, headers);
+    const pour = () => {
+      while (!response.destroyed && response.write('x'.repeat(65_536)));
+    };
+    response.on('drain', pour);
+    pour();
+  };
+}
+
+/** How many connections the server has been given so far, by the ports that they came from. */
+function portsUsed(): Set<number> {
+  const ports = new Set<number>();
+  server.always((response, request) => {
+    ports.add(response.socket?.remotePort ?? 0);
+    active({ sub: 'mickey' })(response, request);
+  });
+  return ports;
+}
+
+describe('undiciTransport', () => {
+  const dispatcher = new Agent();
+  it.each([
+    ['null', null, 'the options must be an object'],
+    ['a list', [], 'the options must be an object'],
+    ['an unknown option', { pool: 1 }, '"pool" is no option; there are connections, dispatcher'],
+    ['no connection', { connections: 0 }, '"connections" must be a whole number, at least 1'],
+    ['half a connection', { connections: 1.5 }, '"connections" must be a whole number, at least 1'],
+    ['connections that are a text', { connections: '5' }, '"connections" must be a whole number, at least 1'],
+    ['a dispatcher that is none', { dispatcher: {} }, '"dispatcher" must be a dispatcher of undici, such as an Agent'],
+    ['no dispatcher', { dispatcher: null }, '"dispatcher" must be a dispatcher of undici, such as an Agent'],
+    ['both', { connections: 5, dispatcher }, '"connections" and "dispatcher" exclude each other'],
+  ])('refuses %s by name', (_, options, message) => {
+    const construct = () => undiciTransport(options as UndiciTransportOptions);
+    expect(construct).toThrow(TypeError);
+    expect(construct).toThrow(`undiciTransport: ${message}`);
+  });
+
+  it('rejects for an address that is none', async () => {
+    await expect(ask(undiciTransport(), { url: 'nowhere' })).rejects.toThrow();
+    await expect(ask(undiciTransport(), { url: 'ftp://127.0.0.1/' })).rejects.toThrow();
+  });
+
+  it('asks several servers, each for its own', async () => {
+    const other = await startScriptedServer();
+    other.always(active({ sub: 'minnie' }));
+    const transport = undiciTransport();
+    for (const [origin, sub] of [
+      [server, 'mickey'],
+      [other, 'minnie'],
+      [server, 'mickey'],
+    ] as const) {
+      const { body } = await ask(transport, { url: origin.introspectionEndpoint });
+      expect(JSON.parse(body)).toHaveProperty('sub', sub);
+    }
+    await other.close();
+  });
+
+  it('sends path and query as they are in the address', async () => {
+    server.at('/a%20b/ü', respond({}));
+    await ask(undiciTransport(), { url: `${server.origin}/a%20b?c=%26&d#e` });
+    expect(server.requests[0]?.url).toBe('/a%20b?c=%26&d');
+  });
+
+  it('gives repeated fields as one', async () => {
+    server.next((response) => {
+      response.writeHead(200, ['WWW-Authenticate', 'Basic', 'www-authenticate', 'Bearer']);
+      response.end();
+    });
+    expect((await ask(undiciTransport())).header('www-authenticate')).toBe('Basic, Bearer');
+  });
+
+  it('waits for the response after an early hint', async () => {
+    server.next((response, request) => {
+      response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+      active()(response, request);
+    });
+    await expect(ask(undiciTransport())).resolves.toMatchObject({ status: 200, body: '{"active":true}' });
+  });
+
+  it('lets no time limit of undici end a request', async () => {
+    const dispatch = vi.fn<Dispatcher['dispatch']>(() => true);
+    const dispatcher = Object.assign(new Agent(), { dispatch });
+    ask(undiciTransport({ dispatcher })).catch(() => {});
+    expect(dispatch.mock.calls[0]?.[0]).toMatchObject({ headersTimeout: 0, bodyTimeout: 0 });
+  });
+
+  it('keeps no listener on the signal', async () => {
+    server.next(active(), respond({ status: 401 }), hangInBody());
+    const controller = new AbortController();
+    const { signal } = controller;
+    const add = vi.spyOn(signal, 'addEventListener');
+    const remove = vi.spyOn(signal, 'removeEventListener');
+    for (const status of [200, 401]) expect((await ask(undiciTransport(), { signal })).status).toBe(status);
+    const third = ask(undiciTransport(), { signal });
+    await server.question(3);
+    controller.abort('left');
+    await expect(third).rejects.toBe('left');
+    expect(add).toHaveBeenCalledTimes(3);
+    expect(remove.mock.calls).toEqual(add.mock.calls.map(([type, listener]) => [type, listener]));
+  });
+});
+
+describe('a coding of the body', () => {
+  const text = JSON.stringify({ active: true, sub: 'mickey'.repeat(100) });
+  const coded = (encoding: string, body: Uint8Array) => respond({ headers: { 'content-encoding': encoding }, body });
+
+  it.each([
+    ['gzip', gzipSync(text)],
+    ['X-GZIP', gzipSync(text)],
+    ['deflate', deflateSync(text)],
+    ['deflate', deflateRawSync(text)],
+    ['br', brotliCompressSync(text)],
+    ['deflate, gzip', gzipSync(deflateSync(text))],
+    ['gzip,gzip, gzip,gzip,gzip', [1, 2, 3, 4, 5].reduce((body: Uint8Array) => gzipSync(body), Buffer.from(text))],
+    ['identity', Buffer.from(text)],
+  ])('%s is undone', async (encoding, body) => {
+    server.next(coded(encoding, body));
+    expect((await ask(undiciTransport())).body).toBe(text);
+  });
+
+  it.each([
+    ['br', brotliCompressSync(Buffer.alloc(1_000_000))],
+    ['gzip, gzip', gzipSync(gzipSync(Buffer.alloc(1_000_000)))],
+    ['deflate', deflateRawSync(Buffer.alloc(1_000_000))],
+    ['gzip', gzipSync(crypto.getRandomValues(new Uint8Array(10_000)))],
+    ['identity', Buffer.alloc(1001)],
+    ['none, unknown', Buffer.alloc(1001)],
+  ])('%s is bounded after it is undone', async (encoding, body) => {
+    server.next(coded(encoding, body));
+    await expect(ask(undiciTransport())).rejects.toThrow('larger than 1000 bytes');
+  });
+
+  it('is bounded before it is undone', async () => {
+    server.next(endless({ headers: { 'content-encoding': 'gzip' } }));
+    await expect(ask(undiciTransport())).rejects.toThrow('larger than 1000 bytes');
+    await server.questions[0]?.over;
+  });
+
+  it('may make a body larger than the limit that it keeps to', async () => {
+    const ascii = Array.from(crypto.getRandomValues(new Uint8Array(1000)), (byte) => String.fromCharCode(byte & 127));
+    const body = gzipSync(ascii.join(''), { level: 0 });
+    expect(body.byteLength).toBeGreaterThan(1000);
+    server.next(coded('gzip', body));
+    expect((await ask(undiciTransport())).body).toBe(ascii.join(''));
+  });
+
+  it('is undone five times at most', async () => {
+    const codings = Array(6).fill('gzip').join(', ');
+    const body = [1, 2, 3, 4, 5, 6].reduce((coded: Uint8Array) => gzipSync(coded), Buffer.from(text));
+    server.next(coded(codings, body));
+    await expect(ask(undiciTransport(), { maxResponseBytes: 10_000 })).rejects.toMatchObject({
+      code: 'invalid_response',
+      message: expect.stringContaining('coded more than 5 times'),
+    });
+  });
+
+  it('is undone within any limit, also one that no buffer has room for', async () => {
+    server.next(coded('gzip', gzipSync(text)));
+    expect((await ask(undiciTransport(), { maxResponseBytes: Number.MAX_VALUE })).body).toBe(text);
+  });
+
+  it('is asked for, unless the request has its own wish', async () => {
+    await ask(undiciTransport());
+    await ask(undiciTransport(), { headers: { 'accept-encoding': 'identity' } });
+    expect(server.questions.map((question) => question.field('accept-encoding'))).toEqual([
+      ['gzip, deflate, br'],
+      ['identity'],
+    ]);
+  });
+});
+
+describe('a connection', () => {
+  it('is used again after a status whose body nobody looks at', async () => {
+    const ports = new Set<number>();
+    server.always((response, request) => {
+      ports.add(response.socket?.remotePort ?? 0);
+      respond({ status: 401, body: 'x'.repeat(10_000) })(response, request);
+    });
+    const transport = undiciTransport({ connections: 1 });
+    for (let i = 0; i < 5; i++) await ask(transport);
+    expect(ports.size).toBe(1);
+  });
+
+  it('is closed when such a body is large, without waiting', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    server.next(endless({ status: 500 }));
+    await ask(undiciTransport());
+    await server.questions[0]?.over;
+  });
+
+  it('is closed when such a body does not end within a second', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    server.next(hangInBody({ status: 401 }), respond({ status: 401 }));
+    const transport = undiciTransport({ connections: 1 });
+    await ask(transport);
+    const next = ask(transport);
+    vi.advanceTimersByTime(999);
+    expect(server.questions).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    await server.questions[0]?.over;
+    await expect(next).resolves.toHaveProperty('status', 401);
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0));
+  });
+
+  it('is one of as many as are allowed', async () => {
+    for (const connections of [1, 3]) {
+      const ports = portsUsed();
+      const transport = undiciTransport({ connections });
+      await Promise.all(Array.from({ length: 20 }, () => ask(transport)));
+      expect(ports.size).toBe(connections);
+    }
+  });
+
+  it.each([
+    ['of our own', { connections: 1 }],
+    ['of a dispatcher', { dispatcher: new Agent({ connections: 1 }) }],
+  ])('%s is waited for no longer than the signal says, and is not closed by that', async (_, options) => {
+    const held = Promise.withResolvers<Parameters<Answer>>();
+    const ports = portsUsed();
+    server.next((...exchange) => held.resolve(exchange));
+    const transport = undiciTransport(options);
+    const first = ask(transport);
+    const [response, request] = await held.promise;
+    const port = response.socket?.remotePort;
+    const controller = new AbortController();
+    const waiting = ask(transport, { signal: controller.signal, body: 'token=left' });
+    controller.abort('left');
+    await expect(waiting).rejects.toBe('left');
+    active()(response, request);
+    await expect(first).resolves.toHaveProperty('status', 200);
+    await ask(transport);
+    expect([...ports]).toEqual([port]);
+    expect(server.questions.map(({ body }) => body)).toEqual(['token=a', 'token=a']);
+  });
+
+  it('that does not come about is given up with the request, and makes room for the next', async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket)); // no TLS handshake
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
+    const transport = undiciTransport({ connections: 1 });
+    for (const attempt of [0, 1]) {
+      const controller = new AbortController();
+      const question = ask(transport, { url, signal: controller.signal });
+      await vi.waitFor(() => expect(sockets).toHaveLength(attempt + 1), { interval: 5 });
+      const waiting = ask(transport, { url, signal: controller.signal });
+      controller.abort('left');
+      await expect(question).rejects.toBe('left');
+      await expect(waiting).rejects.toBe('left'); // and asks for no connection afterwards
+      const socket = sockets[attempt];
+      socket?.resume();
+      if (socket?.closed === false) await once(socket, 'close');
+    }
+    silent.close();
+  });
+
+  it('that broke leaves the next request alone', async () => {
+    server.next((response) => response.socket?.destroy());
+    const transport = undiciTransport({ connections: 1 });
+    await expect(ask(transport)).rejects.toMatchObject({ code: 'UND_ERR_SOCKET' });
+    await expect(ask(transport)).resolves.toHaveProperty('status', 200);
+  });
+
+  it('that broke is used after those that are whole', async () => {
+    const ports = portsUsed();
+    const transport = undiciTransport({ connections: 2 });
+    await Promise.all([ask(transport), ask(transport)]);
+    server.next((response) => response.socket?.destroy());
+    await expect(ask(transport)).rejects.toThrow();
+    await ask(transport);
+    expect(ports.size).toBe(2);
+  });
+
+  it('to a server that was away comes about when it is back', async () => {
+    const transport = undiciTransport({ connections: 2 });
+    const port = Number(new URL(server.origin).port);
+    await server.close();
+    const refused = await Promise.allSettled(Array.from({ length: 5 }, () => ask(transport)));
+    for (const { status } of refused) expect(status).toBe('rejected');
+    server = await startScriptedServer({ port });
+    server.always(active());
+    await expect(ask(transport)).resolves.toHaveProperty('status', 200);
+  });
+
+  it('is opened by the first request, and not by constructing', async () => {
+    server.next(hangBeforeHeaders());
+    undiciTransport();
+    const controller = new AbortController();
+    const question = ask(undiciTransport(), { signal: controller.signal });
+    await server.question(1);
+    controller.abort();
+    await expect(question).rejects.toHaveProperty('name', 'AbortError');
+    expect(server.requests).toHaveLength(1);
+  });
+});

@@ -1,0 +1,286 @@
+import { type Answer, json, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { base64url } from 'jose';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ExplainInactiveOptions, explainInactive } from '../../src/extensions/zitadel/zitadel-explain.js';
+import { Clocks } from '../support/caching.js';
+import { type IssuerKey, issuerKey, keyFetches, publish } from '../support/issuer.js';
+
+let server: ScriptedServer;
+let clocks: Clocks;
+let key: IssuerKey;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  clocks = new Clocks();
+  key = await issuerKey('key-1', { iss: server.origin, aud: ['api', 'P1'], exp: clocks.in(3600) });
+  publish(server, [key]);
+});
+afterEach(() => server.close());
+
+const explain = (token: string, options: Partial<ExplainInactiveOptions> = {}) =>
+  explainInactive(token, { issuer: server.origin, clientId: 'api', projectId: 'P1', now: clocks.now, ...options });
+
+describe('a JWT', () => {
+  it.each([
+    [-180, 'It expired 3 min ago (2025-06-15T15:03:40.000Z).'],
+    [-1, 'It expired 1 sec ago'],
+    [-7200, 'It expired 2 hr ago'],
+    [-200_000, 'It expired 2 days ago'],
+    [0, 'It expired 0 sec'],
+  ])('that expired %i s from now', async (seconds, message) => {
+    const explanation = await explain(await key.sign({ exp: clocks.in(seconds) }));
+    expect(explanation).toMatchObject({ cause: 'expired', message: expect.stringContaining(message) });
+  });
+
+  it('that is not valid yet', async () => {
+    const explanation = await explain(await key.sign({ nbf: clocks.in(240) }));
+    expect(explanation).toMatchObject({ cause: 'not_yet_valid', message: expect.stringContaining('in 4 min (') });
+  });
+
+  it('with times beyond what a date can hold', async () => {
+    const later = await explain(await key.sign({ nbf: 1e300 }));
+    expect(later).toMatchObject({
+      cause: 'not_yet_valid',
+      message: 'It will be valid far in the future (1e+300 s).',
+    });
+    const earlier = await explain(await key.sign({ exp: -1e300 }));
+    expect(earlier).toMatchObject({ cause: 'expired', message: 'It expired long ago (-1e+300 s).' });
+  });
+
+  it('of another issuer, whose keys are then of no use', async () => {
+    const explanation = await explain(await key.sign({ iss: 'https://other.example' }));
+    expect(explanation).toEqual({
+      cause: 'issuer_mismatch',
+      message: `It was issued by "https://other.example", and this API asks "${server.origin}".`,
+      advice: 'Get a token from that issuer, or configure the one that issued it.',
+    });
+    expect(server.requests).toEqual([]);
+  });
+
+  it('whose claims are long or have line breaks is told in one short line', async () => {
+    const { message } = await explain(await key.sign({ iss: `https://x\n${'y'.repeat(5000)}` }));
+    expect(message).not.toContain('\n');
+    expect(message.length).toBeLessThan(400);
+  });
+
+  it.each([0x9b, 0x7f, 0x202e, 0x2028, 0x2029, 0xfeff, 0xe0041])(
+    'whose claims hold what a terminal may obey (code point %i) is told without it',
+    async (codePoint) => {
+      const claim = `x${String.fromCodePoint(codePoint)}31m`;
+      const messages = [await explain(await key.sign({ iss: claim })), await explain(await key.sign({ aud: [claim] }))];
+      for (const { message } of messages) {
+        expect(message).toContain('"x\ufffd');
+        expect(message).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+      }
+    },
+  );
+
+  it('meant for others, with the scope that makes it ours', async () => {
+    const explanation = await explain(await key.sign({ aud: ['other'] }));
+    expect(explanation).toMatchObject({
+      cause: 'audience_mismatch',
+      message: 'Its audience ["other"] lacks this API\'s client id "api" and its project id "P1".',
+      advice: expect.stringContaining('urn:zitadel:iam:org:project:id:P1:aud'),
+    });
+  });
+
+  it.each([
+    ['no audience', undefined],
+    ['an audience that holds ours as a part of a word', 'an-api-P1'],
+  ])('with %s', async (_, aud) => {
+    expect(await explain(await key.sign({ aud }))).toMatchObject({ cause: 'audience_mismatch' });
+  });
+
+  it.each([['api'], ['P1'], [['other', 'P1']]])(
+    'whose audience is %j is not told to be meant for others',
+    async (aud) => {
+      expect(await explain(await key.sign({ aud }))).toMatchObject({ cause: 'revoked' });
+    },
+  );
+
+  it('whose project is not known here says that it might be the audience', async () => {
+    const explanation = await explain(await key.sign({ aud: ['P1'] }), { projectId: undefined });
+    expect(explanation).toMatchObject({
+      cause: 'audience_mismatch',
+      message: expect.stringContaining('"projectId"'),
+      advice: expect.stringContaining('urn:zitadel:iam:org:project:id:<project id>:aud'),
+    });
+  });
+
+  it('signed by another key under a known kid', async () => {
+    const stranger = await issuerKey('key-1', { iss: server.origin });
+    expect(await explain(await stranger.sign())).toMatchObject({ cause: 'bad_signature' });
+  });
+
+  it('signed by a key that the issuer does not publish', async () => {
+    const stranger = await issuerKey('key-0', { iss: server.origin });
+    expect(await explain(await stranger.sign())).toMatchObject({ cause: 'unknown_key' });
+  });
+
+  const otherwise: readonly [what: string, header: object][] = [
+    ['not signed', { alg: 'none' }],
+    ['signed by a secret', { alg: 'HS256', kid: 'key-1' }],
+    ['of an algorithm that nobody knows', { alg: 'XS1', kid: 'key-1' }],
+    ['of no algorithm', { kid: 'key-1' }],
+    ['of what must be understood and is not', { alg: 'ES256', kid: 'key-1', crit: ['x'], x: 1 }],
+  ];
+  it.each(otherwise)('%s is told to be signed in a way that this issuer does not use', async (_, header) => {
+    const token = [base64url.encode(JSON.stringify(header)), ...(await key.sign()).split('.').slice(1)].join('.');
+    const explanation = {
+      cause: 'bad_signature',
+      message: 'It is not signed, or in a way that this issuer does not use.',
+      advice: 'Look at where it comes from: this issuer has not made it.',
+    };
+    expect(await explain(token)).toEqual(explanation);
+    server.at('/.well-known/openid-configuration', respond({ status: 500 }));
+    server.at('/oauth/v2/keys', respond({ status: 500 }));
+    expect(await explain(token)).toEqual(explanation);
+  });
+
+  it('signed by one of two keys without a name, or by neither', async () => {
+    const nameless = await Promise.all([1, 2, 3].map(() => issuerKey(undefined, { iss: server.origin, aud: 'api' })));
+    publish(server, nameless.slice(0, 2));
+    const causes = await Promise.all(nameless.map(async (each) => (await explain(await each.sign())).cause));
+    expect(causes).toEqual(['revoked', 'revoked', 'bad_signature']);
+  });
+
+  it('whose key this runtime cannot use is explained by its claims, and the message says so', async () => {
+    publish(server, [{ ...key, jwk: { kty: 'RSA', kid: 'key-1', alg: 'RS256', n: 'AQAB', e: 'AQAB' } }]);
+    const rsa = await issuerKey('key-1', { iss: server.origin, aud: 'api' }, 'RS256');
+    const { cause, message } = await explain(await rsa.sign());
+    expect(cause).toBe('revoked');
+    expect(message).toMatch(/Its signature was not checked: the issuer's key could not be used here\.$/);
+  });
+
+  it.each([
+    ['an ID token', { nonce: 'n' }],
+    ['an ID token', { at_hash: 'h' }],
+    ['a logout token', { events: {} }],
+  ])('that is %s', async (kind, claims) => {
+    expect(await explain(await key.sign(claims))).toMatchObject({
+      cause: 'not_an_access_token',
+      message: `It is ${kind}.`,
+    });
+  });
+
+  it('that reads as good was revoked, or superseded, or its user is gone', async () => {
+    const { cause, message } = await explain(await key.sign());
+    expect(cause).toBe('revoked');
+    expect(message).toMatch(/revoked.*superseded by a refresh.*user is/);
+    expect(message).not.toContain('signature');
+  });
+
+  it('is verified by keys that are fetched once for many tokens', async () => {
+    for (let i = 0; i < 5; i++) await explain(await key.sign({ jti: String(i) }));
+    expect(keyFetches(server)).toBe(1);
+  });
+
+  it('is verified by keys that are asked for with the headers', async () => {
+    await explain(await key.sign(), { headers: { 'x-zitadel-instance-host': 'acme.example' } });
+    expect(server.requests).toHaveLength(2);
+    for (const request of server.requests) expect(request.field('x-zitadel-instance-host')).toEqual(['acme.example']);
+  });
+
+  it.each([
+    ['no discovery document', () => server.at('/.well-known/openid-configuration', respond({ status: 404 }))],
+    ['a discovery document without keys', () => server.at('/.well-known/openid-configuration', json({}))],
+    ['no key set', () => server.at('/oauth/v2/keys', json({ keys: 'none' }))],
+    ['a login page', () => server.at('/oauth/v2/keys', respond({ body: '<html>' }))],
+    ['a broken server', () => server.at('/oauth/v2/keys', respond({ status: 500 }))],
+    ['no server', () => server.close()],
+  ])(
+    'that cannot be verified, for there is %s, is explained by its claims, and the message says so',
+    async (_, breakIt) => {
+      await breakIt();
+      const explanation = await explain(await key.sign({ exp: clocks.in(-1) }));
+      expect(explanation.cause).toBe('expired');
+      expect(explanation.message).toMatch(/Its signature was not checked: the issuer's keys could not be had\.$/);
+    },
+  );
+});
+
+describe('a document of the issuer', () => {
+  const documents = ['/.well-known/openid-configuration', '/oauth/v2/keys'];
+  const limit = 262_144;
+  /** Both documents in one, of this size. */
+  function ofSize(bytes: number): Answer {
+    const document = { jwks_uri: `${server.origin}/oauth/v2/keys`, keys: [key.jwk], pad: '' };
+    return json({ ...document, pad: 'x'.repeat(bytes - JSON.stringify(document).length) });
+  }
+
+  it.each(documents)('(%s) may have 256 KiB, and not a byte more', async (path) => {
+    server.at(path, ofSize(limit + 1));
+    expect((await explain(await key.sign())).message).toMatch(/the issuer's keys could not be had\.$/);
+    server.at(path, ofSize(limit));
+    expect((await explain(await key.sign())).message).not.toContain('signature');
+  });
+
+  it.each(documents)('(%s) that has no end is left', async (path) => {
+    const poured = Promise.withResolvers<number>();
+    server.at(path, (response) => {
+      let bytes = 0;
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.on('close', () => poured.resolve(bytes));
+      const pour = () => {
+        do bytes += 65_536;
+        while (response.write(' '.repeat(65_536)) && !response.destroyed);
+      };
+      response.on('drain', pour);
+      pour();
+    });
+    expect((await explain(await key.sign())).message).toMatch(/the issuer's keys could not be had\.$/);
+    expect(await poured.promise).toBeLessThan(100 * limit); // what waits in the sockets is read by nobody
+  });
+});
+
+describe('what is no JWT', () => {
+  it.each([
+    ['Bearer abc', 'the word Bearer'],
+    ['abc\n', 'a line break'],
+    [' abc', 'white space'],
+    ['"abc"', 'quotes'],
+    ['ab c', 'characters'],
+    ['abç', 'characters'],
+    ['', 'characters'],
+    ['eyJhbGciOiJSUzI1NiJ9', 'parts of it are missing'],
+    ['eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0', 'parts of it are missing'],
+  ])('%j: its shape says what was done to it', async (token, message) => {
+    expect(await explain(token)).toMatchObject({ cause: 'malformed', message: expect.stringContaining(message) });
+  });
+
+  it.each(['VjJfMzEwMDAwMDAwMDAwMDAwMDAxLWF0', 'a.b.c', 'a.b.c.d.e'])('%s: its shape says no more', async (token) => {
+    const explanation = await explain(token);
+    expect(explanation).toMatchObject({
+      cause: 'opaque',
+      advice: expect.stringContaining('urn:zitadel:iam:org:project:id:P1:aud'),
+    });
+    expect(server.requests).toEqual([]);
+  });
+});
+
+describe('an explanation', () => {
+  it('never holds the token', async () => {
+    const stranger = await issuerKey('key-1', { iss: server.origin });
+    const tokens = [
+      await key.sign(),
+      await stranger.sign(),
+      await key.sign({ aud: 'x' }),
+      'canary-token',
+      'canary token',
+    ];
+    for (const token of tokens) expect(JSON.stringify(await explain(token))).not.toContain(token);
+  });
+
+  it.each([
+    [undefined, 'issuer'],
+    [{}, 'issuer'],
+    [{ issuer: 'https://as.example' }, 'clientId'],
+  ])('wants its options (%j)', async (options, name) => {
+    await expect(explainInactive('abc', options as never)).rejects.toThrow(
+      `explainInactive: "${name}" must be a string`,
+    );
+  });
+
+  it('wants a token that is a text', async () => {
+    await expect(explain(undefined as never)).rejects.toThrow('explainInactive: the token must be a string');
+  });
+});

@@ -1,0 +1,92 @@
+import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Clocks, caching, held, mapStore } from '../support/caching.js';
+
+let server: ScriptedServer;
+let clocks: Clocks;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  clocks = new Clocks();
+});
+afterEach(() => server.close());
+
+type Side = (of: ScriptedServer) => object;
+const plain: Side = () => ({});
+const differences: [what: string, one: Side, other: Side][] = [
+  ['issuer', ({ origin }) => ({ issuer: origin }), ({ origin }) => ({ issuer: `${origin}/tenant` })],
+  [
+    'endpoint',
+    ({ introspectionEndpoint }) => ({ introspectionEndpoint }),
+    ({ introspectionEndpoint }) => ({ introspectionEndpoint: `${introspectionEndpoint}?tenant=b` }),
+  ],
+  ['endpoint, discovered or given', ({ origin }) => ({ issuer: origin, introspectionEndpoint: undefined }), plain],
+  ['client', plain, () => ({ clientId: 'api2' })],
+  ['parameters', () => ({ parameters: { scope: 'a' } }), () => ({ parameters: { scope: 'b' } })],
+  ['parameters, or none', () => ({ parameters: { scope: 'a' } }), plain],
+  ['headers', () => ({ headers: { 'x-tenant': 'a' } }), () => ({ headers: { 'x-tenant': 'b' } })],
+  ['a parameter or a header', () => ({ headers: { a: 'b' } }), () => ({ parameters: { a: 'b' } })],
+  ['hint', () => ({ tokenTypeHint: 'refresh_token' }), plain],
+  ['hint, or none', () => ({ tokenTypeHint: null }), plain],
+];
+const bothOrders = differences.flatMap(([what, one, other]): [string, Side, Side][] => [
+  [what, one, other],
+  [`${what}, the other way round`, other, one],
+]);
+
+describe('two authorizers that share a store and differ in their', () => {
+  const subjectOf = async (by: ReturnType<typeof caching>) => {
+    const { sub } = await by.authorizer.authorize('Bearer t');
+    return sub;
+  };
+
+  it.each(bothOrders)('%s never read each other’s answers', async (_, one, other) => {
+    server.next(active({ sub: 'one' }), active({ sub: 'other' }));
+    const store = mapStore(clocks);
+    const a = caching(server, clocks, { ...one(server), cache: { store } });
+    const b = caching(server, clocks, { ...other(server), cache: { store } });
+    await a.ask();
+    await a.settle();
+    await b.ask();
+    await b.settle();
+    const again = [one, other].map((side) => caching(server, clocks, { ...side(server), cache: { store } }));
+    const subjects = [];
+    for (const each of [a, b, ...again]) subjects.push(await subjectOf(each));
+    expect(subjects).toEqual(['one', 'other', 'one', 'other']);
+    expect(server.questions).toHaveLength(2);
+    expect(store.entries.size).toBe(2);
+  });
+
+  it.each(bothOrders)('%s never read each other’s answers in flight', async (_, one, other) => {
+    const { waits, release } = held(active({ sub: 'one' }));
+    server.next(waits, active({ sub: 'other' }));
+    const store = mapStore(clocks);
+    const a = caching(server, clocks, { ...one(server), cache: { store } });
+    const b = caching(server, clocks, { ...other(server), cache: { store } });
+    const first = subjectOf(a);
+    await server.question(1);
+    expect(await subjectOf(b)).toBe('other');
+    release();
+    expect(await first).toBe('one');
+    expect(server.questions).toHaveLength(2);
+  });
+});
+
+it('authorizers that are configured alike read each other’s answers, in whichever order things were said', async () => {
+  server.always(active());
+  const store = mapStore(clocks);
+  const a = caching(server, clocks, {
+    parameters: { a: '1', b: '2' },
+    headers: { 'X-A': '1', b: '2' },
+    cache: { store },
+  });
+  const b = caching(server, clocks, {
+    headers: { B: '2', 'x-a': '1' },
+    parameters: { b: '2', a: '1' },
+    cache: { store },
+  });
+  await a.ask();
+  await a.settle();
+  expect(await b.ask()).toBe('ok');
+  expect(server.questions).toHaveLength(1);
+  expect(b.told('hit')).toBe(1);
+});

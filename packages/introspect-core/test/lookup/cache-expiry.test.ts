@@ -1,0 +1,268 @@
+import {
+  type Answer,
+  active,
+  inactive,
+  json,
+  reset,
+  respond,
+  type ScriptedServer,
+  startScriptedServer,
+} from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Authorizer } from '../../src/index.js';
+import { Clocks, caching, outcomeOf } from '../support/caching.js';
+import { vectors } from '../support/vectors.js';
+
+interface CachingVector {
+  id: string;
+  /** Seconds since the epoch. */
+  now: number;
+  config: { maxTtl: number; negativeTtl: number; clockSkewSeconds: number; enabled: boolean };
+  response: { active: boolean } | { status: number } | { failure: 'network' };
+  expectTtlSeconds: number;
+  scope?: 'later';
+}
+
+let server: ScriptedServer;
+let clocks: Clocks;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  clocks = new Clocks();
+});
+afterEach(() => server.close());
+
+describe('how long an answer is used', () => {
+  const all = vectors<CachingVector>('caching');
+
+  function answerOf(response: CachingVector['response']): Answer {
+    if ('failure' in response) return reset();
+    return 'status' in response ? respond({ status: response.status }) : json(response);
+  }
+
+  it.each(all.filter(({ scope }) => scope !== 'later'))(
+    '$id: $expectTtlSeconds s',
+    async ({ now, config, response, expectTtlSeconds }) => {
+      server.always(answerOf(response));
+      clocks.wallMs = now * 1000;
+      const { maxTtl: maxAgeSeconds, negativeTtl: inactiveMaxAgeSeconds, clockSkewSeconds, enabled } = config;
+      const authorizer = new Authorizer({
+        introspectionEndpoint: server.introspectionEndpoint,
+        clientId: 'api',
+        clientSecret: 'secret',
+        retry: { attempts: 1 },
+        now: clocks.now,
+        monotonicNow: clocks.monotonicNow,
+        clockSkewSeconds,
+        ...(enabled && { cache: { maxAgeSeconds, inactiveMaxAgeSeconds } }),
+      });
+      const first = await outcomeOf(authorizer.authorize('Bearer t'));
+      if (expectTtlSeconds > 0) {
+        clocks.pass(expectTtlSeconds - 0.001);
+        expect(await outcomeOf(authorizer.authorize('Bearer t'))).toBe(first);
+        clocks.pass(0.001);
+      }
+      expect(server.questions).toHaveLength(1);
+      await outcomeOf(authorizer.authorize('Bearer t'));
+      expect(server.questions).toHaveLength(2);
+    },
+  );
+
+  it('leaves out only what a Cache-Control field would say, which is of an HTTP cache', () => {
+    const later = all.filter(({ scope }) => scope === 'later');
+    expect(later.map(({ id }) => id)).toEqual([
+      'no-store-honoured',
+      'max-age-lowers',
+      'max-age-never-raises',
+      'private-public-ignored',
+    ]);
+    expect(later).toEqual(all.filter(({ config }) => 'respectCacheControl' in config));
+  });
+
+  it.each<[what: string, exp: number | undefined, seconds: number]>([
+    ['missing', undefined, 60],
+    ['far', 253402300800, 60],
+    ['beyond all dates', 1e300, 60],
+    ['beyond all numbers of milliseconds', 1e306, 60],
+    ['fractional', 1_750_000_010.999, 10],
+    ['now', 1_750_000_000, 0],
+    ['a fraction ahead', 1_750_000_000.9, 0],
+    ['past', 1_749_999_999, 0],
+    ['zero', 0, 0],
+    ['negative', -1.5, 0],
+    ['far in the past', -1e300, 0],
+  ])('with an exp that is %s (%d): %d s', async (_, exp, seconds) => {
+    server.always(active({ exp }));
+    const { ask } = caching(server, clocks);
+    await ask();
+    clocks.pass(Math.max(0, seconds - 0.001));
+    await ask();
+    expect(server.questions).toHaveLength(seconds > 0 ? 1 : 2);
+    clocks.pass(0.001);
+    await ask();
+    expect(server.questions).toHaveLength(seconds > 0 ? 2 : 3);
+  });
+
+  it('is not lengthened by a skew, which lengthens how long the token is accepted', async () => {
+    server.always(active({ exp: clocks.in(10) }));
+    const { ask } = caching(server, clocks, { clockSkewSeconds: 30 });
+    await ask();
+    clocks.pass(10);
+    for (let i = 2; i < 5; i++) {
+      expect(await ask()).toBe('ok');
+      expect(server.questions).toHaveLength(i);
+    }
+  });
+});
+
+describe('after the machine was suspended and only the wall clock ran, the cache', () => {
+  const suspended = async (cache: object = {}, policy: object = {}) => {
+    server.next(active(), inactive(), inactive());
+    const caches = caching(server, clocks, { cache });
+    await caches.ask();
+    clocks.pass(1);
+    clocks.turn(3 * 3600);
+    return caches.ask('t', policy);
+  };
+
+  it('accepts no token that was revoked meanwhile, and rejects it after one introspection', async () => {
+    expect(await suspended()).toBe('inactive');
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('counts that time for maxStalenessSeconds too', async () => {
+    expect(await suspended({ maxAgeSeconds: 86_400 }, { maxStalenessSeconds: 10 })).toBe('inactive');
+  });
+
+  it('counts that time for stale responses too', async () => {
+    server.next(active());
+    server.always(reset());
+    const { ask } = caching(server, clocks, { cache: { staleIfErrorSeconds: 3600 } });
+    await ask();
+    clocks.pass(60);
+    expect(await ask()).toBe('ok');
+    clocks.turn(3600);
+    expect(await ask()).toBe('unavailable');
+  });
+
+  it('counts that time for inactive responses and for guards of one request too', async () => {
+    server.next(inactive(), active());
+    const { ask } = caching(server, clocks);
+    expect(await ask()).toBe('inactive');
+    clocks.turn(3);
+    expect(await ask()).toBe('ok');
+    server.next(active(), inactive());
+    const { introspectionEndpoint } = server;
+    const { now, monotonicNow } = clocks;
+    const uncached = new Authorizer({ introspectionEndpoint, clientId: 'c', clientSecret: 's', now, monotonicNow });
+    const request = { authorization: 'Bearer t', native: {} };
+    await uncached.authorize(request);
+    clocks.turn(3600);
+    await expect(uncached.authorize(request)).rejects.toMatchObject({ reason: 'inactive' });
+  });
+});
+
+describe('clocks that are set', () => {
+  const expiring = () => {
+    server.always(active({ exp: clocks.in(10) }));
+    return caching(server, clocks);
+  };
+
+  it('back before exp lengthen nothing: it is then over by the monotonic one', async () => {
+    const { ask } = expiring();
+    await ask();
+    clocks.pass(5);
+    clocks.turn(-3600);
+    expect(await ask()).toBe('ok');
+    expect(server.questions).toHaveLength(1);
+    clocks.pass(4.999);
+    await ask();
+    expect(server.questions).toHaveLength(1);
+    clocks.pass(0.001);
+    await ask();
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('back after exp revive nothing, when nobody came in between', async () => {
+    const { ask } = expiring();
+    await ask();
+    clocks.pass(10);
+    clocks.turn(-10);
+    await ask();
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('back after exp revive nothing that had been seen to be over', async () => {
+    const { ask } = expiring();
+    await ask();
+    clocks.pass(10);
+    expect(await ask()).toBe('expired');
+    expect(server.questions).toHaveLength(2);
+    clocks.turn(-10);
+    expect(await ask()).toBe('ok');
+    expect(server.questions).toHaveLength(3);
+  });
+
+  it('forward end an answer at its exp, and setting them back again does not revive it', async () => {
+    const { ask } = expiring();
+    await ask();
+    clocks.turn(10);
+    expect(await ask()).toBe('expired');
+    expect(server.questions).toHaveLength(2);
+    clocks.turn(-10);
+    await ask();
+    expect(server.questions).toHaveLength(3);
+  });
+
+  it('back do not change the maximum age of a response without exp', async () => {
+    server.always(active());
+    const { ask } = caching(server, clocks);
+    await ask();
+    clocks.turn(-3600);
+    clocks.pass(59.999);
+    await ask();
+    expect(server.questions).toHaveLength(1);
+    clocks.pass(0.001);
+    await ask();
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it.each([3600, 30])(
+    'forward by %d s make a response that much older, and cost one introspection',
+    async (seconds) => {
+      server.always(active());
+      const { ask } = caching(server, clocks);
+      await ask();
+      clocks.turn(seconds);
+      clocks.pass(Math.max(0, 60 - seconds));
+      await ask();
+      expect(server.questions).toHaveLength(2);
+      for (let i = 0; i < 5; i++) {
+        clocks.pass(10);
+        await ask();
+      }
+      expect(server.questions).toHaveLength(2);
+    },
+  );
+
+  it('forward cause a background refresh when the response is then due for one', async () => {
+    server.always(active());
+    const { ask, settle, told } = caching(server, clocks, { cache: { refreshAfterSeconds: 30 } });
+    await ask();
+    clocks.turn(40);
+    for (let i = 0; i < 3; i++) {
+      expect(await ask()).toBe('ok');
+      await settle();
+    }
+    expect([server.questions.length, told('hit'), told('refreshed')]).toEqual([2, 3, 1]);
+  });
+
+  it('back leave an answer that outlived its exp unserved, when the server cannot be reached either', async () => {
+    server.next(active({ exp: clocks.in(10) }));
+    server.always(reset());
+    const { ask } = caching(server, clocks, { cache: { staleIfErrorSeconds: 300 } });
+    await ask();
+    clocks.pass(10);
+    clocks.turn(-10);
+    expect(await ask()).toBe('unavailable');
+  });
+});

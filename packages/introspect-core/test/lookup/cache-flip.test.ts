@@ -1,0 +1,273 @@
+import {
+  type Answer,
+  active,
+  inactive,
+  json,
+  reset,
+  type ScriptedServer,
+  startScriptedServer,
+} from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { delay } from '../../src/runtime/delay.js';
+import { Clocks, caching, held, mapStore, until } from '../support/caching.js';
+
+vi.mock('../../src/runtime/delay.js', { spy: true });
+
+let server: ScriptedServer;
+let clocks: Clocks;
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  server = await startScriptedServer();
+  clocks = new Clocks();
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  await server.close();
+});
+
+/** For how long each wait before a further question is. */
+const waits = () => vi.mocked(delay).mock.calls.map(([ms]) => ms);
+
+/** Goes on when the wait of this number, counted from 1, has begun. */
+async function waited(number = 1): Promise<number> {
+  await until(() => waits().length >= number);
+  return waits()[number - 1] ?? Number.NaN;
+}
+
+/** Ends it. */
+async function endWait(number = 1): Promise<void> {
+  const ms = Math.ceil(await waited(number));
+  clocks.monotonicMs += ms;
+  clocks.wallMs += ms;
+  vi.advanceTimersByTime(ms);
+}
+
+const always = { maxStalenessSeconds: 0 };
+
+/** A token that is known as active, about which the server then gives these answers, and after them that it is inactive. */
+async function known(
+  answers: Answer[],
+  { claims = {}, ...options }: { claims?: Record<string, unknown>; cache?: object; timeoutMs?: number } = {},
+) {
+  server.next(active(claims), ...answers);
+  server.always(inactive());
+  const cached = caching(server, clocks, options);
+  expect(await cached.ask()).toBe('ok');
+  return cached;
+}
+
+beforeEach(() => void vi.mocked(delay).mockClear());
+
+describe('a token known as active that is called inactive', () => {
+  it('is asked about once more, and then believed: one further question for each revocation', async () => {
+    const { ask, events } = await known([]);
+    clocks.pass(1);
+    const asked = ask('t', always);
+    await endWait();
+    expect(await asked).toBe('inactive');
+    expect(server.questions).toHaveLength(3);
+    expect(events.at(-1)).toEqual({ type: 'flipped', believed: true });
+    expect(await ask()).toBe('inactive');
+    clocks.pass(2.9);
+    expect(await ask()).toBe('inactive');
+    expect(server.questions).toHaveLength(3);
+    clocks.pass(0.1);
+    expect(await ask()).toBe('inactive');
+    expect(server.questions).toHaveLength(4);
+    expect(waits()).toHaveLength(1);
+  });
+
+  it('stays active when that was a blip', async () => {
+    const { ask, events } = await known([inactive(), active({ sub: 'still' })]);
+    const asked = ask('t', always);
+    await endWait();
+    expect(await asked).toBe('ok');
+    expect(events.at(-1)).toEqual({ type: 'flipped', believed: false });
+    expect(await ask()).toBe('ok');
+    expect(server.questions).toHaveLength(3);
+  });
+
+  it('is not served meanwhile: others wait, and hear what becomes of it', async () => {
+    const { waits: holds, release } = held(inactive());
+    const { ask, told } = await known([inactive(), holds]);
+    const asked = ask('t', always);
+    await waited();
+    const settled = vi.fn();
+    const others = [ask(), ask('t', { maxStalenessSeconds: 30 })];
+    for (const each of others) each.then(settled);
+    await until(() => told('coalesced') === 2);
+    expect(settled).not.toHaveBeenCalled();
+    await endWait();
+    await server.question(3);
+    others.push(ask());
+    await until(() => told('coalesced') === 3);
+    expect(settled).not.toHaveBeenCalled();
+    release();
+    expect(await Promise.all([asked, ...others])).toEqual(Array(4).fill('inactive'));
+    expect(server.questions).toHaveLength(3);
+  });
+
+  it('is doubted also where a renewal in the background hears of it', async () => {
+    const { ask, settle, told, events } = await known([inactive(), inactive()], { cache: { refreshAfterSeconds: 10 } });
+    clocks.pass(10);
+    expect(await ask()).toBe('ok');
+    await waited();
+    const waiting = ask();
+    await until(() => told('coalesced') === 1);
+    await endWait();
+    expect(await waiting).toBe('inactive');
+    await settle();
+    expect(events.slice(-2)).toEqual([
+      { type: 'flipped', believed: true },
+      { type: 'refreshed', active: false },
+    ]);
+  });
+
+  it.each<[string, Answer, string]>([
+    ['cannot be asked about', reset(), 'unavailable'],
+    ['is answered with garbage', json({ active: 'no' }), 'invalid_response'],
+  ])('is neither served nor refused when it %s', async (_, fault, code) => {
+    const { ask, told } = await known([inactive(), fault, fault], { cache: { staleIfErrorSeconds: 300 } });
+    const asked = ask('t', always);
+    await endWait();
+    expect(await asked).toBe(code);
+    expect(told('flipped')).toBe(0);
+    expect(await ask()).toBe(code);
+    expect(told('stale')).toBe(0);
+    expect(server.questions).toHaveLength(4);
+  });
+
+  it('is still doubted when it could not be asked about', async () => {
+    const { ask } = await known([inactive(), reset(), inactive(), active()]);
+    const asked = ask('t', always);
+    await endWait();
+    expect(await asked).toBe('unavailable');
+    const again = ask();
+    await endWait(2);
+    expect(await again).toBe('ok');
+    expect(server.questions).toHaveLength(5);
+  });
+
+  it('is left by one who does not want to wait, and not served afterwards', async () => {
+    const { ask, authorizer } = await known([inactive(), active({ sub: 'again' })]);
+    const controller = new AbortController();
+    const leaves = authorizer.authorize({ authorization: 'Bearer t', signal: controller.signal }, always);
+    await waited();
+    controller.abort('left');
+    await expect(leaves).rejects.toBe('left');
+    expect(await ask()).toBe('ok');
+    expect(server.questions).toHaveLength(3);
+  });
+
+  it('is gone from the store at once, before it is asked about once more', async () => {
+    const store = mapStore(clocks);
+    const { ask, settle } = await known([inactive(), active()], { cache: { store } });
+    await settle();
+    expect(store.entries.size).toBe(1);
+    const asked = ask('t', always);
+    await waited();
+    await settle();
+    expect(store.entries.size).toBe(0);
+    await endWait();
+    expect(await asked).toBe('ok');
+    await settle();
+    expect(store.entries.size).toBe(1);
+  });
+
+  it('is not served from the store meanwhile either, if that cannot let go of it', async () => {
+    const store = { ...mapStore(clocks), delete: () => new Promise<void>(() => {}) };
+    const { ask, told } = await known([], { cache: { store } });
+    const asked = ask('t', always);
+    await waited();
+    const other = ask();
+    await until(() => told('coalesced') === 1);
+    await endWait();
+    expect(await Promise.all([asked, other])).toEqual(['inactive', 'inactive']);
+  });
+});
+
+describe('the wait before the further question', () => {
+  it.each([
+    [0, undefined, 1000],
+    [0.5, undefined, 1125],
+    [1, undefined, 1250],
+    [0, 2000, 1000],
+    [0, 1999, 999.5],
+    [1, 1000, 500],
+    [1, 10, 5],
+  ])('is, by chance (%d) and with %s ms for all, %d ms', async (chance, timeoutMs, ms) => {
+    const { ask } = await known([], timeoutMs === undefined ? {} : { timeoutMs });
+    vi.spyOn(Math, 'random').mockReturnValue(chance);
+    const asked = ask('t', always);
+    expect(await waited()).toBe(ms);
+    await endWait();
+    expect(await asked).toBe('inactive');
+  });
+
+  it('is half of what the deadline leaves, where the first question took long', async () => {
+    const { waits: holds, release } = held(inactive());
+    const { ask } = await known([holds]);
+    const asked = ask('t', always);
+    await server.question(2);
+    clocks.pass(4);
+    release();
+    expect(await waited()).toBe(500);
+    await endWait();
+    expect(await asked).toBe('inactive');
+  });
+
+  it('ends with the deadline over the whole, and nothing is believed then', async () => {
+    const { waits: holds } = held(inactive());
+    const { ask } = await known([inactive(), holds], { timeoutMs: 2000 });
+    vi.spyOn(Math, 'random').mockReturnValue(0);
+    const asked = ask('t', always);
+    await endWait();
+    await server.question(3);
+    vi.advanceTimersByTime(1000);
+    expect(await asked).toBe('unavailable');
+  });
+});
+
+describe('an inactive answer is believed at once', () => {
+  it.each<[what: string, options: object, happen: (cached: Awaited<ReturnType<typeof known>>) => unknown]>([
+    ['over a minute after the token was known as active', {}, () => clocks.pass(60)],
+    ['past the exp of what is known', { claims: { exp: 1_750_000_010 } }, () => clocks.pass(10)],
+    ['where the token was forgotten', {}, ({ authorizer }) => authorizer.forget({ token: 't' })],
+    ['where its subject was forgotten', { claims: { sub: 's' } }, ({ authorizer }) => authorizer.forget({ sub: 's' })],
+    ['where all was forgotten', {}, ({ authorizer }) => authorizer.forget({ all: true })],
+  ])('%s', async (_, options, happen) => {
+    const cached = await known([], options);
+    await happen(cached);
+    expect(await cached.ask('t', always)).toBe('inactive');
+    expect(server.questions).toHaveLength(2);
+    expect(waits()).toEqual([]);
+    expect(cached.told('flipped')).toBe(0);
+  });
+
+  it('where the token was never known', async () => {
+    const { ask } = caching(server, clocks);
+    expect(await ask()).toBe('inactive');
+    expect(await ask('t', always)).toBe('inactive');
+    expect(server.questions).toHaveLength(2);
+    expect(waits()).toEqual([]);
+  });
+
+  it('within the minute it is not, though the answer is kept for less', async () => {
+    const { ask } = await known([], { cache: { maxAgeSeconds: 1 } });
+    clocks.pass(59.999);
+    const asked = ask();
+    await endWait();
+    expect(await asked).toBe('inactive');
+    expect(server.questions).toHaveLength(3);
+  });
+
+  it('past the minute it is not, where the answer is kept for more', async () => {
+    const { ask } = await known([], { cache: { maxAgeSeconds: 300 } });
+    clocks.pass(299);
+    const asked = ask('t', always);
+    await endWait();
+    expect(await asked).toBe('inactive');
+    expect(server.questions).toHaveLength(3);
+  });
+});

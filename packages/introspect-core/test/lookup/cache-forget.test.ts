@@ -1,0 +1,274 @@
+import { active, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Authorizer, type ForgetTarget } from '../../src/index.js';
+import { Clocks, caching, cachingByWebCrypto, held, mapStore, until } from '../support/caching.js';
+
+let server: ScriptedServer;
+let clocks: Clocks;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  clocks = new Clocks();
+});
+afterEach(() => server.close());
+
+const claims = { sub: 's', jti: 'j', client_id: 'c' };
+const targets: [ForgetTarget][] = [
+  [{ token: 't' }],
+  [{ sub: 's' }],
+  [{ jti: 'j' }],
+  [{ client_id: 'c' }],
+  [{ all: true }],
+];
+const others: [ForgetTarget][] = [[{ token: 'u' }], [{ sub: 'j' }], [{ jti: 's' }], [{ client_id: 's' }]];
+
+/** Which of the server's answers a request gets: they count up. */
+const versionOf = async (authorizer: Authorizer, request: object = {}) => {
+  const { version } = await authorizer.authorize({ authorization: 'Bearer t', ...request });
+  return version;
+};
+const version = (number: number) => active({ ...claims, version: number });
+
+describe('forget', () => {
+  it.each(targets)('%j drops what is kept, within one tick of the clock, and tells so', async (target) => {
+    server.next(version(1), version(2));
+    const { authorizer, events } = caching(server, clocks);
+    await versionOf(authorizer);
+    await authorizer.forget(target);
+    expect(events.at(-1)).toEqual({ type: 'forgotten', by: Object.keys(target)[0] });
+    expect(await versionOf(authorizer)).toBe(2);
+    expect(await versionOf(authorizer)).toBe(2);
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it.each(others)('%j drops nothing else', async (target) => {
+    server.next(version(1), version(2));
+    const { authorizer } = caching(server, clocks);
+    await versionOf(authorizer);
+    await authorizer.forget(target);
+    expect(await versionOf(authorizer)).toBe(1);
+  });
+
+  it('holds before its promise does', async () => {
+    server.next(version(1), version(2));
+    const { authorizer } = caching(server, clocks);
+    await versionOf(authorizer);
+    const forgotten = authorizer.forget({ sub: 's' });
+    expect(await versionOf(authorizer)).toBe(2);
+    await forgotten;
+  });
+
+  it('drops inactive answers too, of a token or of all', async () => {
+    server.next(inactive(), active(), inactive(), active());
+    const { authorizer, ask } = caching(server, clocks);
+    for (const [token, target] of [
+      ['t', { token: 't' }],
+      ['u', { all: true }],
+    ] as const) {
+      expect(await ask(token)).toBe('inactive');
+      await authorizer.forget(target);
+      expect(await ask(token)).toBe('ok');
+    }
+  });
+
+  it.each<[unknown]>([
+    [undefined],
+    [null],
+    [{}],
+    [{ sub: undefined }],
+    [{ sub: '' }],
+    [{ token: '' }],
+    [{ sub: 's', jti: 'j' }],
+    [{ sub: 's', jti: undefined }],
+    [{ all: false }],
+    [{ username: 's' }],
+  ])('refuses %j, and forgets nothing', async (target) => {
+    server.next(version(1), version(2));
+    const { authorizer, told } = caching(server, clocks);
+    await versionOf(authorizer);
+    await expect(authorizer.forget(target as ForgetTarget)).rejects.toThrow(TypeError);
+    expect(await versionOf(authorizer)).toBe(1);
+    expect(told('forgotten')).toBe(0);
+  });
+
+  it.each(targets)('%j drops it also where a key is not made at once', async (target) => {
+    const { waits, release } = held(version(2));
+    server.next(version(1), waits, version(3));
+    const { authorizer } = cachingByWebCrypto(server, clocks);
+    await versionOf(authorizer);
+    expect(await versionOf(authorizer)).toBe(1);
+    await authorizer.forget(target);
+    const asked = versionOf(authorizer);
+    await server.question(2);
+    await authorizer.forget(target);
+    release();
+    expect(await asked).toBe(3);
+    expect(await versionOf(authorizer)).toBe(3);
+  });
+
+  it('in a loop does not starve a good token: the fourth response is used, and is not cached', async () => {
+    const { authorizer, told } = caching(server, clocks);
+    let questions = 0;
+    server.always((response, request) => {
+      const answer = version(++questions);
+      void authorizer.forget({ all: true }).then(() => answer(response, request));
+    });
+    expect(await versionOf(authorizer)).toBe(4);
+    expect(authorizer.stats().entries.active).toBe(0);
+    expect(await versionOf(authorizer)).toBe(8);
+    expect(told('hit')).toBe(0);
+  });
+
+  it('in a loop gives no caller a response that was requested before a forget that ended before the caller came', async () => {
+    const { authorizer, told } = caching(server, clocks);
+    const questions = Array.from({ length: 5 }, (_, index) => held(version(index + 1)));
+    server.next(...questions.map(({ waits }) => waits));
+    const first = versionOf(authorizer);
+    for (const [index, { release }] of questions.slice(0, 3).entries()) {
+      await server.question(index + 1);
+      await authorizer.forget({ sub: 's' });
+      release();
+    }
+    await server.question(4);
+    const beforeForget = versionOf(authorizer);
+    await until(() => told('coalesced') === 1);
+    await authorizer.forget({ sub: 's' });
+    const afterForget = versionOf(authorizer);
+    await until(() => told('coalesced') === 2);
+    questions[3]?.release();
+    expect(await Promise.all([first, beforeForget])).toEqual([4, 4]);
+    await server.question(5);
+    questions[4]?.release();
+    expect(await afterForget).toBe(5);
+  });
+
+  it('of another token does not repeat an introspection', async () => {
+    const { authorizer } = caching(server, clocks);
+    server.always((response, request) => {
+      void authorizer.forget({ sub: 'other' }).then(() => version(1)(response, request));
+    });
+    expect(await versionOf(authorizer)).toBe(1);
+    expect(server.questions).toHaveLength(1);
+    expect(authorizer.stats().entries.active).toBe(1);
+  });
+
+  it('of 10 000 subjects forgets none but them; one more forgets all', async () => {
+    server.next(version(1), version(2));
+    const { authorizer } = caching(server, clocks);
+    await versionOf(authorizer);
+    for (let i = 0; i < 10_000; i++) await authorizer.forget({ sub: `${i}` });
+    expect(await versionOf(authorizer)).toBe(1);
+    await authorizer.forget({ sub: 'one more' });
+    expect(await versionOf(authorizer)).toBe(2);
+  });
+
+  it('outlasts what it forgot: neither fresh nor stale, for as long as that could serve', async () => {
+    server.next(version(1));
+    const { authorizer, ask } = caching(server, clocks, { cache: { staleIfErrorSeconds: 300 } });
+    await versionOf(authorizer);
+    await authorizer.forget({ sub: 's' });
+    await server.close();
+    for (let age = 0; age <= 300; age += 30) {
+      expect(await ask()).toBe('unavailable');
+      await authorizer.forget({ sub: `at ${age}` });
+      clocks.pass(30);
+    }
+  });
+});
+
+describe('an answer that was asked for before forget and arrives after it', () => {
+  it.each(targets)('is not served, nor kept, nor stored: %j', async (target) => {
+    const { waits, release } = held(version(1));
+    server.next(waits, version(2));
+    const store = mapStore(clocks);
+    const { authorizer, settle } = caching(server, clocks, { cache: { store } });
+    const asked = Array.from({ length: 3 }, () => versionOf(authorizer));
+    await server.question(1);
+    await authorizer.forget(target);
+    release();
+    expect(await Promise.all(asked)).toEqual([2, 2, 2]);
+    expect(await versionOf(authorizer)).toBe(2);
+    await settle();
+    const stored = [...store.entries.values()].map(({ value }) => value);
+    expect(stored.filter((value) => value.includes('version'))).toEqual([expect.stringContaining('"version":2')]);
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it.each(targets)('is not served where there is no cache either: %j', async (target) => {
+    const { waits, release } = held(version(1));
+    server.next(waits, version(2), version(3));
+    const { introspectionEndpoint } = server;
+    const authorizer = new Authorizer({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret' });
+    const native = {};
+    const asked = versionOf(authorizer, { native });
+    await server.question(1);
+    await authorizer.forget(target);
+    release();
+    expect(await asked).toBe(2);
+    expect(await versionOf(authorizer, { native })).toBe(2);
+    await authorizer.forget(target);
+    expect(await versionOf(authorizer, { native })).toBe(3);
+  });
+
+  it.each(others)('is served where it is not concerned: %j', async (target) => {
+    const { waits, release } = held(version(1));
+    server.next(waits);
+    const { authorizer } = caching(server, clocks);
+    const asked = versionOf(authorizer);
+    await server.question(1);
+    await authorizer.forget(target);
+    release();
+    expect(await asked).toBe(1);
+    expect(await versionOf(authorizer)).toBe(1);
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it('is asked for again as often as it is forgotten', async () => {
+    const answers = [1, 2, 3].map((number) => held(version(number)));
+    server.next(...answers.map(({ waits }) => waits));
+    const { authorizer } = caching(server, clocks);
+    const asked = versionOf(authorizer);
+    for (const [i, { release }] of answers.entries()) {
+      await server.question(i + 1);
+      if (i < 2) await authorizer.forget({ sub: 's' });
+      release();
+    }
+    expect(await asked).toBe(3);
+  });
+
+  it('is not what a renewal keeps', async () => {
+    const { waits, release } = held(version(2));
+    server.next(version(1), waits, version(3));
+    const { authorizer, told } = caching(server, clocks, { cache: { refreshAfterSeconds: 10 } });
+    await versionOf(authorizer);
+    clocks.pass(10);
+    expect(await versionOf(authorizer)).toBe(1);
+    await server.question(2);
+    await authorizer.forget({ sub: 's' });
+    const waiting = versionOf(authorizer);
+    await until(() => told('coalesced') === 1);
+    release();
+    expect(await waiting).toBe(3);
+  });
+
+  it('is not what the store had when it was being read', async () => {
+    server.next(version(1), version(2));
+    const store = mapStore(clocks);
+    const first = caching(server, clocks, { cache: { store } });
+    await first.ask();
+    await first.settle();
+    const reading = Promise.withResolvers<void>();
+    const get = vi.fn(async (key: string) => {
+      const value = await store.get(key);
+      await reading.promise;
+      return value;
+    });
+    const second = caching(server, clocks, { cache: { store: { ...store, get, set: async () => {} } } });
+    clocks.pass(1);
+    const asked = versionOf(second.authorizer);
+    await until(() => get.mock.calls.length === 1);
+    const forgotten = second.authorizer.forget({ sub: 's' });
+    reading.resolve();
+    expect(await asked).toBe(2);
+    await forgotten;
+  });
+});

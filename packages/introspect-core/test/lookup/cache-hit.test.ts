@@ -1,0 +1,85 @@
+import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Clocks, caching } from '../support/caching.js';
+
+let server: ScriptedServer;
+let clocks: Clocks;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  server.always(active({ scope: 'a b' }));
+  clocks = new Clocks();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await server.close();
+});
+
+describe('a hit', () => {
+  it('comes without a promise, a timer, a signal or a copy', async () => {
+    const { authorizer } = caching(server, clocks);
+    const guard = authorizer.guard({ scopes: ['a'] });
+    const token = await guard('Bearer good');
+    const setTimeout = vi.spyOn(globalThis, 'setTimeout');
+    const AbortController = vi.spyOn(globalThis, 'AbortController');
+    expect(guard.atOnce('Bearer good')).toBe(token);
+    expect(setTimeout).not.toHaveBeenCalled();
+    expect(AbortController).not.toHaveBeenCalled();
+  });
+
+  it('that is refused is refused at once, and by a promise where one is wanted', async () => {
+    const { authorizer } = caching(server, clocks);
+    const guard = authorizer.guard({ scopes: ['c'] });
+    await expect(guard('Bearer good')).rejects.toMatchObject({ code: 'insufficient_scope' });
+    expect(() => guard.atOnce('Bearer good')).toThrow(expect.objectContaining({ code: 'insufficient_scope' }));
+    await expect(guard('Bearer good')).rejects.toMatchObject({ code: 'insufficient_scope' });
+  });
+
+  it('waits for a check of the route, and for nothing else', async () => {
+    const { authorizer } = caching(server, clocks);
+    const guard = authorizer.guard({ check: async () => false });
+    await authorizer.authorize('Bearer good');
+    const outcome = guard.atOnce('Bearer good');
+    expect(outcome).toBeInstanceOf(Promise);
+    await expect(outcome).rejects.toMatchObject({ code: 'access_denied' });
+  });
+
+  it.each([
+    ['bearer   good', 'a token in another spelling of its field'],
+    ['Bearer good ', 'space after it'],
+  ])('is one for %j', async (credentials) => {
+    const { authorizer } = caching(server, clocks);
+    await authorizer.authorize('Bearer good');
+    expect(authorizer.guard().atOnce(credentials)).toMatchObject({ active: true });
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it.each([
+    ['Bearer good, Basic x', 'invalid_request'],
+    ['Bearer good good', 'invalid_request'],
+    ['Bearer\tgood', 'invalid_request'],
+    ['Bearer goodß', 'invalid_token'],
+    ['Bearer good=x', 'invalid_token'],
+    [['Bearer good', 'Bearer good'], 'invalid_request'],
+  ])('is none for %j, whatever is kept', async (credentials, code) => {
+    const { authorizer } = caching(server, clocks);
+    await authorizer.authorize('Bearer good');
+    await expect(authorizer.authorize(credentials)).rejects.toMatchObject({ code });
+  });
+});
+
+describe('the scopes of a route', () => {
+  it('are looked for in each text anew, however many there are', async () => {
+    const { authorizer } = caching(server, clocks);
+    const guard = authorizer.guard({ scopes: ['s7'] });
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < 250; i++) {
+        server.next(active({ scope: `s${i} ${'x'.repeat(i * 10)}` }));
+        const outcome = guard(`Bearer ${round}-${i}`).then(
+          () => 'passes',
+          ({ code }) => code,
+        );
+        expect(await outcome).toBe(i === 7 ? 'passes' : 'insufficient_scope');
+      }
+    }
+  });
+});

@@ -1,0 +1,188 @@
+import { active, reset, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ActiveToken, Authorizer } from '../../src/index.js';
+import { Clocks, caching, held, until } from '../support/caching.js';
+
+let server: ScriptedServer;
+let clocks: Clocks;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  clocks = new Clocks();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+  await server.close();
+});
+
+const renewing = (options: object = {}) => caching(server, clocks, { cache: { refreshAfterSeconds: 10 }, ...options });
+const subjectOf = async (authorizer: Authorizer, request: object = {}) => {
+  const { sub }: ActiveToken = await authorizer.authorize({ authorization: 'Bearer t', ...request });
+  return sub;
+};
+
+describe('a renewal', () => {
+  it('is not waited for: requests are answered while the server is not, and it is one question', async () => {
+    const { waits, release } = held(active({ sub: 'new' }));
+    server.next(active({ sub: 'old' }), waits);
+    const { authorizer, events } = renewing();
+    await subjectOf(authorizer);
+    clocks.pass(10);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => subjectOf(authorizer)));
+    expect(new Set(answers)).toEqual(new Set(['old']));
+    await server.question(2);
+    expect(await subjectOf(authorizer)).toBe('old');
+    release();
+    await until(() => events.some(({ type }) => type === 'refreshed'));
+    expect(await subjectOf(authorizer)).toBe('new');
+    expect(server.questions).toHaveLength(2);
+    expect(events.filter(({ type }) => type === 'refreshed')).toEqual([{ type: 'refreshed', active: true }]);
+  });
+
+  it('begins the life of an answer anew', async () => {
+    server.always(active());
+    const { ask, settle } = renewing();
+    await ask();
+    for (let i = 2; i < 20; i++) {
+      clocks.pass(10);
+      expect(await ask()).toBe('ok');
+      await settle();
+      expect(server.questions).toHaveLength(i);
+    }
+  });
+
+  it('is for tokens in use alone', async () => {
+    server.always(active());
+    const { ask, settle } = renewing();
+    for (const token of ['used', 'unused']) await ask(token);
+    for (let i = 0; i < 3; i++) {
+      clocks.pass(10);
+      await ask('used');
+      await settle();
+    }
+    const asked = server.questions.map(({ form }) => form.get('token'));
+    expect(asked).toEqual(['used', 'unused', 'used', 'used', 'used']);
+  });
+
+  it.each([
+    [0, 10],
+    [0.5, 9.75],
+    [0.999999, 9.501],
+  ])('comes by chance (%d) up to a twentieth earlier: after %d s', async (chance, seconds) => {
+    vi.spyOn(Math, 'random').mockReturnValue(chance);
+    server.always(active());
+    const { ask, settle } = renewing();
+    await ask();
+    clocks.pass(seconds - 0.002);
+    await ask();
+    await settle();
+    expect(server.questions).toHaveLength(1);
+    clocks.pass(0.002);
+    await ask();
+    await settle();
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('that fails leaves the answer to serve on, is tried again after half a second, and never lengthens its life', async () => {
+    server.next(active());
+    server.always(respond({ status: 500 }));
+    const { ask, settle, told } = renewing();
+    const asked = async (seconds: number) => {
+      clocks.pass(seconds);
+      const outcome = await ask();
+      await settle();
+      return [outcome, server.questions.length];
+    };
+    expect(await asked(0)).toEqual(['ok', 1]);
+    expect(await asked(10)).toEqual(['ok', 2]);
+    expect(await asked(0.499)).toEqual(['ok', 2]);
+    expect(await asked(0.001)).toEqual(['ok', 3]);
+    expect(await asked(49.499)).toEqual(['ok', 4]);
+    expect(await asked(0.001)).toEqual(['unavailable', 5]);
+    expect(told('refreshed')).toBe(0);
+  });
+
+  it('that fails is nobody’s unhandled fault', async () => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    server.next(active(), reset());
+    const { authorizer } = renewing();
+    await subjectOf(authorizer);
+    clocks.pass(10);
+    await subjectOf(authorizer);
+    await (await server.question(2)).over;
+    for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it('goes on when the one who began it leaves', async () => {
+    const { waits, release } = held(active({ sub: 'new' }));
+    server.next(active({ sub: 'old' }), waits);
+    const { authorizer, told } = renewing();
+    await subjectOf(authorizer);
+    clocks.pass(10);
+    const controller = new AbortController();
+    await subjectOf(authorizer, { signal: controller.signal });
+    await server.question(2);
+    controller.abort();
+    release();
+    await until(() => told('refreshed') === 1);
+    expect(await subjectOf(authorizer)).toBe('new');
+  });
+
+  it('is shared by a route that accepts a response of its age, and not by one that requires a newer response', async () => {
+    const { waits, release } = held(active({ sub: 'renewed' }));
+    server.next(active({ sub: 'old' }), waits, active({ sub: 'newest' }));
+    const { authorizer, told } = renewing();
+    await subjectOf(authorizer);
+    clocks.pass(10);
+    await subjectOf(authorizer);
+    await server.question(2);
+    const recent = authorizer.authorize('Bearer t', { maxStalenessSeconds: 5 });
+    const sensitive = authorizer.authorize('Bearer t', { maxStalenessSeconds: 0 });
+    await until(() => told('coalesced') === 1 && told('miss') === 2);
+    release();
+    expect(await recent).toMatchObject({ sub: 'renewed' });
+    expect(await sensitive).toMatchObject({ sub: 'newest' });
+    expect(server.questions).toHaveLength(3);
+  });
+});
+
+describe('on workerd, a renewal', () => {
+  beforeEach(() => vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' }));
+
+  it('goes through waitUntil, and the answer does not wait', async () => {
+    const { waits, release } = held(active({ sub: 'new' }));
+    server.next(active({ sub: 'old' }), waits);
+    const { authorizer } = renewing();
+    await subjectOf(authorizer);
+    clocks.pass(10);
+    const waitUntil = vi.fn<(promise: Promise<unknown>) => void>();
+    expect(await subjectOf(authorizer, { waitUntil })).toBe('old');
+    expect(waitUntil).toHaveBeenCalledOnce();
+    release();
+    await waitUntil.mock.calls[0]?.[0];
+    expect(await subjectOf(authorizer)).toBe('new');
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('is waited for where there is no waitUntil, and its answer given', async () => {
+    server.next(active({ sub: 'old' }), active({ sub: 'new' }));
+    const { authorizer } = renewing();
+    await subjectOf(authorizer);
+    clocks.pass(10);
+    expect(await subjectOf(authorizer)).toBe('new');
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('that is waited for and fails gives the answer that is kept', async () => {
+    server.next(active({ sub: 'old' }));
+    server.always(reset());
+    const { authorizer } = renewing();
+    await subjectOf(authorizer);
+    clocks.pass(10);
+    expect(await subjectOf(authorizer)).toBe('old');
+    expect(server.questions).toHaveLength(2);
+  });
+});

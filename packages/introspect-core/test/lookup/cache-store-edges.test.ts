@@ -1,0 +1,160 @@
+import { active, inactive, reset, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Clocks, caching, held, mapStore, until } from '../support/caching.js';
+
+let server: ScriptedServer;
+let clocks: Clocks;
+let store: ReturnType<typeof mapStore>;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  clocks = new Clocks();
+  store = mapStore(clocks);
+});
+afterEach(async () => {
+  vi.unstubAllGlobals();
+  await server.close();
+});
+
+describe('a wall clock that is set back', () => {
+  it.each([
+    ['past its exp', { exp: 1_750_000_020 }, 19],
+    ['past its age', {}, 59],
+  ])('does not let the store serve an answer %s', async (_, claims, seconds) => {
+    server.always(active(claims));
+    const { ask, settle } = caching(server, clocks, { cache: { store, localMaxAgeSeconds: seconds - 1 } });
+    await ask();
+    await settle();
+    clocks.pass(seconds);
+    clocks.turn(-seconds);
+    await ask();
+    expect(server.questions).toHaveLength(1);
+    clocks.pass(1);
+    await ask();
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('does not let the store serve what was forgotten after it', async () => {
+    server.next(active({ sub: 's' }));
+    server.always(inactive());
+    const { ask, settle, authorizer } = caching(server, clocks, { cache: { store, maxAgeSeconds: 7200 } });
+    await ask();
+    await settle();
+    clocks.turn(-3600);
+    await authorizer.forget({ sub: 's' });
+    clocks.pass(3601);
+    expect(await ask()).toBe('inactive');
+  });
+});
+
+describe('news from the store', () => {
+  it('of a key that is being read is not lost', async () => {
+    server.next(active());
+    server.always(inactive());
+    const one = caching(server, clocks, { cache: { store } });
+    await one.ask();
+    await one.settle();
+    let tell = (_: string) => {};
+    const gate = Promise.withResolvers<void>();
+    const get = vi.fn(async (key: string) => {
+      const value = await store.get(key);
+      await gate.promise;
+      return value;
+    });
+    const onInvalidate = (listener: (key: string) => void) => {
+      tell = listener;
+      return () => {};
+    };
+    const other = caching(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
+    clocks.pass(1);
+    const asked = other.ask();
+    await until(() => get.mock.calls.length === 1);
+    const [key = ''] = store.entries.keys();
+    store.entries.delete(key);
+    tell(key);
+    gate.resolve();
+    expect(await asked).toBe('inactive');
+  });
+
+  it('cannot fail the construction', () => {
+    const onInvalidate = () => {
+      throw new Error('no connection');
+    };
+    const { events } = caching(server, clocks, { cache: { store: { ...store, onInvalidate } } });
+    expect(events).toEqual([{ type: 'store_failed', operation: 'onInvalidate' }]);
+  });
+});
+
+describe('what is in the store', () => {
+  it('and is no answer is told of', async () => {
+    server.always(active());
+    const { ask, events } = caching(server, clocks, { cache: { store: { ...store, get: async () => 'garbage' } } });
+    expect(await ask()).toBe('ok');
+    expect(events).toContainEqual({ type: 'store_failed', operation: 'get' });
+  });
+
+  it.each(['', '  ', 'soon'])('as a mark, and is no time, forgets: %j', async (mark) => {
+    const get = async (key: string) => (key.startsWith('forget.') ? mark : `${clocks.wallMs} {"active":true}`);
+    expect(await caching(server, clocks, { cache: { store: { ...store, get } } }).ask()).toBe('inactive');
+  });
+});
+
+it('a store that hangs costs a request on workerd its 250 ms, and not its answer', async () => {
+  vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+  server.always(active());
+  const set = () => new Promise<never>(() => {});
+  const options = { timeoutMs: 200, now: Date.now, monotonicNow: () => performance.now() };
+  const { authorizer } = caching(server, clocks, { ...options, cache: { store: { ...store, set } } });
+  await expect(authorizer.authorize('Bearer t')).resolves.toEqual({ active: true });
+});
+
+it('an answer that is only being told to the store is no question that runs: who always asks, asks', async () => {
+  server.next(active({ version: 1 }), active({ version: 2 }), active({ version: 3 }));
+  const gate = Promise.withResolvers<void>();
+  const set = vi.fn(() => gate.promise);
+  const options = { refreshAfterSeconds: 10, store: { ...store, set } };
+  const { ask, authorizer, settle } = caching(server, clocks, { cache: options });
+  await ask();
+  clocks.pass(10);
+  await ask();
+  await until(() => set.mock.calls.length === 2);
+  expect(await authorizer.authorize('Bearer t', { maxStalenessSeconds: 0 })).toMatchObject({ version: 3 });
+  gate.resolve();
+  await settle();
+});
+
+it('an answer that is forgotten while the store is told is asked for again, where a request must wait for that', async () => {
+  vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+  server.next(active({ version: 1 }), active({ version: 2 }));
+  const gate = Promise.withResolvers<void>();
+  const set = vi.fn(() => gate.promise);
+  const { authorizer } = caching(server, clocks, { cache: { store: { ...store, set } } });
+  const asked = authorizer.authorize('Bearer t');
+  await until(() => set.mock.calls.length === 1);
+  const forgotten = authorizer.forget({ all: true });
+  gate.resolve();
+  expect(await asked).toMatchObject({ version: 2 });
+  await forgotten;
+});
+
+it('a caller who leaves need not wait for a renewal that he would have to wait for', async () => {
+  vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+  const { waits, release } = held(active());
+  server.next(active(), waits);
+  const { authorizer } = caching(server, clocks, { cache: { refreshAfterSeconds: 10 } });
+  await authorizer.authorize('Bearer t');
+  clocks.pass(10);
+  const controller = new AbortController();
+  const leaving = authorizer.authorize({ authorization: 'Bearer t', signal: controller.signal });
+  await server.question(2);
+  controller.abort('left');
+  await expect(leaving).rejects.toBe('left');
+  release();
+});
+
+it('nothing serves while the server is unreachable unless it is allowed, whatever its age', async () => {
+  server.next(active());
+  server.always(reset());
+  const { ask } = caching(server, clocks, { cache: { maxAgeSeconds: 0 } });
+  expect(await ask()).toBe('ok');
+  expect(await ask()).toBe('unavailable');
+});

@@ -1,0 +1,240 @@
+import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { CacheStore } from '../../src/index.js';
+import { Clocks, caching, mapStore, until } from '../support/caching.js';
+
+let server: ScriptedServer;
+let clocks: Clocks;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  server.tokens.set('good', {});
+  clocks = new Clocks();
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  await server.close();
+});
+
+const fails: [string, () => Promise<never>][] = [
+  [
+    'throws',
+    () => {
+      throw new Error('canary');
+    },
+  ],
+  ['rejects', () => Promise.reject(new Error('canary'))],
+];
+const storeOf = (member: () => Promise<never>): CacheStore => ({
+  get: member,
+  set: member,
+  delete: member,
+  lease: member,
+});
+
+describe.each(fails)('a store whose every function %s', (_, member) => {
+  it('is done without: the server is asked, and what it says is kept here', async () => {
+    const { ask, settle, events } = caching(server, clocks, { cache: { store: storeOf(member) } });
+    expect(await ask('good')).toBe('ok');
+    expect(await ask('bad')).toBe('inactive');
+    await settle();
+    expect(events).toEqual([
+      { type: 'store_failed', operation: 'get' },
+      { type: 'miss' },
+      { type: 'store_failed', operation: 'set' },
+      { type: 'store_failed', operation: 'get' },
+      { type: 'miss' },
+    ]);
+    expect(await ask('good')).toBe('ok');
+    expect(server.questions).toHaveLength(2);
+    clocks.pass(5);
+    expect(await ask('good')).toBe('ok');
+    expect(server.questions).toHaveLength(3);
+  });
+
+  it('elects nobody: everyone renews', async () => {
+    const store = { ...mapStore(clocks), lease: member };
+    const { ask, settle, events } = caching(server, clocks, { cache: { store, refreshAfterSeconds: 3 } });
+    await ask('good');
+    clocks.pass(3);
+    expect(await ask('good')).toBe('ok');
+    await settle();
+    expect(events.slice(-2)).toEqual([
+      { type: 'store_failed', operation: 'lease' },
+      { type: 'refreshed', active: true },
+    ]);
+  });
+
+  it('cannot be told to forget: that rejects, and this process has forgotten', async () => {
+    const { authorizer, ask, told } = caching(server, clocks, { cache: { store: storeOf(member) } });
+    const targets = [{ token: 'good' }, { all: true }] as const;
+    for (const [i, target] of targets.entries()) {
+      expect(await ask('good')).toBe('ok');
+      const error = await authorizer.forget(target).catch((fault: unknown) => fault);
+      expect(error).toMatchObject({ code: 'unavailable' });
+      expect(String(error)).not.toContain('canary');
+      expect(error).not.toHaveProperty('cause');
+      expect(await ask('good')).toBe('ok');
+      expect(server.questions).toHaveLength(i + 2);
+    }
+    expect(told('forgotten')).toBe(2);
+  });
+
+  it('leaves no fault unhandled', async () => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    const { authorizer } = caching(server, clocks, { cache: { store: storeOf(member), refreshAfterSeconds: 1 } });
+    for (let i = 0; i < 3; i++) {
+      await authorizer.authorize('Bearer good');
+      clocks.pass(2);
+    }
+    for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+});
+
+describe('a store that hangs', () => {
+  /** Lets the time limit of the store's operation of this number, counted from 1, pass. */
+  const limits = () => vi.mocked(setTimeout).mock.calls.filter(([, ms]) => ms === 250).length;
+  async function passLimit(number: number): Promise<void> {
+    await until(() => limits() >= number);
+    vi.advanceTimersByTime(250);
+  }
+  const hangs = () => new Promise<never>(() => {});
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vi.spyOn(globalThis, 'setTimeout');
+  });
+
+  it('is waited for 250 ms, and then done without', async () => {
+    const { ask, settle, events } = caching(server, clocks, { cache: { store: storeOf(hangs) } });
+    const asked = ask('good');
+    await until(() => limits() === 1);
+    vi.advanceTimersByTime(249);
+    expect(server.questions).toHaveLength(0);
+    expect(events).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(await asked).toBe('ok');
+    await passLimit(2);
+    await settle();
+    expect(events).toEqual([
+      { type: 'store_failed', operation: 'get' },
+      { type: 'miss' },
+      { type: 'store_failed', operation: 'set' },
+    ]);
+  });
+
+  it('is waited for as long again for each mark, all at once', async () => {
+    const store = mapStore(clocks);
+    const first = caching(server, clocks, { cache: { store } });
+    server.next(active({ sub: 's', jti: 'j' }));
+    await first.ask('good');
+    await first.settle();
+    const get = (key: string) => (key.startsWith('forget.') ? hangs() : store.get(key));
+    const other = caching(server, clocks, { cache: { store: { ...store, get } } });
+    const before = limits();
+    const asked = other.ask('good');
+    await passLimit(before + 5);
+    expect(await asked).toBe('ok');
+    expect(server.questions).toHaveLength(2);
+    expect(limits()).toBe(before + 6);
+    expect(other.told('store_failed')).toBe(4);
+  });
+
+  it('elects nobody, and cannot be told to forget', async () => {
+    const store = { ...mapStore(clocks), lease: hangs };
+    const { ask, settle, told } = caching(server, clocks, { cache: { store, refreshAfterSeconds: 3 } });
+    await ask('good');
+    await settle();
+    clocks.pass(3);
+    const before = limits();
+    expect(await ask('good')).toBe('ok');
+    await passLimit(before + 1);
+    await settle();
+    expect(told('refreshed')).toBe(1);
+    const dead = caching(server, clocks, { cache: { store: { ...store, set: hangs } } });
+    const unheard = limits();
+    const forgotten = dead.authorizer.forget({ all: true });
+    const rejected = expect(forgotten).rejects.toMatchObject({ code: 'unavailable' });
+    await passLimit(unheard + 1);
+    await rejected;
+  });
+});
+
+describe('garbage in the store', () => {
+  const now = 1_750_000_000_000;
+  const good = `${now} {"active":true}`;
+
+  /** A process that finds this in the store, for an answer and for all marks. */
+  const finding = (value: unknown, mark?: unknown) => {
+    const get = async (key: string) => (key.startsWith('forget.') ? mark : value) as string;
+    return caching(server, clocks, { cache: { store: { ...mapStore(clocks), get } } });
+  };
+
+  it('is not what this is', async () => {
+    expect(await finding(good).ask('good')).toBe('ok');
+    expect(await finding(good, null).ask('bad')).toBe('ok');
+    expect(await finding(good, String(now - 5001)).ask('bad')).toBe('ok');
+    expect(server.questions).toHaveLength(0);
+  });
+
+  const garbage: [unknown][] = [
+    [''],
+    ['garbage'],
+    ['{"active":true}'],
+    [`${now}`],
+    [`${now} `],
+    [`${now} garbage`],
+    [`${now} {"active":true`],
+    [`${now} null`],
+    [`${now} true`],
+    [`${now} [{"active":true}]`],
+    [`${now} {}`],
+    [`${now} {"active":false}`],
+    [`${now} {"active":"true"}`],
+    [`${now} {"active":1}`],
+    [`${now} {"__proto__":{"active":true}}`],
+    [`${now} {"active":true,"exp":"tomorrow"}`],
+    [`${now} {"active":true,"exp":1}`],
+    [`${now} {"active":true,"scope":5}`],
+    [`${now} {"active":true,"a":${'['.repeat(100)}${']'.repeat(100)}}`],
+    [`${now + 1} {"active":true}`],
+    ['99999999999999999999 {"active":true}'],
+    ['-1 {"active":true}'],
+    ['NaN {"active":true}'],
+    ['0 {"active":true}'],
+    [`${now - 60_000} {"active":true}`],
+    [` ${good}`],
+    [null],
+    [5],
+    [{ active: true }],
+    [{ toString: 'no function' }],
+    [Symbol('garbage')],
+  ];
+
+  it.each(garbage)('lets nobody in and refuses nobody: %j', async (value) => {
+    expect(await finding(value).ask('bad')).toBe('inactive');
+    expect(await finding(value).ask('good')).toBe('ok');
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it.each([['garbage'], ['NaN'], ['Infinity'], ['{}'], [String(now)], [String(now + 1)]])(
+    'for a mark counts as one: %j',
+    async (mark) => {
+      expect(await finding(good, mark).ask('bad')).toBe('inactive');
+      expect(server.questions).toHaveLength(1);
+    },
+  );
+
+  it('pollutes nothing', async () => {
+    const { authorizer } = finding(
+      `${now} {"active":true,"__proto__":{"admin":true},"a":{"__proto__":{"admin":true}}}`,
+    );
+    const token = await authorizer.authorize('Bearer bad');
+    expect(token).toEqual({ active: true, a: {} });
+    expect([token.admin, Reflect.get(Object(token.a), 'admin'), Reflect.get({}, 'admin')]).toEqual(
+      Array(3).fill(undefined),
+    );
+  });
+});

@@ -1,0 +1,213 @@
+import { active, json, reset, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type ActiveToken, Authorizer, type Policy } from '../../src/index.js';
+import { Clocks, caching, mapStore } from '../support/caching.js';
+
+let server: ScriptedServer;
+let clocks: Clocks;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  clocks = new Clocks();
+});
+afterEach(() => server.close());
+
+describe('an answer that is used again', () => {
+  it('is judged by the policy of each request', async () => {
+    server.always(active({ scope: 'read', acr: 'pwd', roles: ['reader'], auth_time: clocks.in(0) }));
+    const rolesOf = vi.fn(({ roles }: ActiveToken) => roles as string[]);
+    const { ask } = caching(server, clocks, { rolesOf });
+    const judged: [Policy, string][] = [
+      [{}, 'ok'],
+      [{ scopes: ['read'] }, 'ok'],
+      [{ scopes: ['write'] }, 'insufficient_scope'],
+      [{ acrValues: ['pwd'] }, 'ok'],
+      [{ acrValues: ['mfa'] }, 'insufficient_user_authentication'],
+      [{ anyRole: ['reader'] }, 'ok'],
+      [{ anyRole: ['admin'] }, 'access_denied'],
+      [{ maxAuthenticationAgeSeconds: 30 }, 'ok'],
+    ];
+    for (const [policy, outcome] of judged) expect(await ask('t', policy)).toBe(outcome);
+    clocks.pass(31);
+    expect(await ask('t', { maxAuthenticationAgeSeconds: 30 })).toBe('insufficient_user_authentication');
+    expect(rolesOf).toHaveBeenCalledTimes(2);
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it('is given to check every time, together with the request of that time', async () => {
+    server.always(active({ sub: 'mickey' }));
+    const { authorizer } = caching(server, clocks);
+    const check = vi.fn(() => true);
+    const guard = authorizer.guard({ check });
+    const requests = [1, 2, 3].map((native) => ({ authorization: 'Bearer t', native: { native } }));
+    for (const request of requests) await guard(request);
+    expect(check.mock.calls).toEqual(requests.map((request) => [{ active: true, sub: 'mickey' }, request]));
+    check.mockReturnValue(false);
+    await expect(guard('Bearer t')).rejects.toMatchObject({ code: 'access_denied' });
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it.each<[string, Record<string, unknown>, object, string]>([
+    ['audience', { aud: 'other' }, { audience: 'api' }, 'audience_mismatch'],
+    ['kind', { typ: 'id' }, {}, 'not_an_access_token'],
+    ['binding', { cnf: { jkt: 'x' } }, {}, 'sender_constraint'],
+    ['issuer', { iss: 'https://b.example.com' }, { issuer: 'https://a.example.com' }, 'issuer_mismatch'],
+  ])('is refused every time for its %s', async (_, claims, options, reason) => {
+    server.always(active(claims));
+    const { ask } = caching(server, clocks, options);
+    for (let i = 0; i < 3; i++) expect(await ask()).toBe(reason);
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it('is judged by the clock of each request', async () => {
+    server.always(active({ nbf: clocks.in(0) }));
+    const { ask } = caching(server, clocks);
+    expect(await ask()).toBe('ok');
+    clocks.turn(-31);
+    expect(await ask()).toBe('not_yet_valid');
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it('does not go to one who has left', async () => {
+    server.always(active());
+    const { ask, authorizer } = caching(server, clocks);
+    await ask();
+    clocks.pass(60);
+    const request = { authorization: 'Bearer t', signal: AbortSignal.abort('left') };
+    await expect(authorizer.authorize(request)).rejects.toBe('left');
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it('is told as a hit, the other as a miss', async () => {
+    server.tokens.set('good', {});
+    const { ask, events } = caching(server, clocks);
+    for (const token of ['good', 'good', 'bad', 'bad']) await ask(token);
+    expect(events).toEqual([
+      { type: 'miss' },
+      { type: 'hit', active: true },
+      { type: 'miss' },
+      { type: 'hit', active: false },
+    ]);
+  });
+
+  it('is no fault: those are never kept', async () => {
+    const faults = [
+      reset(),
+      respond({ status: 500 }),
+      json({ active: 'true' }),
+      json({ error: 'invalid_client' }, { status: 401 }),
+    ];
+    server.next(...faults, active());
+    const { ask } = caching(server, clocks);
+    const outcomes = [];
+    for (let i = 0; i < 6; i++) outcomes.push(await ask());
+    expect(outcomes).toEqual(['unavailable', 'unavailable', 'invalid_response', 'invalid_client', 'ok', 'ok']);
+    expect(server.questions).toHaveLength(5);
+  });
+
+  it('is nowhere where there is no cache', async () => {
+    server.always(active());
+    const onEvent = vi.fn();
+    const { introspectionEndpoint } = server;
+    const authorizer = new Authorizer({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret', onEvent });
+    for (let i = 0; i < 3; i++) await authorizer.authorize('Bearer t');
+    expect(server.questions).toHaveLength(3);
+    expect(new Set(onEvent.mock.calls.map(([{ type }]) => type))).toEqual(new Set(['question']));
+  });
+});
+
+describe('returned tokens', () => {
+  const claims = { sub: 'mickey', aud: ['api'], nested: { list: [{ deep: true }] } };
+  const parts = (token: ActiveToken) => {
+    const { nested, aud } = token as unknown as typeof claims;
+    return [token, aud, nested, nested.list, nested.list[0]];
+  };
+  const tokenOf = (authorizer: Authorizer) => authorizer.authorize('Bearer t');
+
+  it('are frozen at every level: asked for, kept, and read from a store', async () => {
+    server.always(active(claims));
+    const store = mapStore(clocks);
+    const { authorizer, ask, settle } = caching(server, clocks, { cache: { store } });
+    await ask();
+    await settle();
+    const other = caching(server, clocks, { cache: { store } });
+    const fresh = caching(server, clocks);
+    for (const by of [fresh, fresh, { authorizer }, other, other]) {
+      const token = await tokenOf(by.authorizer);
+      expect(token).toEqual({ active: true, ...claims });
+      for (const part of parts(token)) expect(part).toSatisfy(Object.isFrozen);
+    }
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('cannot be changed by one request for the next', async () => {
+    server.always(active(claims));
+    const { authorizer } = caching(server, clocks);
+    const check = (token: ActiveToken) =>
+      Reflect.set(token, 'sub', 'donald') || Reflect.set(token, 'admin', true) || true;
+    await authorizer.authorize('Bearer t', { check });
+    expect(await tokenOf(authorizer)).toEqual({ active: true, ...claims });
+  });
+});
+
+describe('inactive answers', () => {
+  it('are kept for 3 s', async () => {
+    const { ask } = caching(server, clocks);
+    expect(await ask()).toBe('inactive');
+    clocks.pass(2.999);
+    expect(await ask()).toBe('inactive');
+    expect(server.questions).toHaveLength(1);
+    clocks.pass(0.001);
+    expect(await ask()).toBe('inactive');
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('are kept for as long as is said, also longer than active ones', async () => {
+    const { ask } = caching(server, clocks, { cache: { maxAgeSeconds: 1, inactiveMaxAgeSeconds: 10 } });
+    await ask();
+    clocks.pass(9.999);
+    await ask();
+    expect(server.questions).toHaveLength(1);
+    clocks.pass(0.001);
+    await ask();
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('are not kept at all where that is said', async () => {
+    const { ask } = caching(server, clocks, { cache: { inactiveMaxAgeSeconds: 0 } });
+    await ask();
+    server.tokens.set('t', {});
+    expect(await ask()).toBe('ok');
+    expect(server.questions).toHaveLength(2);
+  });
+
+  it('are not renewed', async () => {
+    const { ask, settle } = caching(server, clocks, { cache: { refreshAfterSeconds: 1, inactiveMaxAgeSeconds: 10 } });
+    await ask();
+    clocks.pass(5);
+    await ask();
+    await settle();
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it('of a flood of unknown tokens evict no good one, and not more of themselves than is said are kept', async () => {
+    server.tokens.set('good', {});
+    const { ask } = caching(server, clocks, { cache: { maxEntries: 10, inactiveMaxAgeSeconds: 60 } });
+    expect(await ask('good')).toBe('ok');
+    for (let i = 0; i < 100; i++) expect(await ask(`bad${i}`)).toBe('inactive');
+    expect(server.questions).toHaveLength(101);
+    expect(await ask('good')).toBe('ok');
+    for (let i = 99; i >= 90; i--) await ask(`bad${i}`);
+    expect(server.questions).toHaveLength(101);
+    await ask('bad89');
+    expect(server.questions).toHaveLength(102);
+  });
+});
+
+it('good answers beyond the bound push out the one that was used longest ago', async () => {
+  server.always(active());
+  const { ask } = caching(server, clocks, { cache: { maxEntries: 2 } });
+  for (const token of ['a', 'b', 'a', 'c', 'a']) await ask(token);
+  expect(server.questions).toHaveLength(3);
+  await ask('b');
+  expect(server.questions).toHaveLength(4);
+});

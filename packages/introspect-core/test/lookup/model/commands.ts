@@ -1,0 +1,207 @@
+import fc from 'fast-check';
+import type { ForgetTarget } from '../../../src/index.js';
+import { tokenText } from './history.js';
+import { tokenIndex, tokens } from './setting.js';
+import { storeModes } from './shared-store.js';
+import type { Reply, System } from './system.js';
+
+/** Counts the commands that were run, over all runs. */
+export const steps = { run: 0 };
+
+/** What decides whether a command applies. */
+type State = Pick<System, 'held' | 'history' | 'processes' | 'revoked' | 'setting' | 'store'>;
+
+class Command implements fc.AsyncCommand<State, System> {
+  constructor(
+    readonly text: string,
+    readonly act: (system: System) => Promise<void>,
+    readonly applies: (state: State) => boolean = () => true,
+  ) {}
+
+  check(state: Readonly<State>): boolean {
+    return this.applies(state);
+  }
+
+  async run(system: System): Promise<void> {
+    steps.run++;
+    await this.act(system);
+  }
+
+  toString(): string {
+    return this.text;
+  }
+}
+
+const process = fc.nat(1);
+/** Mostly the oldest; larger numbers wrap around. */
+const nth = fc.constantFrom(0, 0, 0, 1, 2, 3, 7, 11);
+
+/** A process beyond those that there are does not act. */
+const exists = (index: number) => (state: State) => index < state.processes.length;
+const isAsked = (state: State) => state.held.length > 0;
+
+const request = fc
+  .tuple(process, tokenIndex, fc.constantFrom(undefined, undefined, undefined, 0, 1, 5, 30))
+  .map(
+    ([process, token, maxStaleness]) =>
+      new Command(
+        `request(${process}, ${token}, ${maxStaleness})`,
+        (system) => system.request(process, token, maxStaleness),
+        exists(process),
+      ),
+  );
+
+/** Seconds from now, or a number as it is. */
+const exps = fc.constantFrom<(number | { in: number } | undefined)[]>(
+  undefined,
+  undefined,
+  { in: 1 },
+  { in: 3.5 },
+  { in: 20 },
+  { in: 100 },
+  { in: 1e9 },
+  { in: -5 },
+  0,
+  1e300,
+);
+
+const answerActive = fc.tuple(nth, exps).map(
+  ([nth, exp]) =>
+    new Command(
+      `answer(${nth}, active, exp ${JSON.stringify(exp)})`,
+      (system) => {
+        const seconds = typeof exp === 'object' ? Math.floor(system.time.wall / 1000) + exp.in : exp;
+        return system.answer(nth, { kind: 'active', ...(seconds !== undefined && { exp: seconds }) });
+      },
+      isAsked,
+    ),
+);
+
+const answerOtherwise = fc
+  .tuple(
+    nth,
+    fc.constantFrom<Exclude<Reply['kind'], 'active'>[]>(
+      'inactive',
+      'inactive',
+      'broken',
+      'reset',
+      'garbage',
+      'refused',
+    ),
+  )
+  .map(([nth, kind]) => new Command(`answer(${nth}, ${kind})`, (system) => system.answer(nth, { kind }), isAsked));
+
+const answerTruthfully = nth.map(
+  (nth) => new Command(`answer(${nth}, the truth)`, (system) => system.answer(nth, system.truth(nth)), isAsked),
+);
+
+const answerAll = fc.constant(
+  new Command(
+    'answer(all, the truth)',
+    async (system) => {
+      while (system.held.length > 0) await system.answer(0, system.truth(0));
+    },
+    isAsked,
+  ),
+);
+
+const advance = fc
+  .constantFrom(1, 100, 500, 1000, 1000, 1300, 3000, 5000, 10_000, 61_000, 301_000)
+  .map((ms) => new Command(`advance(${ms})`, (system) => system.advance(ms)));
+
+const advanceLittle = fc
+  .constantFrom(1, 100, 500, 1000, 1300)
+  .map((ms) => new Command(`advance(${ms})`, (system) => system.advance(ms)));
+
+const stepWall = fc.tuple(fc.constantFrom(1, 1000, 5000, 60_000, 3_600_000), fc.constantFrom(1, -1)).map(
+  ([ms, sign]) =>
+    new Command(
+      `stepWall(${sign * ms})`,
+      (system) => system.stepWall(sign * ms),
+      (system) => system.setting.clockSteps,
+    ),
+);
+
+const targets = fc.oneof<fc.WeightedArbitrary<ForgetTarget>[]>(
+  { weight: 3, arbitrary: tokenIndex.map((token) => ({ token: tokenText(token) })) },
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom(
+      ...tokens.flatMap((claims): ForgetTarget[] =>
+        Object.entries(claims).map(([kind, value]) => ({ [kind]: value }) as unknown as ForgetTarget),
+      ),
+    ),
+  },
+  { weight: 1, arbitrary: fc.constant({ all: true }) },
+);
+
+const forget = fc
+  .tuple(process, targets)
+  .map(
+    ([process, target]) =>
+      new Command(
+        `forget(${process}, ${JSON.stringify(target)})`,
+        (system) => system.forget(process, target),
+        exists(process),
+      ),
+  );
+
+const forgetInLoop = fc
+  .tuple(process, tokenIndex, fc.constantFrom(2, 4, 5, 9))
+  .map(
+    ([process, token, times]) =>
+      new Command(
+        `forgetInLoop(${process}, ${token}, ${times})`,
+        (system) => system.forgetInLoop(process, token, times),
+        exists(process),
+      ),
+  );
+
+const revoke = fc.tuple(tokenIndex, fc.boolean()).map(
+  ([token, revoked]) =>
+    new Command(
+      `${revoked ? 'revoke' : 'restore'}(${token})`,
+      async ({ revoked: set }) => {
+        if (revoked) set.add(token);
+        else set.delete(token);
+      },
+      (system) => system.revoked.has(token) !== revoked,
+    ),
+);
+
+const abort = nth.map(
+  (nth) =>
+    new Command(
+      `abort(${nth})`,
+      (system) => system.abort(nth),
+      (system) => system.history.pending.size > 0,
+    ),
+);
+
+const switchStore = fc.constantFrom('works' as const, 'works' as const, ...storeModes).map(
+  (mode) =>
+    new Command(
+      `store(${mode})`,
+      (system) => system.switchStore(mode),
+      (system) => system.setting.store !== undefined && system.store.mode !== mode,
+    ),
+);
+
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 30, arbitrary: request },
+  { weight: 8, arbitrary: answerActive },
+  { weight: 10, arbitrary: answerOtherwise },
+  { weight: 12, arbitrary: answerTruthfully },
+  { weight: 3, arbitrary: answerAll },
+  { weight: 6, arbitrary: advance },
+  { weight: 10, arbitrary: advanceLittle },
+  { weight: 2, arbitrary: stepWall },
+  { weight: 4, arbitrary: forget },
+  { weight: 2, arbitrary: forgetInLoop },
+  { weight: 4, arbitrary: revoke },
+  { weight: 2, arbitrary: abort },
+  { weight: 2, arbitrary: switchStore },
+);
+
+/** Some hundred commands of every kind. */
+export const commands = fc.commands([command], { maxCommands: 300, size: 'max' });

@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import type { CacheOptions } from '../../../src/index.js';
+import type { StoreKind } from './shared-store.js';
+
+/** The tokens of the model and what the server says of them. Values are shared, also under different names. */
+export const tokens = [
+  { sub: 'ann', jti: '1', client_id: 'web' },
+  { sub: 'ann', jti: '2', client_id: 'app' },
+  { sub: 'bob', jti: '3', client_id: 'web' },
+  { sub: 'bob', client_id: 'app' },
+  { sub: 'web', jti: 'ann', client_id: 'bob' },
+  {},
+] as const satisfies readonly { sub?: string; jti?: string; client_id?: string }[];
+
+/** Some more often than others, so that much happens to them. */
+export const tokenIndex = fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 4, 5);
+
+/** What one run of the model is about. */
+export interface Setting {
+  readonly cache: Required<Omit<CacheOptions, 'store' | 'refreshAfterSeconds' | 'maxBytes'>> & {
+    refreshAfterSeconds?: number;
+  };
+  /** Absent: one process, without a second tier. */
+  readonly store: StoreKind | undefined;
+  /** Whether it runs where no promise is shared: every request that asks has a question of its own. */
+  readonly isWorkerd: boolean;
+  readonly timeoutMs: number;
+  /** Whether the wall clock may be stepped. */
+  readonly clockSteps: boolean;
+  /** For what is left to chance in the code. */
+  readonly chance: number;
+}
+
+export const settings: fc.Arbitrary<Setting> = fc
+  .record({
+    maxAgeSeconds: fc.constantFrom(2, 10, 60, 300),
+    inactiveMaxAgeSeconds: fc.constantFrom(0, 3, 10),
+    refreshPart: fc.constantFrom(undefined, undefined, 0.1, 0.5, 0.9),
+    stalePart: fc.constantFrom(0, 1, 2, 5),
+    maxEntries: fc.constantFrom(1, 2, 3, 100, 100, 100),
+    localMaxAgeSeconds: fc.constantFrom(0, 1, 5, 30),
+    store: fc.constantFrom<(StoreKind | undefined)[]>(undefined, undefined, 'plain', 'lease', 'notifies', 'both'),
+    isWorkerd: fc.constantFrom(false, false, false, true),
+    timeoutMs: fc.constantFrom(2000, 5000),
+    clockSteps: fc.boolean(),
+    chance: fc.nat(),
+  })
+  .map(({ store, isWorkerd, timeoutMs, clockSteps, chance, refreshPart, stalePart, ...cache }) => ({
+    cache: {
+      ...cache,
+      ...(refreshPart !== undefined && { refreshAfterSeconds: cache.maxAgeSeconds * refreshPart }),
+      staleIfErrorSeconds: cache.maxAgeSeconds * stalePart,
+    },
+    store,
+    isWorkerd,
+    timeoutMs,
+    clockSteps,
+    chance,
+  }));

@@ -1,0 +1,74 @@
+import type { CacheStore } from '../../../src/index.js';
+import type { VirtualTime } from './virtual-time.js';
+
+export const storeModes = ['works', 'slow', 'rejects', 'throws', 'hangs'] as const;
+export type StoreMode = (typeof storeModes)[number];
+export type StoreKind = 'plain' | 'lease' | 'notifies' | 'both';
+
+const slowMs = 100;
+
+/** A second tier for several processes, which works, or does not, as it is told. */
+export class SharedStore {
+  mode: StoreMode = 'works';
+  /** What went into it and never should. */
+  readonly violations: string[] = [];
+  readonly #time: VirtualTime;
+  readonly #entries = new Map<string, { value: string; endsAt: number }>();
+  readonly #leases = new Map<string, number>();
+  readonly #listeners = new Map<number, (key: string) => void>();
+
+  constructor(time: VirtualTime) {
+    this.#time = time;
+  }
+
+  /** As one process sees it. */
+  seenBy(process: number, kind: StoreKind): CacheStore {
+    const store: CacheStore = {
+      get: (key) => this.#work(() => this.#get(key)),
+      set: (key, value, ttlMs) => this.#work(() => this.#set(process, key, value, ttlMs)),
+      delete: (key) =>
+        this.#work(() => {
+          this.#entries.delete(key);
+          this.#notify(process, key);
+        }),
+    };
+    if (kind === 'lease' || kind === 'both') store.lease = (key, ttlMs) => this.#work(() => this.#lease(key, ttlMs));
+    if (kind === 'notifies' || kind === 'both') {
+      store.onInvalidate = (listener) => {
+        this.#listeners.set(process, listener);
+        return () => this.#listeners.delete(process);
+      };
+    }
+    return store;
+  }
+
+  #get(key: string): string | undefined {
+    const entry = this.#entries.get(key);
+    return entry !== undefined && this.#time.elapsed < entry.endsAt ? entry.value : undefined;
+  }
+
+  #set(process: number, key: string, value: string, ttlMs: number): void {
+    if (!Number.isInteger(ttlMs) || ttlMs < 1 || ttlMs >= 2 ** 31) this.violations.push(`a time to live of ${ttlMs}`);
+    if (/"active":false|secret-token/.test(value + key)) this.violations.push(`in the store: ${key} ${value}`);
+    this.#entries.set(key, { value, endsAt: this.#time.elapsed + ttlMs });
+    this.#notify(process, key);
+  }
+
+  #lease(key: string, ttlMs: number): boolean {
+    if (this.#time.elapsed < (this.#leases.get(key) ?? 0)) return false;
+    this.#leases.set(key, this.#time.elapsed + ttlMs);
+    return true;
+  }
+
+  #notify(process: number, key: string): void {
+    for (const [listening, listener] of this.#listeners) if (listening !== process) listener(key);
+  }
+
+  #work<Value>(work: () => Value): Promise<Value> {
+    if (this.mode === 'throws') throw new Error('the store is broken');
+    if (this.mode === 'rejects') return Promise.reject(new Error('the store is down'));
+    if (this.mode === 'hangs') return new Promise(() => {});
+    if (this.mode === 'works') return new Promise((resolve) => resolve(work()));
+    return new Promise((resolve) => this.#time.setTimeout(() => resolve(work()), slowMs));
+  }
+}

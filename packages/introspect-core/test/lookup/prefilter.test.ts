@@ -1,0 +1,220 @@
+import { active, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  Authorizer,
+  type AuthorizerOptions,
+  type IntrospectEvent,
+  type Prefilter,
+  type PrefilterVerdict,
+} from '../../src/index.js';
+
+let server: ScriptedServer;
+beforeEach(async () => {
+  server = await startScriptedServer();
+  server.always(active());
+});
+afterEach(() => server.close());
+
+function filtered(prefilter: Prefilter, options: Partial<AuthorizerOptions> = {}) {
+  const events: IntrospectEvent[] = [];
+  const authorizer = new Authorizer({
+    issuer: server.origin,
+    clientId: 'api',
+    clientSecret: 'secret',
+    retry: { attempts: 1 },
+    onEvent: (event) => void events.push(event),
+    prefilter,
+    ...options,
+  });
+  return { authorizer, events };
+}
+
+describe('a prefilter', () => {
+  it('receives the token and its context before the request is sent, and never sees the HTTP request', async () => {
+    const prefilter = vi.fn<Prefilter>(async () => 'ask');
+    const { authorizer } = filtered(prefilter);
+    await authorizer.authorize({ authorization: 'Bearer abc', method: 'GET', native: {} });
+    expect(prefilter.mock.calls).toEqual([
+      [
+        'abc',
+        { monotonicNow: expect.any(Function), fetchKeys: expect.any(Function), invalidReason: expect.any(Function) },
+      ],
+    ]);
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it('is called once for concurrent requests with the same token, which share its verdict', async () => {
+    const verdict = Promise.withResolvers<PrefilterVerdict>();
+    const prefilter = vi.fn<Prefilter>(() => verdict.promise);
+    const { authorizer } = filtered(prefilter);
+    const urls = ['https://api.example/first', 'https://api.example/second'];
+    const requests = urls.map((url) => authorizer.authorize({ authorization: 'Bearer abc', method: 'GET', url }));
+    verdict.resolve({ refuse: 'bad_signature' });
+    const rejected = { status: 'rejected', reason: { reason: 'bad_signature' } };
+    expect(await Promise.allSettled(requests)).toMatchObject([rejected, rejected]);
+    expect(prefilter).toHaveBeenCalledOnce();
+    expect(server.questions).toEqual([]);
+  });
+
+  it('refuses without a question, with the challenge of the route, and an event tells of it', async () => {
+    const { authorizer, events } = filtered(async () => ({ refuse: 'bad_signature' }), { realm: 'here' });
+    await expect(authorizer.authorize('Bearer abc', { scopes: ['a'] })).rejects.toMatchObject({
+      code: 'invalid_token',
+      reason: 'bad_signature',
+      status: 401,
+      headers: expect.arrayContaining([
+        [
+          'WWW-Authenticate',
+          'Bearer realm="here", error="invalid_token", error_description="The access token has a wrong signature"',
+        ],
+      ]),
+    });
+    expect(server.requests).toEqual([]);
+    expect(events).toEqual([{ type: 'refused', reason: 'bad_signature' }]);
+    expect(authorizer.stats().answers.refused).toBe(1);
+  });
+
+  it.each([
+    ['ask', 'normal'],
+    ['ask_last', 'last'],
+  ] as const)('that says %s has the server asked with the priority %s', async (verdict, priority) => {
+    const { authorizer, events } = filtered(async () => verdict, { limits: { concurrent: 1 }, timeoutMs: 200 });
+    server.always(() => {});
+    const requests = [authorizer.authorize('Bearer a'), authorizer.authorize('Bearer b')];
+    for (const { status } of await Promise.allSettled(requests)) expect(status).toBe('rejected');
+    expect(events).toContainEqual(expect.objectContaining({ type: 'shed', priority }));
+  });
+
+  it('is asked once for equal tokens at the same time, and not at all at a hit', async () => {
+    const prefilter = vi.fn(async () => 'ask' as const);
+    const { authorizer } = filtered(prefilter, { cache: { maxAgeSeconds: 60 } });
+    await Promise.all([authorizer.authorize('Bearer abc'), authorizer.authorize('Bearer abc')]);
+    await authorizer.authorize('Bearer abc');
+    expect(prefilter).toHaveBeenCalledOnce();
+  });
+
+  it('is not asked about what the server has just called active', async () => {
+    const prefilter = vi.fn(async () => 'ask' as const);
+    const { authorizer } = filtered(prefilter, { cache: { maxAgeSeconds: 60 } });
+    await authorizer.authorize('Bearer abc');
+    await authorizer.authorize('Bearer abc', { maxStalenessSeconds: 0 });
+    expect(server.questions).toHaveLength(2);
+    expect(prefilter).toHaveBeenCalledOnce();
+  });
+
+  it('that refuses keeps no one: what it refused is asked about when it lets it pass', async () => {
+    const prefilter = vi.fn<Prefilter>(async () => 'ask').mockResolvedValueOnce({ refuse: 'expired' });
+    const { authorizer } = filtered(prefilter, { cache: { maxAgeSeconds: 60 } });
+    await expect(authorizer.authorize('Bearer abc')).rejects.toMatchObject({ reason: 'expired' });
+    await expect(authorizer.authorize('Bearer abc')).resolves.toMatchObject({ active: true });
+  });
+
+  it('that throws is not caught', async () => {
+    const bug = new Error('a bug');
+    const { authorizer } = filtered(() => Promise.reject(bug));
+    await expect(authorizer.authorize('Bearer abc')).rejects.toBe(bug);
+  });
+
+  it('that throws at once leaves no timer behind', async () => {
+    const bug = new Error('a bug');
+    const set = vi.spyOn(globalThis, 'setTimeout');
+    const clear = vi.spyOn(globalThis, 'clearTimeout');
+    const { authorizer } = filtered(
+      () => {
+        throw bug;
+      },
+      { timeoutMs: 54_321 },
+    );
+    await expect(authorizer.authorize('Bearer abc')).rejects.toBe(bug);
+    const timer = set.mock.results[set.mock.calls.findIndex(([, delay = 0]) => delay > 50_000)]?.value;
+    expect(clear.mock.calls.flat()).toContain(timer);
+    vi.restoreAllMocks();
+  });
+
+  it('may give its verdict without a promise', async () => {
+    const { authorizer } = filtered((() => 'ask') as unknown as Prefilter);
+    await expect(authorizer.authorize('Bearer abc')).resolves.toMatchObject({ active: true });
+  });
+
+  it.each([undefined, null, true, 'refuse', 'normal'])('that says %j is a mistake that is named', async (verdict) => {
+    const { authorizer } = filtered((async () => verdict) as unknown as Prefilter);
+    await expect(authorizer.authorize('Bearer abc')).rejects.toThrow(
+      new TypeError('"prefilter" must give "ask", "ask_last" or { refuse: reason }'),
+    );
+    expect(server.questions).toEqual([]);
+  });
+
+  it('that hangs ends with the deadline', async () => {
+    const { authorizer } = filtered(() => new Promise(() => {}), { timeoutMs: 100 });
+    await expect(authorizer.authorize('Bearer abc')).rejects.toMatchObject({
+      code: 'unavailable',
+      message: 'The "prefilter" gave no verdict within 100 ms ("timeoutMs")',
+    });
+  });
+
+  it('and the question have one deadline together', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const verdict = Promise.withResolvers<'ask'>();
+    const { authorizer } = filtered(() => verdict.promise, { timeoutMs: 300, transport: () => new Promise(() => {}) });
+    const outcome = authorizer.authorize('Bearer abc').catch(({ code }) => code);
+    await vi.advanceTimersByTimeAsync(200);
+    verdict.resolve('ask');
+    await vi.advanceTimersByTimeAsync(100);
+    vi.useRealTimers();
+    expect(await outcome).toBe('unavailable');
+  });
+
+  it('must be a function', () => {
+    expect(() => filtered('ask' as never)).toThrow(new TypeError('Authorizer: "prefilter" must be a function'));
+  });
+
+  it('that needs the issuer is refused where there is none', () => {
+    const prefilter = Object.assign(async () => 'ask' as const, { needsIssuer: true });
+    const options = {
+      clientId: 'a',
+      clientSecret: 'b',
+      introspectionEndpoint: server.introspectionEndpoint,
+      prefilter,
+    };
+    expect(() => new Authorizer(options)).toThrow(new TypeError('Authorizer: "issuer" is needed by this "prefilter"'));
+  });
+});
+
+describe('explainInactive', () => {
+  const why = { cause: 'expired', message: 'It expired 3 min ago.' };
+
+  it('has an event tell why a token may be inactive, and the caller learns nothing of it', async () => {
+    server.next(inactive());
+    const explainInactive = vi.fn(async () => why);
+    const { authorizer, events } = filtered(async () => 'ask', { explainInactive });
+    const error = await authorizer.authorize('Bearer abc').catch((error: unknown) => error);
+    expect(error).toMatchObject({ reason: 'inactive' });
+    expect(JSON.stringify(error)).not.toContain('3 min');
+    expect(explainInactive).toHaveBeenCalledExactlyOnceWith('abc');
+    await vi.waitFor(() => expect(events).toContainEqual({ type: 'inactive_explained', ...why }));
+  });
+
+  it('is not asked about active tokens', async () => {
+    const explainInactive = vi.fn(async () => why);
+    await filtered(async () => 'ask', { explainInactive }).authorizer.authorize('Bearer abc');
+    expect(explainInactive).not.toHaveBeenCalled();
+  });
+
+  it('that fails harms nobody', async () => {
+    server.always(inactive());
+    const explainInactive = vi.fn(() => Promise.reject(new Error('no')));
+    const { authorizer, events } = filtered(async () => 'ask', { explainInactive });
+    await expect(authorizer.authorize('Bearer a')).rejects.toMatchObject({ reason: 'inactive' });
+    await expect(authorizer.authorize('Bearer b')).rejects.toMatchObject({ reason: 'inactive' });
+    expect(explainInactive).toHaveBeenCalledTimes(2);
+    expect(events.filter(({ type }) => type === 'inactive_explained')).toEqual([]);
+  });
+
+  it('explains one token at a time', async () => {
+    server.always(inactive());
+    const explainInactive = vi.fn(() => new Promise<never>(() => {}));
+    const { authorizer } = filtered(async () => 'ask', { explainInactive });
+    for (const token of ['a', 'b']) await authorizer.authorize(`Bearer ${token}`).catch(() => {});
+    expect(explainInactive).toHaveBeenCalledExactlyOnceWith('a');
+  });
+});

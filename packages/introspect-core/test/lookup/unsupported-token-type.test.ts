@@ -1,0 +1,174 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { active, json, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  Authorizer,
+  type AuthorizerOptions,
+  type IntrospectEvent,
+  IntrospectionClient,
+  type IntrospectionClientOptions,
+} from '../../src/index.js';
+import { Clocks, caching } from '../support/caching.js';
+
+const unsupported = (body: unknown = { error: 'unsupported_token_type', error_description: 'canary' }, status = 400) =>
+  json(body, { status });
+
+let server: ScriptedServer;
+const print = vi.spyOn(console, 'error').mockReturnValue();
+beforeEach(async () => {
+  server = await startScriptedServer();
+  server.always(unsupported());
+  print.mockClear();
+});
+afterEach(() => server.close());
+
+const optionsOf = () => ({
+  introspectionEndpoint: server.introspectionEndpoint,
+  clientId: 'api',
+  clientSecret: 'secret',
+});
+const clientOf = (options: Partial<IntrospectionClientOptions> = {}) =>
+  new IntrospectionClient({ ...optionsOf(), ...options });
+const authorizerOf = (options: Partial<AuthorizerOptions> = {}) => new Authorizer({ ...optionsOf(), ...options });
+
+/** Resolves with the error with which a promise rejects. */
+const failure = (promise: Promise<unknown>) =>
+  promise.then(
+    () => expect.unreachable(),
+    (error: unknown) => error,
+  );
+
+describe('a server that answers unsupported_token_type', () => {
+  it('makes the client reject with InvalidTokenError, after one request', async () => {
+    expect(await failure(clientOf({ retry: { attempts: 3 } }).introspect('a.b.c'))).toMatchObject({
+      name: 'InvalidTokenError',
+      code: 'invalid_token',
+      reason: 'unsupported_token_type',
+      status: 401,
+      message: 'The token is of a kind that the authorization server does not introspect',
+    });
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it("makes a guard respond 401 with its own route's challenge", async () => {
+    const authorizer = authorizerOf({ realm: 'items', resource: 'https://api.example' });
+    const refused = await failure(authorizer.guard({ scopes: ['items:read'] })('Bearer a.b.c'));
+    expect(refused).toMatchObject({
+      reason: 'unsupported_token_type',
+      status: 401,
+      headers: [
+        [
+          'WWW-Authenticate',
+          'Bearer realm="items", error="invalid_token", ' +
+            'error_description="The token is of a kind that the authorization server does not introspect", ' +
+            'resource_metadata="https://api.example/.well-known/oauth-protected-resource"',
+        ],
+        ['Cache-Control', 'no-store'],
+      ],
+      body: {
+        error: 'invalid_token',
+        error_description: 'The token is of a kind that the authorization server does not introspect',
+      },
+    });
+  });
+
+  it('does not open the circuit breaker, and the stats count its response as a separate outcome', async () => {
+    const client = clientOf({ circuitBreaker: { minimumQuestions: 2 } });
+    for (let i = 0; i < 12; i++) await failure(client.introspect('a.b.c'));
+    expect(client.stats()).toMatchObject({ questions: { unsupported_token_type: 12 }, circuitBreaker: 'closed' });
+    expect(server.questions).toHaveLength(12);
+  });
+
+  it('sends a response that is not cached: the next request introspects again', async () => {
+    const set = vi.fn(async () => {});
+    const store = { get: async () => undefined, set, delete: async () => {} };
+    const { ask, settle } = caching(server, new Clocks(), { cache: { inactiveMaxAgeSeconds: 60, store } });
+    expect([await ask('a.b.c'), await ask('a.b.c')]).toEqual(['unsupported_token_type', 'unsupported_token_type']);
+    expect(server.questions).toHaveLength(2);
+    await settle();
+    expect(set).not.toHaveBeenCalled();
+    server.always(active());
+    expect(await ask('a.b.c')).toBe('ok');
+  });
+
+  it('makes the client use no stale response, because the server can be reached', async () => {
+    const clocks = new Clocks();
+    const { ask } = caching(server, clocks, { cache: { maxAgeSeconds: 1, staleIfErrorSeconds: 600 } });
+    server.next(active());
+    expect(await ask('a.b.c')).toBe('ok');
+    clocks.pass(2);
+    expect(await ask('a.b.c')).toBe('unsupported_token_type');
+  });
+
+  it('makes each caller that shares one introspection request fail with its own error', async () => {
+    const authorizer = authorizerOf();
+    const errors = await Promise.all([1, 2, 3].map(() => failure(authorizer.authorize('Bearer a.b.c'))));
+    expect(errors).toMatchObject(Array(3).fill({ reason: 'unsupported_token_type' }));
+    expect(new Set(errors).size).toBe(3);
+    expect(server.questions).toHaveLength(1);
+  });
+
+  it('is ready, because it accepted endpoint and credentials', async () => {
+    await expect(authorizerOf().ready()).resolves.toBeUndefined();
+  });
+});
+
+describe('unsupported_token_type is reported once by each client', () => {
+  const said = { type: 'unsupported_token_type' };
+  const typed = (events: IntrospectEvent[]) => events.filter(({ type }) => type === said.type);
+
+  it('as an event, after the event of the request', async () => {
+    const events: IntrospectEvent[] = [];
+    const client = clientOf({ onEvent: (event) => void events.push(event) });
+    const authorizers = [new Authorizer({ client }), new Authorizer({ client })];
+    for (const authorizer of authorizers) await failure(authorizer.authorize('Bearer a.b.c'));
+    expect(events).toMatchObject([
+      { type: 'question', outcome: 'unsupported_token_type' },
+      { ...said, origin: server.origin },
+      { type: 'question', outcome: 'unsupported_token_type' },
+    ]);
+    await failure(clientOf({ onEvent: (event) => void events.push(event) }).introspect('a.b.c'));
+    expect(typed(events)).toHaveLength(2);
+    expect(print).not.toHaveBeenCalled();
+  });
+
+  it('on the diagnostics channel when somebody subscribes there', async () => {
+    const events: IntrospectEvent[] = [];
+    const listener = (event: unknown) => void events.push(event as IntrospectEvent);
+    subscribe('@acme/introspect-core', listener);
+    await failure(clientOf().introspect('a.b.c'));
+    unsubscribe('@acme/introspect-core', listener);
+    expect(typed(events)).toHaveLength(1);
+    expect(print).not.toHaveBeenCalled();
+  });
+
+  it('by console.error when nobody listens, without the token, a secret or a string of the server', async () => {
+    const client = clientOf();
+    for (let i = 0; i < 3; i++) await failure(client.introspect('a.b.c'));
+    expect(print.mock.calls).toEqual([
+      [
+        `${server.origin} does not introspect the kind of token that this API receives, such as a JWT ` +
+          '(unsupported_token_type), so each one is rejected with 401: configure the server to issue opaque access tokens ' +
+          'for this API, or verify JWTs locally',
+      ],
+    ]);
+  });
+});
+
+describe('a response that only resembles unsupported_token_type', () => {
+  it.each<[string, Parameters<typeof unsupported>]>([
+    ['another status', [undefined, 403]],
+    ['another 4xx', [undefined, 422]],
+    ['a 200', [undefined, 200]],
+    ['another code', [{ error: 'unsupported_token_types' }]],
+    ['the code in another case', [{ error: 'Unsupported_Token_Type' }]],
+    ['the code in a list', [{ error: ['unsupported_token_type'] }]],
+    ['the code elsewhere', [{ error: 'invalid_request', error_description: 'unsupported_token_type' }]],
+    ['a list', [['unsupported_token_type']]],
+    ['a text', ['unsupported_token_type']],
+  ])('is a failure of the server: %s', async (_, answer) => {
+    server.always(unsupported(...answer));
+    expect(await failure(clientOf().introspect('a.b.c'))).toMatchObject({ code: 'invalid_response', status: 503 });
+    expect(print).not.toHaveBeenCalled();
+  });
+});

@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { basicCredentials, type ClientSecretOptions, clientSecretBasic, clientSecretPost } from '../../src/index.js';
+import { vectors } from '../support/vectors.js';
+
+interface CredentialsVector {
+  id: string;
+  clientId: string;
+  clientSecret: string;
+  authorization?: string;
+  expectError?: true;
+}
+
+const context = { endpoint: 'https://as.example.com/introspect', afterRefusal: false };
+const emptyRequest = () => ({ headers: {} as Record<string, string>, body: new URLSearchParams() });
+
+describe('basicCredentials', () => {
+  it.each(vectors<CredentialsVector>('basic-credentials'))('$id', ({ clientId, clientSecret, ...vector }) => {
+    if (vector.expectError) expect(() => basicCredentials(clientId, clientSecret)).toThrow(TypeError);
+    else expect(basicCredentials(clientId, clientSecret)).toBe(vector.authorization);
+  });
+
+  it('refuses an empty client id', () => {
+    expect(() => basicCredentials('', 's')).toThrow('"clientId" must be a string that is not empty');
+  });
+
+  it('refuses a lone surrogate in either half, naming which', () => {
+    expect(() => basicCredentials('a\ud800', 's')).toThrow('"clientId" has a lone surrogate');
+    expect(() => basicCredentials('a', 's\udc00')).toThrow('"clientSecret" has a lone surrogate');
+  });
+
+  it('gives back what went in, to a server that splits at the first colon and form-decodes', () => {
+    const text = fc.string({ unit: 'binary' });
+    fc.assert(
+      fc.property(
+        text.filter((id) => id !== ''),
+        text,
+        (id, secret) => {
+          const value = basicCredentials(id, secret);
+          expect(value).toMatch(/^Basic [A-Za-z0-9+/]+=*$/);
+          const [first = '', ...rest] = atob(value.slice('Basic '.length)).split(':');
+          expect(formDecode(first)).toBe(id);
+          expect(formDecode(rest.join(':'))).toBe(secret);
+        },
+      ),
+    );
+  });
+});
+
+describe('clientSecretBasic', () => {
+  it('sets the Authorization field and leaves the form alone', async () => {
+    const request = emptyRequest();
+    await clientSecretBasic({ clientId: 's6BhdRkqt3', clientSecret: 'gX1fBat3bV' }).apply(request, context);
+    expect(request.headers).toEqual({ authorization: 'Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW' });
+    expect(request.body.size).toBe(0);
+  });
+
+  it('asks a secret function for each request, so that the secret may rotate', async () => {
+    const secrets = ['one', 'two'];
+    const authentication = clientSecretBasic({ clientId: 'c', clientSecret: async () => secrets.shift() ?? '' });
+    const first = emptyRequest();
+    const second = emptyRequest();
+    await authentication.apply(first, context);
+    await authentication.apply(second, context);
+    expect([first, second].map(({ headers }) => headers.authorization)).toEqual([
+      basicCredentials('c', 'one'),
+      basicCredentials('c', 'two'),
+    ]);
+  });
+
+  it('never calls a secret function at construction', () => {
+    clientSecretBasic({
+      clientId: 'c',
+      clientSecret: () => {
+        throw new Error('called');
+      },
+    });
+  });
+});
+
+describe('clientSecretPost', () => {
+  it('puts id and secret into the form and leaves the header fields alone', async () => {
+    const request = emptyRequest();
+    await clientSecretPost({ clientId: 'c d', clientSecret: 'a+b&c=d e' }).apply(request, context);
+    expect(request.body.toString()).toBe('client_id=c+d&client_secret=a%2Bb%26c%3Dd+e');
+    expect(request.headers).toEqual({});
+  });
+
+  it('asks a secret function for each request', async () => {
+    const request = emptyRequest();
+    await clientSecretPost({ clientId: 'c', clientSecret: () => 'from a function' }).apply(request, context);
+    expect(request.body.get('client_secret')).toBe('from a function');
+  });
+
+  it('refuses what a secret function may not return', async () => {
+    const returning = (secret: unknown) =>
+      Promise.resolve(
+        clientSecretPost({ clientId: 'c', clientSecret: () => secret as string }).apply(emptyRequest(), context),
+      );
+    await expect(returning(5)).rejects.toThrow('"clientSecret" must be a string');
+    for (const unset of [undefined, '', 'undefined']) {
+      await expect(returning(unset)).rejects.toThrow('is an environment variable unset?');
+    }
+    await expect(returning('\udfff')).rejects.toThrow('"clientSecret" has a lone surrogate');
+  });
+});
+
+describe.each([
+  ['clientSecretBasic', clientSecretBasic],
+  ['clientSecretPost', clientSecretPost],
+])('%s at construction', (name, method) => {
+  it.each([
+    ['an empty client id', { clientId: '', clientSecret: 's' }, '"clientId"'],
+    ['a client id that is no string', { clientId: 5 as never, clientSecret: 's' }, '"clientId"'],
+    ['a lone surrogate in the client id', { clientId: '\ud800', clientSecret: 's' }, '"clientId"'],
+    ['a lone surrogate beside a secret function', { clientId: '\ud800', clientSecret: () => 's' }, '"clientId"'],
+    ['a lone surrogate in the secret', { clientId: 'c', clientSecret: 'x\ud800x' }, '"clientSecret"'],
+    ['a secret that is no string', { clientId: 'c', clientSecret: 5 as never }, '"clientSecret" must be a string'],
+    ...[undefined, '', 'undefined'].flatMap((unset): [string, ClientSecretOptions, string][] => [
+      [`a client id of ${JSON.stringify(unset)}`, { clientId: unset, clientSecret: 's' }, '"clientId"'],
+      [`a secret of ${JSON.stringify(unset)}`, { clientId: 'c', clientSecret: unset }, '"clientSecret"'],
+    ]),
+    ['a secret that is not there', { clientId: 'c' } as never, '"clientSecret" must be a string'],
+    ['a client id that is not there', { clientSecret: 's' } as never, '"clientId" must be a string that is not empty'],
+    ['no options', undefined as never, '"clientId" must be a string that is not empty'],
+    [
+      'an option that it does not know',
+      { clientId: 'c', clientSecret: 's', clientSecretFile: 'f' } as never,
+      `${name}: "clientSecretFile" is no option; there are clientId, clientSecret`,
+    ],
+  ])('refuses %s', (_, options, named) => {
+    expect(() => method(options)).toThrow(TypeError);
+    expect(() => method(options)).toThrow(named);
+  });
+
+  it('keeps the client id readable, and hides the secret', () => {
+    const authentication = method({ clientId: 'c', clientSecret: 'hidden-canary' });
+    expect(authentication.clientId).toBe('c');
+    expect(JSON.stringify(authentication)).not.toContain('hidden-canary');
+  });
+});
+
+function formDecode(value: string): string {
+  return decodeURIComponent(value.replaceAll('+', ' '));
+}

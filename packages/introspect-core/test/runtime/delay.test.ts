@@ -1,0 +1,31 @@
+import { getEventListeners } from 'node:events';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { delay } from '../../src/runtime/delay.js';
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+afterEach(() => void vi.useRealTimers());
+
+it('waits for as long as it is told, and leaves no listener behind', async () => {
+  const { signal } = new AbortController();
+  const over = vi.fn();
+  const waiting = delay(1000, signal).then(over);
+  await vi.advanceTimersByTimeAsync(999);
+  expect(over).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1);
+  await waiting;
+  expect(over).toHaveBeenCalledOnce();
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+});
+
+it('ends at once with the reason of whoever leaves, and leaves no timer behind', async () => {
+  const controller = new AbortController();
+  const waiting = delay(1000, controller.signal);
+  controller.abort('left');
+  await expect(waiting).rejects.toBe('left');
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it('does not begin for one who has left already', async () => {
+  await expect(delay(1000, AbortSignal.abort('left'))).rejects.toBe('left');
+  expect(vi.getTimerCount()).toBe(0);
+});
