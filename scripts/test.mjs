@@ -16,6 +16,7 @@ const checks = {
   lint: ['run', 'lint'],
   types: ['run', 'types', '--output-logs=errors-only'],
   'unused code': ['run', 'unused'],
+  imports: ['run', 'imports'],
   size: ['run', 'size', '--output-logs=errors-only'],
   tests: [
     'exec',

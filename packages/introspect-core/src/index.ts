@@ -4,14 +4,18 @@ export {
   type AuthorizerSettings,
   type AuthorizerStats,
   type Guard,
-  type RequestContext,
 } from './authorizer/authorizer.js';
 export type { CacheOptions } from './cache/cache-options.js';
 export type { ForgetTarget } from './cache/forget-marks.js';
 export type { CacheStore } from './cache/stored-answers.js';
+export {
+  type ClientSecret,
+  type ClientSecretOptions,
+  clientSecretBasic,
+  clientSecretPost,
+} from './client/client-secret.js';
 export { type ClientStats, IntrospectionClient } from './client/introspection-client.js';
 export type { IntrospectionClientOptions } from './client/introspection-client-options.js';
-export type { Priority } from './client/question-limits.js';
 export type { ChallengeParameters } from './errors/challenge.js';
 export {
   AccessDeniedError,
@@ -33,20 +37,23 @@ export {
   type RequestError,
   UnavailableError,
 } from './errors/errors.js';
-export type { IntrospectEvent, IntrospectEventListener, QuestionOutcome, ShedBy } from './events/events.js';
-export type { InactiveExplanation } from './lookup/inactive-explanation.js';
+export type {
+  InactiveExplanation,
+  IntrospectEvent,
+  IntrospectEventListener,
+  Priority,
+  QuestionOutcome,
+  ShedBy,
+} from './events/events.js';
 export type { Prefilter, PrefilterContext, PrefilterVerdict } from './lookup/prefilter.js';
 export type { AnswerStats } from './lookup/token-answers.js';
+export { checkPolicy, combinedPolicy } from './policy/combined-policy.js';
 export type { Policy } from './policy/policy.js';
 export {
   type AuthenticatedRequest,
   basicCredentials,
   type ClientAuthentication,
   type ClientAuthenticationContext,
-  type ClientSecret,
-  type ClientSecretOptions,
-  clientSecretBasic,
-  clientSecretPost,
 } from './protocol/client-authentication.js';
 export type {
   ActiveToken,
@@ -61,5 +68,6 @@ export {
   protectedResourceMetadata,
 } from './protocol/protected-resource-metadata.js';
 export { bearerToken, type Credentials } from './request/bearer-token.js';
+export type { RequestContext } from './request/request-context.js';
 export { ofetchTransport } from './transport/ofetch-transport.js';
 export type { Transport, TransportRequest, TransportResponse } from './transport/transport.js';

@@ -3,6 +3,7 @@ import {
   type ActiveToken,
   Authorizer,
   type AuthorizerOptions,
+  checkPolicy,
   type Guard,
   isAuthorizationError,
   isIntrospectionError,
@@ -12,10 +13,9 @@ import {
   type RequestError,
 } from '@acme/introspect-core';
 import { inherited, inheritedName, withoutMembers } from '../options.js';
-import { preparePolicy } from '../policy/policy.js';
 import { isPreflight } from './preflight.js';
 
-export { combinedPolicy } from '../policy/combined-policy.js';
+export { checkPolicy, combinedPolicy } from '@acme/introspect-core';
 
 /** An authorizer, or a function that chooses one for each request: one for each tenant, say. */
 type AuthorizerOrChooser<Native> = Authorizer | ((request: Native) => Authorizer | Promise<Authorizer>);
@@ -142,15 +142,6 @@ export function isAtOnce(outcome: GuardOutcome | Promise<GuardOutcome>): outcome
     outcome === null ||
     (Object.hasOwn(outcome, 'active') && 'active' in outcome && outcome.active === true)
   );
-}
-
-/**
- * Checks a policy where no authorizer is at hand, such as in a decorator: all but whether `anyRole` has its `rolesOf`.
- *
- * @throws TypeError naming what is wrong with the policy
- */
-export function checkPolicy(policy: Policy): void {
-  preparePolicy(policy, { challenge: {}, rolesOf: () => [] });
 }
 
 /**

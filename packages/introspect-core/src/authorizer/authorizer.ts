@@ -10,7 +10,8 @@ import {
   isAuthorizationError,
   MissingTokenError,
 } from '../errors/errors.js';
-import { explainer, type InactiveExplanation } from '../lookup/inactive-explanation.js';
+import type { InactiveExplanation } from '../events/events.js';
+import { explainer } from '../lookup/inactive-explanation.js';
 import { boundPrefilter, type Prefilter } from '../lookup/prefilter.js';
 import { type AnswerStats, TokenAnswers } from '../lookup/token-answers.js';
 import {
@@ -33,25 +34,8 @@ import {
   resourceProblem,
 } from '../protocol/protected-resource-metadata.js';
 import { bearerCandidate, type Credentials, checkToken } from '../request/bearer-token.js';
+import type { RequestContext } from '../request/request-context.js';
 import { sharesPromises } from '../runtime/workerd.js';
-
-/** What a request brought. An adapter hands over all that its framework has. */
-export interface RequestContext {
-  /** The `Authorization` field lines. */
-  authorization: Credentials;
-  method?: string;
-  url?: string;
-  /** The lines of any field; an empty list where there is none. */
-  header?(name: string): readonly string[];
-  /** In DER. */
-  clientCertificate?: Uint8Array | undefined;
-  /** Aborted when the caller has gone. */
-  signal?: AbortSignal | undefined;
-  /** Keeps a runtime awake for work that goes on after the answer. */
-  waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
-  /** The framework's own request, one object for each: guards that see the same one within 5 s share an answer. */
-  native?: unknown;
-}
 
 /** What an authorizer judges by. */
 export interface AuthorizerSettings {

@@ -1,3 +1,4 @@
+import type { ForgetKind } from '../events/events.js';
 import type { IntrospectionResponse } from '../protocol/introspection-response.js';
 import type { RequestTime } from '../runtime/age-clock.js';
 
@@ -8,8 +9,6 @@ export type ForgetTarget =
   | { readonly jti: string }
   | { readonly client_id: string }
   | { readonly all: true };
-
-export type ForgetKind = 'token' | 'sub' | 'jti' | 'client_id' | 'all';
 
 /** What a mark goes by. A token is named by its key, never by itself. */
 export type MarkName = `${ForgetKind}:${string}`;

@@ -1,12 +1,4 @@
-/** Everything that an answer depends on, besides the token. */
-export interface QuestionSetting {
-  issuer?: string | undefined;
-  endpoint?: string | undefined;
-  clientId: string;
-  parameters: Readonly<Record<string, string>>;
-  headers: Readonly<Record<string, string>>;
-  tokenTypeHint: string | null;
-}
+import type { QuestionSetting } from '../protocol/introspection-request.js';
 
 /**
  * Makes the key under which an answer may be shared: SHA-256 over the setting and the token, each part with its length

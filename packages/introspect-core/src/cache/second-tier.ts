@@ -1,7 +1,8 @@
+import type { StoreOperation } from '../events/events.js';
 import type { AgeClock } from '../runtime/age-clock.js';
 import { maxSharedSeconds } from './cache-options.js';
 import { type ForgetMarks, type MarkName, markSlackMs } from './forget-marks.js';
-import { type CacheStore, isMarkKey, type StampedToken, StoredAnswers, type StoreOperation } from './stored-answers.js';
+import { type CacheStore, isMarkKey, type StampedToken, StoredAnswers } from './stored-answers.js';
 import { type DatedAnswer, expiryOf, type TokenCache } from './token-cache.js';
 
 /** As long as some process may use an answer, whatever its settings. */

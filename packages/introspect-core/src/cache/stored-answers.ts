@@ -1,4 +1,5 @@
 import { UnavailableError } from '../errors/errors.js';
+import type { StoreOperation } from '../events/events.js';
 import { type ActiveToken, readIntrospectionResponse } from '../protocol/introspection-response.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { isAfterMark, type MarkName, markNames } from './forget-marks.js';
@@ -23,8 +24,6 @@ export interface CacheStore {
   /** Gives the lease on a key to the first who asks, for `ttlMs`, and `false` to others. It leaves the key's value alone. */
   lease?(key: string, ttlMs: number): Promise<boolean>;
 }
-
-export type StoreOperation = 'get' | 'set' | 'delete' | 'lease' | 'onInvalidate';
 
 /** An active answer, and when it was asked for, by the wall clock of the process that did. */
 export interface StampedToken {

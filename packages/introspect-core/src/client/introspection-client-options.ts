@@ -1,14 +1,14 @@
 import * as v from 'valibot';
-import type { QuestionSetting } from '../cache/question-key.js';
 import { Events, type IntrospectEventListener } from '../events/events.js';
 import { checkedOptions, credential, narrowing, optionsObject } from '../options.js';
-import { type ClientAuthentication, type ClientSecret, clientSecretBasic } from '../protocol/client-authentication.js';
+import type { ClientAuthentication } from '../protocol/client-authentication.js';
 import { urlProblem } from '../protocol/endpoint-url.js';
-import type { IntrospectionRequestSettings } from '../protocol/introspection-request.js';
+import type { IntrospectionRequestSettings, QuestionSetting } from '../protocol/introspection-request.js';
 import { issuerProblem } from '../protocol/server-metadata.js';
 import { ofetchTransport } from '../transport/ofetch-transport.js';
 import type { Transport } from '../transport/transport.js';
 import type { CircuitBreakerSettings } from './circuit-breaker.js';
+import { type ClientSecret, clientSecretBasic } from './client-secret.js';
 import type { LimitSettings } from './question-limits.js';
 import type { RetrySettings } from './retries.js';
 

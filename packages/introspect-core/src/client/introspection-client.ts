@@ -5,8 +5,9 @@ import {
   isIntrospectionError,
   UnavailableError,
 } from '../errors/errors.js';
+import { lateAnswer } from '../errors/late-answer.js';
 import { isRateLimit, transient } from '../errors/transient.js';
-import type { QuestionOutcome, ShedBy } from '../events/events.js';
+import type { Priority, QuestionOutcome, ShedBy } from '../events/events.js';
 import { rememberedOrigin } from '../protocol/endpoint-url.js';
 import {
   hasSameCredentials,
@@ -20,7 +21,7 @@ import {
   refusesClient,
 } from '../protocol/introspection-response.js';
 import { type EndpointDiscovery, endpointDiscovery } from '../protocol/server-metadata.js';
-import { lateAnswer, withDeadline } from '../runtime/deadline.js';
+import { withDeadline } from '../runtime/deadline.js';
 import { delay } from '../runtime/delay.js';
 import { send } from '../transport/transport.js';
 import { CircuitBreaker, failureWindowMs, type Outcome } from './circuit-breaker.js';
@@ -29,7 +30,7 @@ import {
   type IntrospectionClientSettings,
   introspectionClientSettings,
 } from './introspection-client-options.js';
-import { isShed, type Priority, QuestionLimits } from './question-limits.js';
+import { isShed, QuestionLimits } from './question-limits.js';
 import { Retries } from './retries.js';
 
 /** For the `Authorizer` alone, which goes by its client's clocks; nobody else can look into a client. */

@@ -1,9 +1,7 @@
 import { UnavailableError } from '../errors/errors.js';
+import type { Priority } from '../events/events.js';
 import { onAbort } from '../runtime/on-abort.js';
 import { sharesPromises } from '../runtime/workerd.js';
-
-/** Who goes first when a limit bites; the last are the first to be turned away. */
-export type Priority = 'first' | 'normal' | 'last';
 
 export interface LimitSettings {
   /** Infinity where there is none. */

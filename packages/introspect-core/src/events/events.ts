@@ -1,8 +1,23 @@
-import type { ForgetKind } from '../cache/forget-marks.js';
-import type { StoreOperation } from '../cache/stored-answers.js';
-import type { Priority } from '../client/question-limits.js';
 import type { FailedIntrospectionError, InvalidTokenReason } from '../errors/errors.js';
-import type { InactiveExplanation } from '../lookup/inactive-explanation.js';
+
+/** Who goes first when a limit bites; the last are the first to be turned away. */
+export type Priority = 'first' | 'normal' | 'last';
+
+/** What was done with the cache's `store`. */
+export type StoreOperation = 'get' | 'set' | 'delete' | 'lease' | 'onInvalidate';
+
+/** What a call of `forget` named. */
+export type ForgetKind = 'token' | 'sub' | 'jti' | 'client_id' | 'all';
+
+/** Why a token may be inactive, for whoever develops or operates an API; never for a caller. Holds no token. */
+export interface InactiveExplanation {
+  /** One of few words, such as `expired`. */
+  readonly cause: string;
+  /** One sentence. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly advice?: string;
+}
 
 /** How an attempt at a question ended. */
 export type QuestionOutcome =

@@ -1,12 +1,4 @@
-/** Why a token may be inactive, for whoever develops or operates an API; never for a caller. Holds no token. */
-export interface InactiveExplanation {
-  /** One of few words, such as `expired`. */
-  readonly cause: string;
-  /** One sentence. */
-  readonly message: string;
-  /** What to do about it. */
-  readonly advice?: string;
-}
+import type { InactiveExplanation } from '../events/events.js';
 
 /** Explains one token at a time, and leaves out those that come meanwhile: it is for development. */
 export function explainer(

@@ -18,7 +18,7 @@ type Members = { [Name in keyof Required<Policy>]: Policy[Name] | undefined };
  * @throws TypeError naming the invalid member, or "acrValues" if the lists have no value in common
  */
 export function combinedPolicy(policies: readonly Policy[]): Policy {
-  for (const each of policies) preparePolicy(each, { challenge: {}, rolesOf: () => [] });
+  for (const each of policies) checkPolicy(each);
   const [first = {}, ...others] = policies;
   return others.reduce(both, first);
 }
@@ -60,4 +60,13 @@ function commonValues(first: readonly string[], second: readonly string[]): read
     'Policy: the "acrValues" lists of the combined policies have no value in common, so no token can satisfy them all: ' +
       'remove one list, or add a common value',
   );
+}
+
+/**
+ * Checks a policy where no authorizer is at hand, such as in a decorator: all but whether `anyRole` has its `rolesOf`.
+ *
+ * @throws TypeError naming what is wrong with the policy
+ */
+export function checkPolicy(policy: Policy): void {
+  preparePolicy(policy, { challenge: {}, rolesOf: () => [] });
 }

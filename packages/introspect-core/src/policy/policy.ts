@@ -1,5 +1,4 @@
 import * as v from 'valibot';
-import type { RequestContext } from '../authorizer/authorizer.js';
 import { type ChallengeParameters, challengeProblem } from '../errors/challenge.js';
 import {
   AccessDeniedError,
@@ -10,6 +9,7 @@ import {
 } from '../errors/errors.js';
 import { checkedOptions, narrowing, optionsObject, textList } from '../options.js';
 import type { ActiveToken } from '../protocol/introspection-response.js';
+import type { RequestContext } from '../request/request-context.js';
 
 /** What a route needs of a token, besides being good. */
 export interface Policy {

@@ -1,5 +1,3 @@
-import { checkedOptions, credential, credentialProblem, optionsObject } from '../options.js';
-
 /** How this client proves itself to the introspection endpoint (RFC 7662 §2.1). Exactly one is used for a request. */
 export interface ClientAuthentication {
   readonly clientId: string;
@@ -23,36 +21,10 @@ export interface ClientAuthenticationContext {
   afterRefusal: boolean;
 }
 
-/**
- * A fixed secret, or a function that returns the current secret. The function is called for each request that needs the
- * secret. If it returns `''`, `"undefined"` or anything but a string, that request fails with an UnavailableError.
- */
-export type ClientSecret = string | (() => string | Promise<string>);
+const fixedAuthorizations = new WeakMap<ClientAuthentication, string>();
 
-export interface ClientSecretOptions {
-  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
-  clientId: string | undefined;
-  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
-  clientSecret: ClientSecret | undefined;
-}
-
-/**
- * `client_secret_basic`: id and secret in the `Authorization` field (RFC 6749 §2.3.1).
- *
- * @throws TypeError naming the option, when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
- * when there is an unknown option
- */
-export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentication {
-  const { clientId, clientSecret } = checkedSecretOptions('clientSecretBasic', options);
-  if (typeof clientSecret === 'function') {
-    return {
-      clientId,
-      async apply({ headers }) {
-        headers.authorization = basicCredentials(clientId, await currentSecret(clientSecret));
-      },
-    };
-  }
-  const authorization = basicCredentials(clientId, clientSecret);
+/** An authentication by the same `Authorization` field for every request. */
+export function fixedAuthentication(clientId: string, authorization: string): ClientAuthentication {
   const authentication: ClientAuthentication = Object.freeze({
     clientId,
     apply({ headers }: AuthenticatedRequest) {
@@ -63,29 +35,9 @@ export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentic
   return authentication;
 }
 
-const fixedAuthorizations = new WeakMap<ClientAuthentication, string>();
-
 /** The `Authorization` field of credentials that are the same for every request: nothing need be awaited for it. */
 export function fixedAuthorization(authentication: ClientAuthentication): string | undefined {
   return fixedAuthorizations.get(authentication);
-}
-
-/**
- * `client_secret_post`: id and secret in the form (RFC 6749 §2.3.1). For servers that do not take Basic.
- *
- * @throws TypeError naming the option, when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
- * when there is an unknown option
- */
-export function clientSecretPost(options: ClientSecretOptions): ClientAuthentication {
-  const { clientId, clientSecret } = checkedSecretOptions('clientSecretPost', options);
-  return {
-    clientId,
-    async apply({ body }) {
-      const secret = await currentSecret(clientSecret);
-      body.append('client_id', clientId);
-      body.append('client_secret', secret);
-    },
-  };
 }
 
 /**
@@ -96,8 +48,8 @@ export function clientSecretPost(options: ClientSecretOptions): ClientAuthentica
  * @throws TypeError when the id is empty or either has a lone surrogate
  */
 export function basicCredentials(clientId: string, clientSecret: string): string {
-  refuse('clientId', clientIdProblem(clientId));
-  refuse('clientSecret', secretProblem(clientSecret));
+  refuseSecret('clientId', clientIdProblem(clientId));
+  refuseSecret('clientSecret', secretProblem(clientSecret));
   return `Basic ${btoa(`${formEncode(clientId)}:${formEncode(clientSecret)}`)}`;
 }
 
@@ -106,32 +58,14 @@ export function formEncode(value: string): string {
   return /^[\w.*-]*$/.test(value) ? value : new URLSearchParams([['', value]]).toString().slice(1);
 }
 
-const secretOptions = optionsObject({
-  clientId: credential<string>(clientIdProblem),
-  clientSecret: credential<ClientSecret>((given) => (typeof given === 'function' ? undefined : secretProblem(given))),
-});
-
-function checkedSecretOptions(owner: string, options: ClientSecretOptions) {
-  const { clientId, clientSecret } = checkedOptions(owner, secretOptions, options ?? {});
-  if (clientId === undefined) throw new TypeError(`${owner}: "clientId" ${clientIdProblem(clientId)}`);
-  if (clientSecret === undefined) throw new TypeError(`${owner}: "clientSecret" ${secretProblem(clientSecret)}`);
-  return { clientId, clientSecret };
-}
-
-/** Returns the current secret. An invalid secret from a function fails only the request that needed it. */
-async function currentSecret(clientSecret: ClientSecret): Promise<string> {
-  if (typeof clientSecret === 'string') return clientSecret;
-  const secret = await clientSecret();
-  refuse('clientSecret', credentialProblem(secret) ?? secretProblem(secret));
-  return secret;
-}
-
-function clientIdProblem(given: unknown): string | undefined {
+/** What is wrong with a client id, or `undefined`. */
+export function clientIdProblem(given: unknown): string | undefined {
   if (typeof given === 'string' && given !== '') return encodingProblem(given);
   return 'must be a string that is not empty: copy it from the authorization server';
 }
 
-function secretProblem(given: unknown): string | undefined {
+/** What is wrong with a client secret, or `undefined`. */
+export function secretProblem(given: unknown): string | undefined {
   return typeof given === 'string' ? encodingProblem(given) : 'must be a string, or a function that returns one';
 }
 
@@ -140,6 +74,7 @@ function encodingProblem(given: string): string | undefined {
   return given.isWellFormed() ? undefined : 'has a lone surrogate: it is no valid text, copy it again';
 }
 
-function refuse(name: string, problem: string | undefined): void {
+/** @throws TypeError with the problem, if there is one */
+export function refuseSecret(name: string, problem: string | undefined): void {
   if (problem !== undefined) throw new TypeError(`"${name}" ${problem}`);
 }

@@ -6,6 +6,16 @@ import {
   formEncode,
 } from './client-authentication.js';
 
+/** Everything that an answer depends on, besides the token. */
+export interface QuestionSetting {
+  issuer?: string | undefined;
+  endpoint?: string | undefined;
+  clientId: string;
+  parameters: Readonly<Record<string, string>>;
+  headers: Readonly<Record<string, string>>;
+  tokenTypeHint: string | null;
+}
+
 /** What every request of a client has in common. */
 export interface IntrospectionRequestSettings {
   issuer?: string | undefined;

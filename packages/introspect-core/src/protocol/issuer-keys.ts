@@ -1,5 +1,6 @@
 import { InvalidResponseError } from '../errors/errors.js';
-import { lateAnswer, withDeadline } from '../runtime/deadline.js';
+import { lateAnswer } from '../errors/late-answer.js';
+import { withDeadline } from '../runtime/deadline.js';
 import { send } from '../transport/transport.js';
 import { ownMember, readJsonObject } from './json-object.js';
 import { type DiscoveryOptions, fetchMetadataUrl } from './server-metadata.js';

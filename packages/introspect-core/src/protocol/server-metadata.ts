@@ -1,6 +1,7 @@
 import { InvalidResponseError } from '../errors/errors.js';
+import { lateAnswer } from '../errors/late-answer.js';
 import { transient } from '../errors/transient.js';
-import { lateAnswer, withDeadline } from '../runtime/deadline.js';
+import { withDeadline } from '../runtime/deadline.js';
 import { sharesPromises } from '../runtime/workerd.js';
 import { send, type Transport, type TransportResponse } from '../transport/transport.js';
 import { urlProblem } from './endpoint-url.js';

@@ -1,4 +1,3 @@
-import { UnavailableError } from '../errors/errors.js';
 import { onAbort } from './on-abort.js';
 
 /**
@@ -36,17 +35,4 @@ export function withDeadline<T>(
       },
     );
   });
-}
-
-/** The server did not answer in time, as an option says. */
-export function lateAnswer({
-  origin,
-  timeoutMs,
-  option = 'timeoutMs',
-}: {
-  origin: string;
-  timeoutMs: number;
-  option?: string;
-}): UnavailableError {
-  return new UnavailableError(`${origin} gave no answer within ${timeoutMs} ms ("${option}")`);
 }

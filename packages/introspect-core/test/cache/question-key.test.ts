@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type QuestionSetting, questionKey } from '../../src/cache/question-key.js';
+import { questionKey } from '../../src/cache/question-key.js';
+import type { QuestionSetting } from '../../src/protocol/introspection-request.js';
 
 const setting: QuestionSetting = {
   issuer: 'https://as.example.com',

@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Priority, QuestionLimits } from '../../src/client/question-limits.js';
+import { QuestionLimits } from '../../src/client/question-limits.js';
+import type { Priority } from '../../src/events/events.js';
 import { virtualTime } from '../support/virtual-time.js';
 
 let time: ReturnType<typeof virtualTime>;

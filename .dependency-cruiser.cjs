@@ -1,0 +1,47 @@
+// Which folder of the core may import which; docs/architecture.md shows the picture. `npm test` runs it.
+const base = ['errors', 'runtime'];
+const beside = [...base, 'transport', 'protocol', 'events', 'options.ts'];
+const allowed = {
+  errors: [],
+  runtime: [],
+  'options.ts': [],
+  events: base,
+  transport: base,
+  request: base,
+  protocol: [...base, 'transport'],
+  cache: beside,
+  client: beside,
+  policy: [...beside, 'request'], // a policy's `check` gets the request
+  lookup: [...beside, 'request', 'cache', 'client', 'policy'],
+  authorizer: [...beside, 'request', 'cache', 'client', 'policy', 'lookup'],
+  // These import the rest by the package's name, as their users do, so that there is only one copy of it.
+  adapter: ['runtime', 'options.ts'],
+  'extensions/([^/]+)': ['extensions/$1', 'runtime', 'options.ts'],
+};
+const src = 'packages/introspect-core/src/';
+const matching = (names) => `^${src}(${names.join('|')})(/|$)`;
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circle',
+      comment: 'Files must not import each other in a circle, not even for types.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    ...Object.entries(allowed).map(([folder, others]) => ({
+      name: `imports-of-${folder.split('/')[0]}`,
+      comment: `${folder} may import only: ${others.join(', ') || 'nothing of ours'}.`,
+      severity: 'error',
+      from: { path: `^${src}${folder}(/|$)` },
+      to: { path: `^${src}`, pathNot: matching([...(folder.includes('/') ? [] : [folder]), ...others]) },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    includeOnly: `^${src}`,
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+  },
+};

@@ -1,0 +1,79 @@
+import { checkedOptions, credential, credentialProblem, optionsObject } from '../options.js';
+import {
+  basicCredentials,
+  type ClientAuthentication,
+  clientIdProblem,
+  fixedAuthentication,
+  refuseSecret,
+  secretProblem,
+} from '../protocol/client-authentication.js';
+
+/**
+ * A fixed secret, or a function that returns the current secret. The function is called for each request that needs the
+ * secret. If it returns `''`, `"undefined"` or anything but a string, that request fails with an UnavailableError.
+ */
+export type ClientSecret = string | (() => string | Promise<string>);
+
+export interface ClientSecretOptions {
+  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
+  clientId: string | undefined;
+  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
+  clientSecret: ClientSecret | undefined;
+}
+
+/**
+ * `client_secret_basic`: id and secret in the `Authorization` field (RFC 6749 §2.3.1).
+ *
+ * @throws TypeError naming the option, when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
+ * when there is an unknown option
+ */
+export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentication {
+  const { clientId, clientSecret } = checkedSecretOptions('clientSecretBasic', options);
+  if (typeof clientSecret === 'function') {
+    return {
+      clientId,
+      async apply({ headers }) {
+        headers.authorization = basicCredentials(clientId, await currentSecret(clientSecret));
+      },
+    };
+  }
+  return fixedAuthentication(clientId, basicCredentials(clientId, clientSecret));
+}
+
+/**
+ * `client_secret_post`: id and secret in the form (RFC 6749 §2.3.1). For servers that do not take Basic.
+ *
+ * @throws TypeError naming the option, when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
+ * when there is an unknown option
+ */
+export function clientSecretPost(options: ClientSecretOptions): ClientAuthentication {
+  const { clientId, clientSecret } = checkedSecretOptions('clientSecretPost', options);
+  return {
+    clientId,
+    async apply({ body }) {
+      const secret = await currentSecret(clientSecret);
+      body.append('client_id', clientId);
+      body.append('client_secret', secret);
+    },
+  };
+}
+
+const secretOptions = optionsObject({
+  clientId: credential<string>(clientIdProblem),
+  clientSecret: credential<ClientSecret>((given) => (typeof given === 'function' ? undefined : secretProblem(given))),
+});
+
+function checkedSecretOptions(owner: string, options: ClientSecretOptions) {
+  const { clientId, clientSecret } = checkedOptions(owner, secretOptions, options ?? {});
+  if (clientId === undefined) throw new TypeError(`${owner}: "clientId" ${clientIdProblem(clientId)}`);
+  if (clientSecret === undefined) throw new TypeError(`${owner}: "clientSecret" ${secretProblem(clientSecret)}`);
+  return { clientId, clientSecret };
+}
+
+/** Returns the current secret. An invalid secret from a function fails only the request that needed it. */
+async function currentSecret(clientSecret: ClientSecret): Promise<string> {
+  if (typeof clientSecret === 'string') return clientSecret;
+  const secret = await clientSecret();
+  refuseSecret('clientSecret', credentialProblem(secret) ?? secretProblem(secret));
+  return secret;
+}
