@@ -25,8 +25,14 @@ export async function takesReply(
       const value: unknown = Reflect.get(target, property, receiver);
       if (typeof value !== 'function' || (property !== 'send' && property !== 'callNotFound')) return value;
       return (...args: unknown[]) => {
+        const wasCalled = isCalled;
         isCalled = true;
-        return Reflect.apply(value, target, args);
+        try {
+          return Reflect.apply(value, target, args);
+        } catch (thrown) {
+          isCalled = wasCalled; // a call that throws has sent nothing, unless the reply says so
+          throw thrown;
+        }
       };
     },
   });

@@ -482,6 +482,46 @@ describe('onError', () => {
       expect(lines.map(({ msg }) => msg)).toEqual(logs === undefined ? [] : [logs]);
       expect(handler).not.toHaveBeenCalled();
     });
+
+    const failingSends: Record<string, OnError> = {
+      'an object that is not JSON by its type': (_, __, reply) => reply.code(401).type('text/html').send({ a: 1 }),
+      'such an object, asynchronously': async (_, __, reply) => {
+        await new Promise(setImmediate);
+        return reply.code(401).type('text/html').send({ a: 1 });
+      },
+      'a header with a line break': (_, __, reply) => reply.header('x', 'a\nb').send({}),
+      'a number as text': (_, __, reply) => reply.type('text/plain').send(42),
+    };
+
+    it.each(Object.keys(failingSends))('with a 500, if its send throws because of %s', async (name) => {
+      const onError = failingSends[name] ?? fail(name);
+      app = Fastify();
+      const wait = (_: unknown, __: unknown, payload: unknown) => ticks(10).then(() => payload);
+      if (hooks === 'with slow hooks of the app') app.addHook('onSend', wait);
+      const failed = vi.fn();
+      app.addHook('onError', async () => failed());
+      await app.register(introspect, { ...options(), onError });
+      const handler = countingRoute('/me');
+      expect((await app.inject('/me')).statusCode).toBe(500);
+      expect(failed).toHaveBeenCalled();
+      expect(handler).not.toHaveBeenCalled();
+    });
+  });
+
+  it('takes over the reply by its first send, if a second one throws while the first one is pending', async () => {
+    const lines: { msg: string }[] = [];
+    const stream = { write: (line: string) => void lines.push(JSON.parse(line)) };
+    app = Fastify({ logger: { level: 'warn', stream } });
+    app.addHook('preSerialization', (_: unknown, __: unknown, payload: unknown) => ticks(10).then(() => payload));
+    const onError: IntrospectOptions['onError'] = (_, __, reply) => {
+      reply.code(418).send({ own: true });
+      reply.type('text/plain').send(42);
+    };
+    await app.register(introspect, { ...options(), onError });
+    const handler = countingRoute('/me');
+    expect(await ask('/me')).toMatchObject({ status: 418, body: { own: true } });
+    expect(lines.map(({ msg }) => msg)).toEqual(['onError threw after it had taken over the reply']);
+    expect(handler).not.toHaveBeenCalled();
   });
 
   it('gets a reply that works like Fastify’s, so what it sets takes effect', async () => {
