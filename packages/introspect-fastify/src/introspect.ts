@@ -13,7 +13,7 @@ import {
 import { type NodeRequest, type NodeResponse, nodeRequestContext } from '@acme/introspect-core/node';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { type Context, type OnError, refuse, takesReply } from './refuse.js';
+import { type Context, hasTimedOut, type OnError, refuse, takesReply } from './refuse.js';
 
 export interface IntrospectExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded. */
@@ -36,8 +36,14 @@ export type IntrospectOptions = Exclude<AuthorizerInput<FastifyRequest>, Authori
  *
  * After a rejection it does not call `done`, and its promise never resolves. So code after `await hook(request, reply)`
  * runs only for accepted requests. To combine conditions, call `authorizer.authorize(…)`.
+ *
+ * With `done` it returns `undefined`: it calls `done()` after it accepted the token, and `done(error)` for an error of
+ * the app, such as a `check` that throws. An async hook of your own must not give it `done`, and must await its promise.
  */
-export type TokenHook = (request: HookRequest, reply: HookReply, done?: () => void) => Promise<unknown> | undefined;
+export interface TokenHook {
+  (request: HookRequest, reply: HookReply, done: (error?: Error) => void): undefined;
+  (request: HookRequest, reply: HookReply): Promise<unknown> | undefined;
+}
 
 /** What the hook looks at, so that it fits whatever server the app runs on. */
 export interface HookRequest {
@@ -82,25 +88,30 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
     /** Sends the response to a rejected request. Never resolves. Rejects only with errors of the app. */
     const reject = async (error: unknown, context: Context, reply: FastifyReply) => {
       if (isRequestError(error)) {
-        const isTaken = onError !== undefined && (await takesReply(onError, error, context, reply));
+        const isTaken =
+          hasTimedOut(context.native) || (onError !== undefined && (await takesReply(onError, error, context, reply)));
         if (!isTaken) refuse(reply, error);
-      } else if (!isHangUp(error, context)) throw error;
+      } else if (!isHangUp(error, context)) {
+        if (!hasTimedOut(context.native)) throw error;
+        reply.log.error({ err: error }, 'The guard failed after Fastify had responded because of handlerTimeout');
+      }
       return new Promise<never>(() => {});
     };
-    return (hookRequest, hookReply, done) => {
+    const hook = (hookRequest: HookRequest, hookReply: HookReply, done?: (error?: Error) => void) => {
       const request = hookRequest as FastifyRequest;
       const reply = hookReply as FastifyReply;
       const context = nodeRequestContext(request.raw, reply.raw, request);
       try {
         const outcome = guard(context);
-        if (!isAtOnce(outcome)) return waitFor(outcome, context, reply);
+        if (!isAtOnce(outcome)) return settle(waitFor(outcome, context, reply), done);
         request.introspection = outcome ?? null;
       } catch (error) {
-        return reject(error, context, reply);
+        return settle(reject(error, context, reply), done);
       }
       done?.();
       return undefined; // a promise would only cost time
     };
+    return hook as TokenHook;
   };
 
   app.decorateRequest('introspection', null);
@@ -116,6 +127,17 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
     app.get(path, { config: { public: true } }, async () => document);
   }
 };
+
+/** Passes the end of a hook to `done`; without `done`, returns the promise. */
+function settle(end: Promise<unknown>, done: ((error?: Error) => void) | undefined): Promise<unknown> | undefined {
+  if (done === undefined) return end;
+  end.then(
+    () => done(),
+    // For Fastify, done(undefined) means that all is well.
+    (error) => done(error || new Error(`The guard failed: a function of the app threw ${error} instead of an error`)),
+  );
+  return undefined;
+}
 
 /** `app.register(introspect, { issuer, clientId, clientSecret })`. */
 export const introspect = fp(plugin, { fastify: '5.x', name: '@acme/introspect-fastify' });

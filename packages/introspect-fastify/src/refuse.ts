@@ -36,7 +36,7 @@ export async function takesReply(
       };
     },
   });
-  const isTaken = () => isCalled || reply.sent || reply.raw.headersSent;
+  const isTaken = () => isCalled || reply.sent || reply.raw.headersSent || hasTimedOut(context.native);
   try {
     await onError(error, context.native, watched);
   } catch (thrown) {
@@ -44,6 +44,15 @@ export async function takesReply(
     reply.log.error({ err: thrown }, 'onError threw after it had taken over the reply');
   }
   return isTaken() || context.signal?.aborted === true; // a caller who has hung up needs no response
+}
+
+/**
+ * Returns whether Fastify has begun its own response because the route's `handlerTimeout` is over.
+ *
+ * Reads `signal` only on routes with `handlerTimeout`: elsewhere reading it would add a listener.
+ */
+export function hasTimedOut(request: FastifyRequest): boolean {
+  return request.routeOptions.handlerTimeout > 0 && request.signal.reason?.code === 'FST_ERR_HANDLER_TIMEOUT';
 }
 
 /** Sends the response that an error asks for. */

@@ -13,7 +13,12 @@ import {
 } from '@acme/introspect-testing';
 import cookie from '@fastify/cookie';
 import session from '@fastify/session';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify';
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyServerOptions,
+  type onRequestHookHandler,
+} from 'fastify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Authorizer, type IntrospectOptions, introspect, type Policy } from '../src/index.js';
 
@@ -351,6 +356,143 @@ describe("a rejection inside a hook of the app's own", () => {
     expect(handler).not.toHaveBeenCalled();
     expect((await app.inject({ url: '/me', headers: authorization('good') })).statusCode).toBe(200);
     expect(afterwards).toHaveBeenCalledOnce();
+  });
+});
+
+describe("a hook of the app's own with done", () => {
+  const authorization = (token: string) => ({ authorization: `Bearer ${token}` });
+  const phases = ['onRequest', 'preHandler'] as const;
+
+  async function start(phase: (typeof phases)[number], policy?: Policy) {
+    app = Fastify();
+    await app.register(introspect, options());
+    const requireToken = app.requireToken(policy);
+    const done = vi.fn();
+    const handler = vi.fn(async () => ({}));
+    const hook: onRequestHookHandler = (request, reply, next) => {
+      requireToken(request, reply, (error) => {
+        done(error);
+        next(error);
+      });
+    };
+    app.get('/me', { [phase]: hook }, handler);
+    return { done, handler };
+  }
+
+  it.each(phases)('goes on after a token was introspected: %s', async (phase) => {
+    const { done, handler } = await start(phase);
+    expect((await app.inject({ url: '/me', headers: authorization('good') })).statusCode).toBe(200);
+    expect(done).toHaveBeenCalledExactlyOnceWith(undefined);
+    expect(handler).toHaveBeenCalledOnce();
+    expect(uncaught).toEqual([]);
+  });
+
+  it.each(phases)('does not go on after a rejection: %s', async (phase) => {
+    const { done, handler } = await start(phase);
+    expect((await app.inject({ url: '/me' })).statusCode).toBe(401);
+    expect((await app.inject({ url: '/me', headers: authorization('bad') })).statusCode).toBe(401);
+    await settle();
+    expect(done).not.toHaveBeenCalled();
+    expect(handler).not.toHaveBeenCalled();
+    expect(uncaught).toEqual([]);
+  });
+
+  const thrown = { 'an error': new Error('broken'), 'a text': 'broken', undefined: undefined, zero: 0 };
+  const checks: Record<string, (value: unknown) => Policy['check']> = {
+    throws: (value) => () => {
+      throw value;
+    },
+    'rejects with': (value) => async () => {
+      await settle();
+      throw value;
+    },
+  };
+  it.each(Object.keys(thrown).flatMap((value) => Object.keys(checks).map((check) => [check, value])))(
+    'gets an error if a check %s %s',
+    async (check, name) => {
+      const value = thrown[name as keyof typeof thrown];
+      const { done, handler } = await start('onRequest', { check: checks[check as string]?.(value) as () => never });
+      expect((await app.inject({ url: '/me', headers: authorization('good') })).statusCode).toBe(500);
+      expect(done).toHaveBeenCalledExactlyOnceWith(value || expect.any(Error));
+      expect(handler).not.toHaveBeenCalled();
+      expect(uncaught).toEqual([]);
+    },
+  );
+});
+
+describe("a rejection after Fastify's handlerTimeout", () => {
+  const deny = () => false;
+  const fail = () => {
+    throw new Error('broken');
+  };
+  const onErrors = {
+    none: undefined,
+    'one that sends': (_: unknown, __: unknown, reply: FastifyReply) => reply.code(418).send({}),
+    'one that throws': fail,
+  };
+  it.each<[string, check: () => boolean, onError: keyof typeof onErrors]>([
+    ['a check that says no', deny, 'none'],
+    ['a check that says no, and an onError that sends', deny, 'one that sends'],
+    ['a check that says no, and an onError that throws', deny, 'one that throws'],
+    ['a check that throws', fail, 'none'],
+  ])('sends no second response: %s', async (_, check, onError) => {
+    app = Fastify({ handlerTimeout: 50 });
+    const timedOut = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const sent = vi.fn();
+    app.addHook('onSend', (_, __, ___, done) => {
+      sent();
+      timedOut.resolve();
+      released.promise.then(() => done());
+    });
+    await app.register(introspect, { ...options(), ...(onErrors[onError] && { onError: onErrors[onError] }) });
+    const checkLater = async () => {
+      await timedOut.promise;
+      return check();
+    };
+    const handler = vi.fn(async () => ({}));
+    app.get('/me', { onRequest: app.requireToken({ check: checkLater }) }, handler);
+    const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+    const response = askApi(origin, { path: '/me', fields: [['Authorization', 'Bearer good']] });
+    await timedOut.promise;
+    await settle();
+    released.resolve();
+    expect(await response).toMatchObject({ status: 503 });
+    await settle();
+    expect(sent).toHaveBeenCalledOnce();
+    expect(handler).not.toHaveBeenCalled();
+    expect(uncaught).toEqual([]);
+  });
+
+  it('sends no second response if onError is running when the time is over', async () => {
+    app = Fastify({ handlerTimeout: 50 });
+    const timedOut = Promise.withResolvers<void>();
+    const sent = vi.fn();
+    app.addHook('onSend', (_, __, ___, done) => {
+      sent();
+      timedOut.resolve();
+      setImmediate(() => setImmediate(done));
+    });
+    await app.register(introspect, { ...options(), onError: () => timedOut.promise });
+    app.get('/me', { onRequest: app.requireToken() }, async () => ({}));
+    const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+    expect(await askApi(origin, { path: '/me' })).toMatchObject({ status: 503 });
+    await settle();
+    expect(sent).toHaveBeenCalledOnce();
+    expect(uncaught).toEqual([]);
+  });
+
+  it('is sent as usual if the time is not over, also after a body was read', async () => {
+    app = Fastify({ handlerTimeout: 60_000 });
+    await app.register(introspect, options());
+    app.post('/me', { preHandler: app.requireToken() }, async () => ({}));
+    const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+    const response = await fetch(`${origin}/me`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer bad', 'content-type': 'application/json' },
+      body: '{"a":1}',
+    });
+    expect(response.status).toBe(401);
   });
 });
 
