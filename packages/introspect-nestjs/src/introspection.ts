@@ -26,7 +26,7 @@ export function keepIntrospection(
 /**
  * The token of a guarded request; `null` where the policy is optional and there were no credentials.
  *
- * @throws Error, answered with 500, on a route without `IntrospectGuard`
+ * @throws Error, answered with 500, on a route without `@RequireToken()` or `IntrospectGuard`
  */
 export function introspectionOf(context: ExecutionContext): ActiveToken | null {
   const requestOf = finders.get(context.getClass()) ?? httpRequestOf;
@@ -34,7 +34,7 @@ export function introspectionOf(context: ExecutionContext): ActiveToken | null {
   const token = request === undefined ? undefined : tokens.get(request);
   if (token !== undefined) return token;
   throw new Error(
-    `No token was accepted for ${context.getClass().name}.${context.getHandler().name}: guard it with @UseGuards(IntrospectGuard)`,
+    `No token was accepted for ${context.getClass().name}.${context.getHandler().name}: guard it with @RequireToken()`,
   );
 }
 

@@ -392,7 +392,7 @@ describe.each([
       const ask = await asking(api);
       expect((await ask('/open', bearer('good'))).status).toBe(500);
       expect((await ask('/public', bearer('good'))).status).toBe(500);
-      const sentence = 'No token was accepted for RoutesController.any: guard it with @UseGuards(IntrospectGuard)';
+      const sentence = 'No token was accepted for RoutesController.any: guard it with @RequireToken()';
       expect(seen).toEqual([sentence, sentence]);
       expect(handled).not.toHaveBeenCalled();
       expect(server.questions).toHaveLength(0);
