@@ -10,7 +10,8 @@ import { type Access, accessOf, noteProtected, setAccess } from './route-policie
  * Applies `IntrospectGuard`, so `@UseGuards(IntrospectGuard)` is not needed; it does no harm. A token must satisfy all
  * policies of a route: its own, its controller's, and those of the controller's base classes.
  *
- * If a derived class overrides the method, repeat the decorator there: the override does not inherit it.
+ * A derived class that overrides the method drops its policy. If the override is a route without any policy, or if
+ * something replaces the method without its decorators, the app does not start.
  *
  * @throws TypeError naming what is wrong with the policy
  */

@@ -9,7 +9,8 @@ import {
   type OPTIONS_TYPE,
 } from './introspect-module-options.js';
 import { INTROSPECT_RUNTIME, type IntrospectRuntime } from './introspect-runtime.js';
-import { isUnprotected } from './route-policies.js';
+import { lostProtection, needsToken } from './route-policies.js';
+import { guardUnknownHandlers } from './unknown-handler-guard.js';
 
 /** `IntrospectModule.forRoot({ issuer, clientId, clientSecret })`, or `forRootAsync`: one authorizer for the app. */
 @Module({
@@ -47,8 +48,10 @@ export class IntrospectModule extends ConfigurableModuleClass implements OnModul
 
   /** Checks every policy before the first request, and serves the resource metadata beside the app's own routes. */
   onModuleInit(): void {
-    for (const { metatype } of [...this.#discovery.getControllers(), ...this.#discovery.getProviders()]) {
-      if (typeof metatype === 'function' && metatype.prototype) this.#checkRoutes(metatype as Type);
+    for (const wrapper of [...this.#discovery.getControllers(), ...this.#discovery.getProviders()]) {
+      const { metatype } = wrapper;
+      if (typeof metatype !== 'function' || !metatype.prototype) continue;
+      this.#checkRoutes(metatype as Type, wrapper.isDependencyTreeStatic() ? wrapper.instance : undefined);
     }
     if (this.#runtime.extras.serveResourceMetadata !== true) return;
     const { path, document } = resourceMetadataOf(this.#runtime.source);
@@ -56,15 +59,16 @@ export class IntrospectModule extends ConfigurableModuleClass implements OnModul
     httpAdapter.get(path, (_: unknown, response: unknown) => httpAdapter.reply(response, document, 200));
   }
 
-  /** Checks the routes of a controller, or of a provider such as a resolver or a gateway. */
-  #checkRoutes(declaring: Type): void {
-    for (const name of this.#scanner.getAllMethodNames(declaring.prototype)) {
-      if (isUnprotected(declaring.prototype, name)) {
-        throw new TypeError(
-          `${declaring.name}.${name}: a decorator above @RequireToken() replaced the method, so nothing would guard it; put @RequireToken() above that decorator`,
-        );
-      }
-      this.#runtime.routeOf(declaring, declaring.prototype[name]);
+  /** Checks the routes of a controller, or of a provider such as a resolver. `instance` is its only one, if there is one. */
+  #checkRoutes(controller: Type, instance: object | undefined): void {
+    const names = this.#scanner.getAllMethodNames(controller.prototype);
+    if (instance === undefined && names.some((name) => needsToken(controller.prototype, name))) {
+      guardUnknownHandlers(controller);
+    }
+    for (const name of names) {
+      const problem = lostProtection({ controller, name, instance, guard: IntrospectGuard });
+      if (problem !== undefined) throw new TypeError(`${controller.name}.${name}: ${problem}`);
+      this.#runtime.routeOf(controller, controller.prototype[name]);
     }
   }
 }

@@ -41,21 +41,77 @@ function classesOf(controller: Type): object[] {
   return classes;
 }
 
-/** Records that a method needs a token, so that {@link isUnprotected} can find a method that was replaced. */
+/** Records that a method needs a token, so that {@link lostProtection} can find a method that was replaced. */
 export function noteProtected(prototype: object, name: string | symbol): void {
   Reflect.defineMetadata(accessKey, true, prototype, name);
 }
 
-/** Returns whether another decorator replaced a method with `@RequireToken()` by a function that has no guard. */
-export function isUnprotected(prototype: object, name: string): boolean {
-  const owner = ownerOf(prototype, name);
-  if (owner === undefined || !Reflect.hasOwnMetadata(accessKey, owner, name)) return false;
-  return accessOf(Reflect.get(owner, name)) === undefined;
+/** The metadata key of `@UseGuards()`: the releases of Nest export it from different places. */
+const guardsKey = '__guards__';
+
+/** A method of a controller, and what the app makes of it. */
+export interface Route {
+  controller: Type;
+  name: string;
+  /** The only instance of the controller; `undefined` if each request has one. */
+  instance: object | undefined;
+  /** The class of our guard. */
+  guard: Type;
 }
 
-/** Returns the nearest prototype that declares the method. */
-function ownerOf(prototype: object, name: string): object | undefined {
-  let owner: object | null = prototype;
-  while (owner !== null && !Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner);
-  return owner ?? undefined;
+/** Returns why a method would run without the token that `@RequireToken()` demands, or `undefined` if it would not. */
+export function lostProtection({ controller, name, instance, guard }: Route): string | undefined {
+  const { prototype } = controller;
+  if (!needsToken(prototype, name)) return undefined;
+  const method: RouteHandler = prototype[name];
+  const isGuarded = (each: unknown) => typeof each === 'function' && keepsAccess(each, guard);
+  if (!isDeclaredProtected(prototype, name)) {
+    const isRoute = Reflect.getOwnMetadataKeys(method).length > 0;
+    const policies = policiesOf(controller, method);
+    return isRoute && policies !== 'public' && policies.length === 0
+      ? 'the method overrides one that @RequireToken() protects, and has no policy itself; add @RequireToken() or @Public() to it'
+      : undefined;
+  }
+  if (!isGuarded(method)) {
+    return 'a decorator above @RequireToken() replaced the method, so nothing would guard it; put @RequireToken() above that decorator';
+  }
+  const own: unknown = instance === undefined ? method : Reflect.get(instance, name);
+  return own === method || (isGuarded(own) && accessOf(own as RouteHandler) === accessOf(method))
+    ? undefined
+    : 'each instance has a function of its own in place of the method, so @RequireToken() would not hold; do not bind or replace the method in the constructor';
+}
+
+/** Returns whether a handler may be a method of the class that has lost its decorators, such as by `bind()`. */
+export function isUnknownHandler({ prototype }: Type, handler: RouteHandler): boolean {
+  if (Reflect.getOwnMetadataKeys(handler).length > 0) return false; // also a handler that a tracing library wrapped
+  const descriptors = prototypesOf(prototype).flatMap((each) => Object.values(Object.getOwnPropertyDescriptors(each)));
+  return !descriptors.some(({ value }) => value === handler);
+}
+
+/** Returns whether `@RequireToken()` protects a method, or the nearest method that it overrides and that has a policy. */
+export function needsToken(prototype: object, name: string): boolean {
+  for (const each of prototypesOf(prototype)) {
+    const method: unknown = Object.getOwnPropertyDescriptor(each, name)?.value;
+    const access = typeof method === 'function' ? accessOf(method) : undefined;
+    if (access !== undefined || Reflect.hasOwnMetadata(accessKey, each, name)) return access !== 'public';
+  }
+  return false;
+}
+
+/** Returns whether the class that declares a method also protects it, and not only a base class that it overrides. */
+function isDeclaredProtected(prototype: object, name: string): boolean {
+  const owner = prototypesOf(prototype).find((each) => Object.hasOwn(each, name));
+  return owner !== undefined && Reflect.hasOwnMetadata(accessKey, owner, name);
+}
+
+function keepsAccess(method: object, guard: Type): boolean {
+  const guards: unknown = Reflect.getOwnMetadata(guardsKey, method);
+  return accessOf(method) !== undefined && Array.isArray(guards) && guards.includes(guard);
+}
+
+/** The prototype and those that it inherits from, nearest first. */
+function prototypesOf(prototype: object): object[] {
+  const prototypes: object[] = [];
+  for (let each: object | null = prototype; each !== null; each = Object.getPrototypeOf(each)) prototypes.push(each);
+  return prototypes;
 }

@@ -10,11 +10,13 @@ import {
   Inject,
   Injectable,
   type Provider,
+  Scope,
   type Type,
   UseGuards,
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type ActiveToken,
@@ -479,6 +481,292 @@ describe.each(platforms)('on %s', (_, adapter) => {
     }
     const ask = await start([AboveController]);
     expect(await ask('/above')).toMatchObject({ status: 401 });
+  });
+
+  it('a method that another decorator replaced, with all metadata but the guards, keeps the app from starting', async () => {
+    const copiesTo = (target: object, source: object, isCopied: (key: string) => boolean) => {
+      for (const key of Reflect.getOwnMetadataKeys(source).filter(isCopied)) {
+        Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, source), target);
+      }
+    };
+    const Replaced =
+      (isCopied: (key: string) => boolean): MethodDecorator =>
+      (_, __, descriptor) => {
+        const { value } = descriptor as PropertyDescriptor;
+        const replacement = (...args: unknown[]) => value(...args);
+        copiesTo(replacement, value, isCopied);
+        descriptor.value = replacement as never;
+      };
+    @Controller('lost')
+    class LostController {
+      @Get()
+      @Replaced((key) => key !== '__guards__')
+      @RequireToken()
+      read() {}
+    }
+    await expect(start([LostController])).rejects.toThrow(
+      'LostController.read: a decorator above @RequireToken() replaced the method',
+    );
+    @Controller('kept')
+    class KeptController extends Answering {
+      @Get()
+      @Replaced(() => true)
+      @RequireToken({ scopes: ['a'] })
+      read() {
+        return {};
+      }
+    }
+    const ask = await start([KeptController]);
+    expect(await ask('/kept')).toMatchObject({ status: 401 });
+    expect(await statuses(ask, '/kept', ['b', 'a'])).toEqual([403, 200]);
+  });
+
+  describe('a method that an instance replaced', () => {
+    class Base extends Answering {
+      @Get('inherited')
+      @RequireToken()
+      inherited() {
+        return this.answer();
+      }
+    }
+    const controllers: Record<string, () => Type> = {
+      'read: bound in the constructor': () => {
+        @Controller('c')
+        class C extends Answering {
+          constructor() {
+            super();
+            this.read = this.read.bind(this);
+          }
+          @Get()
+          @RequireToken()
+          read() {
+            return this.answer();
+          }
+        }
+        return C;
+      },
+      'read: bound, with a policy of the controller': () => {
+        @Controller('c')
+        @RequireToken()
+        class C extends Answering {
+          constructor() {
+            super();
+            this.read = this.read.bind(this);
+          }
+          @Get()
+          @RequireToken({ scopes: ['a'] })
+          read() {
+            return this.answer();
+          }
+        }
+        return C;
+      },
+      'inherited: of a base class, as a property': () => {
+        @Controller('c')
+        class C extends Base {
+          constructor() {
+            super();
+            Object.defineProperty(this, 'inherited', { value: () => this.answer() });
+          }
+        }
+        return C;
+      },
+    };
+    it.each(Object.keys(controllers))('keeps the app from starting: %s', async (name) => {
+      const [method] = name.split(':');
+      const started = start(
+        [controllers[name]?.() as Type],
+        {},
+        {
+          providers: [{ provide: APP_GUARD, useExisting: IntrospectGuard }],
+        },
+      );
+      await expect(started).rejects.toThrow(
+        `C.${method}: each instance has a function of its own in place of the method`,
+      );
+      await expect(start([controllers[name]?.() as Type])).rejects.toThrow(/^C\..* bind/);
+    });
+
+    it('does no harm if it needs no token, or if the function has all metadata of the method', async () => {
+      @Controller('harmless')
+      class HarmlessController extends Answering {
+        constructor() {
+          super();
+          this.open = this.open.bind(this);
+          const { guarded } = this;
+          this.guarded = guarded.bind(this);
+          for (const key of Reflect.getOwnMetadataKeys(guarded)) {
+            Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, guarded), this.guarded);
+          }
+        }
+        @Get('open')
+        open() {
+          return {};
+        }
+        @Get('guarded')
+        @RequireToken({ scopes: ['a'] })
+        guarded() {
+          return this.answer();
+        }
+      }
+      const ask = await start([HarmlessController]);
+      expect(await ask('/harmless/open')).toMatchObject({ status: 200 });
+      expect(await ask('/harmless/guarded')).toMatchObject({ status: 401 });
+      expect(await statuses(ask, '/harmless/guarded', ['b', 'a'])).toEqual([403, 200]);
+      expect(handled).toHaveBeenCalledOnce();
+    });
+
+    it.each(['no further guard', 'a policy of the controller', 'a global guard'])(
+      'never runs where each request has an instance: %s',
+      async (guard) => {
+        @Controller({ path: 'c', scope: Scope.REQUEST })
+        class C extends Answering {
+          constructor() {
+            super();
+            this.read = this.read.bind(this);
+          }
+          @Get()
+          @RequireToken({ scopes: ['a'] })
+          read() {
+            return this.answer();
+          }
+          @Get('method')
+          @RequireToken({ scopes: ['a'] })
+          method() {
+            return {};
+          }
+        }
+        if (guard === 'a policy of the controller') RequireToken()(C);
+        const providers = [{ provide: APP_GUARD, useExisting: IntrospectGuard }];
+        const ask = await start([C], {}, guard === 'a global guard' ? { providers } : {});
+        expect([401, 500]).toContain((await ask('/c')).status);
+        expect(await statuses(ask, '/c', ['a', 'b'])).toEqual([500, 500]);
+        expect(handled).not.toHaveBeenCalled();
+        expect(await statuses(ask, '/c/method', ['a', 'b'])).toEqual([200, 403]);
+      },
+    );
+
+    it.each([
+      ['one instance', Scope.DEFAULT],
+      ['an instance for each request', Scope.REQUEST],
+    ])('is told from a handler that a tracing library wrapped: %s', async (_, scope) => {
+      @Controller({ path: 'wrapped', scope })
+      class WrappedController extends Answering {
+        @Get('open')
+        open() {
+          return {};
+        }
+        @Get('guarded')
+        @RequireToken({ scopes: ['a'] })
+        guarded() {
+          return this.answer();
+        }
+      }
+      const { create } = RouterExecutionContext.prototype;
+      // As @opentelemetry/instrumentation-nestjs-core does it.
+      const spy = vi.spyOn(RouterExecutionContext.prototype, 'create').mockImplementation(function (
+        this: RouterExecutionContext,
+        ...[instance, callback, ...rest]: Parameters<typeof create>
+      ) {
+        const wrapper = function (this: unknown, ...args: unknown[]) {
+          return callback.apply(this, args);
+        };
+        for (const key of Reflect.getMetadataKeys(callback)) {
+          Reflect.defineMetadata(key, Reflect.getMetadata(key, callback), wrapper);
+        }
+        return create.call(this, instance, wrapper, ...rest);
+      });
+      try {
+        const ask = await start([WrappedController]);
+        expect(await ask('/wrapped/open')).toMatchObject({ status: 200 });
+        expect(await ask('/wrapped/guarded')).toMatchObject({ status: 401 });
+        expect(await statuses(ask, '/wrapped/guarded', ['b', 'a'])).toEqual([403, 200]);
+      } finally {
+        spy.mockRestore();
+      }
+    });
+  });
+
+  describe('a method that overrides one with @RequireToken()', () => {
+    class Base extends Answering {
+      @Get()
+      @RequireToken({ scopes: ['a'] })
+      read() {
+        return this.answer();
+      }
+    }
+
+    it('keeps the app from starting if it is a route and nothing says who may call it', async () => {
+      class Middle extends Base {}
+      @Controller('c')
+      class DerivedController extends Middle {
+        @Get()
+        override read() {
+          return super.read();
+        }
+      }
+      const message =
+        'DerivedController.read: the method overrides one that @RequireToken() protects, and has no policy itself; ' +
+        'add @RequireToken() or @Public() to it';
+      await expect(start([DerivedController])).rejects.toThrow(message);
+      const providers = [{ provide: APP_GUARD, useExisting: IntrospectGuard }];
+      await expect(start([DerivedController], {}, { providers })).rejects.toThrow(message);
+    });
+
+    it('has its own policy, or is open by its own @Public()', async () => {
+      @Controller('own')
+      class OwnController extends Base {
+        @Get()
+        @RequireToken({ scopes: ['b'] })
+        override read() {
+          return super.read();
+        }
+      }
+      @Controller('open')
+      class OpenController extends Base {
+        @Get()
+        @Public()
+        override read() {
+          return super.read();
+        }
+      }
+      @Controller('further')
+      class FurtherController extends OpenController {
+        @Get()
+        override read() {
+          return super.read();
+        }
+      }
+      const ask = await start([OwnController, OpenController, FurtherController]);
+      expect(await statuses(ask, '/own', ['a', 'b'])).toEqual([403, 200]);
+      expect(await ask('/open')).toMatchObject({ status: 200 });
+      expect(await ask('/further')).toMatchObject({ status: 200 });
+    });
+
+    it('has the policy of its controller, if there is one', async () => {
+      @Controller('class')
+      @RequireToken({ scopes: ['b'] })
+      class ClassController extends Base {
+        @Get()
+        override read() {
+          return super.read();
+        }
+      }
+      const ask = await start([ClassController]);
+      expect(await ask('/class')).toMatchObject({ status: 401 });
+      expect(await statuses(ask, '/class', ['a', 'b'])).toEqual([403, 200]);
+    });
+
+    it('does no harm if it is not a route', async () => {
+      @Controller('none')
+      class NoneController extends Base {
+        override read() {
+          return super.read();
+        }
+      }
+      const ask = await start([NoneController]);
+      expect(await ask('/none')).toMatchObject({ status: 404 });
+    });
   });
 });
 
