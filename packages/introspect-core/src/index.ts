@@ -45,8 +45,8 @@ export type {
   QuestionOutcome,
   ShedBy,
 } from './events/events.js';
+export type { AnswerStats } from './lookup/lookup-stats.js';
 export type { Prefilter, PrefilterContext, PrefilterVerdict } from './lookup/prefilter.js';
-export type { AnswerStats } from './lookup/token-answers.js';
 export { checkPolicy, combinedPolicy } from './policy/combined-policy.js';
 export type { Policy } from './policy/policy.js';
 export {

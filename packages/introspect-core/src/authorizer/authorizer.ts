@@ -12,8 +12,9 @@ import {
 } from '../errors/errors.js';
 import type { InactiveExplanation } from '../events/events.js';
 import { explainer } from '../lookup/inactive-explanation.js';
+import type { AnswerStats, LookupEvent } from '../lookup/lookup-stats.js';
 import { boundPrefilter, type Prefilter } from '../lookup/prefilter.js';
-import { type AnswerStats, TokenAnswers } from '../lookup/token-answers.js';
+import { TokenLookup } from '../lookup/token-lookup.js';
 import {
   checkedOptions,
   inherited,
@@ -151,7 +152,7 @@ export class Authorizer {
   readonly #expectations: Expectations;
   readonly #now: () => number;
   readonly #monotonicNow: () => number;
-  readonly #answers: TokenAnswers;
+  readonly #lookup: TokenLookup;
   readonly #resource: string | undefined;
   /** The empty policy. It is prepared at first use, because `policyProblem` may reject an empty policy. */
   #anyToken: PreparedPolicy | undefined;
@@ -186,10 +187,10 @@ export class Authorizer {
       challenge: { realm: checked.realm, resource_metadata: resourceMetadata },
     };
     const { prefilter, explainInactive } = checked;
-    const tell: TokenAnswers['note'] = (event) => this.#answers.note(event);
-    this.#answers = new TokenAnswers(this.#client, checked.cache, {
+    const tell = (event: LookupEvent) => this.#lookup.emit(event);
+    this.#lookup = new TokenLookup(this.#client, checked.cache, {
       prefilter: prefilter && boundPrefilter(prefilter, { settings, expectations: this.#expectations, tell }),
-      sawInactive: explainInactive && explainer(explainInactive, (why) => tell({ type: 'inactive_explained', ...why })),
+      onInactive: explainInactive && explainer(explainInactive, (why) => tell({ type: 'inactive_explained', ...why })),
     });
   }
 
@@ -266,12 +267,12 @@ export class Authorizer {
    * @throws UnavailableError when the store could not be told; this process has forgotten all the same
    */
   forget(target: ForgetTarget): Promise<void> {
-    return this.#answers.forget(target);
+    return this.#lookup.forget(target);
   }
 
   /** What this authorizer and its client have done since they were made, and how they stand: for a health page. */
   stats(): AuthorizerStats {
-    return { ...this.#answers.stats(), ...this.#client.stats() };
+    return { ...this.#lookup.stats(), ...this.#client.stats() };
   }
 
   /**
@@ -294,14 +295,14 @@ export class Authorizer {
       if (policy.optional) return null;
       throw new MissingTokenError(policy.missingChallenge);
     }
-    const kept = this.#answers.atHand(token, policy.maxStalenessMs);
+    const kept = this.#lookup.cached(token, policy.maxStalenessMs);
     if (kept !== undefined) return this.#judge(kept, request, policy);
     checkToken(token, policy.challenge); // what is kept was checked before it was asked about
     return this.#ask(token, request, policy);
   }
 
   async #ask(token: string, request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken> {
-    const answer = await this.#answers.about(token, request, policy.maxStalenessMs).catch(reasonOf);
+    const answer = await this.#lookup.find(token, request, policy.maxStalenessMs).catch(reasonOf);
     if (typeof answer === 'string') throw new InvalidTokenError(answer, policy.challenge);
     return this.#judge(answer, request, policy);
   }

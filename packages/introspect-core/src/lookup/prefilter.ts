@@ -42,10 +42,12 @@ export interface Prefilter {
 /** A prefilter with all that it needs but the token. Its verdict is there within the deadline, and was checked. */
 export type BoundPrefilter = (token: string, signal: AbortSignal) => Promise<PrefilterVerdict>;
 
-/** What is told of a token before the server is asked, and when the server called it inactive. */
-export interface Lookouts {
+/** What a lookup calls before it introspects a token and after. */
+export interface LookupHooks {
+  /** Judges a token before the introspection request. */
   prefilter?: BoundPrefilter | undefined;
-  sawInactive?: ((token: string) => void) | undefined;
+  /** Called when the server responded that a token is inactive. */
+  onInactive?: ((token: string) => void) | undefined;
 }
 
 const keysTimeoutMs = 1000;

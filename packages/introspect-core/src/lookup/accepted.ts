@@ -1,0 +1,24 @@
+import type { ForgetMarks } from '../cache/forget-marks.js';
+import { maxRepeats, type Stage } from './lookup.js';
+
+/**
+ * Repeats the lookup until the server's response may be used for this HTTP request: it was requested late enough for the
+ * policy, and was not invalidated since.
+ *
+ * After the last repeat that `forget` may cause, it uses a response that was invalidated after the HTTP request arrived,
+ * but never one that was invalidated before. The time limit of the query ends the repeats.
+ */
+export function accepted(invalidations: ForgetMarks): Stage {
+  return (next) => async (query) => {
+    for (let repeats = 0; ; repeats++) {
+      const result = await next(repeats === 0 ? query : { ...query, isRepeat: true });
+      if (result.from !== 'server') return result;
+      const { received, requestedAt, isLast } = result;
+      // If the wall clock was set back after the flight began, its response can be older than the flight.
+      if (!query.accepts(requestedAt)) continue;
+      if (!invalidations.forgets(query.key, received)) return result;
+      const wasValidAtArrival = received.order >= query.invalidationsBefore;
+      if (wasValidAtArrival && (isLast || repeats >= maxRepeats)) return result;
+    }
+  };
+}

@@ -1,0 +1,34 @@
+import type { SecondTier } from '../cache/second-tier.js';
+import type { TokenCache } from '../cache/token-cache.js';
+import type { Lookup, TokenQuery } from './lookup.js';
+import type { LookupEvent } from './lookup-stats.js';
+
+/**
+ * Refreshes a cached response, in one process of those that share the cache: the one that gets the lease.
+ *
+ * Never rejects: the cached response is used until it ends, and its next use tries again.
+ */
+export function backgroundRefresh({
+  cache,
+  sharedCache,
+  introspect,
+  emit,
+}: {
+  cache: TokenCache;
+  sharedCache: SecondTier | undefined;
+  introspect: Lookup;
+  emit: (event: LookupEvent) => void;
+}): (query: TokenQuery) => Promise<void> {
+  return async (query) => {
+    try {
+      if ((await sharedCache?.mayRenew(query.key)) === false) {
+        cache.reread(query.key); // another process refreshes it
+        return;
+      }
+      const result = await introspect(query);
+      if (result.from !== 'server') return;
+      emit({ type: 'refreshed', active: result.received.answer.active });
+      await result.pendingWrite;
+    } catch {}
+  };
+}

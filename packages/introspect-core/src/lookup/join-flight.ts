@@ -1,0 +1,36 @@
+import type { Moment } from '../runtime/age-clock.js';
+import type { Lookup, LookupResult, TokenQuery } from './lookup.js';
+import type { LookupEvent } from './lookup-stats.js';
+import type { SingleFlight } from './single-flight.js';
+import type { TimeLimit } from './time-limit.js';
+
+/**
+ * Joins the running flight if it began late enough for this request. If not, joins the flight that begins when it ends.
+ *
+ * Each flight has its own time limit. A request that may wait for two flights has a time limit of its own as well.
+ */
+export function joinFlight({
+  flights,
+  work,
+  timeLimit,
+  hasCache,
+  emit,
+}: {
+  flights: SingleFlight<LookupResult, Moment>;
+  /** What a flight does. */
+  work: (query: TokenQuery, signal: AbortSignal) => Promise<LookupResult>;
+  timeLimit: TimeLimit;
+  /** Without a cache there is no event `miss`. */
+  hasCache: boolean;
+  emit: (event: LookupEvent) => void;
+}): Lookup {
+  return async (query) => {
+    const { key, request, endsAt, isRepeat, accepts } = query;
+    const { isShared, mustWait } = flights.outlook(key, accepts);
+    if (isShared) emit({ type: 'coalesced' });
+    else if (hasCache) emit({ type: 'miss' });
+    const join = (signal: AbortSignal | undefined) =>
+      flights.join(key, { signal, accepts }, (shared) => work(query, shared));
+    return mustWait || isRepeat ? timeLimit.run(endsAt, request.signal, join) : join(request.signal);
+  };
+}

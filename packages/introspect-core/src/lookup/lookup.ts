@@ -1,0 +1,59 @@
+import type { DatedAnswer } from '../cache/token-cache.js';
+import type { InvalidTokenReason } from '../errors/errors.js';
+import type { IntrospectionResponse } from '../protocol/introspection-response.js';
+import type { RequestContext } from '../request/request-context.js';
+import type { Moment } from '../runtime/age-clock.js';
+
+/**
+ * How often an introspection is repeated because of `forget`. Without a limit, repeated calls would starve good tokens.
+ */
+export const maxRepeats = 3;
+
+/** A token to look up, for one HTTP request. */
+export interface TokenQuery {
+  /** The cache key. */
+  readonly key: string;
+  readonly token: string;
+  /** The HTTP request that brought the token. */
+  readonly request: RequestContext;
+  /** A response must be younger than this, unless it was requested after the HTTP request arrived. */
+  readonly maxResponseAgeMs: number;
+  /** Returns whether the policy allows a response that was requested at a moment. */
+  accepts(requestedAt: Moment): boolean;
+  /** How many invalidations had happened when the HTTP request arrived. */
+  readonly invalidationsBefore: number;
+  /** The time limit of the lookup: see `TimeLimit`. */
+  readonly endsAt: number;
+  /** Whether the first response that the server gave could not be used for this request. */
+  readonly isRepeat: boolean;
+}
+
+/** A response that the server gave in this lookup, and how it may be used. */
+export interface ServerResult {
+  readonly from: 'server';
+  readonly received: DatedAnswer;
+  readonly requestedAt: Moment;
+  /**
+   * Whether `forget` has caused all repeats that it may cause. Then the response is used even if it was forgotten
+   * again.
+   */
+  readonly isLast: boolean;
+  /** The write to the shared cache. It never rejects, and no request needs to wait for it. */
+  readonly pendingWrite: Promise<void> | undefined;
+}
+
+/** What a lookup found, and where: `cache` is a response from before, `prefilter` a token that it rejected. */
+export type LookupResult =
+  | { readonly from: 'cache'; readonly response: IntrospectionResponse }
+  | { readonly from: 'prefilter'; readonly reason: InvalidTokenReason }
+  | ServerResult;
+
+export type Lookup = (query: TokenQuery) => Promise<LookupResult>;
+
+/** One step of a lookup. It finds the result itself, or calls `next` and judges what that found. */
+export type Stage = (next: Lookup) => Lookup;
+
+/** Puts the stages around `last`, the first one outermost. */
+export function compose(stages: readonly Stage[], last: Lookup): Lookup {
+  return stages.reduceRight((next, stage) => stage(next), last);
+}

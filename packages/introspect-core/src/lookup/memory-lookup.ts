@@ -1,0 +1,55 @@
+import type { SecondTier } from '../cache/second-tier.js';
+import type { TokenCache } from '../cache/token-cache.js';
+import { unlessAborted } from '../runtime/unless-aborted.js';
+import { afterAnswer } from '../runtime/workerd.js';
+import type { Stage, TokenQuery } from './lookup.js';
+import type { LookupEvent } from './lookup-stats.js';
+import { SingleFlight } from './single-flight.js';
+
+/** Copies an entry of the shared cache into memory. Returns whether there was one that memory now has. */
+export type ReadShared = (query: TokenQuery) => Promise<boolean>;
+
+/** Lets concurrent lookups of one token share one read of the shared cache. */
+export function readShared(sharedCache: SecondTier | undefined): ReadShared {
+  if (sharedCache === undefined) return async () => false;
+  const reads = new SingleFlight<boolean>(() => true);
+  return ({ key, request }) => reads.join(key, { signal: request.signal }, () => sharedCache.read(key));
+}
+
+/**
+ * Uses a fresh response from memory, or one that the shared cache puts there.
+ *
+ * Starts a refresh when one is due. A response that is due is used once more meanwhile, except on a runtime that would
+ * end the refresh with the request: there the request waits for it.
+ */
+export function fromMemory({
+  cache,
+  readShared,
+  refresh,
+  emit,
+}: {
+  cache: TokenCache;
+  readShared: ReadShared;
+  refresh: (query: TokenQuery) => Promise<void>;
+  emit: (event: LookupEvent) => void;
+}): Stage {
+  return (next) => async (query) => {
+    const { key, request, maxResponseAgeMs } = query;
+    let wasRead = false;
+    let entry = cache.fresh(key, maxResponseAgeMs);
+    if (entry === undefined && maxResponseAgeMs > 0) {
+      wasRead = await readShared(query);
+      if (wasRead) entry = cache.fresh(key, maxResponseAgeMs, wasRead);
+    }
+    if (entry !== undefined && cache.takeRenewal(entry)) {
+      const refreshed = afterAnswer(refresh(query), request);
+      if (refreshed !== undefined) {
+        await unlessAborted(refreshed, request.signal);
+        entry = cache.fresh(key, maxResponseAgeMs, wasRead);
+      }
+    }
+    if (entry === undefined) return next(query);
+    emit({ type: 'hit', active: entry.answer.active });
+    return { from: 'cache', response: entry.answer };
+  };
+}

@@ -1,0 +1,17 @@
+import { unlessAborted } from '../runtime/unless-aborted.js';
+import { afterAnswer } from '../runtime/workerd.js';
+import type { Stage } from './lookup.js';
+
+/**
+ * Lets the write to the shared cache end after the response.
+ *
+ * On a runtime that would end the write with the request, the request waits for it, unless it has `waitUntil`.
+ */
+export const pendingWrite: Stage = (next) => async (query) => {
+  const result = await next(query);
+  if (result.from !== 'server' || result.pendingWrite === undefined) return result;
+  const { request } = query;
+  const written = afterAnswer(result.pendingWrite, request);
+  if (written !== undefined) await unlessAborted(written, request.signal);
+  return result;
+};

@@ -1,0 +1,96 @@
+import type { ForgetMarks } from '../cache/forget-marks.js';
+import type { SecondTier } from '../cache/second-tier.js';
+import type { DatedAnswer, TokenCache } from '../cache/token-cache.js';
+import type { IntrospectionClient } from '../client/introspection-client.js';
+import type { Priority } from '../events/events.js';
+import type { AgeClock, Moment } from '../runtime/age-clock.js';
+import { delay } from '../runtime/delay.js';
+import { type LookupResult, maxRepeats, type TokenQuery } from './lookup.js';
+import type { LookupEvent } from './lookup-stats.js';
+import type { LookupHooks } from './prefilter.js';
+import type { TimeLimit } from './time-limit.js';
+
+/** A fault of the server that lasts a second has passed when a suddenly inactive token is introspected again. */
+const recheckDelayMs = 1000;
+const recheckJitterMs = 250;
+
+interface Introspected {
+  readonly received: DatedAnswer;
+  readonly requestedAt: Moment;
+}
+
+/** What a lookup at the server needs. */
+export interface ServerLookupParts {
+  readonly client: Pick<IntrospectionClient, 'introspect'>;
+  readonly cache: TokenCache | undefined;
+  readonly sharedCache: SecondTier | undefined;
+  readonly invalidations: ForgetMarks;
+  readonly age: AgeClock;
+  readonly timeLimit: TimeLimit;
+  readonly hooks: LookupHooks;
+  emit(event: LookupEvent): void;
+}
+
+/** Gets the response from the server, and caches it. This is the work of one flight, and has one time limit. */
+export class ServerLookup {
+  readonly #parts: ServerLookupParts;
+
+  constructor(parts: ServerLookupParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Lets the prefilter judge the token, introspects it, rechecks it if it is suddenly inactive, and repeats the
+   * introspection while the response was invalidated meanwhile. Then it caches the last response.
+   */
+  async find({ key, token, maxResponseAgeMs }: TokenQuery, signal: AbortSignal): Promise<LookupResult> {
+    const { cache, sharedCache, invalidations, timeLimit, hooks, emit } = this.#parts;
+    const endsAt = timeLimit.endFromNow();
+    const inTime = (priority: Priority) =>
+      timeLimit.run(endsAt, signal, (signal) => this.#introspect(token, priority, signal));
+    const wasActive = cache?.knows(key) === true;
+    // Its response may not be used. But if another process knows the token as active, an inactive one is rechecked.
+    if (maxResponseAgeMs === 0) void sharedCache?.read(key);
+    // The prefilter rejects forged tokens. A token that the server itself recently called active is not forged.
+    const prefilter = wasActive ? undefined : hooks.prefilter;
+    const verdict = prefilter === undefined ? 'ask' : await prefilter(token, signal);
+    if (typeof verdict === 'object') return { from: 'prefilter', reason: verdict.refuse };
+    const priority = wasActive ? 'first' : verdict === 'ask_last' ? 'last' : 'normal';
+    let last = await (prefilter === undefined ? this.#introspect(token, priority, signal) : inTime(priority));
+    const mayBeShared = cache?.known(key) !== undefined;
+    const isRemoved = mayBeShared && !last.received.answer.active;
+    const removal = isRemoved ? sharedCache?.remove(key) : undefined;
+    if (!last.received.answer.active && cache?.suspect(key, last.received)) {
+      const waitMs = recheckDelayMs + recheckJitterMs * Math.random();
+      await delay(Math.min(waitMs, timeLimit.leftMs(endsAt) / 2), signal);
+      last = await inTime('first');
+      emit({ type: 'flipped', believed: !last.received.answer.active });
+    }
+    for (let repeats = 0; repeats < maxRepeats && invalidations.forgets(key, last.received); repeats++) {
+      last = await inTime('normal');
+    }
+    if (!last.received.answer.active) hooks.onInactive?.(token);
+    if (invalidations.forgets(key, last.received)) {
+      return { from: 'server', ...last, isLast: true, pendingWrite: removal };
+    }
+    return { from: 'server', ...last, isLast: false, pendingWrite: this.#cache(key, last.received) ?? removal };
+  }
+
+  /** Caches a response, and returns the write to the shared cache. Inactive responses are not shared. */
+  #cache(key: string, received: DatedAnswer): Promise<void> | undefined {
+    const { cache, sharedCache, emit } = this.#parts;
+    const outcome = cache?.keep(key, received);
+    if (outcome === 'too_large') emit({ type: 'too_large_to_cache' });
+    return outcome === 'kept' && received.answer.active ? sharedCache?.share(key, received) : undefined;
+  }
+
+  async #introspect(token: string, priority: Priority, signal: AbortSignal): Promise<Introspected> {
+    const { client, cache, invalidations, age } = this.#parts;
+    const requestedAt = age.moment();
+    const { askedAt, drift } = requestedAt;
+    const { order } = invalidations;
+    const generation = cache?.generation ?? 0;
+    const answer = await client.introspect(token, { signal, priority });
+    return { received: { answer, askedAt, drift, order, generation }, requestedAt };
+  }
+}

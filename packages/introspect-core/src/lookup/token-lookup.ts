@@ -1,0 +1,201 @@
+import type { CacheSettings } from '../cache/cache-options.js';
+import { ForgetMarks, type ForgetTarget, forgetTarget, type MarkName, markSlackMs } from '../cache/forget-marks.js';
+import { questionKey } from '../cache/question-key.js';
+import { SecondTier } from '../cache/second-tier.js';
+import { TokenCache } from '../cache/token-cache.js';
+import { hasMetRateLimit, type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
+import type { IntrospectionClientSettings } from '../client/introspection-client-options.js';
+import type { InvalidTokenReason } from '../errors/errors.js';
+import type { StoreOperation } from '../events/events.js';
+import type { IntrospectionResponse } from '../protocol/introspection-response.js';
+import type { RequestContext } from '../request/request-context.js';
+import { AgeClock, type Moment } from '../runtime/age-clock.js';
+import { steadyClock } from '../runtime/steady-clock.js';
+import { accepted } from './accepted.js';
+import { backgroundRefresh } from './background-refresh.js';
+import { joinFlight } from './join-flight.js';
+import { compose, type Lookup, type LookupResult, type TokenQuery } from './lookup.js';
+import { type AnswerStats, type LookupEvent, LookupStats } from './lookup-stats.js';
+import { fromMemory, readShared } from './memory-lookup.js';
+import { pendingWrite } from './pending-write.js';
+import type { LookupHooks } from './prefilter.js';
+import { SameRequest } from './same-request.js';
+import { ServerLookup } from './server-lookup.js';
+import { SingleFlight } from './single-flight.js';
+import { staleIfError } from './stale-if-error.js';
+import { TimeLimit } from './time-limit.js';
+
+/**
+ * Finds the introspection response for a token: in memory, in the shared cache or at the server.
+ *
+ * Does not judge the response: what it caches and shares is what the server said.
+ */
+export class TokenLookup {
+  readonly #keyOf: (token: string) => string | Promise<string>;
+  readonly #age: AgeClock;
+  readonly #timeLimit: TimeLimit;
+  readonly #stats: LookupStats;
+  readonly #invalidations: ForgetMarks;
+  readonly #cache: TokenCache | undefined;
+  readonly #sharedCache: SecondTier | undefined;
+  readonly #sameRequest: SameRequest;
+  readonly #find: Lookup;
+  /** Set when the platform has no synchronous SHA-256, so that a cache key needs a promise. */
+  #keysArePromises = false;
+
+  /** @param cacheSettings if absent, nothing is cached */
+  constructor(client: IntrospectionClient, cacheSettings: CacheSettings | undefined, hooks: LookupHooks = {}) {
+    const settings = settingsOf(client);
+    const keyOf = questionKey(settings);
+    const age = new AgeClock(settings);
+    const timeLimit = new TimeLimit(settings);
+    const stats = new LookupStats(settings.events);
+    const { emit } = stats;
+    const { invalidations, cache, sharedCache } = makeCaches(cacheSettings, { settings, keyOf, age, emit });
+    const sameRequest = new SameRequest(age, invalidations);
+    const server = new ServerLookup({ client, cache, sharedCache, invalidations, age, timeLimit, hooks, emit });
+    const work = (query: TokenQuery, signal: AbortSignal) => server.find(query, signal);
+    const flights = new SingleFlight<LookupResult, Moment>(() => age.moment());
+    const introspect: Lookup = (query) => flights.join(query.key, {}, (signal) => work(query, signal));
+    const read = readShared(sharedCache);
+    const isRateLimited = () => hasMetRateLimit(client);
+
+    this.#find = compose(
+      [
+        sameRequest.stage, // guards of one HTTP request share a response
+        ...(cache === undefined
+          ? []
+          : [
+              // memory, then the shared cache; starts a refresh when one is due
+              fromMemory({
+                cache,
+                readShared: read,
+                refresh: backgroundRefresh({ cache, sharedCache, introspect, emit }),
+                emit,
+              }),
+              staleIfError({ cache, readShared: read, isRateLimited, emit }), // RFC 5861 §4
+            ]),
+        accepted(invalidations), // repeats while the response is not for this request
+        pendingWrite, // lets the write to the shared cache end after the response
+      ],
+      joinFlight({ flights, work, timeLimit, hasCache: cache !== undefined, emit }), // one flight at the server
+    );
+    this.#keyOf = keyOf;
+    this.#age = age;
+    this.#timeLimit = timeLimit;
+    this.#stats = stats;
+    this.#invalidations = invalidations;
+    this.#cache = cache;
+    this.#sharedCache = sharedCache;
+    this.#sameRequest = sameRequest;
+  }
+
+  /**
+   * Returns a cached response synchronously: the usual case.
+   *
+   * Returns `undefined` if there is none in memory, or if using it needs the shared cache or starts a refresh.
+   */
+  cached(token: string, maxResponseAgeMs: number): IntrospectionResponse | undefined {
+    if (this.#cache === undefined || this.#keysArePromises) return undefined;
+    const key = this.#keyOf(token);
+    this.#keysArePromises = typeof key !== 'string';
+    const entry = typeof key === 'string' ? this.#cache.fresh(key, maxResponseAgeMs) : undefined;
+    if (entry === undefined || this.#cache.isDue(entry)) return undefined;
+    this.#stats.emit({ type: 'hit', active: entry.answer.active });
+    return entry.answer;
+  }
+
+  /**
+   * Returns a response about a token that was requested after the HTTP request arrived, or less than `maxResponseAgeMs`
+   * before. Returns the reason if the prefilter rejected the token.
+   *
+   * @throws IntrospectionError, or `signal.reason` of the request
+   */
+  async find(
+    token: string,
+    request: RequestContext,
+    maxResponseAgeMs: number,
+  ): Promise<IntrospectionResponse | InvalidTokenReason> {
+    const age = this.#age;
+    const arrival = this.#sameRequest.arrivalOf(request);
+    const invalidationsBefore = this.#invalidations.order;
+    const endsAt = this.#timeLimit.endFromNow();
+    const key = this.#keyOf(token);
+    const result = await this.#find({
+      key: typeof key === 'string' ? key : await key,
+      token,
+      request,
+      maxResponseAgeMs,
+      accepts: (at) => at.sequence > arrival.sequence || age.ageMs(at, arrival) < maxResponseAgeMs,
+      invalidationsBefore,
+      endsAt,
+      isRepeat: false,
+    });
+    if (result.from === 'prefilter') return result.reason;
+    return result.from === 'cache' ? result.response : result.received.answer;
+  }
+
+  /**
+   * Forgets cached responses, and those that were requested before this call and are not there yet.
+   *
+   * Takes effect here immediately, and through the shared cache in other processes with the same settings.
+   *
+   * @throws TypeError if the target is invalid
+   * @throws UnavailableError if the shared cache failed; this process has forgotten all the same
+   */
+  async forget(target: ForgetTarget): Promise<void> {
+    const [kind, value] = forgetTarget(target);
+    const made = kind === 'token' ? this.#keyOf(value) : value;
+    const named = typeof made === 'string' ? made : await made;
+    const name: MarkName = `${kind}:${named}`;
+    this.#invalidations.leave(name);
+    if (kind === 'token') this.#cache?.drop(named);
+    if (kind === 'all') this.#cache?.clear();
+    this.#stats.emit({ type: 'forgotten', by: kind });
+    await this.#sharedCache?.forget(name, kind === 'token' ? named : undefined);
+  }
+
+  stats(): AnswerStats {
+    return { answers: this.#stats.counts(), entries: this.#cache?.entries ?? { active: 0, inactive: 0 } };
+  }
+
+  /** Counts an event, and emits it if somebody listens. */
+  emit(event: LookupEvent): void {
+    this.#stats.emit(event);
+  }
+}
+
+/** Makes the cache in memory and the shared cache, as far as they are configured, and what invalidates their entries. */
+function makeCaches(
+  cacheSettings: CacheSettings | undefined,
+  {
+    settings: { now, monotonicNow, timeoutMs },
+    keyOf,
+    age,
+    emit,
+  }: {
+    settings: IntrospectionClientSettings;
+    keyOf: (text: string) => string | Promise<string>;
+    age: AgeClock;
+    emit: (event: LookupEvent) => void;
+  },
+): { invalidations: ForgetMarks; cache?: TokenCache; sharedCache?: SecondTier } {
+  const lifeMs = Math.max(cacheSettings?.maxAgeMs ?? 0, cacheSettings?.staleIfErrorMs ?? 0);
+  const invalidationLifeMs = lifeMs + markSlackMs;
+  const steadyNow = steadyClock({ now, monotonicNow }, invalidationLifeMs);
+  const invalidations = new ForgetMarks({ monotonicNow, steadyNow }, invalidationLifeMs);
+  if (cacheSettings === undefined) return { invalidations };
+  const cache = new TokenCache(cacheSettings, { now, monotonicNow, steadyNow, age }, invalidations);
+  const { store, refreshAfterMs } = cacheSettings;
+  if (store === undefined) return { invalidations, cache };
+  const sharedCache = new SecondTier(store, cache, invalidations, {
+    now,
+    steadyNow,
+    age,
+    lifeMs,
+    leaseMs: Math.max(1, Math.floor(Math.min(timeoutMs, refreshAfterMs))),
+    keyOf,
+    failed: (operation: StoreOperation) => emit({ type: 'store_failed', operation }),
+  });
+  return { invalidations, cache, sharedCache };
+}
