@@ -1,0 +1,53 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SecondTier } from '../../src/cache/second-tier.js';
+import { UnavailableError } from '../../src/errors/errors.js';
+import { backgroundRefresh } from '../../src/lookup/background-refresh.js';
+import type { LookupResult } from '../../src/lookup/lookup.js';
+import { lookupParts, nextLookup } from '../support/lookups.js';
+
+let parts: ReturnType<typeof lookupParts>;
+beforeEach(() => {
+  parts = lookupParts();
+});
+
+const refresh = (introspect: () => LookupResult | Promise<LookupResult>, getsLease?: boolean) => {
+  const sharedCache: Partial<SecondTier> | undefined =
+    getsLease === undefined ? undefined : { mayRenew: async () => getsLease };
+  const server = nextLookup(introspect);
+  const work = backgroundRefresh({ ...parts, sharedCache: sharedCache as SecondTier | undefined, introspect: server });
+  return { server, done: work(parts.query()) };
+};
+
+describe('a background refresh', () => {
+  it.each([undefined, true])('introspects and emits "refreshed" (lease: %j)', async (lease) => {
+    const { done } = refresh(() => parts.fromServer(), lease);
+    await done;
+    expect(parts.events).toEqual([{ type: 'refreshed', active: true }]);
+  });
+
+  it('leaves it to the process that has the lease, and reads the shared cache at the next use', async () => {
+    const reread = vi.spyOn(parts.cache, 'reread');
+    const { server, done } = refresh(() => parts.fromServer(), false);
+    await done;
+    expect(server).not.toHaveBeenCalled();
+    expect(reread.mock.calls).toEqual([['k']]);
+  });
+
+  it('ends when the write to the shared cache has ended', async () => {
+    const write = Promise.withResolvers<void>();
+    const order: string[] = [];
+    const { done } = refresh(() => parts.fromServer({ pendingWrite: write.promise }));
+    const ended = done.then(() => order.push('refresh'));
+    await vi.waitUntil(() => parts.events.length > 0);
+    order.push('write');
+    write.resolve();
+    await ended;
+    expect(order).toEqual(['write', 'refresh']);
+  });
+
+  it('that fails rejects nothing and emits nothing', async () => {
+    await refresh(() => Promise.reject(new UnavailableError('down'))).done;
+    await refresh(() => ({ from: 'prefilter', reason: 'expired' })).done;
+    expect(parts.events).toEqual([]);
+  });
+});

@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SecondTier } from '../../src/cache/second-tier.js';
+import { fromMemory, readShared } from '../../src/lookup/memory-lookup.js';
+import { lookupParts, nextLookup } from '../support/lookups.js';
+
+afterEach(() => void vi.unstubAllGlobals());
+
+const setUp = (given: Parameters<typeof lookupParts>[0] = {}) => {
+  const parts = lookupParts(given);
+  const read = vi.fn(async () => false);
+  const refresh = vi.fn(async () => {});
+  const next = nextLookup(() => parts.fromServer());
+  return { ...parts, read, refresh, next, find: fromMemory({ ...parts, readShared: read, refresh })(next) };
+};
+let parts: ReturnType<typeof setUp>;
+beforeEach(() => {
+  parts = setUp();
+});
+
+describe('the lookup in memory', () => {
+  it('returns a fresh response and emits "hit", without the shared cache or the server', async () => {
+    parts.cache.keep('k', parts.received());
+    expect(await parts.find(parts.query())).toEqual({ from: 'cache', response: { active: true } });
+    expect(parts.events).toEqual([{ type: 'hit', active: true }]);
+    expect(parts.read).not.toHaveBeenCalled();
+    expect(parts.next).not.toHaveBeenCalled();
+  });
+
+  it('returns what the shared cache puts into memory', async () => {
+    parts.read.mockImplementation(async () => {
+      parts.cache.keep('k', parts.received());
+      return true;
+    });
+    expect(await parts.find(parts.query())).toMatchObject({ from: 'cache' });
+    expect(parts.next).not.toHaveBeenCalled();
+  });
+
+  it('asks the server if the shared cache has nothing', async () => {
+    expect(await parts.find(parts.query())).toMatchObject({ from: 'server' });
+    expect(parts.read).toHaveBeenCalledTimes(1);
+    expect(parts.events).toEqual([]);
+  });
+
+  it('asks the server, and not the shared cache, if no cached response may be used', async () => {
+    parts.cache.keep('k', parts.received());
+    expect(await parts.find(parts.query({ maxResponseAgeMs: 0 }))).toMatchObject({ from: 'server' });
+    expect(parts.read).not.toHaveBeenCalled();
+  });
+});
+
+describe('a response that is due for a refresh', () => {
+  beforeEach(() => {
+    parts = setUp({ refreshAfterMs: 10_000 });
+    parts.cache.keep('k', parts.received());
+    parts.clocks.pass(10);
+  });
+
+  it('is used while one refresh runs, for which nobody waits', async () => {
+    parts.refresh.mockImplementation(() => new Promise(() => {}));
+    expect(await parts.find(parts.query())).toMatchObject({ from: 'cache' });
+    expect(await parts.find(parts.query())).toMatchObject({ from: 'cache' });
+    expect(parts.refresh).toHaveBeenCalledTimes(1);
+  });
+
+  it('is replaced first where the runtime would end the refresh with the request', async () => {
+    vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+    parts.refresh.mockImplementation(
+      async () => void parts.cache.keep('k', parts.received({ active: true, sub: 'new' })),
+    );
+    expect(await parts.find(parts.query())).toMatchObject({ response: { sub: 'new' } });
+  });
+
+  it('is not used if it was invalidated while the request waited for the refresh', async () => {
+    vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+    parts.refresh.mockImplementation(async () => parts.invalidations.leave('token:k'));
+    expect(await parts.find(parts.query())).toMatchObject({ from: 'server' });
+    expect(parts.read).not.toHaveBeenCalled();
+  });
+});
+
+describe('a read of the shared cache', () => {
+  it('is shared by concurrent lookups of one token', async () => {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const sharedCache = { read: vi.fn(() => promise) };
+    const read = readShared(sharedCache as Partial<SecondTier> as SecondTier);
+    const both = Promise.all([read(parts.query()), read(parts.query())]);
+    resolve(true);
+    expect(await both).toEqual([true, true]);
+    expect(sharedCache.read.mock.calls).toEqual([['k']]);
+  });
+
+  it('finds nothing without a shared cache', async () => {
+    expect(await readShared(undefined)(parts.query())).toBe(false);
+  });
+});

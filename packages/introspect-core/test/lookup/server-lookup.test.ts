@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type IntrospectionResponse, UnavailableError } from '../../src/index.js';
+import type { LookupHooks } from '../../src/lookup/prefilter.js';
+import { ServerLookup } from '../../src/lookup/server-lookup.js';
+import { TimeLimit } from '../../src/lookup/time-limit.js';
+import { lookupParts } from '../support/lookups.js';
+import { virtualTime } from '../support/virtual-time.js';
+
+const active: IntrospectionResponse = { active: true };
+const inactive: IntrospectionResponse = { active: false };
+
+let time: ReturnType<typeof virtualTime>;
+beforeEach(() => {
+  time = virtualTime();
+});
+afterEach(() => void vi.useRealTimers());
+
+const setUp = (hooks: LookupHooks = {}) => {
+  const parts = lookupParts();
+  const { monotonicNow } = time.clocks;
+  const timeLimit = new TimeLimit({ origin: 'https://as.example', timeoutMs: 5000, monotonicNow });
+  const introspect = vi.fn(async (_token: string, _options?: object): Promise<IntrospectionResponse> => active);
+  const server = new ServerLookup({ ...parts, client: { introspect }, sharedCache: undefined, timeLimit, hooks });
+  return {
+    ...parts,
+    introspect,
+    priorities: () => introspect.mock.calls.map(([, options]) => options && 'priority' in options && options.priority),
+    find: () => server.find(parts.query(), new AbortController().signal),
+  };
+};
+
+describe('a lookup at the server', () => {
+  it('introspects the token and caches the response', async () => {
+    const { find, introspect, cache, priorities } = setUp();
+    expect(await find()).toMatchObject({ from: 'server', received: { answer: active }, isLast: false });
+    expect(introspect).toHaveBeenCalledWith('t', expect.anything());
+    expect(priorities()).toEqual(['normal']);
+    expect(cache.fresh('k', 1)?.answer).toBe(active);
+  });
+
+  it('sends no request for a token that the prefilter rejects', async () => {
+    const { find, introspect } = setUp({ prefilter: async () => ({ refuse: 'expired' }) });
+    expect(await find()).toEqual({ from: 'prefilter', reason: 'expired' });
+    expect(introspect).not.toHaveBeenCalled();
+  });
+
+  it('introspects a token last if the prefilter says so', async () => {
+    const { find, priorities } = setUp({ prefilter: async () => 'ask_last' });
+    await find();
+    expect(priorities()).toEqual(['last']);
+  });
+
+  it('does not prefilter a token that is known as active, and introspects it first', async () => {
+    const prefilter = vi.fn(async () => 'ask' as const);
+    const { find, cache, received, priorities } = setUp({ prefilter });
+    cache.keep('k', received());
+    await find();
+    expect(prefilter).not.toHaveBeenCalled();
+    expect(priorities()).toEqual(['first']);
+  });
+
+  it.each([
+    ['believes that it is active', active, false],
+    ['believes that it is inactive', inactive, true],
+  ])('rechecks a token that is suddenly inactive, and %s', async (_, second, believed) => {
+    const onInactive = vi.fn();
+    const { find, cache, received, introspect, events } = setUp({ onInactive });
+    cache.keep('k', received());
+    introspect.mockResolvedValueOnce(inactive).mockResolvedValueOnce(second);
+    const result = find();
+    await time.pass(999);
+    expect(introspect).toHaveBeenCalledTimes(1);
+    expect(cache.fresh('k', 60_000)).toBeUndefined();
+    await time.pass(251);
+    expect(await result).toMatchObject({ received: { answer: second } });
+    expect(events).toEqual([{ type: 'flipped', believed }]);
+    expect(onInactive).toHaveBeenCalledTimes(believed ? 1 : 0);
+  });
+
+  it('does not recheck an inactive token that was not known', async () => {
+    const { find, introspect } = setUp();
+    introspect.mockResolvedValue(inactive);
+    expect(await find()).toMatchObject({ received: { answer: inactive } });
+    expect(introspect).toHaveBeenCalledTimes(1);
+  });
+
+  it('repeats the introspection while the response was invalidated, and caches the last one', async () => {
+    const { find, introspect, invalidations, cache } = setUp();
+    introspect.mockImplementation(async () => {
+      if (introspect.mock.calls.length <= 3) invalidations.leave('token:k');
+      return active;
+    });
+    expect(await find()).toMatchObject({ isLast: false });
+    expect(introspect).toHaveBeenCalledTimes(4);
+    expect(cache.fresh('k', 1)).toBeDefined();
+  });
+
+  it('gives up after three repeats, and does not cache the response', async () => {
+    const { find, introspect, invalidations, cache } = setUp();
+    introspect.mockImplementation(async () => {
+      invalidations.leave('token:k');
+      return active;
+    });
+    expect(await find()).toMatchObject({ isLast: true });
+    expect(introspect).toHaveBeenCalledTimes(4);
+    expect(cache.entries).toEqual({ active: 0, inactive: 0 });
+  });
+
+  it('has one time limit for all its introspections', async () => {
+    const { find, introspect, invalidations } = setUp();
+    introspect.mockImplementationOnce(async () => {
+      invalidations.leave('token:k');
+      return active;
+    });
+    introspect.mockImplementation(() => new Promise(() => {}));
+    const outcome = find().catch((error: unknown) => error);
+    await time.pass(5000);
+    expect(await outcome).toBeInstanceOf(UnavailableError);
+  });
+
+  it('emits an event for a response that is too large to cache', async () => {
+    const { find, cache, events } = setUp();
+    vi.spyOn(cache, 'keep').mockReturnValue('too_large');
+    await find();
+    expect(events).toEqual([{ type: 'too_large_to_cache' }]);
+  });
+});
