@@ -14,7 +14,8 @@ export {
   clientSecretBasic,
   clientSecretPost,
 } from './client/client-secret.js';
-export { type ClientStats, IntrospectionClient } from './client/introspection-client.js';
+export type { ClientStats } from './client/client-stats.js';
+export { IntrospectionClient } from './client/introspection-client.js';
 export type { IntrospectionClientOptions } from './client/introspection-client-options.js';
 export type { ChallengeParameters } from './errors/challenge.js';
 export {

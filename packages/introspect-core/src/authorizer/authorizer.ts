@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { type CacheOptions, cacheOptions } from '../cache/cache-options.js';
 import type { ForgetTarget } from '../cache/forget-marks.js';
-import { type ClientStats, IntrospectionClient, settingsOf } from '../client/introspection-client.js';
+import type { ClientStats } from '../client/client-stats.js';
+import { IntrospectionClient, settingsOf } from '../client/introspection-client.js';
 import type { IntrospectionClientOptions } from '../client/introspection-client-options.js';
 import { clientOptionNames } from '../client/introspection-client-schema.js';
 import { challengeProblem } from '../errors/challenge.js';

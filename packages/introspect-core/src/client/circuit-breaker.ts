@@ -1,5 +1,4 @@
-/** How a question ended, for the breaker. */
-export type Outcome = 'answered' | 'failed' | 'unknown';
+import type { Outcome } from '../errors/failure-traits.js';
 
 export interface CircuitBreakerSettings {
   /** From 0 to 1. */

@@ -9,8 +9,8 @@ import type { Transport } from '../transport/transport.js';
 import type { CircuitBreakerSettings } from './circuit-breaker.js';
 import { type ClientSecret, clientSecretBasic } from './client-secret.js';
 import { clientOptionsSchema } from './introspection-client-schema.js';
-import type { LimitSettings } from './question-limits.js';
-import type { RetrySettings } from './retries.js';
+import type { LimitSettings } from './rate-limiter.js';
+import type { RetrySettings } from './retry.js';
 
 /**
  * `issuer`, `clientId` and `clientSecret` may be read from the environment: their types accept `undefined`. The

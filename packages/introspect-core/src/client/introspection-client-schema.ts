@@ -5,7 +5,7 @@ import type { ClientAuthentication } from '../protocol/client-authentication.js'
 import { ofetchTransport } from '../transport/ofetch-transport.js';
 import type { Transport } from '../transport/transport.js';
 import type { ClientSecret } from './client-secret.js';
-import type { LimitSettings } from './question-limits.js';
+import type { LimitSettings } from './rate-limiter.js';
 
 const reservedParameters = [
   'token',

@@ -1,6 +1,6 @@
 import { InvalidResponseError } from '../errors/errors.js';
+import { withTraits } from '../errors/failure-traits.js';
 import { lateAnswer } from '../errors/late-answer.js';
-import { transient } from '../errors/transient.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { sharesPromises } from '../runtime/workerd.js';
 import { send, type Transport, type TransportResponse } from '../transport/transport.js';
@@ -150,7 +150,11 @@ export function fetchMetadataUrl(member: MetadataMember, options: DiscoveryOptio
   const { issuer, headers, transport, timeoutMs, maxResponseBytes } = options;
   const { origin } = new URL(issuer);
   return withDeadline(
-    { timeoutMs, late: () => transient(lateAnswer({ origin, timeoutMs, option: 'retry.attemptTimeoutMs' })) },
+    {
+      timeoutMs,
+      late: () =>
+        withTraits(lateAnswer({ origin, timeoutMs, option: 'retry.attemptTimeoutMs' }), { isTransient: true }),
+    },
     async (signal) => {
       for (const url of metadataUrls(issuer)) {
         const response = await send(transport, {

@@ -1,5 +1,5 @@
 import { type IntrospectionError, InvalidResponseError, UnavailableError } from '../errors/errors.js';
-import { rateLimit, transient } from '../errors/transient.js';
+import { withTraits } from '../errors/failure-traits.js';
 import type { TransportResponse } from '../transport/transport.js';
 
 /** The longest wait that we pass on: a server that says more is asking for an operator, not for patience. */
@@ -12,8 +12,8 @@ export function unexpectedStatus(response: TransportResponse, origin: string, no
     const wait = retryAfterSeconds(response.header('retry-after'), now());
     const cause = status === 429 ? 'it gets too many requests, or a quota is used up' : 'it is overloaded or broken';
     const error = new UnavailableError(`${origin} answered ${status}: ${cause}`, wait);
-    if (status === 429) return transient(rateLimit(error));
-    return [502, 503, 504].includes(status) ? transient(error) : error;
+    const isRateLimit = status === 429;
+    return withTraits(error, { isRateLimit, isTransient: isRateLimit || [502, 503, 504].includes(status) });
   }
   if (status >= 300 && status < 400) {
     return new InvalidResponseError(

@@ -1,5 +1,5 @@
 import { InvalidResponseError, isIntrospectionError, UnavailableError } from '../errors/errors.js';
-import { transient } from '../errors/transient.js';
+import { withTraits } from '../errors/failure-traits.js';
 
 /** One HTTP request, complete: a transport adds nothing that matters to the server. */
 export interface TransportRequest {
@@ -45,11 +45,10 @@ export async function send(transport: Transport, request: TransportRequest): Pro
     given = await transport(request);
   } catch (fault) {
     if (isIntrospectionError(fault)) throw fault;
-    throw transient(
-      new UnavailableError(
-        `${originOf(request)} could not be reached${faultCode(fault)}: is the server up, and its address right?`,
-      ),
+    const error = new UnavailableError(
+      `${originOf(request)} could not be reached${faultCode(fault)}: is the server up, and its address right?`,
     );
+    throw withTraits(error, { isTransient: true });
   }
   const response = copied(given);
   if (response === undefined) {

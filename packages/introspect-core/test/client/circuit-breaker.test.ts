@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CircuitBreaker, type Outcome } from '../../src/client/circuit-breaker.js';
+import { CircuitBreaker } from '../../src/client/circuit-breaker.js';
+import type { Outcome } from '../../src/errors/failure-traits.js';
 
 let now = 0;
 beforeEach(() => {

@@ -7,8 +7,8 @@ import {
   startScriptedServer,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Retries } from '../../src/client/retries.js';
-import { transient } from '../../src/errors/transient.js';
+import { Retries } from '../../src/client/retry.js';
+import { withTraits } from '../../src/errors/failure-traits.js';
 import { Authorizer, type IntrospectEvent, IntrospectionClient, type Transport } from '../../src/index.js';
 import { Clocks, caching } from '../support/caching.js';
 
@@ -100,7 +100,9 @@ it('a few retries are a few within any ten seconds, also about the turn of a win
   const retries = new Retries({ attempts: 9, attemptTimeoutMs: 1000 }, clocks.monotonicNow);
   const retry = () => {
     retries.count();
-    return retries.waitMs(transient(new Error('reset')), { attempt: 1, leftMs: 5000 }) !== undefined;
+    return (
+      retries.waitMs(withTraits(new Error('reset'), { isTransient: true }), { attempt: 1, leftMs: 5000 }) !== undefined
+    );
   };
   clocks.pass(4.9);
   expect([retry(), retry(), retry(), retry()]).toEqual([true, true, true, false]);

@@ -15,9 +15,12 @@ import {
   zitadelAnswers,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Retries } from '../../src/client/retries.js';
-import { transient } from '../../src/errors/transient.js';
+import { countForBudget, Retries, retry } from '../../src/client/retry.js';
+import { withTraits } from '../../src/errors/failure-traits.js';
 import { IntrospectionClient, type IntrospectionClientOptions, UnavailableError } from '../../src/index.js';
+import { introspectionCall, introspectionRequest, scriptedNext } from '../support/introspection-call.js';
+
+const transient = (error: UnavailableError) => withTraits(error, { isTransient: true });
 
 describe('how long to wait', () => {
   afterEach(() => vi.restoreAllMocks());
@@ -194,4 +197,57 @@ describe('a question', () => {
     const endpoint = server.introspectionEndpoint;
     await expect(client.introspect('token')).resolves.toEqual({ active: false });
   });
+});
+
+describe('the stage retry', () => {
+  beforeEach(() => void vi.spyOn(Math, 'random').mockReturnValue(0));
+  afterEach(() => vi.restoreAllMocks());
+  const failure = () => transient(new UnavailableError('down'));
+  const shed = () => withTraits(new UnavailableError('no slot'), { rejectedBy: 'limits' });
+  const stage = (attempts = 3) => retry(new Retries({ attempts, attemptTimeoutMs: 1000 }, () => 0));
+
+  it('numbers the attempts, and sends a request that was handed to it in the first one only', async () => {
+    const { next, calls } = scriptedNext(failure(), { active: true });
+    const call = introspectionCall({ attempt: 2, request: introspectionRequest() });
+    await expect(stage()(call, next)).resolves.toEqual({ active: true });
+    expect(calls.map(({ attempt, request }) => [attempt, request])).toEqual([
+      [2, introspectionRequest()],
+      [3, undefined],
+    ]);
+  });
+
+  it('counts the attempts before it: after the last permitted one it throws', async () => {
+    const error = failure();
+    const { next, calls } = scriptedNext(error);
+    await expect(stage(2)(introspectionCall({ attempt: 2 }), next)).rejects.toBe(error);
+    expect(calls).toHaveLength(1);
+  });
+
+  it('throws a failure that is not transient', async () => {
+    const error = new UnavailableError('broken');
+    const { next, calls } = scriptedNext(error);
+    await expect(stage()(introspectionCall(), next)).rejects.toBe(error);
+    expect(calls).toHaveLength(1);
+  });
+
+  it('throws the last failure of the server when our own limits leave no further attempt', async () => {
+    const error = failure();
+    await expect(stage()(introspectionCall(), scriptedNext(error, shed()).next)).rejects.toBe(error);
+    const rejected = shed();
+    await expect(stage()(introspectionCall(), scriptedNext(rejected).next)).rejects.toBe(rejected);
+  });
+
+  it('throws the reason of the abort when the caller has left', async () => {
+    const { next, calls } = scriptedNext(failure());
+    await expect(stage()(introspectionCall({ signal: AbortSignal.abort('gone') }), next)).rejects.toBe('gone');
+    expect(calls).toHaveLength(1);
+  });
+});
+
+it('the stage countForBudget counts first attempts, and no others', async () => {
+  const retries = new Retries({ attempts: 2, attemptTimeoutMs: 1000 }, () => 0);
+  const count = vi.spyOn(retries, 'count');
+  for (const attempt of [1, 2, 3, 1])
+    await countForBudget(retries)(introspectionCall({ attempt }), scriptedNext().next);
+  expect(count).toHaveBeenCalledTimes(2);
 });

@@ -1,7 +1,9 @@
 import { UnavailableError } from '../errors/errors.js';
+import { traitsOf, withTraits } from '../errors/failure-traits.js';
 import type { Priority } from '../events/events.js';
 import { onAbort } from '../runtime/on-abort.js';
 import { sharesPromises } from '../runtime/workerd.js';
+import type { IntrospectionCall, Stage } from './pipeline.js';
 
 export interface LimitSettings {
   /** Infinity where there is none. */
@@ -11,28 +13,51 @@ export interface LimitSettings {
 
 /** A second, and what a clock may be short of it. */
 const secondMs = 1001;
-/** How many may wait where nothing tells how long that takes. */
+/** The most calls that may wait when only `concurrent` is limited, because nothing tells how long that takes. */
 const maxWaiting = 1000;
-const shedErrors = new WeakSet<Error>();
 
-/** Whether a question was turned away by our own limits: that says nothing about the server. */
-export function isShed(error: unknown): boolean {
-  return error instanceof Error && shedErrors.has(error);
+/**
+ * Lets each call wait for a slot, by priority.
+ *
+ * @param onReject is called before the limits reject a call. It may throw an error that says more.
+ */
+export function rateLimiter(limiter: RateLimiter | undefined, onReject: (call: IntrospectionCall) => void): Stage {
+  if (limiter === undefined) return (call, next) => next(call);
+  return async (call, next) => {
+    const { priority, signal, leftMs } = call;
+    try {
+      await limiter.acquire(priority, { leftMs: leftMs(), signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      onReject(call);
+      throw error;
+    }
+    let isSent = true;
+    try {
+      return await next(call);
+    } catch (error) {
+      isSent = traitsOf(error).rejectedBy !== 'circuit_breaker';
+      throw error;
+    } finally {
+      limiter.release({ isSent });
+    }
+  };
 }
 
 /**
- * Keeps questions under what the server bears: so many at a time, so many a second.
+ * Limits how many requests run at a time (`concurrent`) and begin in a second (`perSecond`).
  *
- * When a limit bites, questions wait for half of their time at most, in order of priority. Who would have to wait longer
- * is turned away at once. On workerd nobody waits: a promise that another request settles never settles there.
+ * When a limit is reached, calls wait for a slot for at most half of their time, in order of priority. A call that would
+ * wait longer is rejected immediately. On workerd no call waits, because a promise that another request settles never
+ * settles there.
  */
-export class QuestionLimits {
+export class RateLimiter {
   readonly #settings: LimitSettings;
   readonly #origin: string;
   readonly #monotonicNow: () => number;
-  /** Those who wait, as what begins each of them. */
+  /** For each waiting call the function that gives it a slot. */
   readonly #queues: Record<Priority, Set<() => void>> = { first: new Set(), normal: new Set(), last: new Set() };
-  /** When the last questions ended, the oldest first. The server saw each of them before that, however slow the way. */
+  /** When the last requests ended, the oldest first. The server saw each of them before that, however slow the network. */
   readonly #ended: number[] = [];
   #running = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -49,28 +74,28 @@ export class QuestionLimits {
   }
 
   /**
-   * Waits for the turn of a question, and begins it; {@link QuestionLimits.leave} is to be called when it has ended.
+   * Waits for a slot and takes it. Call {@link RateLimiter.release} when the request has ended.
    *
-   * @throws UnavailableError when it is turned away, or `signal.reason`
+   * @throws UnavailableError if the call is rejected, or `signal.reason`
    */
-  async enter(
+  async acquire(
     priority: Priority,
     { leftMs, signal }: { leftMs: number; signal?: AbortSignal | undefined },
   ): Promise<void> {
     if (this.#waitMs() === 0 && this.#ahead(priority) === 0) return void this.#running++;
-    const error = this.#refusal(priority, leftMs / 2);
+    const error = this.#rejection(priority, leftMs / 2);
     if (error !== undefined) throw error;
-    await this.#turn(priority, leftMs / 2, signal);
+    await this.#slot(priority, leftMs / 2, signal);
   }
 
-  /** @param asked whether the server was asked at all */
-  leave(asked: boolean): void {
+  /** Frees a slot. A call that sent no request does not count for `perSecond`. */
+  release({ isSent }: { isSent: boolean }): void {
     this.#running--;
-    if (asked && Number.isFinite(this.#settings.perSecond)) this.#ended.push(this.#monotonicNow());
+    if (isSent && Number.isFinite(this.#settings.perSecond)) this.#ended.push(this.#monotonicNow());
     this.#next();
   }
 
-  #turn(priority: Priority, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+  #slot(priority: Priority, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
     const queue = this.#queues[priority];
     return new Promise((resolve, reject) => {
       const end = () => {
@@ -83,7 +108,7 @@ export class QuestionLimits {
         this.#running++;
         resolve();
       };
-      const leave = () => {
+      const abort = () => {
         end();
         reject(signal?.reason);
       };
@@ -92,13 +117,13 @@ export class QuestionLimits {
         reject(this.#shedError(1));
       };
       const timer = setTimeout(shed, waitMs);
-      const stop = signal && onAbort(signal, leave);
+      const stop = signal && onAbort(signal, abort);
       queue.add(begin);
       this.#next();
     });
   }
 
-  /** Begins whoever can begin, and comes back when the next one can. */
+  /** Gives slots to the calls that may begin, and sets a timer for the next one. */
   #next(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -114,12 +139,12 @@ export class QuestionLimits {
     }
   }
 
-  /** For how long the limits forbid the next question; Infinity: until one has ended. */
+  /** For how many milliseconds the limits permit no further request; Infinity: until one has ended. */
   #waitMs(): number {
     return this.#running >= this.#settings.concurrent ? Number.POSITIVE_INFINITY : this.#rateWaitMs(0);
   }
 
-  /** For how long `perSecond` forbids a question that so many others come before; for what still runs, a guess. */
+  /** For how many milliseconds `perSecond` holds back a call behind `ahead` others. A guess for requests that still run. */
   #rateWaitMs(ahead: number): number {
     const { perSecond } = this.#settings;
     const now = this.#monotonicNow();
@@ -130,15 +155,15 @@ export class QuestionLimits {
     return ended - now + secondMs * (1 + Math.floor(excess / perSecond));
   }
 
-  /** How many wait that come before one of this priority. */
+  /** How many waiting calls come before a new one of this priority. */
   #ahead(priority: Priority): number {
     const { first, normal, last } = this.#queues;
     if (priority === 'first') return first.size;
     return first.size + normal.size + (priority === 'last' ? last.size : 0);
   }
 
-  /** Why a question is turned away at once, or `undefined` where its turn may come in time. */
-  #refusal(priority: Priority, withinMs: number): UnavailableError | undefined {
+  /** Returns why a call is rejected immediately, or `undefined` if it may get a slot in time. */
+  #rejection(priority: Priority, withinMs: number): UnavailableError | undefined {
     const ahead = this.#ahead(priority);
     const waitMs = this.#rateWaitMs(ahead);
     if (waitMs <= withinMs && ahead < maxWaiting && sharesPromises()) return undefined;
@@ -150,7 +175,6 @@ export class QuestionLimits {
       `${this.#origin} was not asked: too many questions are waiting for their turn ("limits")`,
       retryAfterSeconds,
     );
-    shedErrors.add(error);
-    return error;
+    return withTraits(error, { rejectedBy: 'limits' });
   }
 }

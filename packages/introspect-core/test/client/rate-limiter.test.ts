@@ -1,7 +1,9 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { QuestionLimits } from '../../src/client/question-limits.js';
+import { RateLimiter, rateLimiter } from '../../src/client/rate-limiter.js';
+import { isShed, withTraits } from '../../src/errors/failure-traits.js';
 import type { Priority } from '../../src/events/events.js';
+import { introspectionCall, scriptedNext } from '../support/introspection-call.js';
 import { virtualTime } from '../support/virtual-time.js';
 
 let time: ReturnType<typeof virtualTime>;
@@ -16,56 +18,58 @@ afterEach(() => {
 /** Limits, and what became of those who came: their names in the order in which they began or were turned away. */
 function limitsOf(settings: { concurrent?: number; perSecond?: number }) {
   const { POSITIVE_INFINITY } = Number;
-  const limits = new QuestionLimits(
+  const limiter = new RateLimiter(
     { concurrent: POSITIVE_INFINITY, perSecond: POSITIVE_INFINITY, ...settings },
     { origin: 'https://as.example', ...time.clocks },
   );
   const begun: { name: string; at: number }[] = [];
   const refused: { name: string; at: number; error: unknown }[] = [];
   const come = (name: string, { priority = 'normal' as Priority, leftMs = 5000, signal = signalOfNobody } = {}) =>
-    limits.enter(priority, { leftMs, signal }).then(
+    limiter.acquire(priority, { leftMs, signal }).then(
       () => void begun.push({ name, at: time.passed() }),
       (error) => void refused.push({ name, at: time.passed(), error }),
     );
   /** One whose question is answered as soon as it has begun. */
   const pass = (...[name, options]: Parameters<typeof come>) =>
-    come(name, options).then(() => void (begun.some((each) => each.name === name) && limits.leave(true)));
-  return { limits, come, pass, begun, refused, names: () => begun.map(({ name }) => name) };
+    come(name, options).then(
+      () => void (begun.some((each) => each.name === name) && limiter.release({ isSent: true })),
+    );
+  return { limiter, come, pass, begun, refused, names: () => begun.map(({ name }) => name) };
 }
 const { signal: signalOfNobody } = new AbortController();
 
 describe('a number at a time', () => {
   it('begin, and each that ends makes room for one', async () => {
-    const { limits, come, names } = limitsOf({ concurrent: 2 });
+    const { limiter, come, names } = limitsOf({ concurrent: 2 });
     for (const name of ['a', 'b', 'c', 'd']) void come(name);
     await time.pass(1);
-    expect([names(), limits.waiting]).toEqual([['a', 'b'], 2]);
-    limits.leave(true);
+    expect([names(), limiter.waiting]).toEqual([['a', 'b'], 2]);
+    limiter.release({ isSent: true });
     await time.pass(1);
-    expect([names(), limits.waiting]).toEqual([['a', 'b', 'c'], 1]);
-    limits.leave(true);
-    limits.leave(true);
-    limits.leave(true);
+    expect([names(), limiter.waiting]).toEqual([['a', 'b', 'c'], 1]);
+    limiter.release({ isSent: true });
+    limiter.release({ isSent: true });
+    limiter.release({ isSent: true });
     await time.pass(1);
-    expect([names(), limits.waiting]).toEqual([['a', 'b', 'c', 'd'], 0]);
+    expect([names(), limiter.waiting]).toEqual([['a', 'b', 'c', 'd'], 0]);
   });
 
   it('wait no longer than half of the time that they have', async () => {
-    const { limits, come, refused } = limitsOf({ concurrent: 1 });
+    const { limiter, come, refused } = limitsOf({ concurrent: 1 });
     void come('a');
     void come('b', { leftMs: 1000 });
     await time.pass(499);
-    expect([refused, limits.waiting]).toEqual([[], 1]);
+    expect([refused, limiter.waiting]).toEqual([[], 1]);
     await time.pass(1);
     expect(refused).toMatchObject([{ name: 'b', at: 500, error: { code: 'unavailable', retryAfterSeconds: 1 } }]);
-    expect(limits.waiting).toBe(0);
+    expect(limiter.waiting).toBe(0);
   });
 
   it('wait up to a thousand; whoever comes then is turned away at once', async () => {
-    const { limits, come, refused } = limitsOf({ concurrent: 1 });
+    const { limiter, come, refused } = limitsOf({ concurrent: 1 });
     for (let i = 0; i < 1003; i++) void come(String(i));
     await time.pass(0);
-    expect(limits.waiting).toBe(1000);
+    expect(limiter.waiting).toBe(1000);
     expect(refused.map(({ name }) => name)).toEqual(['1001', '1002']);
   });
 });
@@ -99,11 +103,11 @@ describe('a number in a second', () => {
   });
 
   it('count from the end of a question, before which the server has seen it, and not where it was not asked', async () => {
-    const { limits, come, begun } = limitsOf({ perSecond: 2 });
+    const { limiter, come, begun } = limitsOf({ perSecond: 2 });
     for (const name of ['a', 'b', 'c', 'd']) void come(name);
     await time.pass(300);
-    limits.leave(true);
-    limits.leave(false);
+    limiter.release({ isSent: true });
+    limiter.release({ isSent: false });
     await time.pass(0);
     expect(begun.map(({ name, at }) => [name, at])).toEqual([
       ['a', 0],
@@ -139,26 +143,26 @@ describe('a number in a second', () => {
 
 describe('when a limit bites', () => {
   it('the first go before the others, and the last after them', async () => {
-    const { limits, come, names } = limitsOf({ concurrent: 1 });
+    const { limiter, come, names } = limitsOf({ concurrent: 1 });
     void come('begun');
     for (const priority of ['last', 'normal', 'first', 'last', 'normal', 'first'] as const) {
       void come(priority, { priority });
     }
     for (let i = 0; i < 6; i++) {
       await time.pass(1);
-      limits.leave(true);
+      limiter.release({ isSent: true });
     }
     await time.pass(1);
     expect(names()).toEqual(['begun', 'first', 'first', 'normal', 'normal', 'last', 'last']);
   });
 
   it('nobody passes those who wait, except one who goes first', async () => {
-    const { limits, come, names } = limitsOf({ concurrent: 2, perSecond: 2 });
+    const { limiter, come, names } = limitsOf({ concurrent: 2, perSecond: 2 });
     void come('a');
     void come('b');
     void come('c');
-    limits.leave(true);
-    limits.leave(true);
+    limiter.release({ isSent: true });
+    limiter.release({ isSent: true });
     await time.pass(999);
     vi.setSystemTime(Date.now() + 2); // before the timer that wakes the next one
     void come('d', { priority: 'first' });
@@ -184,7 +188,7 @@ describe('when a limit bites', () => {
   });
 
   it('whoever goes away leaves the queue, and nothing behind', async () => {
-    const { limits, come, names, refused } = limitsOf({ concurrent: 1 });
+    const { limiter, come, names, refused } = limitsOf({ concurrent: 1 });
     const controller = new AbortController();
     void come('a');
     void come('b', { signal: controller.signal });
@@ -193,18 +197,79 @@ describe('when a limit bites', () => {
     controller.abort('gone');
     await time.pass(0);
     expect(refused).toEqual([{ name: 'b', at: 1, error: 'gone' }]);
-    limits.leave(true);
+    limiter.release({ isSent: true });
     await time.pass(1);
-    expect([names(), limits.waiting]).toEqual([['a', 'c'], 0]);
+    expect([names(), limiter.waiting]).toEqual([['a', 'c'], 0]);
     expect([getEventListeners(controller.signal, 'abort'), vi.getTimerCount()]).toEqual([[], 0]);
   });
 
   it('nobody waits on workerd, where nobody else can end that', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
-    const { limits, come, names, refused } = limitsOf({ perSecond: 1 });
+    const { limiter, come, names, refused } = limitsOf({ perSecond: 1 });
     for (const name of ['a', 'b']) void come(name, { priority: 'first' });
     await time.pass(0);
-    expect([names(), limits.waiting]).toEqual([['a'], 0]);
+    expect([names(), limiter.waiting]).toEqual([['a'], 0]);
     expect(refused).toMatchObject([{ name: 'b', at: 0, error: { code: 'unavailable', retryAfterSeconds: 2 } }]);
+  });
+});
+
+describe('the stage rateLimiter', () => {
+  const limiterOf = (settings: { concurrent?: number; perSecond?: number }) => {
+    const unlimited = { concurrent: Number.POSITIVE_INFINITY, perSecond: Number.POSITIVE_INFINITY };
+    return new RateLimiter({ ...unlimited, ...settings }, { origin: 'https://as.example', ...time.clocks });
+  };
+  const expectNoRejection = () => expect.unreachable();
+
+  it('without limits calls the rest synchronously', () => {
+    const { next, calls } = scriptedNext();
+    void rateLimiter(undefined, expectNoRejection)(introspectionCall(), next);
+    expect(calls).toHaveLength(1);
+  });
+
+  it.each([
+    ['a response', { active: true } as const],
+    ['a failure', new Error('x')],
+  ])('frees the slot after %s', async (_, result) => {
+    const stage = rateLimiter(limiterOf({ concurrent: 1 }), expectNoRejection);
+    const { next, calls } = scriptedNext(result);
+    const first = stage(introspectionCall(), next).catch(() => {});
+    const second = stage(introspectionCall(), next);
+    await time.pass(1);
+    await Promise.all([first, second]);
+    expect(calls).toHaveLength(2);
+  });
+
+  it.each([
+    ['does not count a call that the circuit breaker rejected after it waited', 'circuit_breaker' as const, 2],
+    ['counts every other failure', undefined, 1],
+  ])('%s', async (_, rejectedBy, sent) => {
+    const stage = rateLimiter(limiterOf({ perSecond: 1 }), () => {});
+    const { next, calls } = scriptedNext(withTraits(new Error('x'), rejectedBy ? { rejectedBy } : {}));
+    for (let i = 0; i < 2; i++) await stage(introspectionCall({ leftMs: () => 1 }), next).catch(() => {});
+    expect(calls).toHaveLength(sent);
+  });
+
+  it('calls onReject with the call that it rejects, before it throws', async () => {
+    const rejected: unknown[] = [];
+    const limiter = limiterOf({ perSecond: 1 });
+    const stage = rateLimiter(limiter, (call) => void rejected.push(call));
+    const call = introspectionCall({ leftMs: () => 1, priority: 'last' });
+    await stage(call, scriptedNext().next);
+    const error = await stage(call, scriptedNext().next).catch((error: unknown) => error);
+    expect([isShed(error), rejected]).toEqual([true, [call]]);
+    const breaker = new Error('the breaker is open');
+    const telling = rateLimiter(limiter, () => {
+      throw breaker;
+    });
+    await expect(telling(call, scriptedNext().next)).rejects.toBe(breaker);
+  });
+
+  it('throws the reason of the abort when the caller leaves while it waits, and calls no onReject', async () => {
+    const stage = rateLimiter(limiterOf({ concurrent: 1 }), expectNoRejection);
+    void stage(introspectionCall(), () => new Promise(() => {}));
+    const controller = new AbortController();
+    const waiting = stage(introspectionCall({ signal: controller.signal }), scriptedNext().next);
+    controller.abort('gone');
+    await expect(waiting).rejects.toBe('gone');
   });
 });

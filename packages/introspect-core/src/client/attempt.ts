@@ -1,0 +1,71 @@
+import { isAuthorizationError, isIntrospectionError } from '../errors/errors.js';
+import { type Outcome, withTraits } from '../errors/failure-traits.js';
+import { lateAnswer } from '../errors/late-answer.js';
+import { rememberedOrigin } from '../protocol/endpoint-url.js';
+import type { IntrospectionRequest, IntrospectionRequests } from '../protocol/introspection-request.js';
+import { readIntrospectionResponse, refusesClient } from '../protocol/introspection-response.js';
+import type { EndpointDiscovery } from '../protocol/server-metadata.js';
+import { withDeadline } from '../runtime/deadline.js';
+import { send, type Transport } from '../transport/transport.js';
+import { rememberRejected } from './credential-renewal.js';
+import type { Introspect } from './pipeline.js';
+
+interface AttemptSettings {
+  origin: string;
+  transport: Transport;
+  maxResponseBytes: number;
+  timeoutMs: number;
+  retry: { attemptTimeoutMs: number };
+  now: () => number;
+}
+
+/**
+ * Makes one attempt: finds the endpoint, makes the request, sends it and reads the response. All of it has one time
+ * limit, the attempt's own or what is left of the call's, and each failure gets its traits.
+ */
+export function attempt(
+  { origin, transport, maxResponseBytes, timeoutMs, retry: { attemptTimeoutMs }, now }: AttemptSettings,
+  { endpoint, requests }: { endpoint: EndpointDiscovery; requests: IntrospectionRequests },
+): Introspect {
+  const originOf = rememberedOrigin();
+  const lateAttempt = () =>
+    withTraits(lateAnswer({ origin, timeoutMs: attemptTimeoutMs, option: 'retry.attemptTimeoutMs' }), {
+      isTransient: true,
+    });
+  const lateCall = () => lateAnswer({ origin, timeoutMs });
+
+  return async (call) => {
+    let sent: IntrospectionRequest | undefined;
+    /** What it says about the server if the attempt fails at this moment. */
+    let outcome: Outcome = 'failed';
+    const leftMs = call.leftMs();
+    const deadline =
+      attemptTimeoutMs < leftMs
+        ? { timeoutMs: attemptTimeoutMs, late: lateAttempt, signal: call.signal }
+        : { timeoutMs: leftMs, late: lateCall, signal: call.signal };
+    try {
+      return await withDeadline(deadline, async (signal) => {
+        const found = endpoint();
+        const url = typeof found === 'string' ? found : await found;
+        signal.throwIfAborted();
+        outcome = 'unknown'; // our own credentials may fail now, before the server is involved
+        const made = call.request ?? requests(call.token, { endpoint: url, afterRefusal: false });
+        const request = 'url' in made ? made : await made;
+        signal.throwIfAborted();
+        sent = request;
+        outcome = 'failed';
+        const response = await send(transport, { ...request, signal, maxResponseBytes });
+        // Perhaps the server did not respond, but a filter that disliked this one token.
+        if (response.status === 403 && !refusesClient(response)) outcome = 'answered';
+        return readIntrospectionResponse(response, originOf(url), now);
+      });
+    } catch (error) {
+      if (isAuthorizationError(error)) throw withTraits(error, { outcome: 'answered' });
+      if (!isIntrospectionError(error)) throw error;
+      if (sent !== undefined && error.code === 'invalid_client') {
+        rememberRejected(error, { ...call, request: sent });
+      }
+      throw withTraits(error, { outcome: error.code === 'invalid_response' ? 'answered' : outcome });
+    }
+  };
+}

@@ -1,0 +1,102 @@
+import { isAuthorizationError, isIntrospectionError } from '../errors/errors.js';
+import type { Events, Priority, QuestionOutcome, ShedBy } from '../events/events.js';
+import type { Stage } from './pipeline.js';
+
+/** What a client has done since it was made, and how it stands. */
+export interface ClientStats {
+  /** Attempts, retries included, by how they ended. */
+  readonly questions: Readonly<Record<QuestionOutcome, number>>;
+  /** Attempts that were not made. */
+  readonly shed: Readonly<Record<ShedBy, number>>;
+  /** Questions that are being asked, and that wait for their turn. */
+  readonly running: number;
+  readonly waiting: number;
+  readonly circuitBreaker: 'closed' | 'open' | 'half_open' | 'off';
+}
+
+/** Counts the attempts of a client, and emits their events. */
+export class ClientCounters {
+  readonly #events: Events;
+  readonly #origin: string;
+  readonly #monotonicNow: () => number;
+  readonly #attempts: Record<QuestionOutcome, number> = {
+    active: 0,
+    inactive: 0,
+    unsupported_token_type: 0,
+    unavailable: 0,
+    invalid_response: 0,
+    invalid_client: 0,
+    aborted: 0,
+  };
+  readonly #rejections: Record<ShedBy, number> = { limits: 0, circuit_breaker: 0 };
+  #inFlight = 0;
+  #warnedOfUnsupported = false;
+
+  constructor({ events, origin, monotonicNow }: { events: Events; origin: string; monotonicNow: () => number }) {
+    this.#events = events;
+    this.#origin = origin;
+    this.#monotonicNow = monotonicNow;
+  }
+
+  /** Counts the calls that are past all waiting. */
+  readonly countInFlight: Stage = async (call, next) => {
+    this.#inFlight++;
+    try {
+      return await next(call);
+    } finally {
+      this.#inFlight--;
+    }
+  };
+
+  /** Counts each attempt by its outcome, and emits it with its duration. */
+  readonly countAttempts: Stage = async (call, next) => {
+    const startedAt = this.#monotonicNow();
+    const count = (outcome: QuestionOutcome) =>
+      this.#countAttempt(outcome, { attempt: call.attempt, durationMs: this.#monotonicNow() - startedAt });
+    try {
+      const response = await next(call);
+      count(response.active ? 'active' : 'inactive');
+      return response;
+    } catch (error) {
+      count(outcomeOf(error, call.signal));
+      throw error;
+    }
+  };
+
+  /** Counts a call for which no request was sent, and emits it. */
+  countRejection(by: ShedBy, { priority }: { priority: Priority }): void {
+    this.#rejections[by]++;
+    if (this.#events.heard) this.#events.tell({ type: 'shed', origin: this.#origin, by, priority });
+  }
+
+  stats({ waiting, circuitBreaker }: Pick<ClientStats, 'waiting' | 'circuitBreaker'>): ClientStats {
+    return {
+      questions: { ...this.#attempts },
+      shed: { ...this.#rejections },
+      running: this.#inFlight,
+      waiting,
+      circuitBreaker,
+    };
+  }
+
+  #countAttempt(outcome: QuestionOutcome, attempt: { attempt: number; durationMs: number }): void {
+    const origin = this.#origin;
+    this.#attempts[outcome]++;
+    if (this.#events.heard) this.#events.tell({ type: 'question', origin, outcome, ...attempt });
+    if (outcome !== 'unsupported_token_type' || this.#warnedOfUnsupported) return;
+    this.#warnedOfUnsupported = true;
+    this.#events.tellOrPrint(
+      { type: outcome, origin },
+      `${origin} does not introspect the kind of token that this API receives, such as a JWT (unsupported_token_type), so ` +
+        'each one is rejected with 401: configure the server to issue opaque access tokens for this API, or verify JWTs locally',
+    );
+  }
+}
+
+/** Returns how a failed attempt ended. A failure after the caller's abort says nothing about the server. */
+export function outcomeOf(error: unknown, signal: AbortSignal | undefined): QuestionOutcome {
+  if (signal?.aborted === true) return 'aborted';
+  if (isIntrospectionError(error)) return error.code;
+  // The client throws no other AuthorizationError for an attempt.
+  return isAuthorizationError(error) ? 'unsupported_token_type' : 'aborted';
+}

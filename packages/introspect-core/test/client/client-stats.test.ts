@@ -1,0 +1,118 @@
+import { describe, expect, it, vi } from 'vitest';
+import { ClientCounters, type ClientStats, outcomeOf } from '../../src/client/client-stats.js';
+import { Events } from '../../src/events/events.js';
+import {
+  type IntrospectEvent,
+  InvalidClientError,
+  InvalidResponseError,
+  InvalidTokenError,
+  UnavailableError,
+} from '../../src/index.js';
+import { introspectionCall, scriptedNext } from '../support/introspection-call.js';
+
+const origin = 'https://as.example';
+
+function countersOf() {
+  let now = 0;
+  const events: IntrospectEvent[] = [];
+  const counters = new ClientCounters({
+    events: new Events((event) => void events.push(event)),
+    origin,
+    monotonicNow: () => now,
+  });
+  const stats = (standing: Partial<ClientStats> = {}) =>
+    counters.stats({ waiting: 0, circuitBreaker: 'closed', ...standing });
+  const pass = (ms: number) => {
+    now += ms;
+  };
+  return { counters, events, stats, pass };
+}
+
+describe('countInFlight', () => {
+  it('counts a call until its response or failure', async () => {
+    const { counters, stats } = countersOf();
+    const { promise, resolve } = Promise.withResolvers<{ active: true }>();
+    const failure = Promise.withResolvers<never>();
+    const running = [
+      counters.countInFlight(introspectionCall(), () => promise),
+      counters.countInFlight(introspectionCall(), () => failure.promise).catch(() => {}),
+    ];
+    expect(stats().running).toBe(2);
+    resolve({ active: true });
+    await running[0];
+    expect(stats().running).toBe(1);
+    failure.reject(new Error('x'));
+    await running[1];
+    expect(stats().running).toBe(0);
+  });
+});
+
+describe('countAttempts', () => {
+  it.each([
+    ['active', { active: true }],
+    ['inactive', { active: false }],
+    ['unavailable', new UnavailableError('x')],
+    ['invalid_response', new InvalidResponseError('x')],
+    ['invalid_client', new InvalidClientError('x')],
+    ['aborted', new Error('x')],
+  ] as const)('counts and emits the outcome %s, with number and duration', async (outcome, result) => {
+    const { counters, events, stats, pass } = countersOf();
+    const { next } = scriptedNext(result);
+    const attempt = counters.countAttempts(introspectionCall({ attempt: 2 }), (call) => {
+      pass(30);
+      return next(call);
+    });
+    if (result instanceof Error) await expect(attempt).rejects.toBe(result);
+    else await expect(attempt).resolves.toBe(result);
+    expect(stats().questions[outcome]).toBe(1);
+    expect(events).toEqual([{ type: 'question', origin, attempt: 2, outcome, durationMs: 30 }]);
+  });
+
+  it('emits unsupported_token_type once, after the event of the attempt', async () => {
+    const { counters, events, stats } = countersOf();
+    for (let i = 0; i < 3; i++) {
+      const { next } = scriptedNext(new InvalidTokenError('unsupported_token_type'));
+      await counters.countAttempts(introspectionCall(), next).catch(() => {});
+    }
+    expect(events.map(({ type }) => type)).toEqual(['question', 'unsupported_token_type', 'question', 'question']);
+    expect(stats().questions.unsupported_token_type).toBe(3);
+  });
+
+  it('prints unsupported_token_type once when nobody listens to events', async () => {
+    const print = vi.spyOn(console, 'error').mockReturnValue();
+    const counters = new ClientCounters({ events: new Events(undefined), origin, monotonicNow: () => 0 });
+    for (let i = 0; i < 3; i++) {
+      const { next } = scriptedNext(new InvalidTokenError('unsupported_token_type'));
+      await counters.countAttempts(introspectionCall(), next).catch(() => {});
+    }
+    expect(print).toHaveBeenCalledExactlyOnceWith(expect.stringContaining(origin));
+    print.mockRestore();
+  });
+});
+
+describe('outcomeOf', () => {
+  it('is aborted once the caller has left, whatever the failure is', () => {
+    expect(outcomeOf(new UnavailableError('x'), AbortSignal.abort())).toBe('aborted');
+    expect(outcomeOf(new UnavailableError('x'), new AbortController().signal)).toBe('unavailable');
+  });
+});
+
+it('countRejection counts and emits a call for which no request was sent, by its reason', () => {
+  const { counters, events, stats } = countersOf();
+  counters.countRejection('limits', introspectionCall({ priority: 'last' }));
+  counters.countRejection('circuit_breaker', introspectionCall());
+  expect(events).toEqual([
+    { type: 'shed', origin, by: 'limits', priority: 'last' },
+    { type: 'shed', origin, by: 'circuit_breaker', priority: 'normal' },
+  ]);
+  expect(stats().shed).toEqual({ limits: 1, circuit_breaker: 1 });
+});
+
+it('stats are a copy, which later attempts do not change', async () => {
+  const { counters, stats } = countersOf();
+  const before = stats({ waiting: 3, circuitBreaker: 'open' });
+  await counters.countAttempts(introspectionCall(), scriptedNext().next);
+  counters.countRejection('limits', introspectionCall());
+  expect(before).toMatchObject({ running: 0, waiting: 3, circuitBreaker: 'open' });
+  expect([before.questions.active, before.shed.limits]).toEqual([0, 0]);
+});
