@@ -55,7 +55,10 @@ export class CircuitBreakerStages {
     return next(call);
   };
 
-  /** Tells the breaker how the attempt ended. Wrap it around nothing that may wait or reject. */
+  /**
+   * Tells the breaker how the attempt ended. No stage between {@link failFast} and this one may wait, because then two
+   * calls could both become the probe of a breaker that is half open.
+   */
   readonly record: Stage = async (call, next) => {
     const settle = this.#breaker?.enter();
     try {
