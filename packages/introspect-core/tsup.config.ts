@@ -3,9 +3,8 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
-    adapter: 'src/adapter/adapter.ts',
+    adapter: 'src/adapter/index.ts',
     'jwt-prefilter': 'src/extensions/jwt/jwt-prefilter.ts',
-    node: 'src/adapter/node-request-context.ts',
     opentelemetry: 'src/extensions/opentelemetry/opentelemetry.ts',
     'private-key-jwt': 'src/extensions/private-key-jwt/private-key-jwt.ts',
     undici: 'src/extensions/undici/undici.ts',

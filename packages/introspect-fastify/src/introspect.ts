@@ -1,19 +1,18 @@
-import type { ActiveToken, Authorizer, Policy } from '@acme/introspect-core';
+import type { ActiveToken, Authorizer, Policy, RequestError } from '@acme/introspect-core';
 import {
   type AuthorizerInput,
-  authorizerSource,
-  type GuardOutcome,
-  guardBySource,
-  isAtOnce,
+  adapterOptions,
+  type Decision,
   isHangUp,
-  isRequestError,
+  type NativeRequestContext,
+  type NodeRequest,
+  type NodeResponse,
+  nodeRequestContext,
+  protect,
   resourceMetadataOf,
-  splitOptions,
 } from '@acme/introspect-core/adapter';
-import { type NodeRequest, type NodeResponse, nodeRequestContext } from '@acme/introspect-core/node';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { type Context, hasTimedOut, type OnError, refuse, takesReply } from './refuse.js';
 
 export interface IntrospectExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded. */
@@ -22,7 +21,7 @@ export interface IntrospectExtras {
    * Sends or hijacks the reply in place of the plugin, or throws an error of its own. If it does neither, the plugin
    * sends the response. The `reply` is a proxy of Fastify's reply, so that the plugin notices a call of `send`.
    */
-  onError?: OnError;
+  onError?: (error: RequestError, request: FastifyRequest, reply: FastifyReply) => unknown;
   /** Guards every route but those with `config: { public: true }`. */
   global?: boolean;
 }
@@ -70,44 +69,45 @@ declare module 'fastify' {
   }
 }
 
-const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
-  const [extras, input] = splitOptions(options, ['serveResourceMetadata', 'onError', 'global']);
-  const { serveResourceMetadata = false, onError, global = false } = extras;
-  const source = authorizerSource<FastifyRequest>(input as AuthorizerInput<FastifyRequest>);
+type Context = NativeRequestContext<FastifyRequest>;
 
-  const requireToken = (policy?: Policy): TokenHook => {
-    const guard = guardBySource(source, policy);
-    const waitFor = async (outcome: Promise<GuardOutcome>, context: Context, reply: FastifyReply) => {
-      try {
-        context.native.introspection = (await outcome) ?? null;
-      } catch (error) {
-        return reject(error, context, reply);
+const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
+  const extras = ['serveResourceMetadata', 'onError', 'global'] as const;
+  const { source, onError, ...given } = adapterOptions<FastifyRequest, IntrospectExtras>(options, extras);
+
+  /** Resolves after the request was accepted. Never resolves after a rejection. Rejects only with errors of the app. */
+  const carryOut = async (pending: Decision | Promise<Decision>, context: Context, reply: FastifyReply) => {
+    const { native: request } = context;
+    try {
+      const decision = 'allowed' in pending ? pending : await pending;
+      if (decision.allowed) {
+        request.introspection = decision.token ?? null;
+        return undefined;
       }
-      return undefined;
-    };
-    /** Sends the response to a rejected request. Never resolves. Rejects only with errors of the app. */
-    const reject = async (error: unknown, context: Context, reply: FastifyReply) => {
-      if (isRequestError(error)) {
-        const isTaken =
-          hasTimedOut(context.native) || (onError !== undefined && (await takesReply(onError, error, context, reply)));
-        if (!isTaken) refuse(reply, error);
-      } else if (!isHangUp(error, context)) {
-        if (!hasTimedOut(context.native)) throw error;
+      const { error, status, headers, body } = decision;
+      if (!hasTimedOut(request) && !(onError && (await takesReply(onError, error, context, reply)))) {
+        for (const [name, value] of headers) reply.header(name, value);
+        reply.code(status).type('application/json').send(body);
+      }
+    } catch (error) {
+      if (!isHangUp(error, context)) {
+        if (!hasTimedOut(request)) throw error;
         reply.log.error({ err: error }, 'The guard failed after Fastify had responded because of handlerTimeout');
       }
-      return new Promise<never>(() => {});
-    };
+    }
+    return new Promise<never>(() => {});
+  };
+  const requireToken = (policy?: Policy): TokenHook => {
+    const decide = protect(source, policy);
     const hook = (hookRequest: HookRequest, hookReply: HookReply, done?: (error?: Error) => void) => {
       const request = hookRequest as FastifyRequest;
-      const reply = hookReply as FastifyReply;
-      const context = nodeRequestContext(request.raw, reply.raw, request);
-      try {
-        const outcome = guard(context);
-        if (!isAtOnce(outcome)) return settle(waitFor(outcome, context, reply), done);
-        request.introspection = outcome ?? null;
-      } catch (error) {
-        return settle(reject(error, context, reply), done);
+      const context = nodeRequestContext(request.raw, hookReply.raw, request);
+      const decision = decide(context);
+      if (!('allowed' in decision && decision.allowed)) {
+        const end = carryOut(decision, context, hookReply as FastifyReply);
+        return done === undefined ? end : settle(end, done);
       }
+      request.introspection = decision.token ?? null;
       done?.();
       return undefined; // a promise would only cost time
     };
@@ -116,27 +116,73 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
 
   app.decorateRequest('introspection', null);
   app.decorate('requireToken', requireToken);
-  if (global) {
+  if (given.global) {
     const hook = requireToken();
     app.addHook('onRequest', (request, reply, done) =>
       request.routeOptions.config.public === true ? done() : hook(request, reply, done),
     );
   }
-  if (serveResourceMetadata) {
+  if (given.serveResourceMetadata) {
     const { path, document } = resourceMetadataOf(source);
     app.get(path, { config: { public: true } }, async () => document);
   }
 };
 
-/** Passes the end of a hook to `done`; without `done`, returns the promise. */
-function settle(end: Promise<unknown>, done: ((error?: Error) => void) | undefined): Promise<unknown> | undefined {
-  if (done === undefined) return end;
+/** Passes the end of a hook to its callback. */
+function settle(end: Promise<unknown>, done: (error?: Error) => void): undefined {
   end.then(
     () => done(),
     // For Fastify, done(undefined) means that all is well.
     (error) => done(error || new Error(`The guard failed: a function of the app threw ${error} instead of an error`)),
   );
-  return undefined;
+}
+
+/**
+ * Calls `onError` and returns whether it has taken over the reply.
+ *
+ * `reply.sent` alone does not tell: it is false while an `onSend` hook is pending.
+ *
+ * @throws what `onError` throws, except after it has taken over the reply: then the error is logged
+ */
+async function takesReply(
+  onError: NonNullable<IntrospectExtras['onError']>,
+  error: RequestError,
+  context: Context,
+  reply: FastifyReply,
+): Promise<boolean> {
+  let calls = 0;
+  const watched = new Proxy(reply, {
+    get(target, property, receiver) {
+      const value: unknown = Reflect.get(target, property, receiver);
+      if (typeof value !== 'function' || (property !== 'send' && property !== 'callNotFound')) return value;
+      return (...args: unknown[]) => {
+        calls++;
+        try {
+          return Reflect.apply(value, target, args);
+        } catch (thrown) {
+          calls--; // a call that throws has sent nothing, unless the reply says so
+          throw thrown;
+        }
+      };
+    },
+  });
+  const isTaken = () => calls > 0 || reply.sent || reply.raw.headersSent || hasTimedOut(context.native);
+  try {
+    await onError(error, context.native, watched);
+  } catch (thrown) {
+    if (!isTaken()) throw thrown;
+    reply.log.error({ err: thrown }, 'onError threw after it had taken over the reply');
+  }
+  return isTaken() || context.signal?.aborted === true; // a caller who has hung up needs no response
+}
+
+/**
+ * Returns whether Fastify has begun its own response because the route's `handlerTimeout` is over.
+ *
+ * Reads `signal` only on routes with `handlerTimeout`: elsewhere reading it would add a listener.
+ */
+function hasTimedOut(request: FastifyRequest): boolean {
+  return request.routeOptions.handlerTimeout > 0 && request.signal.reason?.code === 'FST_ERR_HANDLER_TIMEOUT';
 }
 
 /** `app.register(introspect, { issuer, clientId, clientSecret })`. */

@@ -653,11 +653,11 @@ describe('what it takes', () => {
 
   it('is an authorizer, used as it is', async () => {
     const authorizer = new Authorizer(options());
-    const guard = vi.spyOn(authorizer, 'guard');
+    const decider = vi.spyOn(authorizer, 'decider');
     await app.register(introspect, { authorizer });
     countingRoute('/items', { scopes: ['items:read'] });
     expect((await ask('/items', good)).status).toBe(200);
-    expect(guard).toHaveBeenCalledExactlyOnceWith({ scopes: ['items:read'] });
+    expect(decider).toHaveBeenCalledExactlyOnceWith({ scopes: ['items:read'] });
   });
 
   it.each(['at once', 'after a while'])('is a function that chooses an authorizer by the request, %s', async (when) => {

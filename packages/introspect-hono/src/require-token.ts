@@ -1,17 +1,14 @@
-import { type ActiveToken, Authorizer, type Policy, type RequestError } from '@acme/introspect-core';
+import type { ActiveToken, Policy, RequestError } from '@acme/introspect-core';
 import {
   type AuthorizerInput,
-  authorizerSource,
-  errorAnswer,
-  guardBySource,
-  isAtOnce,
-  isRequestError,
+  adapterOptions,
+  type Denial,
+  protect,
   resourceMetadataOf,
-  splitOptions,
+  webRequestContext,
 } from '@acme/introspect-core/adapter';
 import type { Context, MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { HonoRequestContext } from './hono-request-context.js';
 
 export interface RequireTokenExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded, where the middleware is mounted at its path (`'*'`). */
@@ -37,10 +34,6 @@ export interface IntrospectionEnv<Token extends ActiveToken | null = ActiveToken
  */
 export function requireToken(
   input: RequireTokenInput,
-  policy: Policy & { optional: true },
-): MiddlewareHandler<IntrospectionEnv<ActiveToken | null>>;
-export function requireToken(
-  input: RequireTokenInput,
   policy?: Policy & { optional?: false },
 ): MiddlewareHandler<IntrospectionEnv>;
 export function requireToken(
@@ -48,41 +41,34 @@ export function requireToken(
   policy: Policy,
 ): MiddlewareHandler<IntrospectionEnv<ActiveToken | null>>;
 export function requireToken(input: RequireTokenInput, policy?: Policy): MiddlewareHandler {
-  const { serveResourceMetadata = false, onError, source } = resolved(input);
-  const guard = guardBySource(source, policy);
+  const extras = ['serveResourceMetadata', 'onError'] as const;
+  const { source, serveResourceMetadata, onError } = adapterOptions<Context, RequireTokenExtras>(input, extras);
+  const decide = protect(source, policy);
   const metadata = serveResourceMetadata ? resourceMetadataOf(source) : undefined;
   return async function requireToken(c, next) {
-    if (
-      metadata !== undefined &&
-      new URL(c.req.url).pathname === metadata.path &&
-      ['GET', 'HEAD'].includes(c.req.method)
-    )
-      return c.json(metadata.document);
-    try {
-      const outcome = guard(new HonoRequestContext(c));
-      const token = isAtOnce(outcome) ? outcome : await outcome;
-      if (token !== undefined) c.set('introspection', token);
-    } catch (error) {
-      if (!isRequestError(error)) throw error;
-      if (onError !== undefined) return onError(error, c);
-      throw exceptionOf(error);
-    }
+    const isRead = ['GET', 'HEAD'].includes(c.req.method);
+    if (metadata && isRead && new URL(c.req.url).pathname === metadata.path) return c.json(metadata.document);
+    const pending = decide(webRequestContext(c.req.raw, c, runtimeOf(c)));
+    const decision = 'allowed' in pending ? pending : await pending; // a cache hit needs no promise
+    if (!decision.allowed) return onError === undefined ? respond(decision) : onError(decision.error, c);
+    if (decision.token !== undefined) c.set('introspection', decision.token);
     return next();
   };
 }
 
-function resolved(input: RequireTokenInput) {
-  const isOptions = typeof input === 'object' && input !== null && !(input instanceof Authorizer);
-  if (!isOptions) return { source: authorizerSource(input as AuthorizerInput<Context>) };
-  const [extras, options] = splitOptions(input as RequireTokenExtras, ['serveResourceMetadata', 'onError']);
-  return { ...extras, source: authorizerSource(options as AuthorizerInput<Context>) };
-}
+/** Only some runtimes have `waitUntil`; `executionCtx` throws on the others. */
+const runtimeOf = (c: Context) => ({
+  get waitUntil() {
+    try {
+      return c.executionCtx.waitUntil.bind(c.executionCtx);
+    } catch {
+      return undefined;
+    }
+  },
+});
 
-function exceptionOf(error: RequestError): HTTPException {
-  const { status, headers, body } = errorAnswer(error);
-  const fields: [string, string][] = [
-    ['Content-Type', 'application/json'],
-    ...headers.map(([name, value]): [string, string] => [name, value]),
-  ];
-  return new HTTPException(error.status, { res: new Response(body, { status, headers: fields }), cause: error });
+function respond({ status, headers, body, error }: Denial): never {
+  const res = new Response(body, { status, headers: { 'Content-Type': 'application/json' } });
+  for (const [name, value] of headers) res.headers.append(name, value);
+  throw new HTTPException(error.status, { res, cause: error });
 }

@@ -1,12 +1,11 @@
+import type { ActiveToken } from '@acme/introspect-core';
 import {
-  errorAnswer,
-  type GuardOutcome,
-  isAtOnce,
+  type Decision,
   isHangUp,
-  isRequestError,
   type NativeRequestContext,
+  type NodeRequest,
+  nodeRequestContext,
 } from '@acme/introspect-core/adapter';
-import { type NodeRequest, nodeRequestContext } from '@acme/introspect-core/node';
 import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable } from '@nestjs/common';
 import { INTROSPECT_RUNTIME, type IntrospectRuntime } from './introspect-runtime.js';
 import { httpRequestOf, keepIntrospection, type RequestOf } from './introspection.js';
@@ -29,64 +28,56 @@ export class IntrospectGuard implements CanActivate {
   }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    return this.#runtime.once(context, () => this.#judge(context));
+    return this.#runtime.once(context, () => {
+      const decide = this.#runtime.routeOf(context.getClass(), context.getHandler());
+      if (decide === 'public') return true;
+      const request = this.#contextOf(context);
+      if (request === undefined) return Promise.reject(noRequest(context));
+      const decision = decide(request);
+      const isHit = 'allowed' in decision && decision.allowed;
+      return isHit ? this.#accept(decision.token, request, context) : this.#carryOut(decision, request, context);
+    });
   }
 
-  #judge(context: ExecutionContext): boolean | Promise<boolean> {
-    const guard = this.#runtime.routeOf(context.getClass(), context.getHandler());
-    if (guard === 'public') return true;
-    let request: NativeRequestContext<object> | undefined;
-    try {
-      request = this.#contextOf(context);
-      const outcome = guard(request);
-      return isAtOnce(outcome) ? this.#accept(outcome, request, context) : this.#waitFor(outcome, request, context);
-    } catch (error) {
-      return this.#refuse(error, request, context);
-    }
-  }
-
-  async #waitFor(
-    outcome: Promise<GuardOutcome>,
+  async #carryOut(
+    pending: Decision | Promise<Decision>,
     request: NativeRequestContext<object>,
     context: ExecutionContext,
   ): Promise<boolean> {
-    try {
-      return this.#accept(await outcome, request, context);
-    } catch (error) {
-      return this.#refuse(error, request, context);
-    }
+    const decision = await Promise.resolve(pending).catch((error) => {
+      throw isHangUp(error, request) ? clientClosedRequest(error) : error;
+    });
+    if (decision.allowed) return this.#accept(decision.token, request, context);
+    const { error, status, headers } = decision;
+    await this.#runtime.extras.onError?.(error, context);
+    // Nest drops the fields of a thrown error.
+    for (const [name, value] of headers) httpResponseOf(context)?.header(name, value);
+    throw new HttpException(error.body, status, { cause: error });
   }
 
-  #accept(token: GuardOutcome, { native }: NativeRequestContext<object>, context: ExecutionContext): true {
+  #accept(token: ActiveToken | null | undefined, request: NativeRequestContext<object>, context: ExecutionContext) {
+    const { native } = request;
     if (token !== undefined) keepIntrospection(context, { request: native, requestOf: this.#requestOf, token });
     return true;
   }
 
-  async #refuse(
-    error: unknown,
-    request: NativeRequestContext<object> | undefined,
-    context: ExecutionContext,
-  ): Promise<never> {
-    if (!isRequestError(error)) throw request && isHangUp(error, request) ? clientClosedRequest(error) : error;
-    await this.#runtime.extras.onError?.(error, context);
-    const { status, headers } = errorAnswer(error);
-    const response = context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
-    // Nest drops the fields of a thrown error.
-    for (const [name, value] of headers) response?.header(name, value);
-    throw new HttpException(error.body, status, { cause: error });
-  }
-
-  #contextOf(context: ExecutionContext): NativeRequestContext<object> {
+  #contextOf(context: ExecutionContext): NativeRequestContext<object> | undefined {
     const native: PlatformRequest | undefined = this.#requestOf(context);
     const request = native?.raw ?? native;
-    if (native === undefined || !isNodeRequest(request)) {
-      throw new Error(
-        `IntrospectGuard finds no HTTP request in a context of kind "${context.getType()}": give IntrospectModule the option "requestOf"`,
-      );
-    }
-    const response = context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
+    if (native === undefined || !isNodeRequest(request)) return undefined;
+    const response = httpResponseOf(context);
     return nodeRequestContext(request, response?.raw ?? response, native);
   }
+}
+
+function httpResponseOf(context: ExecutionContext) {
+  return context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
+}
+
+function noRequest(context: ExecutionContext): Error {
+  return new Error(
+    `IntrospectGuard finds no HTTP request in a context of kind "${context.getType()}": give IntrospectModule the option "requestOf"`,
+  );
 }
 
 function isNodeRequest(request: Partial<NodeRequest> | undefined): request is NodeRequest {

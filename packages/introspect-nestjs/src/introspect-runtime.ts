@@ -1,34 +1,46 @@
-import { Authorizer } from '@acme/introspect-core';
+import type { RequestError } from '@acme/introspect-core';
 import {
   type AuthorizerInput,
   type AuthorizerSource,
-  authorizerSource,
+  adapterOptions,
   combinedPolicy,
-  guardBySource,
-  type NativeGuard,
-  splitOptions,
+  type Protect,
+  protect,
 } from '@acme/introspect-core/adapter';
 import type { ExecutionContext, Type } from '@nestjs/common';
-import type { IntrospectExtras, IntrospectModuleOptions } from './introspect-module-options.js';
 import { policiesOf, type RouteHandler } from './route-policies.js';
+
+export interface IntrospectExtras {
+  /** Serves the RFC 9728 document of `resource`, unguarded. */
+  serveResourceMetadata?: boolean;
+  /** Called in place of the guard's answer. It must throw; else the guard does. */
+  onError?: (error: RequestError, context: ExecutionContext) => unknown;
+  /**
+   * Finds the HTTP request where the context is of another kind than `http`, such as GraphQL's. One object for each
+   * request: not the one that opened a WebSocket, whose token would count for all that follows within 5 s.
+   */
+  requestOf?: (context: ExecutionContext) => object | undefined;
+}
+
+/** The options of an `Authorizer`, or `{ authorizer }`: one, or a function that chooses one for each request. */
+export type IntrospectModuleOptions = Exclude<AuthorizerInput<unknown>, (...args: never) => unknown> & IntrospectExtras;
 
 /** Nest prints the description if a module uses the guard but does not import an IntrospectModule. */
 export const INTROSPECT_RUNTIME = Symbol('IntrospectModule.forRoot(…): import it here, or anywhere if it is global');
 
-const extraNames = ['serveResourceMetadata', 'onError', 'requestOf'] as const satisfies (keyof IntrospectExtras)[];
+type Route = Protect<unknown> | 'public';
 
 /** What all guards of one `IntrospectModule` share. It does not hold the options, which may contain a secret. */
 export class IntrospectRuntime {
-  readonly #source: AuthorizerSource<unknown>;
-  readonly #extras: IntrospectExtras;
-  #anyToken: NativeGuard<unknown> | undefined;
-  /** The guard for the empty policy. It is made at first use, because `policyProblem` may reject an empty policy. */
-  readonly #guardAny: NativeGuard<unknown> = (request) => {
-    this.#anyToken ??= guardBySource(this.#source);
+  readonly #options: IntrospectExtras & { source: AuthorizerSource<unknown> };
+  #anyToken: Protect<unknown> | undefined;
+  /** Decides by the empty policy, which is checked at the first use: `policyProblem` may reject it. */
+  readonly #protectAny: Protect<unknown> = (request) => {
+    this.#anyToken ??= protect(this.source);
     return this.#anyToken(request);
   };
-  /** The guards by controller and handler, because two controllers may inherit one handler. */
-  readonly #routes = new WeakMap<Type, WeakMap<RouteHandler, NativeGuard<unknown> | 'public'>>();
+  /** By controller and handler, because two controllers may inherit one handler. */
+  readonly #routes = new WeakMap<Type, WeakMap<RouteHandler, Route>>();
   readonly #verdicts = new WeakMap<ExecutionContext, boolean | Promise<boolean>>();
 
   /** @throws TypeError naming the option */
@@ -38,39 +50,39 @@ export class IntrospectRuntime {
         'IntrospectModule: the options are missing: pass them to forRoot(), or return them from the factory of forRootAsync()',
       );
     }
-    const isSource = options instanceof Authorizer || typeof options === 'function';
-    const [extras, input] = isSource ? [{}, options] : splitOptions(options as IntrospectModuleOptions, extraNames);
-    this.#extras = extras;
-    this.#source = authorizerSource(input as AuthorizerInput<unknown>);
+    this.#options = adapterOptions<unknown, IntrospectExtras>(options, [
+      'serveResourceMetadata',
+      'onError',
+      'requestOf',
+    ]);
   }
 
   get source(): AuthorizerSource<unknown> {
-    return this.#source;
+    return this.#options.source;
   }
 
   get extras(): IntrospectExtras {
-    return this.#extras;
+    return this.#options;
   }
 
   /**
-   * Returns the guard of a route. Makes it at the first call.
+   * Returns what decides about a route. Makes it at the first call.
    *
    * @throws TypeError naming the route, and what is wrong with its policies
    */
-  routeOf(controller: Type, handler: RouteHandler): NativeGuard<unknown> | 'public' {
-    const routes = this.#routes.get(controller) ?? new WeakMap();
-    this.#routes.set(controller, routes);
-    const route = routes.get(handler) ?? this.#guardFor(controller, handler);
-    routes.set(handler, route);
+  routeOf(controller: Type, handler: RouteHandler): Route {
+    const routes = this.#routes.get(controller) ?? new WeakMap<RouteHandler, Route>();
+    const route = routes.get(handler) ?? this.#newRoute(controller, handler);
+    this.#routes.set(controller, routes.set(handler, route));
     return route;
   }
 
-  #guardFor(controller: Type, handler: RouteHandler): NativeGuard<unknown> | 'public' {
+  #newRoute(controller: Type, handler: RouteHandler): Route {
     const policies = policiesOf(controller, handler);
     if (policies === 'public') return 'public';
-    if (policies.length === 0) return this.#guardAny;
+    if (policies.length === 0) return this.#protectAny;
     try {
-      return guardBySource(this.#source, combinedPolicy(policies));
+      return protect(this.source, combinedPolicy(policies));
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       throw new TypeError(`${controller.name}.${handler.name}: ${error.message}`, { cause: error });
@@ -79,9 +91,7 @@ export class IntrospectRuntime {
 
   /** Checks a call of a handler once, even if it has several guards: Nest gives all of them the same context. */
   once(context: ExecutionContext, judge: () => boolean | Promise<boolean>): boolean | Promise<boolean> {
-    const known = this.#verdicts.get(context);
-    if (known !== undefined) return known;
-    const verdict = judge();
+    const verdict = this.#verdicts.get(context) ?? judge();
     this.#verdicts.set(context, verdict);
     return verdict;
   }

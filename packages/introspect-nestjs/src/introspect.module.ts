@@ -1,16 +1,45 @@
 import { Authorizer } from '@acme/introspect-core';
 import { type AuthorizerSource, resourceMetadataOf, splitOptions } from '@acme/introspect-core/adapter';
-import { type DynamicModule, Inject, Module, type OnModuleInit, type Type } from '@nestjs/common';
+import {
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnModuleInit,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, HttpAdapterHost, MetadataScanner } from '@nestjs/core';
 import { IntrospectGuard } from './introspect-guard.js';
-import {
-  ConfigurableModuleClass,
-  type IntrospectModuleOptions,
-  type OPTIONS_TYPE,
-} from './introspect-module-options.js';
-import { INTROSPECT_RUNTIME, type IntrospectRuntime } from './introspect-runtime.js';
-import { lostProtection, needsToken } from './route-policies.js';
-import { guardUnknownHandlers } from './unknown-handler-guard.js';
+import { INTROSPECT_RUNTIME, type IntrospectModuleOptions, IntrospectRuntime } from './introspect-runtime.js';
+import { guardUnknownHandlers, lostProtection, needsToken } from './route-policies.js';
+
+/** Only the builder uses this token. A provider with it would hold the options, whose secrets could then be printed. */
+const optionsToken = Symbol('@acme/introspect-nestjs/options');
+
+/** Global unless `isGlobal` is false, so that a guard in a feature module finds its authorizer. */
+const { ConfigurableModuleClass, OPTIONS_TYPE } = new ConfigurableModuleBuilder<IntrospectModuleOptions>({
+  optionsInjectionToken: optionsToken,
+  alwaysTransient: true, // Nest cannot compare the options, so it would take two modules with different options for one
+})
+  .setClassMethodName('forRoot')
+  .setExtras({ isGlobal: true }, ({ providers = [], ...definition }, { isGlobal }) => ({
+    ...definition,
+    global: isGlobal,
+    providers: providers.map(keepingNoOptions),
+  }))
+  .build();
+
+/** Replaces the provider of the options by a provider of the runtime that is made of them. */
+function keepingNoOptions(provider: Provider): Provider {
+  if (!('useFactory' in provider) || provider.provide !== optionsToken) return provider;
+  const { inject = [], useFactory } = provider;
+  return {
+    provide: INTROSPECT_RUNTIME,
+    inject,
+    useFactory: async (...injected: unknown[]) => new IntrospectRuntime(await useFactory(...injected)),
+  };
+}
 
 /** `IntrospectModule.forRoot({ issuer, clientId, clientSecret })`, or `forRootAsync`: one authorizer for the app. */
 @Module({

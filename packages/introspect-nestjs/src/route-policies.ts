@@ -1,5 +1,5 @@
 import type { Policy } from '@acme/introspect-core';
-import type { ExecutionContext, Type } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, type Type, UseGuards } from '@nestjs/common';
 
 export type RouteHandler = ReturnType<ExecutionContext['getHandler']>;
 
@@ -81,8 +81,33 @@ export function lostProtection({ controller, name, instance, guard }: Route): st
     : 'each instance has a function of its own in place of the method, so @RequireToken() would not hold; do not bind or replace the method in the constructor';
 }
 
+/** Rejects a call of a handler that may be a method with `@RequireToken()`, but has lost that. */
+const unknownHandlerGuard: CanActivate = {
+  canActivate(context) {
+    const controller = context.getClass();
+    const handler = context.getHandler();
+    if (!isUnknownHandler(controller, handler)) return true;
+    throw new Error(
+      `${controller.name}: the handler "${handler.name}" is not a method of the class, so it may have lost its @RequireToken(); do not bind or replace methods in the constructor`,
+    );
+  },
+};
+
+/** Two apps may share a class. */
+const guarded = new WeakSet<Type>();
+
+/**
+ * Guards a class that has methods with `@RequireToken()`, and an instance for each request. Only a call shows whether
+ * the constructor has replaced a method.
+ */
+export function guardUnknownHandlers(controller: Type): void {
+  if (guarded.has(controller)) return;
+  guarded.add(controller);
+  UseGuards(unknownHandlerGuard)(controller);
+}
+
 /** Returns whether a handler may be a method of the class that has lost its decorators, such as by `bind()`. */
-export function isUnknownHandler({ prototype }: Type, handler: RouteHandler): boolean {
+function isUnknownHandler({ prototype }: Type, handler: RouteHandler): boolean {
   if (Reflect.getOwnMetadataKeys(handler).length > 0) return false; // also a handler that a tracing library wrapped
   const descriptors = prototypesOf(prototype).flatMap((each) => Object.values(Object.getOwnPropertyDescriptors(each)));
   return !descriptors.some(({ value }) => value === handler);

@@ -39,6 +39,7 @@ import {
 import { bearerCandidate, type Credentials, checkToken } from '../request/bearer-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import { sharesPromises } from '../runtime/workerd.js';
+import { type Decision, denial, permission } from './decision.js';
 
 /** What an authorizer judges by. */
 export interface AuthorizerSettings {
@@ -95,11 +96,7 @@ export type AuthorizerOptions = AuthorizerSettings & (IntrospectionClientOptions
 export interface AuthorizerStats extends AnswerStats, ClientStats {}
 
 /** Decides about one request by a policy that was checked beforehand. */
-export interface Guard<Token> {
-  (request: Credentials | RequestContext): Promise<Token>;
-  /** The same without a promise where the answer is at hand; what is wrong may then be thrown at once. For adapters. */
-  atOnce(request: Credentials | RequestContext): Token | Promise<Token>;
-}
+export type Guard<Token> = (request: Credentials | RequestContext) => Promise<Token>;
 
 const entries = {
   client: v.optional(v.instance(IntrospectionClient, 'must be an IntrospectionClient')),
@@ -206,9 +203,9 @@ export class Authorizer {
   authorize(request: Credentials | RequestContext, policy?: Policy & { optional?: false }): Promise<ActiveToken>;
   authorize(request: Credentials | RequestContext, policy: Policy): Promise<ActiveToken | null>;
   async authorize(request: Credentials | RequestContext, policy?: Policy): Promise<ActiveToken | null> {
-    if (policy !== undefined) return this.guard(policy).atOnce(request);
+    if (policy !== undefined) return tokenOf(await this.decider(policy)(contextOf(request)));
     this.#anyToken ??= preparePolicy({}, this.#expectations);
-    return this.#decide(contextOf(request), this.#anyToken);
+    return tokenOf(await this.#decide(contextOf(request), this.#anyToken));
   }
 
   /**
@@ -220,9 +217,23 @@ export class Authorizer {
   guard(policy?: Policy & { optional?: false }): Guard<ActiveToken>;
   guard(policy: Policy): Guard<ActiveToken | null>;
   guard(policy: Policy = {}): Guard<ActiveToken | null> {
+    const decide = this.decider(policy);
+    return async (request) => {
+      const decision = decide(contextOf(request));
+      return tokenOf('allowed' in decision ? decision : await decision);
+    };
+  }
+
+  /**
+   * Like `guard`, but returns a {@link Decision}: without a promise on a cache hit. It never throws: the promise rejects
+   * with an error that is not of this package, and with `signal.reason` of the request.
+   *
+   * @internal For `protect` of `/adapter`.
+   * @throws TypeError naming what is wrong with the policy
+   */
+  decider(policy: Policy = {}): (request: RequestContext) => Decision | Promise<Decision> {
     const prepared = preparePolicy(policy, this.#expectations);
-    const atOnce = (request: Credentials | RequestContext) => this.#decide(contextOf(request), prepared);
-    return Object.assign(async (request: Credentials | RequestContext) => atOnce(request), { atOnce });
+    return (request) => this.#decide(request, prepared);
   }
 
   /**
@@ -291,16 +302,22 @@ export class Authorizer {
     return { path: pathname, document: protectedResourceMetadata({ resource: this.#resource, issuer }) };
   }
 
-  #decide(request: RequestContext, policy: PreparedPolicy): ActiveToken | null | Promise<ActiveToken | null> {
-    const token = bearerCandidate(request.authorization, policy.challenge);
-    if (token === undefined) {
-      if (policy.optional) return null;
-      throw new MissingTokenError(policy.missingChallenge);
+  #decide(request: RequestContext, policy: PreparedPolicy): Decision | Promise<Decision> {
+    try {
+      const token = bearerCandidate(request.authorization, policy.challenge);
+      if (token === undefined)
+        return policy.optional ? permission(null) : denial(new MissingTokenError(policy.missingChallenge));
+      const kept = this.#lookup.cached(token, policy.maxStalenessMs);
+      if (kept === undefined) {
+        checkToken(token, policy.challenge); // what is kept was checked before it was asked about
+        return this.#ask(token, request, policy).then(permission, denial);
+      }
+      const judged = this.#judge(kept, request, policy);
+      // A policy without a `check` returns the token itself, and no promise.
+      return judged === kept ? permission(judged) : Promise.resolve(judged).then(permission, denial);
+    } catch (error) {
+      return denial(error);
     }
-    const kept = this.#lookup.cached(token, policy.maxStalenessMs);
-    if (kept !== undefined) return this.#judge(kept, request, policy);
-    checkToken(token, policy.challenge); // what is kept was checked before it was asked about
-    return this.#ask(token, request, policy);
   }
 
   async #ask(token: string, request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken> {
@@ -313,6 +330,12 @@ export class Authorizer {
     if (!answer.active) throw new InvalidTokenError('inactive', policy.challenge);
     return policy.judge(answer, request, this.#now() / 1000);
   }
+}
+
+/** @throws the error of a denial */
+function tokenOf(decision: Decision): ActiveToken | null {
+  if (decision.allowed) return decision.token ?? null;
+  throw decision.error;
 }
 
 /** Returns why the token is rejected, so that the guard can throw an error with the route's own challenge. */

@@ -1,6 +1,6 @@
 import { startScriptedServer } from '@acme/introspect-testing';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { guardBySource } from '../../src/adapter/adapter.js';
+import { protect } from '../../src/adapter/index.js';
 import {
   hasRole,
   metadata,
@@ -106,7 +106,7 @@ describe('zitadel', () => {
       expect(() => authorizer.guard(policy)).toThrow(TypeError);
       expect(() => authorizer.guard(policy)).toThrow(message);
       await expect(authorizer.authorize('Bearer t', policy)).rejects.toThrow(message);
-      expect(() => guardBySource(authorizer, policy)).toThrow(message);
+      expect(() => protect(authorizer, policy)).toThrow(message);
     });
 
     it('but accepts other scopes of ZITADEL', () => {

@@ -14,14 +14,18 @@ afterEach(async () => {
   await server.close();
 });
 
+const good = { authorization: 'Bearer good' };
+
 describe('a hit', () => {
   it('comes without a promise, a timer, a signal or a copy', async () => {
     const { authorizer } = caching(server, clocks);
-    const guard = authorizer.guard({ scopes: ['a'] });
-    const token = await guard('Bearer good');
+    const policy = { scopes: ['a'] };
+    const token = await authorizer.authorize('Bearer good', policy);
+    const decide = authorizer.decider(policy);
     const setTimeout = vi.spyOn(globalThis, 'setTimeout');
     const AbortController = vi.spyOn(globalThis, 'AbortController');
-    expect(guard.atOnce('Bearer good')).toBe(token);
+    const decision = decide(good);
+    expect('token' in decision && decision.token).toBe(token);
     expect(setTimeout).not.toHaveBeenCalled();
     expect(AbortController).not.toHaveBeenCalled();
   });
@@ -30,17 +34,18 @@ describe('a hit', () => {
     const { authorizer } = caching(server, clocks);
     const guard = authorizer.guard({ scopes: ['c'] });
     await expect(guard('Bearer good')).rejects.toMatchObject({ code: 'insufficient_scope' });
-    expect(() => guard.atOnce('Bearer good')).toThrow(expect.objectContaining({ code: 'insufficient_scope' }));
+    const error = expect.objectContaining({ code: 'insufficient_scope' });
+    expect(authorizer.decider({ scopes: ['c'] })(good)).toMatchObject({ allowed: false, status: 403, error });
     await expect(guard('Bearer good')).rejects.toMatchObject({ code: 'insufficient_scope' });
   });
 
   it('waits for a check of the route, and for nothing else', async () => {
     const { authorizer } = caching(server, clocks);
-    const guard = authorizer.guard({ check: async () => false });
+    const decide = authorizer.decider({ check: async () => false });
     await authorizer.authorize('Bearer good');
-    const outcome = guard.atOnce('Bearer good');
-    expect(outcome).toBeInstanceOf(Promise);
-    await expect(outcome).rejects.toMatchObject({ code: 'access_denied' });
+    const decision = decide(good);
+    expect(decision).toBeInstanceOf(Promise);
+    await expect(decision).resolves.toMatchObject({ allowed: false, error: { code: 'access_denied' } });
   });
 
   it.each([
@@ -49,7 +54,8 @@ describe('a hit', () => {
   ])('is one for %j', async (credentials) => {
     const { authorizer } = caching(server, clocks);
     await authorizer.authorize('Bearer good');
-    expect(authorizer.guard().atOnce(credentials)).toMatchObject({ active: true });
+    const decision = authorizer.decider()({ authorization: credentials });
+    expect(decision).toMatchObject({ allowed: true, token: { active: true } });
     expect(server.questions).toHaveLength(1);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { combinedPolicy, guardBySource } from '../../src/adapter/adapter.js';
+import { combinedPolicy, protect } from '../../src/adapter/index.js';
 import { type ActiveToken, Authorizer, type Policy } from '../../src/index.js';
 import { preparePolicy } from '../../src/policy/policy.js';
 
@@ -189,8 +189,8 @@ describe('combinedPolicy', () => {
     const policy = combinedPolicy([{ anyRole: ['a'] }, { anyRole: ['b'] }]);
     const options = { introspectionEndpoint: 'https://as.example/introspect', clientId: 'api', clientSecret: 's' };
     const authorizer = new Authorizer({ ...options, rolesOf: () => [] });
-    expect(guardBySource(authorizer, policy)).toBeTypeOf('function');
-    expect(guardBySource(() => authorizer, policy)).toBeTypeOf('function');
-    expect(() => guardBySource(new Authorizer(options), policy)).toThrow('"rolesOf"');
+    expect(protect(authorizer, policy)).toBeTypeOf('function');
+    expect(protect(() => authorizer, policy)).toBeTypeOf('function');
+    expect(() => protect(new Authorizer(options), policy)).toThrow('"rolesOf"');
   });
 });

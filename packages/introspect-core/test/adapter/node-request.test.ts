@@ -3,7 +3,7 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nodeRequestContext } from '../../src/adapter/node-request-context.js';
+import { nodeRequestContext } from '../../src/adapter/node-request.js';
 
 const server = createServer();
 beforeAll(async () => {

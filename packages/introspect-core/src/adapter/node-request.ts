@@ -1,4 +1,4 @@
-import type { NativeRequestContext } from './adapter.js';
+import type { NativeRequestContext } from './protect.js';
 
 /** The part of a Node request (HTTP/1 or HTTP/2, or one that was injected) that is looked at. */
 export interface NodeRequest {

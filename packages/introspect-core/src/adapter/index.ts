@@ -1,0 +1,12 @@
+export { checkPolicy, combinedPolicy, type Decision, type Denial } from '@acme/introspect-core';
+export {
+  type AuthorizerInput,
+  type AuthorizerSource,
+  adapterOptions,
+  authorizerSource,
+  resourceMetadataOf,
+  splitOptions,
+} from './authorizer-source.js';
+export { type NodeRequest, type NodeResponse, nodeRequestContext } from './node-request.js';
+export { isHangUp, type NativeRequestContext, type Protect, protect } from './protect.js';
+export { webRequestContext } from './web-request.js';

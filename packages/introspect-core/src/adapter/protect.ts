@@ -1,0 +1,64 @@
+import {
+  Authorizer,
+  checkPolicy,
+  type Decision,
+  denial,
+  type Policy,
+  type RequestContext,
+} from '@acme/introspect-core';
+import { type AuthorizerSource, parted } from './authorizer-source.js';
+import { isPreflight } from './preflight.js';
+
+/** A request's context, with the framework's own request. */
+export interface NativeRequestContext<Native> extends RequestContext {
+  native: Native;
+}
+
+/** Decides about one request of a route. */
+export type Protect<Native> = (request: NativeRequestContext<Native>) => Decision | Promise<Decision>;
+
+/** For a CORS preflight that `passPreflight` lets pass. */
+const preflightPasses: Decision = Object.freeze({ allowed: true, token: undefined });
+
+/**
+ * Returns the function that decides about the requests of a route. It returns the decision itself, without a promise, on
+ * a cache hit; `'allowed' in decision` tells the two apart. It never throws: the promise rejects with an error that is
+ * not of the core, such as one of the app's `check`, and with `signal.reason` after a hang-up ({@link isHangUp}).
+ *
+ * The policy is checked now. If a function chooses the authorizer, that authorizer checks its own part of the policy
+ * (`anyRole` needs `rolesOf`) at the first request. `OPTIONS` is protected like every other method, except when
+ * `passPreflight` is true.
+ *
+ * @throws TypeError naming what is wrong with the policy
+ */
+export function protect<Native>(source: AuthorizerSource<Native>, policy: Policy = {}): Protect<Native> {
+  const { authorizer: chosen, passPreflight } = parted(source);
+  if (chosen instanceof Authorizer) {
+    const decide = chosen.decider(policy);
+    if (!(passPreflight ?? chosen.passPreflight)) return decide;
+    return (request) => (isPreflight(request) ? preflightPasses : decide(request));
+  }
+  checkPolicy(policy);
+  const deciders = new WeakMap<Authorizer, Protect<Native>>();
+  return async (request) => {
+    if (passPreflight === true && isPreflight(request)) return preflightPasses;
+    try {
+      const authorizer = await chosen(request.native);
+      if (!(authorizer instanceof Authorizer)) throw new TypeError('The function that chooses gave no Authorizer');
+      if (passPreflight === undefined && authorizer.passPreflight && isPreflight(request)) return preflightPasses;
+      const decide = deciders.get(authorizer) ?? authorizer.decider(policy);
+      deciders.set(authorizer, decide);
+      return await decide(request);
+    } catch (error) {
+      return denial(error); // the function that chooses may throw an error of the core, such as an AccessDeniedError
+    }
+  };
+}
+
+/**
+ * Returns whether `protect` rejected with this error because the caller has hung up. Then nobody needs a response or a
+ * log line, but the handler must still not run.
+ */
+export function isHangUp(error: unknown, { signal }: RequestContext): boolean {
+  return signal?.aborted === true && error === signal.reason;
+}

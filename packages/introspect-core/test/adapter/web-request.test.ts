@@ -1,0 +1,56 @@
+import { describe, expect, it, vi } from 'vitest';
+import { webRequestContext } from '../../src/adapter/index.js';
+
+const request = new Request('https://api.example/me?a=b', {
+  method: 'POST',
+  headers: [
+    ['Authorization', 'Bearer a'],
+    ['Authorization', 'Bearer b'],
+    ['X-One', '1'],
+  ],
+});
+
+describe('webRequestContext', () => {
+  it('has method, URL and fields; lines of the same name are joined', () => {
+    const context = webRequestContext(request);
+    expect(context).toMatchObject({ authorization: 'Bearer a, Bearer b', method: 'POST', url: request.url });
+    expect(context.header?.('x-ONE')).toEqual(['1']);
+    expect(context.header?.('x-two')).toEqual([]);
+    expect(webRequestContext(new Request('https://api.example')).authorization).toBeNull();
+  });
+
+  it('has the request itself as native, or what the adapter gives', () => {
+    const native = {};
+    expect(webRequestContext(request).native).toBe(request);
+    expect(webRequestContext(request, native).native).toBe(native);
+  });
+
+  it('reads signal and waitUntil only when they are needed', () => {
+    const { signal } = new AbortController();
+    const signalOf = vi.fn(() => signal);
+    const runtime = {
+      get waitUntil(): undefined {
+        throw new Error('read');
+      },
+    };
+    const lazy = Object.defineProperty(request.clone(), 'signal', { get: signalOf });
+    const context = webRequestContext(lazy, lazy, runtime);
+    expect(signalOf).not.toHaveBeenCalled();
+    expect(context.signal).toBe(signal);
+    expect(() => context.waitUntil).toThrow('read');
+  });
+
+  it('calls waitUntil as a method of its runtime, and has none without it', () => {
+    const runtime = {
+      promises: [] as unknown[],
+      waitUntil(promise: Promise<unknown>) {
+        this.promises.push(promise);
+      },
+    };
+    const work = Promise.resolve();
+    webRequestContext(request, request, runtime).waitUntil?.(work);
+    expect(runtime.promises).toEqual([work]);
+    expect(webRequestContext(request).waitUntil).toBeUndefined();
+    expect(webRequestContext(request, request, {}).waitUntil).toBeUndefined();
+  });
+});
