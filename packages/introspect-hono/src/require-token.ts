@@ -48,7 +48,7 @@ export function requireToken(input: RequireTokenInput, policy?: Policy): Middlew
   return async function requireToken(c, next) {
     const isRead = ['GET', 'HEAD'].includes(c.req.method);
     if (metadata && isRead && new URL(c.req.url).pathname === metadata.path) return c.json(metadata.document);
-    const pending = decide(webRequestContext(c.req.raw, c, runtimeOf(c)));
+    const pending = decide(webRequestContext(c.req.raw, c, runtimeOf));
     const decision = 'allowed' in pending ? pending : await pending; // a cache hit needs no promise
     if (!decision.allowed) return onError === undefined ? respond(decision) : onError(decision.error, c);
     if (decision.token !== undefined) c.set('introspection', decision.token);
@@ -56,16 +56,14 @@ export function requireToken(input: RequireTokenInput, policy?: Policy): Middlew
   };
 }
 
-/** Only some runtimes have `waitUntil`; `executionCtx` throws on the others. */
-const runtimeOf = (c: Context) => ({
-  get waitUntil() {
-    try {
-      return c.executionCtx.waitUntil.bind(c.executionCtx);
-    } catch {
-      return undefined;
-    }
-  },
-});
+/** Only some runtimes have an `executionCtx`; reading it throws on the others. */
+function runtimeOf(c: Context): { waitUntil?: (promise: Promise<unknown>) => void } {
+  try {
+    return c.executionCtx;
+  } catch {
+    return {};
+  }
+}
 
 function respond({ status, headers, body, error }: Denial): never {
   const res = new Response(body, { status, headers: { 'Content-Type': 'application/json' } });

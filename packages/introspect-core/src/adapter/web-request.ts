@@ -12,31 +12,34 @@ interface WebRuntime {
  * `signal` and `waitUntil` are read when they are needed, and not before.
  *
  * @param native the framework's own request, one object for each request; the request itself by default
+ * @param runtimeOf returns what the runtime gives beside this request; called when it is needed, and not before
  */
 export function webRequestContext(request: Request): NativeRequestContext<Request>;
 export function webRequestContext<Native>(
   request: Request,
   native: Native,
-  runtime?: WebRuntime,
+  runtimeOf?: (native: Native) => WebRuntime,
 ): NativeRequestContext<Native>;
-export function webRequestContext(
+export function webRequestContext<Native>(
   request: Request,
-  native: unknown = request,
-  runtime: WebRuntime = {},
-): NativeRequestContext<unknown> {
-  return new WebRequestContext(request, native, runtime);
+  native?: Native,
+  runtimeOf?: (native: Native) => WebRuntime,
+): NativeRequestContext<Native | Request> {
+  return native === undefined
+    ? new WebRequestContext(request, request)
+    : new WebRequestContext(request, native, runtimeOf);
 }
 
-class WebRequestContext implements NativeRequestContext<unknown> {
+class WebRequestContext<Native> implements NativeRequestContext<Native> {
   readonly authorization: string | null;
   readonly method: string;
   readonly url: string;
   readonly header: (name: string) => readonly string[];
-  readonly native: unknown;
+  readonly native: Native;
   readonly #request: Request;
-  readonly #runtime: WebRuntime;
+  readonly #runtimeOf: ((native: Native) => WebRuntime) | undefined;
 
-  constructor(request: Request, native: unknown, runtime: WebRuntime) {
+  constructor(request: Request, native: Native, runtimeOf?: (native: Native) => WebRuntime) {
     const { method, url, headers } = request;
     this.authorization = headers.get('authorization');
     this.method = method;
@@ -47,7 +50,7 @@ class WebRequestContext implements NativeRequestContext<unknown> {
     };
     this.native = native;
     this.#request = request;
-    this.#runtime = runtime;
+    this.#runtimeOf = runtimeOf;
   }
 
   get signal(): AbortSignal {
@@ -55,7 +58,7 @@ class WebRequestContext implements NativeRequestContext<unknown> {
   }
 
   get waitUntil(): WebRuntime['waitUntil'] {
-    const { waitUntil } = this.#runtime;
-    return waitUntil && ((promise) => waitUntil.call(this.#runtime, promise));
+    const runtime = this.#runtimeOf?.(this.native);
+    return runtime?.waitUntil && ((promise) => runtime.waitUntil?.(promise));
   }
 }

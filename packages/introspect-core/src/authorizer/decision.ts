@@ -4,7 +4,7 @@ import type { ActiveToken } from '../protocol/introspection-response.js';
 /** What an adapter does with a request: it runs the handler with the token, or sends the response. */
 export type Decision = Permission | Denial;
 
-export interface Permission {
+interface Permission {
   readonly allowed: true;
   /**
    * `null` if the policy is optional and the request has no bearer credentials; `undefined` for a CORS preflight that

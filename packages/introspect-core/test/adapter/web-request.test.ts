@@ -28,16 +28,14 @@ describe('webRequestContext', () => {
   it('reads signal and waitUntil only when they are needed', () => {
     const { signal } = new AbortController();
     const signalOf = vi.fn(() => signal);
-    const runtime = {
-      get waitUntil(): undefined {
-        throw new Error('read');
-      },
-    };
+    const runtimeOf = vi.fn(() => ({ waitUntil: () => {} }));
     const lazy = Object.defineProperty(request.clone(), 'signal', { get: signalOf });
-    const context = webRequestContext(lazy, lazy, runtime);
-    expect(signalOf).not.toHaveBeenCalled();
+    const native = {};
+    const context = webRequestContext(lazy, native, runtimeOf);
+    expect([signalOf, runtimeOf].map(({ mock }) => mock.calls)).toEqual([[], []]);
     expect(context.signal).toBe(signal);
-    expect(() => context.waitUntil).toThrow('read');
+    expect(context.waitUntil).toBeTypeOf('function');
+    expect(runtimeOf).toHaveBeenCalledExactlyOnceWith(native);
   });
 
   it('calls waitUntil as a method of its runtime, and has none without it', () => {
@@ -48,9 +46,9 @@ describe('webRequestContext', () => {
       },
     };
     const work = Promise.resolve();
-    webRequestContext(request, request, runtime).waitUntil?.(work);
+    webRequestContext(request, request, () => runtime).waitUntil?.(work);
     expect(runtime.promises).toEqual([work]);
     expect(webRequestContext(request).waitUntil).toBeUndefined();
-    expect(webRequestContext(request, request, {}).waitUntil).toBeUndefined();
+    expect(webRequestContext(request, request, () => ({})).waitUntil).toBeUndefined();
   });
 });
