@@ -102,6 +102,18 @@ describe.each(adapters)('%s', (_, start) => {
     expect(api.handled()).toBe(before);
   });
 
+  it('lets no forged token in where somebody has added "allowed" to the prototype of all objects', async () => {
+    server.always(inactive());
+    const before = api.handled();
+    Object.defineProperty(Object.prototype, 'allowed', { value: true, configurable: true });
+    try {
+      expect((await askApi(api.origin, withToken('forged'))).status).toBe(401);
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'allowed');
+    }
+    expect(api.handled()).toBe(before);
+  });
+
   it('survives 1,000 requests of random garbage', async () => {
     server.always(inactive());
     const characters = Array.from({ length: 224 }, (_, i) => String.fromCharCode(i + 32)).filter(

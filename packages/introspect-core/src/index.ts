@@ -5,7 +5,7 @@ export {
   type AuthorizerStats,
   type Guard,
 } from './authorizer/authorizer.js';
-export { type Decision, type Denial, denial } from './authorizer/decision.js';
+export { type Decision, type Denial, denial, isDecided } from './authorizer/decision.js';
 export type { CacheOptions } from './cache/cache-options.js';
 export type { ForgetTarget } from './cache/forget-marks.js';
 export type { CacheStore } from './cache/stored-answers.js';

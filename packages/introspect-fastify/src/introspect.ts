@@ -3,6 +3,7 @@ import {
   type AuthorizerInput,
   adapterOptions,
   type Decision,
+  isDecided,
   isHangUp,
   type NativeRequestContext,
   type NodeRequest,
@@ -79,7 +80,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
   const carryOut = async (pending: Decision | Promise<Decision>, context: Context, reply: FastifyReply) => {
     const { native: request } = context;
     try {
-      const decision = 'allowed' in pending ? pending : await pending;
+      const decision = isDecided(pending) ? pending : await pending;
       if (decision.allowed) {
         request.introspection = decision.token ?? null;
         return undefined;
@@ -103,7 +104,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
       const request = hookRequest as FastifyRequest;
       const context = nodeRequestContext(request.raw, hookReply.raw, request);
       const decision = decide(context);
-      if (!('allowed' in decision && decision.allowed)) {
+      if (!(isDecided(decision) && decision.allowed)) {
         const end = carryOut(decision, context, hookReply as FastifyReply);
         return done === undefined ? end : settle(end, done);
       }

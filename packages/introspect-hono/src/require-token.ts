@@ -3,6 +3,7 @@ import {
   type AuthorizerInput,
   adapterOptions,
   type Denial,
+  isDecided,
   protect,
   resourceMetadataOf,
   webRequestContext,
@@ -49,7 +50,7 @@ export function requireToken(input: RequireTokenInput, policy?: Policy): Middlew
     const isRead = ['GET', 'HEAD'].includes(c.req.method);
     if (metadata && isRead && new URL(c.req.url).pathname === metadata.path) return c.json(metadata.document);
     const pending = decide(webRequestContext(c.req.raw, c, runtimeOf));
-    const decision = 'allowed' in pending ? pending : await pending; // a cache hit needs no promise
+    const decision = isDecided(pending) ? pending : await pending; // a cache hit needs no promise
     if (!decision.allowed) return onError === undefined ? respond(decision) : onError(decision.error, c);
     if (decision.token !== undefined) c.set('introspection', decision.token);
     return next();

@@ -1,6 +1,7 @@
 import type { ActiveToken } from '@acme/introspect-core';
 import {
   type Decision,
+  isDecided,
   isHangUp,
   type NativeRequestContext,
   type NodeRequest,
@@ -34,7 +35,7 @@ export class IntrospectGuard implements CanActivate {
       const request = this.#contextOf(context);
       if (request === undefined) return Promise.reject(noRequest(context));
       const decision = decide(request);
-      const isHit = 'allowed' in decision && decision.allowed;
+      const isHit = isDecided(decision) && decision.allowed;
       return isHit ? this.#accept(decision.token, request, context) : this.#carryOut(decision, request, context);
     });
   }

@@ -1,4 +1,4 @@
-export { checkPolicy, combinedPolicy, type Decision, type Denial } from '@acme/introspect-core';
+export { checkPolicy, combinedPolicy, type Decision, type Denial, isDecided } from '@acme/introspect-core';
 export {
   type AuthorizerInput,
   type AuthorizerSource,

@@ -22,7 +22,7 @@ const preflightPasses: Decision = Object.freeze({ allowed: true, token: undefine
 
 /**
  * Returns the function that decides about the requests of a route. It returns the decision itself, without a promise, on
- * a cache hit; `'allowed' in decision` tells the two apart. It never throws: the promise rejects with an error that is
+ * a cache hit; `isDecided` tells the two apart. It never throws: the promise rejects with an error that is
  * not of the core, such as one of the app's `check`, and with `signal.reason` after a hang-up ({@link isHangUp}).
  *
  * The policy is checked now. If a function chooses the authorizer, that authorizer checks its own part of the policy

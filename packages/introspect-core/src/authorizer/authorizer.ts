@@ -39,7 +39,7 @@ import {
 import { bearerCandidate, type Credentials, checkToken } from '../request/bearer-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import { sharesPromises } from '../runtime/workerd.js';
-import { type Decision, denial, permission } from './decision.js';
+import { type Decision, denial, isDecided, permission } from './decision.js';
 
 /** What an authorizer judges by. */
 export interface AuthorizerSettings {
@@ -220,7 +220,7 @@ export class Authorizer {
     const decide = this.decider(policy);
     return async (request) => {
       const decision = decide(contextOf(request));
-      return tokenOf('allowed' in decision ? decision : await decision);
+      return tokenOf(isDecided(decision) ? decision : await decision);
     };
   }
 

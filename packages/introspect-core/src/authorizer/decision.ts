@@ -23,6 +23,16 @@ export interface Denial {
   readonly error: RequestError;
 }
 
+/**
+ * Returns whether a decision is there, and not the promise of one. Only an own member counts: if somebody has added
+ * `allowed` to the prototype of all objects, a promise must not pass for a permission.
+ *
+ * @internal For adapters.
+ */
+export function isDecided(decision: Decision | Promise<Decision>): decision is Decision {
+  return Object.hasOwn(decision, 'allowed');
+}
+
 export function permission(token: ActiveToken | null): Permission {
   return { allowed: true, token };
 }
