@@ -81,6 +81,11 @@ describe('an attempt', () => {
     expect(traitsOf(error)).toEqual({ outcome: 'failed' });
   });
 
+  it('names the deadline of the call when both limits are equal, as they are with one attempt', async () => {
+    const error = await attempting({ reply: never, timeoutMs: 5, attemptTimeoutMs: 5 }).failure();
+    expect(error).toMatchObject({ message: `${origin} gave no answer within 5 ms ("timeoutMs")` });
+  });
+
   it.each([
     ['the endpoint', { endpoint: never }],
     ['the request', { requests: never }],
@@ -95,16 +100,16 @@ describe('an attempt', () => {
   it.each([
     ['the endpoint', (wait: Promise<never>) => ({ endpoint: () => wait.catch(() => `${origin}/introspect`) })],
     ['the request', (wait: Promise<never>) => ({ requests: () => wait.catch(() => introspectionRequest()) })],
-  ])('sends nothing when the caller left while it waited for %s', async (_, partsOf) => {
+  ])('makes and sends nothing further when the caller left while it waited for %s', async (name, partsOf) => {
     const { promise, reject } = Promise.withResolvers<never>();
     const controller = new AbortController();
-    const { failure, sent } = attempting(partsOf(promise));
+    const { failure, sent, made } = attempting(partsOf(promise));
     const failed = failure({ signal: controller.signal });
     controller.abort('gone');
     reject();
     expect(await failed).toBe('gone');
     await new Promise((resolve) => setImmediate(resolve));
-    expect(sent).toEqual([]);
+    expect([made.mock.calls.length, sent]).toEqual([name === 'the request' ? 1 : 0, []]);
   });
 });
 

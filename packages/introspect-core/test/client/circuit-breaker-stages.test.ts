@@ -82,6 +82,14 @@ describe('failFast', () => {
     expect(await failure()).toMatchObject({ code: 'unavailable' });
   });
 
+  it('rejects with UnavailableError when our own credentials failed only before a request was sent', async () => {
+    const { stages, record, failure } = await opened();
+    now = 1000;
+    await record(withTraits(new InvalidClientError('no key'), { outcome: 'unknown' }));
+    void stages.record(introspectionCall(), never);
+    expect(await failure()).toMatchObject({ code: 'unavailable' });
+  });
+
   it('lets one call through as soon as the time is over, and the next one not before that has ended', async () => {
     const { stages, rejected, failure } = await opened();
     now = 1000;
@@ -119,7 +127,8 @@ describe('record', () => {
       withTraits(new InvalidResponseError('400'), { outcome: 'answered' }),
     ],
     ['a failure before the request was sent', down({ outcome: 'unknown' })],
-    ['a failure without traits', new Error('x')],
+    ['a failure without traits', new UnavailableError('x')],
+    ['a fault that is no failure of an attempt', new Error('x')],
   ])('does not let the breaker open because of %s', async (_, error) => {
     const { stages, record } = stagesOf();
     for (let i = 0; i < 10; i++) await record(error);
@@ -135,6 +144,9 @@ describe('record', () => {
   it('without a breaker keeps the state off', async () => {
     const { stages, record, failure } = stagesOf({ off: true });
     for (let i = 0; i < 10; i++) await record(down());
+    const error = down();
+    const leaving = introspectionCall({ signal: AbortSignal.abort() });
+    await expect(stages.record(leaving, scriptedNext(error).next)).rejects.toBe(error);
     expect([stages.state, await failure()]).toEqual(['off', undefined]);
   });
 });
