@@ -77,6 +77,27 @@ describe('a lookup at the server', () => {
     expect(onInactive).toHaveBeenCalledTimes(believed ? 1 : 0);
   });
 
+  it('dates the response of a recheck by the recheck', async () => {
+    const { find, cache, received, introspect, age } = setUp();
+    cache.keep('k', received());
+    introspect.mockResolvedValueOnce(inactive);
+    const result = find();
+    const { sequence } = age.moment();
+    await time.pass(1250);
+    const found = await result;
+    expect(found.from === 'server' && found.requestedAt.sequence).toBeGreaterThan(sequence);
+  });
+
+  it('dates a response by its request: news of the shared cache that come later concern it', async () => {
+    const { find, introspect, cache } = setUp();
+    const { generation } = cache;
+    introspect.mockImplementation(async () => {
+      cache.rereadAll();
+      return active;
+    });
+    expect(await find()).toMatchObject({ received: { generation } });
+  });
+
   it('does not recheck an inactive token that was not known', async () => {
     const { find, introspect } = setUp();
     introspect.mockResolvedValue(inactive);
