@@ -1,10 +1,5 @@
-export {
-  Authorizer,
-  type AuthorizerOptions,
-  type AuthorizerSettings,
-  type AuthorizerStats,
-  type Guard,
-} from './authorizer/authorizer.js';
+export { Authorizer, type AuthorizerStats, type Guard } from './authorizer/authorizer.js';
+export type { AuthorizerOptions, AuthorizerSettings } from './authorizer/authorizer-options.js';
 export { type Decision, type Denial, denial, isDecided } from './authorizer/decision.js';
 export type { CacheOptions } from './cache/cache-options.js';
 export type { ForgetTarget } from './cache/forget-marks.js';

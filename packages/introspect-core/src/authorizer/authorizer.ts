@@ -1,143 +1,34 @@
-import * as v from 'valibot';
-import { type CacheOptions, cacheOptions } from '../cache/cache-options.js';
 import type { ForgetTarget } from '../cache/forget-marks.js';
 import type { ClientStats } from '../client/client-stats.js';
-import { IntrospectionClient, settingsOf } from '../client/introspection-client.js';
-import type { IntrospectionClientOptions } from '../client/introspection-client-options.js';
-import { clientOptionNames } from '../client/introspection-client-schema.js';
-import { challengeProblem } from '../errors/challenge.js';
+import { type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
 import {
   InvalidTokenError,
   type InvalidTokenReason,
   isAuthorizationError,
   MissingTokenError,
 } from '../errors/errors.js';
-import type { InactiveExplanation } from '../events/events.js';
 import { explainer } from '../lookup/inactive-explanation.js';
 import type { AnswerStats, LookupEvent } from '../lookup/lookup-stats.js';
-import { boundPrefilter, type Prefilter } from '../lookup/prefilter.js';
+import { boundPrefilter } from '../lookup/prefilter.js';
 import { TokenLookup } from '../lookup/token-lookup.js';
-import {
-  checkedOptions,
-  inherited,
-  inheritedName,
-  isEmpty,
-  narrowing,
-  optionsObject,
-  ownMembers,
-  textList,
-  textWithout,
-} from '../options.js';
 import { type Expectations, type Policy, type PreparedPolicy, preparePolicy } from '../policy/policy.js';
 import type { ActiveToken, IntrospectionResponse } from '../protocol/introspection-response.js';
 import {
   type ProtectedResourceMetadata,
   protectedResourceMetadata,
   protectedResourceMetadataUrl,
-  resourceProblem,
 } from '../protocol/protected-resource-metadata.js';
 import { bearerCandidate, type Credentials, checkToken } from '../request/bearer-token.js';
 import type { RequestContext } from '../request/request-context.js';
-import { sharesPromises } from '../runtime/workerd.js';
+import { type AuthorizerOptions, checkedAuthorizerOptions } from './authorizer-options.js';
 import { type Decision, denial, isDecided, permission } from './decision.js';
-
-/** What an authorizer judges by. */
-export interface AuthorizerSettings {
-  /** When given, the token's `aud` must hold one of them. */
-  audience?: string | readonly string[];
-  /**
-   * When given, the response's `token_type` must be one of them, such as `['Bearer']`. Upper and lower case are the
-   * same (RFC 6749 §5.1). A response without `token_type` is rejected (`not_an_access_token`).
-   *
-   * Set it if the server reports refresh or ID tokens as active. Tokens that are marked as refresh or ID tokens, and
-   * tokens that are bound to a key, are always rejected: `'DPoP'` in the list does not let them in.
-   */
-  tokenTypes?: readonly string[];
-  /** Names the protected space in challenges (RFC 9110 §11.5). */
-  realm?: string;
-  /** This API's URL (https, or http on loopback): an adapter can then serve its RFC 9728 document. */
-  resource?: string;
-  /** That document's URL, put into challenges; derived from `resource` unless given. */
-  resourceMetadata?: string;
-  /** Unless given 0 for `exp`, 30 for `nbf` and an `auth_time` in the future; when given, for all three. */
-  clockSkewSeconds?: number;
-  /** Finds the roles in a token, for `anyRole`; none by default. */
-  rolesOf?: (token: ActiveToken, request: RequestContext) => Iterable<string>;
-  /**
-   * Returns what is wrong with a policy, or `undefined` if nothing is. It is called once for each policy, when its
-   * guard is made. If it returns a string, `guard` throws a TypeError with that string, and an adapter throws it at
-   * start-up.
-   */
-  policyProblem?: (policy: Policy) => string | undefined;
-  /** Absent: every request asks; those that ask the same at the same time share one question. */
-  cache?: CacheOptions;
-  /** Looks at a token before the server is asked about it, such as `jwtPrefilter()` of `/jwt-prefilter`. Not at a cache hit. */
-  prefilter?: Prefilter;
-  /**
-   * For development alone: says why the server may have called a token inactive, by an event `inactive_explained` and
-   * never in an answer.
-   */
-  explainInactive?: (token: string) => Promise<InactiveExplanation>;
-  /**
-   * Lets a CORS preflight pass every guard without a token: `OPTIONS` with `Origin` and
-   * `Access-Control-Request-Method`. Use it only if you cannot put CORS in front of the guard.
-   *
-   * Warning: anybody can fake a preflight. A handler for all methods then runs without a token.
-   *
-   * @default false
-   */
-  passPreflight?: boolean;
-}
-
-/** Those, and the options of the client that it shall make, or a client. */
-export type AuthorizerOptions = AuthorizerSettings & (IntrospectionClientOptions | { client: IntrospectionClient });
+import { Readiness } from './readiness.js';
 
 /** Plain numbers, and one word: for a health page. */
 export interface AuthorizerStats extends AnswerStats, ClientStats {}
 
 /** Decides about one request by a policy that was checked beforehand. */
 export type Guard<Token> = (request: Credentials | RequestContext) => Promise<Token>;
-
-const entries = {
-  client: v.optional(v.instance(IntrospectionClient, 'must be an IntrospectionClient')),
-  audience: narrowing(
-    v.lazy((given) =>
-      Array.isArray(given)
-        ? textList()
-        : v.pipe(v.string('must be a string, or a list of strings'), v.nonEmpty(isEmpty)),
-    ),
-  ),
-  tokenTypes: narrowing(textList()),
-  realm: v.optional(textWithout((value) => challengeProblem('realm', value))),
-  resource: v.optional(textWithout(resourceProblem)),
-  resourceMetadata: v.optional(textWithout((value) => resourceProblem(value) ?? quoteProblem(value))),
-  clockSkewSeconds: v.optional(
-    v.pipe(v.number('must be a number of seconds'), v.finite('must be finite'), v.minValue(0, 'must not be negative')),
-  ),
-  rolesOf: v.optional(
-    v.custom<NonNullable<AuthorizerSettings['rolesOf']>>((value) => typeof value === 'function', 'must be a function'),
-  ),
-  policyProblem: v.optional(
-    v.custom<NonNullable<AuthorizerSettings['policyProblem']>>(
-      (value) => typeof value === 'function',
-      'must be a function',
-    ),
-  ),
-  cache: v.optional(cacheOptions),
-  prefilter: narrowing(v.custom<Prefilter>((value) => typeof value === 'function', 'must be a function')),
-  explainInactive: v.optional(
-    v.custom<NonNullable<AuthorizerSettings['explainInactive']>>(
-      (value) => typeof value === 'function',
-      'must be a function',
-    ),
-  ),
-  passPreflight: v.optional(v.boolean('must be true or false')),
-};
-const schema = optionsObject(entries);
-
-/** Harmless, and answered as inactive: what `ready` asks about. */
-const dummyToken = 'introspect-is-it-ready';
-const readyMs = 5000;
 
 /**
  * Decides whether a request may pass: reads its bearer token, asks about it, and judges the answer by a policy.
@@ -150,13 +41,11 @@ export class Authorizer {
   readonly #client: IntrospectionClient;
   readonly #expectations: Expectations;
   readonly #now: () => number;
-  readonly #monotonicNow: () => number;
   readonly #lookup: TokenLookup;
   readonly #resource: string | undefined;
   /** The empty policy. It is prepared at first use, because `policyProblem` may reject an empty policy. */
   #anyToken: PreparedPolicy | undefined;
-  #readiness: { at: number; error: unknown } | undefined;
-  #readyCheck: Promise<void> | undefined;
+  readonly #readiness: Readiness;
 
   /**
    * Checks the options. The network is not touched, and the object is neither written to nor kept.
@@ -164,16 +53,12 @@ export class Authorizer {
    * @throws TypeError naming the option
    */
   constructor(options: AuthorizerOptions) {
-    const [own, others] = partition(options);
-    const checked = checkedOptions('Authorizer', schema, own);
-    if (checked.client !== undefined && Object.keys(others).length > 0) {
-      throw new TypeError(`Authorizer: "${Object.keys(others)[0]}" is no option beside "client", which has its own`);
-    }
+    const checked = checkedAuthorizerOptions(options);
+    const settings = settingsOf(checked.client);
     this.passPreflight = checked.passPreflight ?? false;
-    this.#client = checked.client ?? new IntrospectionClient(others as IntrospectionClientOptions);
-    const settings = settingsOf(this.#client);
+    this.#client = checked.client;
     this.#now = settings.now;
-    this.#monotonicNow = settings.monotonicNow;
+    this.#readiness = new Readiness(checked.client, settings.monotonicNow);
     this.#resource = checked.resource;
     const { resource, resourceMetadata = resource && protectedResourceMetadataUrl(resource) } = checked;
     this.#expectations = {
@@ -242,28 +127,8 @@ export class Authorizer {
    *
    * @throws IntrospectionError that tells what is wrong
    */
-  async ready(): Promise<void> {
-    const known = this.#readiness;
-    if (known === undefined || this.#monotonicNow() - known.at >= readyMs)
-      return this.#readyCheck ?? this.#checkReady();
-    if (known.error !== undefined) throw known.error;
-  }
-
-  #checkReady(): Promise<void> {
-    const check = this.#client
-      .introspect(dummyToken, { priority: 'first' })
-      .then(
-        () => undefined,
-        // The server accepted endpoint and credentials.
-        (error: unknown) => (isAuthorizationError(error) ? undefined : error),
-      )
-      .then((error) => {
-        this.#readiness = { at: this.#monotonicNow(), error };
-        this.#readyCheck = undefined;
-        if (error !== undefined) throw error;
-      });
-    if (sharesPromises()) this.#readyCheck = check;
-    return check;
+  ready(): Promise<void> {
+    return this.#readiness.check();
   }
 
   /**
@@ -347,18 +212,4 @@ function reasonOf(error: unknown): InvalidTokenReason {
 function contextOf(request: Credentials | RequestContext): RequestContext {
   const isContext = typeof request === 'object' && request !== null && 'authorization' in request;
   return isContext ? request : { authorization: request };
-}
-
-/** Into what an authorizer knows and what it leaves to its client, which refuses what it does not know either. */
-function partition(options: AuthorizerOptions): [own: object, others: object] {
-  const given = Object(options ?? {});
-  const name = inheritedName(given, [...Object.keys(entries), ...clientOptionNames()]);
-  if (name !== undefined) throw new TypeError(`Authorizer: "${name}" ${inherited}`);
-  const members = Object.entries(ownMembers(given));
-  const isOwn = ([name]: [string, unknown]) => Object.hasOwn(entries, name);
-  return [Object.fromEntries(members.filter(isOwn)), Object.fromEntries(members.filter((each) => !isOwn(each)))];
-}
-
-function quoteProblem(value: string): string | undefined {
-  return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value) ? undefined : 'must be percent-encoded';
 }
