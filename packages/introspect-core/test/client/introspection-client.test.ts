@@ -132,6 +132,11 @@ describe('at construction', () => {
       { ...valid, clientAuthentication: { clientId: 'c' } },
       'a function "apply"',
     ],
+    [
+      'an undefined client authentication',
+      { ...valid, clientAuthentication: undefined },
+      `"clientAuthentication" is undefined: `,
+    ],
     ['a client authentication of null', { ...valid, clientAuthentication: null }, '"clientAuthentication" must have'],
     [
       'a client authentication that needs an issuer',
