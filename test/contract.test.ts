@@ -1,14 +1,14 @@
 import { inspect } from 'node:util';
 import {
-  askApi,
-  type ContractAnswer,
   type ContractApi,
+  type ContractResponse,
   contractCases,
   hangUpCases,
   inactive,
   json,
   respond,
   type ScriptedServer,
+  sendRequest,
   startScriptedServer,
 } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -39,15 +39,15 @@ describe('every adapter, over a socket', () => {
   it.each(contractCases({ origin: '' }).map(({ name }) => name))('answers alike, to the byte: %s', async (name) => {
     const found = contractCases(server).find((each) => each.name === name);
     if (found === undefined) throw new Error(`there is no case "${name}"`);
-    const { request, answer, questions = 1 } = found;
+    const { request, response, introspections = 1 } = found;
     server.always(found.server ?? inactive());
-    const expectHandled = answer.status < 300 && !request.path.startsWith('/.well-known/') ? 1 : 0;
-    const given: ContractAnswer[] = [];
+    const expectHandled = response.status < 300 && !request.path.startsWith('/.well-known/') ? 1 : 0;
+    const given: ContractResponse[] = [];
     for (const { adapter, api } of apis) {
-      const before = { questions: server.questions.length, handled: api.handled() };
-      given.push(await askApi(api.origin, request));
-      expect(given.at(-1), adapter).toEqual(answer);
-      expect(server.questions.length - before.questions, `${adapter}: questions`).toBe(questions);
+      const before = { questions: server.introspections.length, handled: api.handled() };
+      given.push(await sendRequest(api.origin, request));
+      expect(given.at(-1), adapter).toEqual(response);
+      expect(server.introspections.length - before.questions, `${adapter}: questions`).toBe(introspections);
       expect(api.handled() - before.handled, `${adapter}: handled`).toBe(expectHandled);
     }
     expect(new Set(given.map((each) => JSON.stringify(each))).size).toBe(1);
@@ -73,15 +73,15 @@ describe.each(adapters)('%s', (_, start) => {
   });
 
   it('asks one question for 20 concurrent requests with one token', async () => {
-    const before = server.questions.length;
+    const before = server.introspections.length;
     const release = Promise.withResolvers<void>();
     server.always((response, request) => void release.promise.then(() => good()(response, request)));
-    const requests = Array.from({ length: 20 }, () => askApi(api.origin, withToken('shared')));
-    await server.question(before + 1);
-    await Promise.all(Array.from({ length: 20 }, () => askApi(api.origin, { path: '/any' }))); // all 20 are in by now
+    const requests = Array.from({ length: 20 }, () => sendRequest(api.origin, withToken('shared')));
+    await server.introspection(before + 1);
+    await Promise.all(Array.from({ length: 20 }, () => sendRequest(api.origin, { path: '/any' }))); // all 20 are in by now
     release.resolve();
     expect((await Promise.all(requests)).map(({ status }) => status)).toEqual(Array(20).fill(200));
-    expect(server.questions.length - before).toBe(1);
+    expect(server.introspections.length - before).toBe(1);
   });
 
   it.each(hangUpCases.map(({ name, check }) => [name, check] as const))(
@@ -95,7 +95,7 @@ describe.each(adapters)('%s', (_, start) => {
     const before = api.handled();
     globalThis.Promise = class extends native<never> {} as PromiseConstructor;
     try {
-      expect((await askApi(api.origin, withToken('forged'))).status).toBe(401);
+      expect((await sendRequest(api.origin, withToken('forged'))).status).toBe(401);
     } finally {
       globalThis.Promise = native;
     }
@@ -107,7 +107,7 @@ describe.each(adapters)('%s', (_, start) => {
     const before = api.handled();
     Object.defineProperty(Object.prototype, 'allowed', { value: true, configurable: true });
     try {
-      expect((await askApi(api.origin, withToken('forged'))).status).toBe(401);
+      expect((await sendRequest(api.origin, withToken('forged'))).status).toBe(401);
     } finally {
       Reflect.deleteProperty(Object.prototype, 'allowed');
     }
@@ -126,14 +126,14 @@ describe.each(adapters)('%s', (_, start) => {
       const statuses = await Promise.all(
         Array.from({ length: 50 }, async (_, i) => {
           const value = i % 2 === 0 ? `Bearer ${random(i)}` : random(i);
-          return (await askApi(api.origin, { path: '/any', fields: [['Authorization', value]] })).status;
+          return (await sendRequest(api.origin, { path: '/any', fields: [['Authorization', value]] })).status;
         }),
       );
       for (const status of statuses) expect([400, 401]).toContain(status);
     }
     expect(api.handled()).toBe(before);
     server.always(good());
-    expect((await askApi(api.origin, withToken('good'))).status).toBe(200);
+    expect((await sendRequest(api.origin, withToken('good'))).status).toBe(200);
   });
 
   it('never lets a canary out: token, secret, and what the server said', async () => {
@@ -145,12 +145,12 @@ describe.each(adapters)('%s', (_, start) => {
     for (const status of [200, 302, 400, 401, 403, 404, 429, 500]) {
       server.always(respond({ status, headers, body: JSON.stringify({ error: body, error_description: body }) }));
       for (const path of ['/any', '/scopes', '/role', '/optional', '/denied']) {
-        given.push(await askApi(api.origin, withToken('CANARYtoken', path)));
+        given.push(await sendRequest(api.origin, withToken('CANARYtoken', path)));
       }
     }
     server.always(json({ active: true, iss: server.origin, aud: 'contract-api', sub: body, scope: body, acr: body }));
     for (const path of ['/scopes', '/role', '/strong', '/recent', '/denied']) {
-      given.push(await askApi(api.origin, withToken('CANARYtoken', path)));
+      given.push(await sendRequest(api.origin, withToken('CANARYtoken', path)));
     }
     const shown = inspect([given, output.mock.calls, errors.mock.calls], { depth: 9, maxArrayLength: null });
     vi.restoreAllMocks();
@@ -171,13 +171,13 @@ describe.each(adapters)('%s, started while the authorization server is down', (_
     const api = await start(server);
     server.tokens.set('good', { iss: server.origin, aud: 'contract-api', sub: 'mickey' });
     const request = { path: '/any', fields: [['Authorization', 'Bearer good']] } as const;
-    expect((await askApi(api.origin, request)).status).toBe(503);
+    expect((await sendRequest(api.origin, request)).status).toBe(503);
     expect(down).toHaveBeenCalled();
     server.at(
       '/.well-known/openid-configuration',
       json({ issuer: server.origin, introspection_endpoint: server.introspectionEndpoint }),
     );
-    expect((await askApi(api.origin, request)).status).toBe(200);
+    expect((await sendRequest(api.origin, request)).status).toBe(200);
     await api.close();
     await server.close();
   });

@@ -143,7 +143,7 @@ describe('CORS in front of a guard', () => {
       challenge: 'Bearer realm="api"',
     });
     expect(handled).toBe(0);
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
     expect(await ask({ headers: { origin, authorization: 'Bearer good' } })).toEqual({
       status: 200,
       allowed: origin,
@@ -190,7 +190,7 @@ describe('without CORS', () => {
       expect((await ask(preflight)).status).toBe(status);
       expect(handled).toBe(status === 200 ? 1 : 0);
       expect((await ask({ method: 'OPTIONS', headers: {} })).status).toBe(401);
-      expect(server.questions).toHaveLength(0);
+      expect(server.introspections).toHaveLength(0);
     },
   );
 });

@@ -21,11 +21,11 @@ import {
   UnavailableError,
 } from '@acme/introspect-core';
 import {
-  askApi,
   contractCases,
   contractOptions,
   hangUpCases,
   inactive,
+  sendRequest,
   startScriptedServer,
 } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -180,10 +180,10 @@ describe('the adapter in docs/writing-an-adapter.md', () => {
     const { tokenRequirer } = await import(/* @vite-ignore */ file);
     const server = await startScriptedServer();
     const api = await startNodeApi(tokenRequirer(contractOptions(server)));
-    for (const { name, request, answer, server: script } of contractCases(server)) {
+    for (const { name, request, response, server: script } of contractCases(server)) {
       if (request.path.startsWith('/.well-known/')) continue; // what this one leaves out
       server.always(script ?? inactive());
-      expect(await askApi(api.origin, request), name).toEqual(answer);
+      expect(await sendRequest(api.origin, request), name).toEqual(response);
     }
     for (const { check } of hangUpCases) await check({ api, server });
     await api.close();

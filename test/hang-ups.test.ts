@@ -5,7 +5,14 @@ import { type AddressInfo, connect } from 'node:net';
 import { introspect } from '@acme/introspect-fastify';
 import { requireToken } from '@acme/introspect-hono';
 import { IntrospectGuard, IntrospectModule } from '@acme/introspect-nestjs';
-import { active, askApi, holdEnd, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import {
+  active,
+  holdEnd,
+  inactive,
+  type ScriptedServer,
+  sendRequest,
+  startScriptedServer,
+} from '@acme/introspect-testing';
 import { createAdaptorServer } from '@hono/node-server';
 import {
   All,
@@ -213,9 +220,9 @@ describe.each<[string, () => Promise<Api>]>([
         await Promise.all(Array.from({ length: atOnce }, () => hangUp(port)));
       }
       const fields = [['Authorization', 'Bearer good']] as const;
-      expect((await askApi(api.origin, { path: '/early', fields })).status).toBe(200);
+      expect((await sendRequest(api.origin, { path: '/early', fields })).status).toBe(200);
       await vi.waitFor(() => expect(tally.waiting).toBe(0), 30_000);
-      expect((await askApi(api.origin, { path: '/late', fields })).status).toBe(200);
+      expect((await sendRequest(api.origin, { path: '/late', fields })).status).toBe(200);
       const { withToken, withoutToken, uncaught } = tally;
       const counts = { connections, withToken, withoutToken, uncaught: uncaught.length };
       process.stdout.write(`Hang-ups, ${adapter}: ${JSON.stringify(counts)}\n`);

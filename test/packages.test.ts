@@ -7,7 +7,13 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { askApi, contractCases, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import {
+  contractCases,
+  inactive,
+  type ScriptedServer,
+  sendRequest,
+  startScriptedServer,
+} from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { transpiled } from './transpiled.js';
 
@@ -170,9 +176,9 @@ describe.each(nodes())('the packed introspect-nestjs with NestJS 11, on %s', (no
     try {
       const [printed] = await once(child.stdout, 'data');
       const origin = String(printed).trim();
-      for (const { name, request, answer, server: script } of contractCases(server)) {
+      for (const { name, request, response, server: script } of contractCases(server)) {
         server.always(script ?? inactive());
-        expect(await askApi(origin, request), name).toEqual(answer);
+        expect(await sendRequest(origin, request), name).toEqual(response);
       }
     } finally {
       child.kill('SIGKILL');

@@ -1,5 +1,4 @@
 import {
-  type Answer,
   active,
   gzipBomb,
   gzipped,
@@ -10,11 +9,12 @@ import {
   redirect,
   reset,
   respond,
+  type ScriptedResponse,
   zitadelAnswers,
 } from '@acme/introspect-testing';
 
 /** What the part of a token before its dot makes the server do: a suite in another process needs no other lever. */
-const answers: Readonly<Record<string, Answer>> = {
+const answers: Readonly<Record<string, ScriptedResponse>> = {
   inactive: inactive(),
   refused: zitadelAnswers.unauthorizedClient(),
   down: respond({ status: 503, headers: { 'retry-after': '7' } }),
@@ -29,7 +29,7 @@ const answers: Readonly<Record<string, Answer>> = {
 };
 
 /** Other tokens are active, with what was sent as their claims, and how often it was asked about this one. */
-export function answersByToken(): Answer {
+export function answersByToken(): ScriptedResponse {
   const asked = new Map<string, number>();
   return (response, request) => {
     const token = request.form.get('token') ?? '';

@@ -97,7 +97,7 @@ export const authorizerCases: readonly RuntimeCase[] = [
       const authorizer = authorizerOf(settings, { cache: { maxAgeSeconds: 60 } });
       const credentials = `Bearer ${tokenFor('echo')}`;
       const answers = [await authorizer.authorize(credentials), await authorizer.authorize(credentials)];
-      assertEqual([answers.map(({ asked }) => asked), authorizer.stats().answers.hit], [[1, 1], 1]);
+      assertEqual([answers.map(({ asked }) => asked), authorizer.stats().lookups.cache_hit], [[1, 1], 1]);
     },
   },
   {
@@ -106,7 +106,7 @@ export const authorizerCases: readonly RuntimeCase[] = [
       const authorizer = authorizerOf(settings, { cache: { maxAgeSeconds: 60 } });
       const token = tokenFor('echo');
       await authorizer.authorize(`Bearer ${token}`);
-      await authorizer.forget({ token });
+      await authorizer.invalidate({ token });
       assertEqual((await authorizer.authorize(`Bearer ${token}`)).asked, 2);
     },
   },

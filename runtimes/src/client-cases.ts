@@ -130,7 +130,7 @@ export const clientCases: readonly RuntimeCase[] = [
     async run(settings) {
       const client = clientOf(settings, { retry: { attempts: 2, attemptTimeoutMs: 100 } });
       assertEqual((await rejection(client.introspect(tokenFor('hang')))).code, 'unavailable');
-      assertEqual(client.stats().questions.unavailable, 2);
+      assertEqual(client.stats().requests.unavailable, 2);
     },
   },
 ];

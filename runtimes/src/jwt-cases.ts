@@ -41,7 +41,7 @@ const prefilterCases = algorithms.map(
         const error = await rejection(authorizer.authorize(`Bearer ${forged(token, settings)}`));
         assertEqual(Object(error).reason, 'bad_signature');
       }
-      assertEqual(authorizer.stats().questions.active, 5);
+      assertEqual(authorizer.stats().requests.active, 5);
     },
   }),
 );

@@ -1,4 +1,4 @@
-import { active, askApi, contractCases, inactive, type ScriptedServer } from '@acme/introspect-testing';
+import { active, contractCases, inactive, type ScriptedServer, sendRequest } from '@acme/introspect-testing';
 import { assertEqual } from './assert.js';
 
 /** A case that is asked from outside, over the runtime's own server. */
@@ -26,7 +26,7 @@ async function until(what: string, isSo: () => Promise<boolean>): Promise<void> 
 }
 
 async function claimsOf(origin: string, path: string): Promise<{ asked?: number }> {
-  const { body } = await askApi(origin, { path, fields: fields('same') });
+  const { body } = await sendRequest(origin, { path, fields: fields('same') });
   return JSON.parse(body);
 }
 
@@ -38,20 +38,20 @@ async function claimsOf(origin: string, path: string): Promise<{ asked?: number 
 export function servedCases(server: ScriptedServer, sharesPromises: boolean): ServedCase[] {
   return [
     ...contractCases(server).map(
-      ({ name, request, answer, server: script, questions = 1 }): ServedCase => ({
+      ({ name, request, response, server: script, introspections = 1 }): ServedCase => ({
         name: `the contract: ${name}`,
         async run(origin) {
-          const before = server.questions.length;
+          const before = server.introspections.length;
           server.always(script ?? inactive());
-          assertEqual(await askApi(origin, request), answer);
-          assertEqual(server.questions.length - before, questions);
+          assertEqual(await sendRequest(origin, request), response);
+          assertEqual(server.introspections.length - before, introspections);
         },
       }),
     ),
     {
       name: `twenty requests with one token are answered, by ${sharesPromises ? 'one question' : 'one question each'}`,
       async run(origin) {
-        const before = server.questions.length;
+        const before = server.introspections.length;
         const questions = sharesPromises ? 1 : 20;
         const { promise, release } = held();
         server.always(async (response, request) => {
@@ -59,30 +59,30 @@ export function servedCases(server: ScriptedServer, sharesPromises: boolean): Se
           active({ sub: 'mickey' })(response, request);
         });
         const asking = Promise.all(
-          Array.from({ length: 20 }, () => askApi(origin, { path: '/together', fields: fields('same') })),
+          Array.from({ length: 20 }, () => sendRequest(origin, { path: '/together', fields: fields('same') })),
         );
         asking.catch(() => {}); // awaited below, unless it is too late for that
-        await until('all have arrived', async () => (await askApi(origin, { path: '/arrived' })).body === '20');
-        await server.question(before + questions);
+        await until('all have arrived', async () => (await sendRequest(origin, { path: '/arrived' })).body === '20');
+        await server.introspection(before + questions);
         release();
         const answers = await asking;
         assertEqual([...new Set(answers.map(({ body }) => body))], ['{"active":true,"sub":"mickey"}']);
-        assertEqual(server.questions.length - before, questions);
+        assertEqual(server.introspections.length - before, questions);
       },
     },
     {
       name: 'a renewal outlives the request that began it',
       async run(origin) {
-        const before = server.questions.length;
+        const before = server.introspections.length;
         const { promise, release } = held();
         server.always(async (response, request) => {
-          const asked = server.questions.indexOf(request) - before + 1;
+          const asked = server.introspections.indexOf(request) - before + 1;
           if (asked > 1) await promise;
           active({ asked })(response, request);
         });
         assertEqual((await claimsOf(origin, '/renewed')).asked, 1);
         assertEqual((await claimsOf(origin, '/renewed')).asked, 1);
-        await server.question(before + 2);
+        await server.introspection(before + 2);
         release();
         await until('the new answer is used', async () => (await claimsOf(origin, '/renewed')).asked !== 1);
       },

@@ -12,8 +12,8 @@ const probeEveryMs = 20;
 
 /** What the demo tells at `GET /stats`, as far as it is of use here. */
 interface ApiStats {
-  readonly answers: Readonly<Record<string, number>>;
-  readonly questions: Readonly<Record<string, number>>;
+  readonly lookups: Readonly<Record<string, number>>;
+  readonly requests: Readonly<Record<string, number>>;
   readonly shed: Readonly<Record<string, number>>;
 }
 
@@ -43,7 +43,7 @@ export async function runChaos(plan: Plan, ended: (phase: PhaseTally) => void): 
     ZITADEL_CLIENT_SECRET: server.clientSecret,
     CACHE_MAX_AGE_SECONDS: seconds(plan.cache.maxAgeMs),
     CACHE_REFRESH_AFTER_SECONDS: seconds(plan.cache.refreshAfterMs),
-    CACHE_STALE_IF_ERROR_SECONDS: seconds(plan.cache.staleIfErrorMs),
+    CACHE_STALE_IF_ERROR_SECONDS: seconds(plan.cache.maxAgeIfErrorMs),
   });
   try {
     return await observe(plan, { server, api, ended });
@@ -127,7 +127,7 @@ async function observe(
   await Promise.all(loads.map((load) => load.stop()));
   const stats = await fetch(`${api.origin}/stats`).then(
     (response) => response.json() as Promise<ApiStats>,
-    (): ApiStats => ({ answers: {}, questions: {}, shed: {} }), // it has died, which its end will tell
+    (): ApiStats => ({ lookups: {}, requests: {}, shed: {} }), // it has died, which its end will tell
   );
   const last = await api.memory();
   return {

@@ -38,6 +38,7 @@ export function failures(outcome: Outcome): string[] {
   must(mostQuestionsInASecond <= bearable, `${mostQuestionsInASecond} questions in a second`);
   must(end.code === 0 && end.stderr === '', `the demo ended with ${end.code}: ${end.stderr}`);
   for (const [kind, status] of seen) must(total(phases, { kind, status }) > 0, `no ${status} for "${kind}" was seen`);
-  for (const event of ['stale', 'flipped', 'refreshed']) must((stats.answers[event] ?? 0) > 0, `nothing was ${event}`);
+  for (const event of ['stale_served', 'rechecked', 'refreshed'])
+    must((stats.lookups[event] ?? 0) > 0, `nothing was ${event}`);
   return found;
 }

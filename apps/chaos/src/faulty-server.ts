@@ -1,9 +1,9 @@
 import {
-  type Answer,
   hangBeforeHeaders,
   inactive,
   likeZitadel,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
   truncated,
@@ -85,16 +85,16 @@ export async function startFaultyServer(): Promise<FaultyServer> {
     const word = { at: performance.now(), active, lie: !active && tokens.has(token) };
     words.set(token, [...(words.get(token) ?? []), word]);
   };
-  const truth: Answer = (response, request) => {
+  const truth: ScriptedResponse = (response, request) => {
     const token = request.form.get('token') ?? '';
     say(token, tokens.has(token));
     zitadel(response, request);
   };
-  const lie: Answer = (response, request) => {
+  const lie: ScriptedResponse = (response, request) => {
     say(request.form.get('token') ?? '', false);
     inactive()(response, request);
   };
-  const answerOf = (fault: Fault): Answer => {
+  const answerOf = (fault: Fault): ScriptedResponse => {
     const since = performance.now();
     const inTurn = [answers.html, answers.truncated, answers['status 500'], answers['status 429']];
     switch (fault) {

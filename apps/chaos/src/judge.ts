@@ -18,7 +18,7 @@ export interface Evidence {
   words(token: string): readonly Word[];
   readonly unreachable: readonly Span[];
   readonly maxAgeMs: number;
-  readonly staleIfErrorMs: number;
+  readonly maxAgeIfErrorMs: number;
 }
 
 /** The cache keeps an inactive answer as long as that, unless told otherwise. */
@@ -54,7 +54,7 @@ function wronglyLetIn(reply: Reply, words: readonly Word[], evidence: Evidence):
   if (subjectOf(reply.body) !== reply.token) return "let in with another token's answer";
   const last = words.findLast(({ active }) => active);
   if (last === undefined) return 'let in though the server never called it active';
-  const bound = overlaps(evidence.unreachable, reply) ? evidence.staleIfErrorMs : evidence.maxAgeMs;
+  const bound = overlaps(evidence.unreachable, reply) ? evidence.maxAgeIfErrorMs : evidence.maxAgeMs;
   if (reply.sentAt - last.at > bound) return `let in by an answer older than ${bound} ms`;
   const denied = words.some(({ at, active }) => !active && at > last.at && at + arrivesMs < reply.sentAt);
   return denied ? 'let in though the server had called it inactive since' : undefined;

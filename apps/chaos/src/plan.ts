@@ -13,7 +13,7 @@ export interface Rate {
 }
 
 export interface Plan {
-  readonly cache: { readonly maxAgeMs: number; readonly refreshAfterMs: number; readonly staleIfErrorMs: number };
+  readonly cache: { readonly maxAgeMs: number; readonly refreshAfterMs: number; readonly maxAgeIfErrorMs: number };
   /** How many tokens are good from the beginning to the end. */
   readonly good: number;
   /** Of others one is revoked every so often; so many are alive, and so many are still tried afterwards. */
@@ -26,7 +26,7 @@ const healthy = (ms: number): Phase => ({ fault: 'healthy', ms });
 
 /** Three minutes. */
 export const fullPlan: Plan = {
-  cache: { maxAgeMs: 6000, refreshAfterMs: 3000, staleIfErrorMs: 60_000 },
+  cache: { maxAgeMs: 6000, refreshAfterMs: 3000, maxAgeIfErrorMs: 60_000 },
   good: 20,
   mortal: { alive: 5, revoked: 12, everyMs: 4000 },
   rates: {
@@ -61,7 +61,7 @@ export const fullPlan: Plan = {
 
 /** Ten seconds. */
 export const shortPlan: Plan = {
-  cache: { maxAgeMs: 1000, refreshAfterMs: 600, staleIfErrorMs: 30_000 },
+  cache: { maxAgeMs: 1000, refreshAfterMs: 600, maxAgeIfErrorMs: 30_000 },
   good: 6,
   mortal: { alive: 3, revoked: 6, everyMs: 500 },
   rates: {

@@ -23,7 +23,7 @@ function outcome(parts: Partial<Outcome> = {}): Outcome & { phases: [PhaseTally,
     mostQuestionsInASecond: 40,
     memory: undefined,
     longestStallMs: 0,
-    stats: { answers: { stale: 1, flipped: 1, refreshed: 1 }, questions: {}, shed: {} },
+    stats: { lookups: { stale_served: 1, rechecked: 1, refreshed: 1 }, requests: {}, shed: {} },
     end: { code: 0, stderr: '' },
     ...parts,
     phases,
@@ -74,7 +74,7 @@ describe('a run', () => {
     [{ mostQuestionsInASecond: 76, longestStallMs: 500 }, '76 questions in a second'],
     [{ end: { code: null, stderr: '' } }, 'the demo ended with null: '],
     [{ end: { code: 0, stderr: 'oops' } }, 'the demo ended with 0: oops'],
-    [{ stats: { answers: { stale: 1, refreshed: 1 }, questions: {}, shed: {} } }, 'nothing was flipped'],
+    [{ stats: { lookups: { stale_served: 1, refreshed: 1 }, requests: {}, shed: {} } }, 'nothing was rechecked'],
   ])('fails on %j', (parts, message) => {
     expect(failures(outcome(parts))).toEqual([message]);
   });

@@ -25,7 +25,7 @@ function judged(
     status,
     body: JSON.stringify({ sub }),
   };
-  return wrongness(reply, { words: () => words, unreachable, maxAgeMs: 6000, staleIfErrorMs: 60_000 });
+  return wrongness(reply, { words: () => words, unreachable, maxAgeMs: 6000, maxAgeIfErrorMs: 60_000 });
 }
 
 const gone = [{ from: 50_000, until: 90_000 }];

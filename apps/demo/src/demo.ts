@@ -86,15 +86,15 @@ function readKeyFile(path: string): string {
 function cacheOf(environment: NodeJS.ProcessEnv): CacheOptions | undefined {
   const maxAgeSeconds = secondsOf(environment, 'CACHE_MAX_AGE_SECONDS');
   const refreshAfterSeconds = secondsOf(environment, 'CACHE_REFRESH_AFTER_SECONDS');
-  const staleIfErrorSeconds = secondsOf(environment, 'CACHE_STALE_IF_ERROR_SECONDS');
+  const maxAgeIfErrorSeconds = secondsOf(environment, 'CACHE_STALE_IF_ERROR_SECONDS');
   if (maxAgeSeconds === undefined) {
-    if (refreshAfterSeconds === undefined && staleIfErrorSeconds === undefined) return undefined;
+    if (refreshAfterSeconds === undefined && maxAgeIfErrorSeconds === undefined) return undefined;
     throw new Error('Set CACHE_MAX_AGE_SECONDS as well: without it there is no cache');
   }
   return {
     maxAgeSeconds,
     ...(refreshAfterSeconds !== undefined && { refreshAfterSeconds }),
-    ...(staleIfErrorSeconds !== undefined && { staleIfErrorSeconds }),
+    ...(maxAgeIfErrorSeconds !== undefined && { maxAgeIfErrorSeconds }),
   };
 }
 

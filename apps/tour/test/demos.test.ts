@@ -143,7 +143,7 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
       body: {
         answers: { hit: 1, miss: 1 },
         entries: { active: 1 },
-        questions: { active: 1 },
+        requests: { active: 1 },
         circuitBreaker: 'closed',
       },
     });
@@ -158,8 +158,8 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
     writeFileSync(path, JSON.stringify({ type: 'application', keyId: 'k', key, appId: '1', clientId: 'api@acme' }));
     const { ask } = await start({ ZITADEL_ISSUER: server.origin, ZITADEL_KEY_FILE: path });
     expect(await ask('/me', 'good')).toMatchObject({ status: 200, body: { sub: 'mickey' } });
-    expect(server.questions[0]?.form.get('client_assertion')).toMatch(/^ey/);
-    expect(server.questions[0]?.field('authorization')).toEqual([]);
+    expect(server.introspections[0]?.form.get('client_assertion')).toMatch(/^ey/);
+    expect(server.introspections[0]?.field('authorization')).toEqual([]);
     await server.close();
   });
 

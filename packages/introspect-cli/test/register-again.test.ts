@@ -247,7 +247,7 @@ describe('introspect register, interrupted', () => {
     project.zitadel.always(json({}, { status: 404 }));
     project.zitadel.next(redirect('http://127.0.0.1:1/'));
     const child = introspect(['register', '--project', 'shop', '--json'], { cwd: project.folder, env: project.env });
-    await expect.poll(() => project.zitadel.questions.length, { timeout: 5000 }).toBeGreaterThan(0);
+    await expect.poll(() => project.zitadel.introspections.length, { timeout: 5000 }).toBeGreaterThan(0);
     expect(project.variables().ZITADEL_CLIENT_SECRET).toMatch(/.{20}/);
     project.zitadel.always(inactive());
     expect((await child).code).toBe(0);

@@ -142,7 +142,7 @@ describe('introspect register waits until the server accepts the credentials', (
     const project = await zitadelProject({ credentialsLag: 2 });
     const { code } = await project.run('register', ...everything, '--auth', method);
     expect(code).toBe(0);
-    expect(project.zitadel.questions).toHaveLength(5);
+    expect(project.zitadel.introspections).toHaveLength(5);
     expect(project.zitadel.requests.filter(({ url }) => url === '/oauth/v2/token')).toHaveLength(3);
   });
 
@@ -151,7 +151,7 @@ describe('introspect register waits until the server accepts the credentials', (
     const { unauthorizedClient } = zitadelAnswers;
     project.zitadel.next(inactive(), inactive(), unauthorizedClient(), inactive());
     await project.run('register', '--project', 'shop');
-    expect(project.zitadel.questions).toHaveLength(6);
+    expect(project.zitadel.introspections).toHaveLength(6);
   });
 });
 

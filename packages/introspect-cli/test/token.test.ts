@@ -130,7 +130,7 @@ describe('introspect token', () => {
     const wrong = { ...env, ZITADEL_ISSUER: 'http://127.0.0.1:1', ZITADEL_CLIENT_ID: 'wrong' };
     const args = ['token', '--issuer', server.origin, '--client-id', 'api@acme', '--instance-host', 'acme.example'];
     expect(await introspect(args, { env: wrong })).toMatchObject({ code: 0 });
-    expect(server.questions[0]?.field('x-zitadel-instance-host')).toEqual(['acme.example']);
+    expect(server.introspections[0]?.field('x-zitadel-instance-host')).toEqual(['acme.example']);
   });
 
   it('proves itself by a key file', async () => {
@@ -143,7 +143,7 @@ describe('introspect token', () => {
     expect(await introspect(['token'], { env: { ...others, ZITADEL_KEY_FILE: file } })).toMatchObject({
       code: 0,
     });
-    expect(server.questions.map(({ form }) => form.has('client_assertion'))).toEqual([true, true]);
+    expect(server.introspections.map(({ form }) => form.has('client_assertion'))).toEqual([true, true]);
   });
 });
 
@@ -198,11 +198,11 @@ describe('introspect token --curl', () => {
     const args = ['token', '--curl', '--instance-host', "it's.example"];
     const { code, stdout } = await introspect(args, { env: others });
     expect(code).toBe(0);
-    expect(server.questions).toEqual([]);
+    expect(server.introspections).toEqual([]);
     expect(stdout).not.toContain('canary');
     expect(JSON.parse(await runWithoutSecretArguments(stdout, env))).toEqual({ active: true, sub: 'mickey' });
     await introspect(['token', '--instance-host', "it's.example"], { env });
-    const [byCurl, bySdk] = server.questions.map(({ form, field, method, url }) => ({
+    const [byCurl, bySdk] = server.introspections.map(({ form, field, method, url }) => ({
       method,
       url,
       form: Object.fromEntries(form),
@@ -218,7 +218,7 @@ describe('introspect token --curl', () => {
       const { ZITADEL_CLIENT_SECRET, ZITADEL_TOKEN, ...others } = env;
       const { stdout } = await introspect(['token', '--curl'], { env: others });
       await runWithoutSecretArguments(stdout, { ...others, ZITADEL_CLIENT_SECRET: odd, ZITADEL_TOKEN: odd });
-      const [question] = server.questions;
+      const [question] = server.introspections;
       expect(question?.form.get('token')).toBe(odd);
       const credentials = atob(question?.field('authorization')[0]?.slice(6) ?? '');
       expect(decodeURIComponent(credentials)).toBe(`api@acme:${odd}`);
@@ -236,7 +236,7 @@ describe('introspect token --curl', () => {
       expect.stringMatching(/^In this command there is an assertion: .* some minutes\.\n$/),
     ]);
     expect(JSON.parse(await runWithoutSecretArguments(stdout, { ZITADEL_TOKEN: token }))).toEqual({ active: true });
-    const [question] = server.questions;
+    const [question] = server.introspections;
     expect(question?.field('authorization')).toEqual([]);
     expect(Object.fromEntries(question?.form ?? [])).toEqual({
       token,

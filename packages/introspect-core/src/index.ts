@@ -2,8 +2,9 @@ export { Authorizer, type AuthorizerStats, type Guard } from './authorizer/autho
 export type { AuthorizerOptions, AuthorizerSettings } from './authorizer/authorizer-options.js';
 export { type Decision, type Denial, denial, isDecided } from './authorizer/decision.js';
 export type { CacheOptions } from './cache/cache-options.js';
-export type { ForgetTarget } from './cache/forget-marks.js';
-export type { CacheStore } from './cache/stored-answers.js';
+export type { InvalidationTarget } from './cache/invalidations.js';
+export type { CacheStore } from './cache/store-client.js';
+export type { IntrospectionClientOptions } from './client/client-options.js';
 export {
   type ClientSecret,
   type ClientSecretOptions,
@@ -12,12 +13,13 @@ export {
 } from './client/client-secret.js';
 export type { ClientStats } from './client/client-stats.js';
 export { IntrospectionClient } from './client/introspection-client.js';
-export type { IntrospectionClientOptions } from './client/introspection-client-options.js';
 export type { ChallengeParameters } from './errors/challenge.js';
 export {
   AccessDeniedError,
+  type AnyAuthorizationError,
+  type AnyIntrospectionError,
   AuthorizationError,
-  type FailedIntrospectionError,
+  type AuthorizerError,
   type HeaderField,
   InsufficientScopeError,
   InsufficientUserAuthenticationError,
@@ -30,8 +32,6 @@ export {
   isAuthorizationError,
   isIntrospectionError,
   MissingTokenError,
-  type RefusedRequestError,
-  type RequestError,
   UnavailableError,
 } from './errors/errors.js';
 export type {
@@ -39,18 +39,18 @@ export type {
   IntrospectEvent,
   IntrospectEventListener,
   Priority,
-  QuestionOutcome,
+  RequestOutcome,
   ShedBy,
 } from './events/events.js';
-export type { AnswerStats } from './lookup/lookup-stats.js';
+export type { LookupStats } from './lookup/lookup-stats.js';
 export type { Prefilter, PrefilterContext, PrefilterVerdict } from './lookup/prefilter.js';
 export { checkPolicy, combinedPolicy } from './policy/combined-policy.js';
 export type { Policy } from './policy/policy.js';
 export {
-  type AuthenticatedRequest,
   basicCredentials,
   type ClientAuthentication,
   type ClientAuthenticationContext,
+  type RequestToAuthenticate,
 } from './protocol/client-authentication.js';
 export type {
   ActiveToken,

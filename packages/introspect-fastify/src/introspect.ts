@@ -1,4 +1,4 @@
-import type { ActiveToken, Authorizer, Policy, RequestError } from '@acme/introspect-core';
+import type { ActiveToken, Authorizer, AuthorizerError, Policy } from '@acme/introspect-core';
 import {
   type AuthorizerInput,
   adapterOptions,
@@ -22,7 +22,7 @@ export interface IntrospectExtras {
    * Sends or hijacks the reply in place of the plugin, or throws an error of its own. If it does neither, the plugin
    * sends the response. The `reply` is a proxy of Fastify's reply, so that the plugin notices a call of `send`.
    */
-  onError?: (error: RequestError, request: FastifyRequest, reply: FastifyReply) => unknown;
+  onError?: (error: AuthorizerError, request: FastifyRequest, reply: FastifyReply) => unknown;
   /** Guards every route but those with `config: { public: true }`. */
   global?: boolean;
 }
@@ -147,7 +147,7 @@ function settle(end: Promise<unknown>, done: (error?: Error) => void): undefined
  */
 async function takesReply(
   onError: NonNullable<IntrospectExtras['onError']>,
-  error: RequestError,
+  error: AuthorizerError,
   context: Context,
   reply: FastifyReply,
 ): Promise<boolean> {

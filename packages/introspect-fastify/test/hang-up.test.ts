@@ -5,10 +5,10 @@ import { type AddressInfo, connect } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
-  askApi,
   hangBeforeHeaders,
   inactive,
   type ScriptedServer,
+  sendRequest,
   startScriptedServer,
 } from '@acme/introspect-testing';
 import cookie from '@fastify/cookie';
@@ -297,12 +297,12 @@ describe('with @fastify/session on a slow store', () => {
         }),
       );
     }
-    expect(await askApi(origin, { path: '/me' })).toMatchObject({ status: 401 });
+    expect(await sendRequest(origin, { path: '/me' })).toMatchObject({ status: 401 });
     await vi.waitFor(() => expect(pending).toBe(0), 10_000);
     expect(handler).not.toHaveBeenCalled();
     expect(uncaught).toEqual([]);
     const fields = [['Authorization', 'Bearer good']] as const;
-    expect(await askApi(origin, { path: '/me', fields })).toMatchObject({ status: 200 });
+    expect(await sendRequest(origin, { path: '/me', fields })).toMatchObject({ status: 200 });
   }, 60_000);
 });
 
@@ -453,7 +453,7 @@ describe("a rejection after Fastify's handlerTimeout", () => {
     const handler = vi.fn(async () => ({}));
     app.get('/me', { onRequest: app.requireToken({ check: checkLater }) }, handler);
     const origin = await app.listen({ port: 0, host: '127.0.0.1' });
-    const response = askApi(origin, { path: '/me', fields: [['Authorization', 'Bearer good']] });
+    const response = sendRequest(origin, { path: '/me', fields: [['Authorization', 'Bearer good']] });
     await timedOut.promise;
     await settle();
     released.resolve();
@@ -476,7 +476,7 @@ describe("a rejection after Fastify's handlerTimeout", () => {
     await app.register(introspect, { ...options(), onError: () => timedOut.promise });
     app.get('/me', { onRequest: app.requireToken() }, async () => ({}));
     const origin = await app.listen({ port: 0, host: '127.0.0.1' });
-    expect(await askApi(origin, { path: '/me' })).toMatchObject({ status: 503 });
+    expect(await sendRequest(origin, { path: '/me' })).toMatchObject({ status: 503 });
     await settle();
     expect(sent).toHaveBeenCalledOnce();
     expect(uncaught).toEqual([]);
@@ -516,7 +516,7 @@ describe('a caller who hangs up while its token is being introspected', () => {
       server.next(hangBeforeHeaders());
       const socket = connect(portOf(), '127.0.0.1');
       socket.write(`GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer token-${number}\r\n\r\n`);
-      const question = await server.question(number);
+      const question = await server.introspection(number);
       socket.destroy();
       await question.over;
     }
@@ -540,7 +540,7 @@ describe('a caller who hangs up while its token is being introspected', () => {
     server.next(hangBeforeHeaders());
     const client = connectHttp2(`http://127.0.0.1:${portOf()}`);
     const stream = client.request({ ':path': '/me', authorization: 'Bearer good' }).on('error', () => {});
-    const question = await server.question(1);
+    const question = await server.introspection(1);
     stream.close(8);
     await question.over;
     await settle();

@@ -2,23 +2,23 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import {
-  askApi,
   hangBeforeHeaders,
   inactive,
   respond,
   type ScriptedServer,
+  sendRequest,
   startScriptedServer,
 } from '@acme/introspect-testing';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import introspectByDefault, {
   Authorizer,
+  type AuthorizerError,
   InsufficientScopeError,
   type IntrospectOptions,
   introspect,
   introspectionOf,
   type Policy,
-  type RequestError,
 } from '../src/index.js';
 
 let server: ScriptedServer;
@@ -111,7 +111,7 @@ describe('introspectionOf', () => {
         message: 'No token was accepted for /open/:id: guard it with { onRequest: app.requireToken() }',
       },
     });
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 
   it('answers 500 where an optional guard let nobody in', async () => {
@@ -203,7 +203,7 @@ describe('under inject', () => {
     const answer = await ask('/me', { authorization: ['Bearer good', 'Bearer good'] });
     expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
     expect(handler).not.toHaveBeenCalled();
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 });
 
@@ -249,14 +249,14 @@ describe('over HTTP/2', () => {
     const body = await sendTwoLinesByHand(http2.port);
     expect(JSON.parse(body)).toMatchObject({ error: 'invalid_request' });
     expect(http2.handled()).toBe(0);
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 
   it('ends the question when the caller resets its stream', async () => {
     server.next(hangBeforeHeaders());
     const stream = session.request({ ':path': '/me', ...good });
     stream.on('error', () => {});
-    const question = await server.question(1);
+    const question = await server.introspection(1);
     stream.close(8);
     await question.over;
     expect(http2.handled()).toBe(0);
@@ -317,9 +317,9 @@ describe('global', () => {
     const read = countingRoute('/read', { scopes: ['items:read'] });
     const write = countingRoute('/write', { scopes: ['items:write'] });
     expect((await ask('/read', good)).status).toBe(200);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     expect(await ask('/write', good)).toEqual(lacksScope);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     expect([read.mock.calls.length, write.mock.calls.length]).toEqual([1, 0]);
   });
 
@@ -337,7 +337,7 @@ describe('global', () => {
 
 describe('onError', () => {
   it('gets the typed error, and may reply', async () => {
-    const seen: RequestError[] = [];
+    const seen: AuthorizerError[] = [];
     await app.register(introspect, {
       ...options(),
       onError: (error, request, reply) => {
@@ -677,7 +677,7 @@ describe('what it takes', () => {
       expect((await ask('/me', { ...good, 'x-tenant': 'b' })).body).toEqual({ sub: 'minnie' });
       expect((await ask('/me', { ...good, 'x-tenant': 'c' })).status).toBe(500);
       expect(handler).toHaveBeenCalledTimes(2);
-      expect([server.questions.length, other.questions.length]).toEqual([1, 1]);
+      expect([server.introspections.length, other.introspections.length]).toEqual([1, 1]);
     } finally {
       await other.close();
     }
@@ -734,7 +734,7 @@ it('ends the question at the server when the caller has gone', async () => {
   server.next(hangBeforeHeaders());
   const socket = connect(Number(port), '127.0.0.1');
   socket.write('GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\r\n');
-  const question = await server.question(1);
+  const question = await server.introspection(1);
   socket.destroy();
   await question.over;
   expect(handler).not.toHaveBeenCalled();
@@ -764,7 +764,7 @@ describe('serveResourceMetadata', () => {
   it('answers HEAD like GET', async () => {
     await app.register(introspect, { ...withResource(), global: true, serveResourceMetadata: true });
     const origin = await app.listen({ port: 0, host: '127.0.0.1' });
-    const answer = await askApi(origin, { method: 'HEAD', path: '/.well-known/oauth-protected-resource/v1' });
+    const answer = await sendRequest(origin, { method: 'HEAD', path: '/.well-known/oauth-protected-resource/v1' });
     expect(answer).toMatchObject({ status: 200, body: '' });
   });
 

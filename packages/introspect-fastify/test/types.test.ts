@@ -4,10 +4,10 @@ import { expectTypeOf, it } from 'vitest';
 import {
   type ActiveToken,
   type Authorizer,
+  type AuthorizerError,
   type IntrospectOptions,
   introspectionOf,
   type Policy,
-  type RequestError,
 } from '../src/index.js';
 
 declare module '@acme/introspect-core' {
@@ -50,7 +50,7 @@ it('takes options, or { authorizer }: one, or a function, and each with the extr
 
 it('gives onError the typed error', () => {
   type OnError = NonNullable<IntrospectOptions['onError']>;
-  expectTypeOf<Parameters<OnError>[0]>().toEqualTypeOf<RequestError>();
+  expectTypeOf<Parameters<OnError>[0]>().toEqualTypeOf<AuthorizerError>();
   expectTypeOf<Parameters<OnError>[1]>().toEqualTypeOf<FastifyRequest>();
 });
 

@@ -1,4 +1,4 @@
-import type { ActiveToken, Policy, RequestError } from '@acme/introspect-core';
+import type { ActiveToken, AuthorizerError, Policy } from '@acme/introspect-core';
 import {
   type AuthorizerInput,
   adapterOptions,
@@ -15,7 +15,7 @@ export interface RequireTokenExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded, where the middleware is mounted at its path (`'*'`). */
   serveResourceMetadata?: boolean;
   /** Answers in place of the middleware. */
-  onError?: (error: RequestError, c: Context) => Response | Promise<Response>;
+  onError?: (error: AuthorizerError, c: Context) => Response | Promise<Response>;
 }
 
 /** An `Authorizer`, a function that chooses one for each request, or the options of one. */

@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
-import { askApi, hangBeforeHeaders, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { hangBeforeHeaders, type ScriptedServer, sendRequest, startScriptedServer } from '@acme/introspect-testing';
 import { createAdaptorServer } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   Authorizer,
+  type AuthorizerError,
   InsufficientScopeError,
   MissingTokenError,
   type Policy,
-  type RequestError,
   type RequireTokenInput,
   requireToken,
 } from '../src/index.js';
@@ -71,7 +71,7 @@ describe('a guarded route', () => {
     headers.append('authorization', 'Bearer good');
     expect(await ask(app, '/me', headers)).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
     expect(handler).not.toHaveBeenCalled();
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 
   it('is guarded by a middleware with a name', () => {
@@ -111,7 +111,7 @@ describe('where it is mounted', () => {
     app.use('/api/*', requireToken(authorizer));
     app.route('/api/items', items);
     expect(await ask(app, '/api/items', good)).toEqual(lacksScope);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     expect(handler).not.toHaveBeenCalled();
   });
 });
@@ -125,9 +125,9 @@ describe('a second one on the same request', () => {
       .get('/read', requireToken(authorizer, { scopes: ['items:read'] }), handler)
       .get('/write', requireToken(authorizer, { scopes: ['items:write'] }), handler);
     expect((await ask(app, '/read', good)).status).toBe(200);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     expect(await ask(app, '/write', good)).toEqual(lacksScope);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     expect(handler).toHaveBeenCalledOnce();
   });
 
@@ -136,7 +136,7 @@ describe('a second one on the same request', () => {
     app.use(requireToken(options()));
     app.get('/me', requireToken(options()), counting());
     expect((await ask(app, '/me', good)).status).toBe(200);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('on the next request asks anew', async () => {
@@ -144,7 +144,7 @@ describe('a second one on the same request', () => {
     await ask(app, '/me', good);
     server.tokens.clear();
     expect((await ask(app, '/me', good)).status).toBe(401);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 });
 
@@ -180,7 +180,7 @@ describe('a refusal', () => {
 
   it("is an HTTPException for a sub app's own onError", async () => {
     const sub = new Hono().get('/me', requireToken(options()), counting());
-    sub.onError((error, c) => c.json({ code: (error.cause as RequestError).code }, 418));
+    sub.onError((error, c) => c.json({ code: (error.cause as AuthorizerError).code }, 418));
     expect(await ask(new Hono().route('/sub', sub), '/sub/me')).toMatchObject({
       status: 418,
       body: { code: 'missing_token' },
@@ -188,13 +188,13 @@ describe('a refusal', () => {
   });
 
   it.each(['at once', 'after a while'])('is what the option onError answers, %s', async (when) => {
-    const seen: RequestError[] = [];
+    const seen: AuthorizerError[] = [];
     const handler = counting();
-    const answer = (error: RequestError, c: Context) => {
+    const answer = (error: AuthorizerError, c: Context) => {
       seen.push(error);
       return c.json({ code: error.code, path: c.req.path }, 418);
     };
-    const onError = when === 'at once' ? answer : async (error: RequestError, c: Context) => answer(error, c);
+    const onError = when === 'at once' ? answer : async (error: AuthorizerError, c: Context) => answer(error, c);
     const app = new Hono().get('/me', requireToken({ ...options(), onError }), handler);
     expect(await ask(app, '/me')).toMatchObject({ status: 418, body: { code: 'missing_token', path: '/me' } });
     expect(seen).toEqual([expect.any(MissingTokenError)]);
@@ -304,7 +304,7 @@ describe('what it takes', () => {
 
   it('may be an instance of a class whose own fields are the options', async () => {
     class Options {
-      readonly onError = (_: RequestError, c: Context) => c.text('mine', 418);
+      readonly onError = (_: AuthorizerError, c: Context) => c.text('mine', 418);
       readonly audience = 'another-api';
     }
     const input = Object.assign(new Options(), options());
@@ -400,7 +400,7 @@ describe('on node-server', () => {
     server.next(hangBeforeHeaders());
     const socket = connect(port, '127.0.0.1');
     socket.write('GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\r\n');
-    const question = await server.question(1);
+    const question = await server.introspection(1);
     socket.destroy();
     await question.over;
     expect(handler).not.toHaveBeenCalled();
@@ -411,7 +411,7 @@ describe('on node-server', () => {
     const app = new Hono();
     app.get('/items', requireToken(options(), { scopes: ['items:write'] }), counting());
     const { origin, close } = await listening(app);
-    const answer = await askApi(origin, { path: '/items', fields: [['Authorization', 'Bearer good']] });
+    const answer = await sendRequest(origin, { path: '/items', fields: [['Authorization', 'Bearer good']] });
     expect(answer).toMatchObject({
       status: 403,
       'www-authenticate': lacksScope.challenge,

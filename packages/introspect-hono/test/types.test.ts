@@ -4,9 +4,9 @@ import { describe, expectTypeOf, it } from 'vitest';
 import {
   type ActiveToken,
   Authorizer,
+  type AuthorizerError,
   type IntrospectionEnv,
   type Policy,
-  type RequestError,
   type RequireTokenExtras,
   requireToken,
 } from '../src/index.js';
@@ -127,5 +127,5 @@ it('takes an authorizer, a function, { authorizer } and options, and onError get
     return authorizer;
   });
   type OnError = NonNullable<RequireTokenExtras['onError']>;
-  expectTypeOf<Parameters<OnError>>().toEqualTypeOf<[error: RequestError, c: Context]>();
+  expectTypeOf<Parameters<OnError>>().toEqualTypeOf<[error: AuthorizerError, c: Context]>();
 });

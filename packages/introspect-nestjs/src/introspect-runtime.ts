@@ -1,4 +1,4 @@
-import type { RequestError } from '@acme/introspect-core';
+import type { AuthorizerError } from '@acme/introspect-core';
 import {
   type AuthorizerInput,
   type AuthorizerSource,
@@ -14,7 +14,7 @@ export interface IntrospectExtras {
   /** Serves the RFC 9728 document of `resource`, unguarded. */
   serveResourceMetadata?: boolean;
   /** Called in place of the guard's answer. It must throw; else the guard does. */
-  onError?: (error: RequestError, context: ExecutionContext) => unknown;
+  onError?: (error: AuthorizerError, context: ExecutionContext) => unknown;
   /**
    * Finds the HTTP request where the context is of another kind than `http`, such as GraphQL's. One object for each
    * request: not the one that opened a WebSocket, whose token would count for all that follows within 5 s.

@@ -85,7 +85,7 @@ describe.each(platforms)('a client that hangs up, on %s', (platform, adapter) =>
       server.next(hangBeforeHeaders());
       const exception = nextException();
       const socket = await send(api, 'Authorization: Bearer good');
-      await server.question(i);
+      await server.introspection(i);
       socket.destroy();
       const caught = await exception;
       expect(caught).toBeInstanceOf(HttpException);

@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import { connect } from 'node:net';
 import {
-  askApi,
-  type ContractAnswer,
+  type ContractResponse,
   hangBeforeHeaders,
   type ScriptedServer,
+  sendRequest,
   startScriptedServer,
 } from '@acme/introspect-testing';
 import {
@@ -31,6 +31,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type ActiveToken,
   Authorizer,
+  type AuthorizerError,
   InsufficientScopeError,
   IntrospectGuard,
   Introspection,
@@ -41,7 +42,6 @@ import {
   MissingTokenError,
   type Policy,
   Public,
-  type RequestError,
   RequireToken,
 } from '../src/index.js';
 
@@ -122,7 +122,7 @@ describe.each([
     await api.listen(0, '127.0.0.1');
     const origin = await api.getUrl();
     return async (path: string, ...fields: [string, string][]) => {
-      const answer: ContractAnswer = await askApi(origin, { path, fields });
+      const answer: ContractResponse = await sendRequest(origin, { path, fields });
       return {
         status: answer.status,
         challenge: answer['www-authenticate'],
@@ -284,7 +284,7 @@ describe.each([
       const feature = moduleOf({ controllers: [guarded('/me')] });
       const ask = await start([IntrospectModule.forRoot(options()), feature], [], [byProvider]);
       expect(await ask('/me', bearer('good'))).toEqual(passed);
-      expect(server.questions).toHaveLength(1);
+      expect(server.introspections).toHaveLength(1);
     });
   });
 
@@ -395,7 +395,7 @@ describe.each([
       const sentence = 'No token was accepted for RoutesController.any: guard it with @RequireToken()';
       expect(seen).toEqual([sentence, sentence]);
       expect(handled).not.toHaveBeenCalled();
-      expect(server.questions).toHaveLength(0);
+      expect(server.introspections).toHaveLength(0);
     });
   });
 
@@ -515,8 +515,8 @@ describe.each([
     });
 
     it('is what onError throws in its place', async () => {
-      const seen: [RequestError, ExecutionContext][] = [];
-      const onError = async (error: RequestError, context: ExecutionContext) => {
+      const seen: [AuthorizerError, ExecutionContext][] = [];
+      const onError = async (error: AuthorizerError, context: ExecutionContext) => {
         seen.push([error, context]);
         throw new HttpException({ code: error.code, at: context.getHandler().name }, 418);
       };
@@ -542,7 +542,7 @@ describe.each([
       body: { error: 'invalid_request' },
     });
     expect(handled).not.toHaveBeenCalled();
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 
   it('ends the question at the server when the caller has gone', async () => {
@@ -551,7 +551,7 @@ describe.each([
     server.next(hangBeforeHeaders());
     const socket = connect(Number(new URL(await api.getUrl()).port), '127.0.0.1');
     socket.write('GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\r\n');
-    const question = await server.question(1);
+    const question = await server.introspection(1);
     socket.destroy();
     await question.over;
     expect(handled).not.toHaveBeenCalled();
@@ -606,7 +606,7 @@ describe('a context that is not http', () => {
     await expect(guard.canActivate(context)).rejects.toThrow(
       'IntrospectGuard finds no HTTP request in a context of kind "graphql": give IntrospectModule the option "requestOf"',
     );
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 
   it.each<[string, unknown]>([
@@ -619,7 +619,7 @@ describe('a context that is not http', () => {
     const context = graphqlContext(undefined, {}, {}, {});
     RequireToken({ optional: true })(context.getClass());
     await expect(guard.canActivate(context)).rejects.toThrow('IntrospectGuard finds no HTTP request');
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 
   it('is guarded by the request that requestOf finds: of Express, or of Fastify', async () => {
@@ -687,7 +687,7 @@ describe('a context that is not http', () => {
       const cached = { id: 1 };
       const { promise, resolve } = Promise.withResolvers<void>();
       const first = owner(cached, {}, contextWith('good', promise), {});
-      await server.question(1);
+      await server.introspection(1);
       await expect(owner(cached, {}, contextWith('other'), {})).resolves.toBe('minnie');
       resolve();
       await expect(first).resolves.toBe('mickey');

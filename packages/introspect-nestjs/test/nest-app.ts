@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { askApi, type ContractAnswer, type ScriptedServer } from '@acme/introspect-testing';
+import { type ContractResponse, type ScriptedServer, sendRequest } from '@acme/introspect-testing';
 import {
   type DynamicModule,
   type INestApplication,
@@ -52,7 +52,7 @@ export async function listen(app: INestApplication) {
   await app.listen(0, '127.0.0.1');
   const origin = await app.getUrl();
   return async (path: string, ...fields: [string, string][]) => {
-    const answer: ContractAnswer = await askApi(origin, { path, fields });
+    const answer: ContractResponse = await sendRequest(origin, { path, fields });
     return {
       status: answer.status,
       challenge: answer['www-authenticate'],

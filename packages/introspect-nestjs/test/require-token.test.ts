@@ -170,7 +170,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
     it.each<[what: string, more: { cache?: CacheOptions }, ofRoute: Policy, introspections: number]>([
       ['without a cache', {}, {}, 2],
       ['with a cache', { cache: { maxAgeSeconds: 60 } }, {}, 1],
-      ['with maxStalenessSeconds: 0', {}, { maxStalenessSeconds: 0 }, 2],
+      ['with maxResponseAgeSeconds: 0', {}, { maxResponseAgeSeconds: 0 }, 2],
     ])(
       'introspects at most once per request, and runs the check once per request: %s',
       async (_, more, ofRoute, introspections) => {
@@ -189,7 +189,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
         const ask = await start([AlsoController], more, { providers });
         expect(await statuses(ask, '/also', ['a'])).toEqual([200]);
         expect(await statuses(ask, '/also', ['a'])).toEqual([200]);
-        expect(server.questions).toHaveLength(introspections);
+        expect(server.introspections).toHaveLength(introspections);
         expect(check).toHaveBeenCalledTimes(2);
       },
     );
@@ -203,7 +203,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       let requests = 0;
       for (const path of ['/twice/class', '/twice/route']) {
         expect(await ask(path, bearer('a'))).toMatchObject({ status: 200 });
-        expect(server.questions).toHaveLength(++requests);
+        expect(server.introspections).toHaveLength(++requests);
         expect(check).toHaveBeenCalledTimes(requests);
       }
       expect(await ask('/twice/route', bearer('b'))).toMatchObject({ status: 403 });
@@ -217,7 +217,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       @RequireToken({ scopes: ['a'] })
       class BothController extends Answering {
         @Get('fresh')
-        @RequireToken({ maxStalenessSeconds: 0 })
+        @RequireToken({ maxResponseAgeSeconds: 0 })
         fresh() {
           return this.answer();
         }
@@ -806,7 +806,7 @@ describe('two handlers of one request that is not http', () => {
     expect(second).toMatchObject({ status: 'rejected', reason: { status: 403 } });
     await expect(guard.canActivate(owner)).rejects.toMatchObject({ status: 403 });
     await expect(guard.canActivate(item)).resolves.toBe(true);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     expect(introspectionOf(item)).toMatchObject({ scope: 'a' });
   });
 });

@@ -4,12 +4,12 @@ import { expectTypeOf, it } from 'vitest';
 import {
   type ActiveToken,
   Authorizer,
+  type AuthorizerError,
   Introspection,
   IntrospectModule,
   type IntrospectModuleOptions,
   introspectionOf,
   type Policy,
-  type RequestError,
   RequireToken,
 } from '../src/index.js';
 
@@ -70,5 +70,5 @@ it('takes options, an authorizer, a function, and { authorizer }, each way with 
   // @ts-expect-error: an option of no one
   IntrospectModule.forRoot({ ...options, url: 'https://a.example' });
   type OnError = NonNullable<IntrospectModuleOptions['onError']>;
-  expectTypeOf<Parameters<OnError>>().toEqualTypeOf<[error: RequestError, context: ExecutionContext]>();
+  expectTypeOf<Parameters<OnError>>().toEqualTypeOf<[error: AuthorizerError, context: ExecutionContext]>();
 });

@@ -8,7 +8,7 @@ export interface ContractRequest {
 }
 
 /** What an adapter must answer, to the byte. A field that is `undefined` must not be there. */
-export interface ContractAnswer {
+export interface ContractResponse {
   status: number;
   'www-authenticate': string | undefined;
   'cache-control': string | undefined;
@@ -17,10 +17,10 @@ export interface ContractAnswer {
 }
 
 /** Sends one request, field lines as they are given, and reads what the contract looks at. */
-export function askApi(
+export function sendRequest(
   origin: string,
   { method = 'GET', path, fields = [] }: ContractRequest,
-): Promise<ContractAnswer> {
+): Promise<ContractResponse> {
   return new Promise((resolve, reject) => {
     const { hostname, port, host } = new URL(origin);
     const lines = [['Host', host], ...fields].flat();

@@ -1,5 +1,4 @@
 import {
-  type Answer,
   gzipBomb,
   hangBeforeHeaders,
   hangInBody,
@@ -8,9 +7,10 @@ import {
   redirect,
   reset,
   respond,
+  type ScriptedResponse,
   truncated,
 } from './answers.js';
-import type { ContractAnswer, ContractRequest } from './ask-api.js';
+import type { ContractRequest, ContractResponse } from './ask-api.js';
 import type { contractRoutes } from './contract-api.js';
 import type { ScriptedServer } from './scripted-server.js';
 import { zitadelAnswers } from './zitadel.js';
@@ -20,25 +20,25 @@ type Claims = Readonly<Record<string, unknown>>;
 export interface ContractCase {
   name: string;
   /** What the authorization server answers, where it matters; a fault answers every question. */
-  server?: Answer;
+  server?: ScriptedResponse;
   request: ContractRequest;
   /** Whether the handler runs, which it does for an answer of 200 or 204 alone. */
-  answer: ContractAnswer;
+  response: ContractResponse;
   /** How often the authorization server is asked; once unless it is said. */
-  questions?: number;
+  introspections?: number;
 }
 
 const metadata = 'resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/contract"';
 type Fields = NonNullable<ContractRequest['fields']>;
 const bearer = (token: string): Fields => [['Authorization', `Bearer ${token}`]];
-const passed = (sub: string | null): ContractAnswer => ({
+const passed = (sub: string | null): ContractResponse => ({
   status: 200,
   'www-authenticate': undefined,
   'cache-control': undefined,
   'retry-after': undefined,
   body: JSON.stringify({ sub }),
 });
-const refused = (status: number, challenge: string | undefined, body: object): ContractAnswer => ({
+const refused = (status: number, challenge: string | undefined, body: object): ContractResponse => ({
   status,
   'www-authenticate': challenge,
   'cache-control': 'no-store',
@@ -69,7 +69,7 @@ const denied = refused(403, undefined, {
   error: 'access_denied',
   error_description: 'The access token does not permit this',
 });
-const unavailable = (retryAfter?: string): ContractAnswer => ({
+const unavailable = (retryAfter?: string): ContractResponse => ({
   ...refused(503, undefined, { error: 'temporarily_unavailable' }),
   'retry-after': retryAfter,
 });
@@ -81,7 +81,7 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
     json({ active: true, iss: origin, aud: 'contract-api', sub: 'mickey', exp: now + 3600, nbf: now, ...claims });
   const good: Claims = { scope: 'items:read items:write', roles: ['admin'], auth_time: now - 10, acr: 'urn:mfa' };
 
-  const headers: [name: string, fields: Fields, answer: ContractAnswer][] = [
+  const headers: [name: string, fields: Fields, response: ContractResponse][] = [
     ['no credentials', [], missing()],
     ['an empty field', [['Authorization', '']], missing()],
     ['another scheme', [['Authorization', 'Basic eDp5']], missing()],
@@ -107,7 +107,7 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
     ['a token of Latin-1', bearer('ab\u00e9'), invalidToken('The access token is malformed')],
     ['a token that is too long', bearer('a'.repeat(8193)), invalidToken('The access token is too long')],
   ];
-  const tokens: [name: string, claims: Claims, path: keyof typeof contractRoutes, answer: ContractAnswer][] = [
+  const tokens: [name: string, claims: Claims, path: keyof typeof contractRoutes, response: ContractResponse][] = [
     ['an expired token', { exp: now - 60 }, '/any', invalidToken('The access token has expired')],
     ['a token of tomorrow', { nbf: now + 86_400 }, '/any', invalidToken('The access token is not valid yet')],
     ['another issuer', { iss: 'https://b' }, '/any', invalidToken('The access token comes from another issuer')],
@@ -140,7 +140,7 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
     ['a strong login', good, '/strong', passed('mickey')],
     ['a check that says no', good, '/denied', denied],
   ];
-  const faults: [name: string, server: Answer, answer?: ContractAnswer][] = [
+  const faults: [name: string, server: ScriptedResponse, response?: ContractResponse][] = [
     ['hangs', hangBeforeHeaders()],
     ['hangs in its body', hangInBody()],
     ['resets', reset()],
@@ -163,143 +163,148 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
   ] as const;
 
   return [
-    ...headers.map(([name, fields, answer]) => ({
+    ...headers.map(([name, fields, response]) => ({
       name,
       request: { path: '/any', fields },
-      answer,
-      questions: 0,
+      response,
+      introspections: 0,
     })),
     {
       name: 'no credentials, where the route needs scopes',
       request: { path: '/scopes' },
-      answer: missing('scope="items:read items:write", '),
-      questions: 0,
+      response: missing('scope="items:read items:write", '),
+      introspections: 0,
     },
     {
       name: 'a good token',
       server: token(),
       request: { path: '/any', fields: bearer('good') },
-      answer: passed('mickey'),
+      response: passed('mickey'),
     },
     {
       name: 'a good token after a scheme in mixed case',
       server: token(),
       request: { path: '/any', fields: [['aUTHORIZATION', 'bEaReR  good']] },
-      answer: passed('mickey'),
+      response: passed('mickey'),
     },
     {
       name: 'an inactive token',
       server: json({ active: false }),
       request: { path: '/any', fields: bearer('bad') },
-      answer: invalidToken('The access token is not active'),
+      response: invalidToken('The access token is not active'),
     },
-    ...tokens.map(([name, claims, path, answer]) => ({
+    ...tokens.map(([name, claims, path, response]) => ({
       name,
       server: token(claims),
       request: { path, fields: bearer('good') },
-      answer,
+      response,
     })),
-    ...faults.map(([name, server, answer = unavailable()]) => ({
+    ...faults.map(([name, server, response = unavailable()]) => ({
       name: `a server that ${name}`,
       server,
       request: { path: '/any', fields: bearer('good') },
-      answer,
+      response,
     })),
-    { name: 'an optional token that is not there', request: { path: '/optional' }, answer: passed(null), questions: 0 },
+    {
+      name: 'an optional token that is not there',
+      request: { path: '/optional' },
+      response: passed(null),
+      introspections: 0,
+    },
     {
       name: 'an optional token beside another scheme',
       request: { path: '/optional', fields: [['Authorization', 'Basic eDp5']] },
-      answer: passed(null),
-      questions: 0,
+      response: passed(null),
+      introspections: 0,
     },
     {
       name: 'an optional token that is good',
       server: token(),
       request: { path: '/optional', fields: bearer('good') },
-      answer: passed('mickey'),
+      response: passed('mickey'),
     },
     {
       name: 'an optional token that is bad',
       server: json({ active: false }),
       request: { path: '/optional', fields: bearer('bad') },
-      answer: invalidToken('The access token is not active'),
+      response: invalidToken('The access token is not active'),
     },
     {
       name: 'an optional token in a broken field',
       request: { path: '/optional', fields: [['Authorization', 'Bearer']] },
-      answer: invalidRequest,
-      questions: 0,
+      response: invalidRequest,
+      introspections: 0,
     },
     {
       name: 'an optional token while the server fails',
       server: zitadelAnswers.databaseDown(),
       request: { path: '/optional', fields: bearer('good') },
-      answer: unavailable(),
+      response: unavailable(),
     },
     {
       name: 'HEAD without a token',
       request: { method: 'HEAD', path: '/any' },
-      answer: { ...missing(), body: '' },
-      questions: 0,
+      response: { ...missing(), body: '' },
+      introspections: 0,
     },
     {
       name: 'HEAD with a token',
       server: token(),
       request: { method: 'HEAD', path: '/any', fields: bearer('good') },
-      answer: { ...passed(null), body: '' },
+      response: { ...passed(null), body: '' },
     },
     {
       name: 'a CORS preflight without a token',
       request: { method: 'OPTIONS', path: '/any', fields: preflight },
-      answer: missing(),
-      questions: 0,
+      response: missing(),
+      introspections: 0,
     },
     {
       name: 'a CORS preflight without a token to a route for all methods',
       request: { method: 'OPTIONS', path: '/all', fields: preflight },
-      answer: missing(),
-      questions: 0,
+      response: missing(),
+      introspections: 0,
     },
     {
       name: 'a CORS preflight with a good token',
       server: token(),
       request: { method: 'OPTIONS', path: '/any', fields: [...preflight, ...bearer('good')] },
-      answer: { ...passed(null), status: 204, body: '' },
+      response: { ...passed(null), status: 204, body: '' },
     },
     {
       name: 'OPTIONS with a good token to a route for all methods',
       server: token(),
       request: { method: 'OPTIONS', path: '/all', fields: bearer('good') },
-      answer: passed('mickey'),
+      response: passed('mickey'),
     },
     {
       name: "no token, when the app's own hook calls the guard",
       request: { path: '/composed' },
-      answer: missing(),
-      questions: 0,
+      response: missing(),
+      introspections: 0,
     },
     {
       name: "an inactive token, when the app's own hook calls the guard",
       server: json({ active: false }),
       request: { path: '/composed', fields: bearer('bad') },
-      answer: invalidToken('The access token is not active'),
+      response: invalidToken('The access token is not active'),
     },
     {
       name: "a good token, when the app's own hook calls the guard",
       server: token(),
       request: { path: '/composed', fields: bearer('good') },
-      answer: passed('mickey'),
+      response: passed('mickey'),
     },
     {
       name: 'OPTIONS that is no preflight',
       request: { method: 'OPTIONS', path: '/any', fields: preflight.slice(0, 1) },
-      answer: missing(),
-      questions: 0,
+      response: missing(),
+      introspections: 0,
     },
     {
       name: 'the resource metadata, without a token',
       request: { path: '/.well-known/oauth-protected-resource/contract' },
-      answer: {
+      response: {
         ...passed(null),
         body: JSON.stringify({
           resource: 'https://api.example.com/contract',
@@ -307,13 +312,13 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
           bearer_methods_supported: ['header'],
         }),
       },
-      questions: 0,
+      introspections: 0,
     },
     {
       name: 'a public route, with a broken field',
       request: { path: '/public', fields: [['Authorization', 'Bearer']] },
-      answer: passed(null),
-      questions: 0,
+      response: passed(null),
+      introspections: 0,
     },
   ];
 }

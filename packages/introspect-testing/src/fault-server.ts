@@ -3,7 +3,6 @@ import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import {
-  type Answer,
   drip,
   gzipBomb,
   gzipped,
@@ -14,6 +13,7 @@ import {
   redirect,
   reset,
   respond,
+  type ScriptedResponse,
   truncated,
 } from './answers.js';
 import { type RecordedRequest, recordRequest } from './recorded-request.js';
@@ -35,7 +35,7 @@ const contentType = { 'content-type': 'application/json' };
 const euro = Buffer.from('{"active":true,"sub":"€"}');
 
 /** What is answered on each path; `status`, `bytes` and such come in the query. */
-const answers: Readonly<Record<string, (query: URLSearchParams, recorded: Recorded) => Answer>> = {
+const answers: Readonly<Record<string, (query: URLSearchParams, recorded: Recorded) => ScriptedResponse>> = {
   '/echo': (_, { request: { method, url, fields, body }, connection }) =>
     json({ method, url, fields, body, connection }),
   '/status': (query) => respond({ status: statusOf(query), headers: { 'x-fault': 'status' }, body: 'plain text' }),
@@ -133,19 +133,23 @@ function sized(query: URLSearchParams): string {
   return body.replace('""', `"${'ü'.repeat((Number(query.get('bytes') ?? 100) - body.length) / 2)}"`);
 }
 
-function coded(query: URLSearchParams, coding: string, body: Uint8Array): Answer {
+function coded(query: URLSearchParams, coding: string, body: Uint8Array): ScriptedResponse {
   return respond({ status: statusOf(query), headers: { ...contentType, 'content-encoding': coding }, body });
 }
 
 /** As it is for whoever has not asked for deflate. */
-function deflated(query: URLSearchParams, { request }: Recorded, deflate: (text: string) => Uint8Array): Answer {
+function deflated(
+  query: URLSearchParams,
+  { request }: Recorded,
+  deflate: (text: string) => Uint8Array,
+): ScriptedResponse {
   const asked = request.fields.some(([name, value]) => name === 'accept-encoding' && /\bdeflate\b/.test(value));
   const body = sized(query);
   return asked ? coded(query, 'deflate', deflate(body)) : coded(query, 'identity', Buffer.from(body));
 }
 
 /** Pours for as long as somebody reads. */
-function endless(character: string): Answer {
+function endless(character: string): ScriptedResponse {
   return (response) => {
     response.writeHead(200, contentType);
     const chunk = Buffer.from(character.repeat(65_536), 'latin1');

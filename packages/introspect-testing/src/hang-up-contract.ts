@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import { type Answer, hangBeforeHeaders, inactive, json } from './answers.js';
-import { askApi } from './ask-api.js';
+import { hangBeforeHeaders, inactive, json, type ScriptedResponse } from './answers.js';
+import { sendRequest } from './ask-api.js';
 import type { ContractApi } from './contract-api.js';
 import type { ScriptedServer } from './scripted-server.js';
 
@@ -28,7 +28,7 @@ function send({ api }: HangUpSetup, token?: string): () => void {
 
 /** Sends requests one after the other, to give the API time to notice the hang-up. */
 async function passTime({ api }: HangUpSetup): Promise<void> {
-  for (let i = 0; i < 10; i++) await askApi(api.origin, { path: '/any' });
+  for (let i = 0; i < 10; i++) await sendRequest(api.origin, { path: '/any' });
 }
 
 /** Runs `hangUp`, and checks that it runs no handler and that the API serves a good token afterwards. */
@@ -39,11 +39,11 @@ async function checkUnharmed(setup: HangUpSetup, hangUp: () => Promise<void>): P
   await passTime(setup);
   assert.equal(api.handled(), before, 'a handler ran for a caller who hung up');
   server.always(json({ active: true, iss: server.origin, aud: 'contract-api', sub: 'mickey' }));
-  const { status } = await askApi(api.origin, { path: '/slow', fields: [['Authorization', 'Bearer good']] });
+  const { status } = await sendRequest(api.origin, { path: '/slow', fields: [['Authorization', 'Bearer good']] });
   assert.equal(status, 200, 'the API does not serve a good token after a hang-up');
 }
 
-function duringRejection(name: string, answer: Answer, token?: string): HangUpCase {
+function duringRejection(name: string, answer: ScriptedResponse, token?: string): HangUpCase {
   return {
     name: `a caller who hangs up while its rejection is held back: ${name}`,
     check: (setup) =>
@@ -70,9 +70,9 @@ export const hangUpCases: readonly HangUpCase[] = [
       checkUnharmed(setup, async () => {
         const { server } = setup;
         server.always(hangBeforeHeaders());
-        const number = server.questions.length + 1;
+        const number = server.introspections.length + 1;
         const hangUp = send(setup, 'late');
-        const question = await server.question(number);
+        const question = await server.introspection(number);
         hangUp();
         await question.over;
         await passTime(setup);

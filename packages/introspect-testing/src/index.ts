@@ -1,5 +1,4 @@
 export {
-  type Answer,
   active,
   drip,
   gzipBomb,
@@ -13,9 +12,10 @@ export {
   redirect,
   reset,
   respond,
+  type ScriptedResponse,
   truncated,
 } from './answers.js';
-export { askApi, type ContractAnswer, type ContractRequest } from './ask-api.js';
+export { type ContractRequest, type ContractResponse, sendRequest } from './ask-api.js';
 export { type Certificate, type CertificateOptions, makeCertificate } from './certificate.js';
 export { type ContractCase, contractCases } from './contract.js';
 export {

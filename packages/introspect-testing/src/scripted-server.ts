@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Answer, json, respond } from './answers.js';
+import { json, respond, type ScriptedResponse } from './answers.js';
 import { type RecordedRequest, recordRequest } from './recorded-request.js';
 import { likeZitadel } from './zitadel.js';
 
@@ -22,17 +22,17 @@ export interface ScriptedServer {
   /** All that it was sent, oldest first. */
   readonly requests: readonly RecordedRequest[];
   /** The introspection requests among them. */
-  readonly questions: readonly RecordedRequest[];
+  readonly introspections: readonly RecordedRequest[];
   /** Scripts the next introspection requests, one answer each. */
-  next(...answers: Answer[]): void;
+  next(...answers: ScriptedResponse[]): void;
   /** Scripts every introspection request that `next` does not. */
-  always(answer: Answer): void;
+  always(answer: ScriptedResponse): void;
   /** Scripts every request to another path. */
-  at(path: string, answer: Answer): void;
+  at(path: string, answer: ScriptedResponse): void;
   /** Scripts every request to a path that is not scripted by `at`; 404 unless given. */
-  elsewhere(answer: Answer): void;
+  elsewhere(answer: ScriptedResponse): void;
   /** The introspection request of this number, counted from 1, as soon as it is there. */
-  question(number: number): Promise<RecordedRequest>;
+  introspection(number: number): Promise<RecordedRequest>;
   /** Ends all connections, also those that hang. */
   close(): Promise<void>;
 }
@@ -46,13 +46,13 @@ export async function startScriptedServer({
   port = 0,
 }: ScriptedServerOptions = {}): Promise<ScriptedServer> {
   const requests: RecordedRequest[] = [];
-  const questions: RecordedRequest[] = [];
+  const introspections: RecordedRequest[] = [];
   const tokens = new Map<string, Readonly<Record<string, unknown>>>();
-  const queue: Answer[] = [];
-  const byPath = new Map<string, Answer>();
+  const queue: ScriptedResponse[] = [];
+  const byPath = new Map<string, ScriptedResponse>();
   const waiting = new Map<number, (request: RecordedRequest) => void>();
-  let usual: Answer = likeZitadel({ clientId, clientSecret, tokens });
-  let unknown: Answer = respond({ status: 404 });
+  let usual: ScriptedResponse = likeZitadel({ clientId, clientSecret, tokens });
+  let unknown: ScriptedResponse = respond({ status: 404 });
 
   const server = createServer(async (message, response) => {
     let request: RecordedRequest;
@@ -67,8 +67,8 @@ export async function startScriptedServer({
       (byPath.get(path) ?? unknown)(response, request);
       return;
     }
-    questions.push(request);
-    waiting.get(questions.length)?.(request);
+    introspections.push(request);
+    waiting.get(introspections.length)?.(request);
     (queue.shift() ?? usual)(response, request);
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
@@ -88,7 +88,7 @@ export async function startScriptedServer({
     introspectionEndpoint,
     tokens,
     requests,
-    questions,
+    introspections,
     next: (...answers) => void queue.push(...answers),
     always: (answer) => {
       usual = answer;
@@ -97,9 +97,9 @@ export async function startScriptedServer({
     elsewhere: (answer) => {
       unknown = answer;
     },
-    question: (number) =>
+    introspection: (number) =>
       new Promise((resolve) => {
-        const there = questions[number - 1];
+        const there = introspections[number - 1];
         if (there === undefined) waiting.set(number, resolve);
         else resolve(there);
       }),

@@ -1,4 +1,4 @@
-import { type Answer, json } from './answers.js';
+import { json, type ScriptedResponse } from './answers.js';
 import type { RecordedRequest } from './recorded-request.js';
 import { type ScriptedServer, startScriptedServer } from './scripted-server.js';
 import { zitadelAnswers } from './zitadel.js';
@@ -35,13 +35,13 @@ export interface ScriptedZitadelOptions {
 
 /** A ZITADEL that starts empty: its management API, its token endpoint, and introspection for what was made there. */
 export interface ScriptedZitadel
-  extends Pick<ScriptedServer, 'origin' | 'requests' | 'questions' | 'next' | 'always' | 'at' | 'close'> {
+  extends Pick<ScriptedServer, 'origin' | 'requests' | 'introspections' | 'next' | 'always' | 'at' | 'close'> {
   /** What it holds by now. */
   readonly objects: ZitadelObjects;
   /** The management requests that change something, oldest first. */
   writes(): RecordedRequest[];
   /** Decides about every management request from now on: `usual` is what would be answered. */
-  intercept(decide: (request: RecordedRequest, usual: Answer) => Answer): void;
+  intercept(decide: (request: RecordedRequest, usual: ScriptedResponse) => ScriptedResponse): void;
 }
 
 /** Starts a scripted ZITADEL on a free loopback port. */
@@ -59,7 +59,7 @@ export async function startScriptedZitadel({
   const objects: ZitadelObjects = { projects: new Map(), users: new Map(), grants: new Map(), tokens: new Map() };
   const settings = { adminToken, organization, otherOrganizations, searchLag, credentialsLag, loginDomain };
   const usual = likeZitadelManagement(objects, settings);
-  let decide = (_: RecordedRequest, answer: Answer) => answer;
+  let decide = (_: RecordedRequest, answer: ScriptedResponse) => answer;
 
   /**
    * Returns the server's own origin as the request names it, or `undefined` if the request is for an unknown instance.
@@ -69,7 +69,7 @@ export async function startScriptedZitadel({
     return host.replace(/:\d+$/, '') === domain ? `${secure ? 'https' : 'http'}://${host}` : undefined;
   }
   const ofInstance =
-    (answerOf: (issuer: string) => Answer): Answer =>
+    (answerOf: (issuer: string) => ScriptedResponse): ScriptedResponse =>
     (response, request) => {
       const issuer = issuerOf(request);
       (issuer === undefined ? zitadelAnswers.unknownInstance() : answerOf(issuer))(response, request);
@@ -93,9 +93,9 @@ export async function startScriptedZitadel({
       }),
     ),
   );
-  const { origin, requests, questions, next, always, at, close } = server;
+  const { origin, requests, introspections, next, always, at, close } = server;
   return {
-    ...{ origin, requests, questions, next, always, at, close, objects },
+    ...{ origin, requests, introspections, next, always, at, close, objects },
     writes: () => requests.filter(isManagementWrite),
     intercept: (decision) => {
       decide = decision;

@@ -33,7 +33,7 @@ const heardWithinMs = 5000;
 // As long as the keys that a store is given, and of their characters.
 const key = 'aB3-_x'.padEnd(43, 'k');
 const otherKey = 'aB3-_y'.padEnd(43, 'k');
-const keys = [key, otherKey, key.toLowerCase(), `forget.${key}`, `forget.${otherKey}`];
+const keys = [key, otherKey, key.toLowerCase(), `tombstone.${key}`, `tombstone.${otherKey}`];
 
 const values: Readonly<Record<string, string>> = {
   'an answer': '1750000000000 {"active":true,"sub":"mickey","exp":1750000600}',
@@ -204,7 +204,10 @@ const invalidationCases: Cases<Telling> = {
     assert.equal(await keyHeard(store, () => other.delete(key)), key);
   },
   'tells of a key that was never read here': async ({ store, other }) => {
-    assert.equal(await keyHeard(store, () => other.set(`forget.${key}`, '1750000000000', minute)), `forget.${key}`);
+    assert.equal(
+      await keyHeard(store, () => other.set(`tombstone.${key}`, '1750000000000', minute)),
+      `tombstone.${key}`,
+    );
   },
   'tells a listener no more when it has ended, and the others still': async ({ store, other }) => {
     const heard: string[] = [];

@@ -1,4 +1,4 @@
-import { type Answer, json } from './answers.js';
+import { json, type ScriptedResponse } from './answers.js';
 import { type Body, ManagementError } from './management-messages.js';
 import type { RecordedRequest } from './recorded-request.js';
 import { type ManagementBehavior, managementRoutes, type Parameters } from './zitadel-management-routes.js';
@@ -18,7 +18,7 @@ export function isManagementWrite({ method, url }: RecordedRequest): boolean {
 }
 
 /** Answers requests as ZITADEL's management API v1 does, by what `objects` holds; a path that it has not is not found. */
-export function likeZitadelManagement(objects: ZitadelObjects, settings: ManagementSettings): Answer {
+export function likeZitadelManagement(objects: ZitadelObjects, settings: ManagementSettings): ScriptedResponse {
   const routes = managementRoutes(objects, settings);
   const table = Object.entries(routes).map(([route, handler]) => ({ matches: matcherOf(route), handler }));
 

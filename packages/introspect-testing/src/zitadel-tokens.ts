@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Answer, active, inactive, json } from './answers.js';
+import { active, inactive, json, type ScriptedResponse } from './answers.js';
 import { readClientAssertion } from './client-assertion.js';
 import type { RecordedRequest } from './recorded-request.js';
 import { basicCredentialsOf, zitadelAnswers } from './zitadel.js';
@@ -15,10 +15,10 @@ const lifeSeconds = 43_199;
 const never = 253_402_300_799;
 
 /** Answers the token endpoint for service users by their secret (RFC 6749 §4.4): with opaque tokens. */
-export function mintsTokens({ users, tokens }: ZitadelObjects): Answer {
+export function mintsTokens({ users, tokens }: ZitadelObjects): ScriptedResponse {
   const refused = (error: string, status = 400) => json({ error, error_description: 'refused' }, { status });
 
-  function answerOf(request: RecordedRequest): Answer {
+  function answerOf(request: RecordedRequest): ScriptedResponse {
     if (request.form.get('grant_type') !== 'client_credentials') return refused('unsupported_grant_type');
     const credentials = basicCredentialsOf(request);
     if (typeof credentials === 'function') return refused('invalid_client', 401);
@@ -38,7 +38,10 @@ export function mintsTokens({ users, tokens }: ZitadelObjects): Answer {
 }
 
 /** Answers introspection for every API app, by its secret or by its key, in the order of ZITADEL's checks. */
-export function introspectsTokens({ projects, users, grants, tokens }: ZitadelObjects, issuer: string): Answer {
+export function introspectsTokens(
+  { projects, users, grants, tokens }: ZitadelObjects,
+  issuer: string,
+): ScriptedResponse {
   interface Caller {
     app: ZitadelApp;
     project: ZitadelProject;
@@ -58,7 +61,7 @@ export function introspectsTokens({ projects, users, grants, tokens }: ZitadelOb
     });
   }
 
-  function callerByAssertion(jwt: string): Caller | Answer | undefined {
+  function callerByAssertion(jwt: string): Caller | ScriptedResponse | undefined {
     const assertion = readClientAssertion(jwt);
     if (assertion === undefined) return inactive();
     return callerOf(assertion.clientId, ({ credentials }) => {
@@ -68,7 +71,7 @@ export function introspectsTokens({ projects, users, grants, tokens }: ZitadelOb
     });
   }
 
-  function answerOf(request: RecordedRequest): Answer {
+  function answerOf(request: RecordedRequest): ScriptedResponse {
     const assertion = request.form.get('client_assertion');
     const isByKey = assertion !== null && request.field('authorization').length === 0;
     const credentials = isByKey ? undefined : basicCredentialsOf(request);
@@ -83,7 +86,7 @@ export function introspectsTokens({ projects, users, grants, tokens }: ZitadelOb
     return claimsOf(tokens.get(token), caller);
   }
 
-  function claimsOf(token: ZitadelToken | undefined, { app, project }: Caller): Answer {
+  function claimsOf(token: ZitadelToken | undefined, { app, project }: Caller): ScriptedResponse {
     const user = users.get(token?.userId ?? '');
     if (token === undefined || user === undefined || !user.active) return inactive();
     const scopes = token.scope.split(' ').filter(Boolean);

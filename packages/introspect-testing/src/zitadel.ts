@@ -1,4 +1,4 @@
-import { type Answer, active, inactive, json, respond } from './answers.js';
+import { active, inactive, json, respond, type ScriptedResponse } from './answers.js';
 import type { RecordedRequest } from './recorded-request.js';
 
 /** Answers as ZITADEL gives them: its codes are not always those of its documentation. */
@@ -21,7 +21,7 @@ export const zitadelAnswers = {
   unknownInstance: () => plain(404, 'unable to set instance using origin'),
   databaseDown: () => plain(500, 'dial tcp 10.0.0.7:5432: connect: connection refused'),
   quotaExhausted: () => plain(429, 'quota exhausted'),
-} satisfies Record<string, () => Answer>;
+} satisfies Record<string, () => ScriptedResponse>;
 
 /** What a ZITADEL knows: one API app with Basic, and active tokens with their claims. */
 export interface ZitadelState {
@@ -31,10 +31,10 @@ export interface ZitadelState {
 }
 
 /** Answers an introspection request as ZITADEL would, in the order of its checks. */
-export function likeZitadel({ clientId, clientSecret, tokens }: ZitadelState): Answer {
+export function likeZitadel({ clientId, clientSecret, tokens }: ZitadelState): ScriptedResponse {
   return (response, request) => answerOf(request)(response, request);
 
-  function answerOf(request: RecordedRequest): Answer {
+  function answerOf(request: RecordedRequest): ScriptedResponse {
     const credentials = basicCredentialsOf(request);
     if (typeof credentials === 'function') return credentials;
     const token = request.form.get('token');
@@ -48,7 +48,9 @@ export function likeZitadel({ clientId, clientSecret, tokens }: ZitadelState): A
 }
 
 /** Reads Basic credentials as ZITADEL does: split at the first colon, then both halves form-decoded. */
-export function basicCredentialsOf(request: RecordedRequest): { clientId: string; clientSecret: string } | Answer {
+export function basicCredentialsOf(
+  request: RecordedRequest,
+): { clientId: string; clientSecret: string } | ScriptedResponse {
   const encoded = /^Basic ([A-Za-z0-9+/]+={0,2})$/i.exec(request.field('authorization')[0] ?? '')?.[1];
   const [, id, secret] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded ?? '', 'base64').toString()) ?? [];
   if (id === undefined || secret === undefined) return zitadelAnswers.noCredentials();
@@ -64,6 +66,6 @@ function formDecode(value: string): string {
   return decodeURIComponent(value.replaceAll('+', ' '));
 }
 
-function plain(status: number, body: string): Answer {
+function plain(status: number, body: string): ScriptedResponse {
   return respond({ status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body });
 }

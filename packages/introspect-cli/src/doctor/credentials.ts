@@ -41,7 +41,7 @@ export async function askRaw(
   const request = { headers: { ...headers }, body: new URLSearchParams({ token: inventedToken }) };
   request.body.append('token_type_hint', 'access_token');
   try {
-    await authentication.apply(request, { issuer, endpoint, afterRefusal: false });
+    await authentication.apply(request, { issuer, endpoint, afterRejection: false });
   } catch {
     return undefined;
   }

@@ -98,7 +98,7 @@ describe('credentials', () => {
     const { found, statuses } = await examined({ ZITADEL_ISSUER: server.origin, ZITADEL_KEY_FILE: path });
     expect(found).toEqual([`configuration: ${code}`]);
     expect(statuses).toMatchObject({ discovery: 'ok', clock: 'ok', credentials: 'skipped' });
-    expect(server.questions).toEqual([]);
+    expect(server.introspections).toEqual([]);
   });
 
   it('that lack end the command, with the name of what lacks', async () => {

@@ -1,10 +1,10 @@
 import {
-  type Answer,
   hangInBody,
   json,
   redirect,
   reset,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
   zitadelAnswers,
@@ -20,11 +20,11 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-const metadata = (changed: object): Answer =>
+const metadata = (changed: object): ScriptedResponse =>
   json({ issuer: server.origin, introspection_endpoint: server.introspectionEndpoint, ...changed });
 
 describe('metadata', () => {
-  const faults: [what: string, answer: () => Answer, codes: string[]][] = [
+  const faults: [what: string, answer: () => ScriptedResponse, codes: string[]][] = [
     ['of a host without instance', zitadelAnswers.unknownInstance, ['no_instance']],
     ['that are not there', () => respond({ status: 404 }), ['wrong_path']],
     ['elsewhere', () => redirect('https://elsewhere.example/'), ['redirected']],
@@ -62,7 +62,7 @@ describe('metadata', () => {
     const { found, statuses } = await examined(apiOf(server));
     expect(found).toEqual(codes.map((code) => `discovery: ${code}`));
     expect(statuses).toMatchObject({ credentials: 'skipped', latency: 'skipped' });
-    expect(server.questions).toEqual([]);
+    expect(server.introspections).toEqual([]);
   });
 
   it('that came in the clear do not decide where credentials go', async () => {
@@ -71,7 +71,7 @@ describe('metadata', () => {
     const { found, statuses } = await examined({ ...apiOf(server), ZITADEL_ISSUER: issuer });
     expect(found).toEqual(['configuration: issuer_insecure_http', 'discovery: endpoint_elsewhere']);
     expect(statuses.credentials).toBe('skipped');
-    expect(server.questions).toEqual([]);
+    expect(server.introspections).toEqual([]);
   });
 
   it('that never end are at fault', async () => {
@@ -96,7 +96,7 @@ describe('metadata', () => {
     await other.close();
     expect(found).toEqual(['discovery: endpoint_elsewhere']);
     expect(statuses.latency).toBe('ok');
-    expect(other.questions.length).toBeGreaterThan(0);
+    expect(other.introspections.length).toBeGreaterThan(0);
   });
 
   it('are asked for with the public host, where that is given', async () => {
@@ -107,7 +107,7 @@ describe('metadata', () => {
 });
 
 describe('the clock', () => {
-  const dated = (seconds: number, headers = {}): Answer =>
+  const dated = (seconds: number, headers = {}): ScriptedResponse =>
     json(
       { issuer: server.origin, introspection_endpoint: server.introspectionEndpoint },
       { headers: { date: new Date(Date.now() + seconds * 1000).toUTCString(), ...headers } },

@@ -1,5 +1,4 @@
 import {
-  type Answer,
   active,
   gzipBomb,
   hangBeforeHeaders,
@@ -8,6 +7,7 @@ import {
   redirect,
   reset,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
   zitadelAnswers,
@@ -26,7 +26,7 @@ afterEach(() => server.close());
 const html = (status: number, headers = {}) =>
   respond({ status, headers: { 'content-type': 'text/html; charset=utf-8', ...headers }, body: `<p>${canary}</p>` });
 
-const rows: [what: string, answer: Answer, code: string][] = [
+const rows: [what: string, answer: ScriptedResponse, code: string][] = [
   ['no credentials', zitadelAnswers.noCredentials(), 'no_credentials_arrived'],
   ['credentials that cannot be decoded', zitadelAnswers.undecodableCredentials(), 'undecodable_credentials'],
   ['no secret', zitadelAnswers.noSecret(), 'no_secret_arrived'],
@@ -94,7 +94,7 @@ describe('a server in order', () => {
     expect(report).toMatchObject({ ok: true, faults: 0, warnings: 0, notes: 0 });
     expect(new Set(Object.values(statuses))).toEqual(new Set(['ok', 'skipped']));
     expect(statuses).toMatchObject({ latency: 'ok', token: 'skipped' });
-    const credentials = server.questions.map((question) => question.field('authorization').join());
+    const credentials = server.introspections.map((question) => question.field('authorization').join());
     const ours = `Basic ${Buffer.from(`api:${clientSecret}`).toString('base64')}`;
     expect(credentials.filter((each) => each !== ours)).toEqual([
       `Basic ${Buffer.from('api:wrong-on-purpose').toString('base64')}`,

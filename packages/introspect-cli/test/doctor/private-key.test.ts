@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  type Answer,
   inactive,
   json,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
   zitadelAnswers,
@@ -34,7 +34,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 /** Like ZITADEL: refuses an assertion that it can read and not verify, and calls the token inactive otherwise. */
-const verifying: Answer = async (response, request) => {
+const verifying: ScriptedResponse = async (response, request) => {
   const assertion = request.form.get('client_assertion') ?? '';
   const options = { issuer: 'api', subject: 'api', audience: server.origin };
   const isGood = await jwtVerify(assertion, publicKey, options).then(
@@ -49,7 +49,7 @@ describe('a key', () => {
     const { found, report } = await examined(env);
     expect(found).toEqual([]);
     expect(report.checks[0]?.detail).toContain('private_key_jwt');
-    expect(server.questions.filter((question) => question.field('authorization').length > 0)).toEqual([]);
+    expect(server.introspections.filter((question) => question.field('authorization').length > 0)).toEqual([]);
   });
 
   it('is not proved by a server that says "inactive" to any assertion', async () => {
@@ -69,7 +69,7 @@ describe('a key', () => {
     const damaged = '-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----';
     writeFileSync(path, JSON.stringify({ type: 'application', keyId: '1', key: damaged, clientId: 'api' }));
     expect((await examined({ ...env, ZITADEL_KEY_FILE: path })).found).toEqual(['credentials: key_unusable']);
-    expect(server.questions).toEqual([]);
+    expect(server.introspections).toEqual([]);
   });
 
   it('beside a secret is used, with a warning', async () => {

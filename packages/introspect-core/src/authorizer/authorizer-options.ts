@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { type CacheOptions, cacheOptions } from '../cache/cache-options.js';
+import type { IntrospectionClientOptions } from '../client/client-options.js';
+import { clientOptionNames } from '../client/client-options-schema.js';
 import { IntrospectionClient } from '../client/introspection-client.js';
-import type { IntrospectionClientOptions } from '../client/introspection-client-options.js';
-import { clientOptionNames } from '../client/introspection-client-schema.js';
 import { challengeProblem } from '../errors/challenge.js';
 import type { InactiveExplanation } from '../events/events.js';
 import type { Prefilter } from '../lookup/prefilter.js';

@@ -1,4 +1,4 @@
-import type { ForgetTarget } from '../cache/forget-marks.js';
+import type { InvalidationTarget } from '../cache/invalidations.js';
 import type { ClientStats } from '../client/client-stats.js';
 import { type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
 import {
@@ -8,7 +8,7 @@ import {
   MissingTokenError,
 } from '../errors/errors.js';
 import { explainer } from '../lookup/inactive-explanation.js';
-import type { AnswerStats, LookupEvent } from '../lookup/lookup-stats.js';
+import type { LookupEvent, LookupStats } from '../lookup/lookup-stats.js';
 import { boundPrefilter } from '../lookup/prefilter.js';
 import { TokenLookup } from '../lookup/token-lookup.js';
 import { type Expectations, type Policy, type PreparedPolicy, preparePolicy } from '../policy/policy.js';
@@ -25,7 +25,7 @@ import { type Decision, denial, isDecided, permission } from './decision.js';
 import { Readiness } from './readiness.js';
 
 /** Plain numbers, and one word: for a health page. */
-export interface AuthorizerStats extends AnswerStats, ClientStats {}
+export interface AuthorizerStats extends LookupStats, ClientStats {}
 
 /** Decides about one request by a policy that was checked beforehand. */
 export type Guard<Token> = (request: Credentials | RequestContext) => Promise<Token>;
@@ -71,10 +71,10 @@ export class Authorizer {
       challenge: { realm: checked.realm, resource_metadata: resourceMetadata },
     };
     const { prefilter, explainInactive } = checked;
-    const tell = (event: LookupEvent) => this.#lookup.emit(event);
+    const emit = (event: LookupEvent) => this.#lookup.emit(event);
     this.#lookup = new TokenLookup(this.#client, checked.cache, {
-      prefilter: prefilter && boundPrefilter(prefilter, { settings, expectations: this.#expectations, tell }),
-      onInactive: explainInactive && explainer(explainInactive, (why) => tell({ type: 'inactive_explained', ...why })),
+      prefilter: prefilter && boundPrefilter(prefilter, { settings, expectations: this.#expectations, emit }),
+      onInactive: explainInactive && explainer(explainInactive, (why) => emit({ type: 'inactive_explained', ...why })),
     });
   }
 
@@ -144,8 +144,8 @@ export class Authorizer {
    * @throws TypeError unless one thing is named
    * @throws UnavailableError when the store could not be told; this process has forgotten all the same
    */
-  forget(target: ForgetTarget): Promise<void> {
-    return this.#lookup.forget(target);
+  invalidate(target: InvalidationTarget): Promise<void> {
+    return this.#lookup.invalidate(target);
   }
 
   /** What this authorizer and its client have done since they were made, and how they stand: for a health page. */
@@ -172,7 +172,7 @@ export class Authorizer {
       const token = bearerCandidate(request.authorization, policy.challenge);
       if (token === undefined)
         return policy.optional ? permission(null) : denial(new MissingTokenError(policy.missingChallenge));
-      const kept = this.#lookup.cached(token, policy.maxStalenessMs);
+      const kept = this.#lookup.cached(token, policy.maxResponseAgeMs);
       if (kept === undefined) {
         checkToken(token, policy.challenge); // what is kept was checked before it was asked about
         return this.#ask(token, request, policy).then(permission, denial);
@@ -186,7 +186,7 @@ export class Authorizer {
   }
 
   async #ask(token: string, request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken> {
-    const answer = await this.#lookup.find(token, request, policy.maxStalenessMs).catch(reasonOf);
+    const answer = await this.#lookup.find(token, request, policy.maxResponseAgeMs).catch(reasonOf);
     if (typeof answer === 'string') throw new InvalidTokenError(answer, policy.challenge);
     return this.#judge(answer, request, policy);
   }

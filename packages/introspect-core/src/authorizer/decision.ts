@@ -1,4 +1,9 @@
-import { type HeaderField, isAuthorizationError, isIntrospectionError, type RequestError } from '../errors/errors.js';
+import {
+  type AuthorizerError,
+  type HeaderField,
+  isAuthorizationError,
+  isIntrospectionError,
+} from '../errors/errors.js';
 import type { ActiveToken } from '../protocol/introspection-response.js';
 
 /** What an adapter does with a request: it runs the handler with the token, or sends the response. */
@@ -20,7 +25,7 @@ export interface Denial {
   readonly headers: readonly HeaderField[];
   /** JSON. */
   readonly body: string;
-  readonly error: RequestError;
+  readonly error: AuthorizerError;
 }
 
 /**

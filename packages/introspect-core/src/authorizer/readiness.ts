@@ -27,7 +27,7 @@ export class Readiness {
 
   #run(): Promise<void> {
     const check = this.#client
-      .introspect(dummyToken, { priority: 'first' })
+      .introspect(dummyToken, { priority: 'high' })
       .then(
         () => undefined,
         // The server accepted endpoint and credentials.

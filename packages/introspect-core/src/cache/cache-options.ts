@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { optionsObject } from '../options.js';
-import type { CacheStore } from './stored-answers.js';
+import type { CacheStore } from './store-client.js';
 
 /** How long answers are used again. What is kept is the server's answer; every request is judged by its own policy. */
 export interface CacheOptions {
@@ -11,7 +11,7 @@ export interface CacheOptions {
   /** An answer older than this serves on while one question in the background renews it. Less than `maxAgeSeconds`. */
   refreshAfterSeconds?: number;
   /** How old an active answer may be, in all, while the server cannot be reached; 0 unless given. */
-  staleIfErrorSeconds?: number;
+  maxAgeIfErrorSeconds?: number;
   /** How many active answers are kept in this process, and as many inactive ones; 10000 unless given. */
   maxEntries?: number;
   /**
@@ -32,7 +32,7 @@ export interface CacheSettings {
   maxAgeMs: number;
   inactiveMaxAgeMs: number;
   refreshAfterMs: number;
-  staleIfErrorMs: number;
+  maxAgeIfErrorMs: number;
   maxEntries: number;
   maxBytes: number;
   store: CacheStore | undefined;
@@ -67,7 +67,7 @@ const schema = optionsObject({
   maxAgeSeconds: seconds(),
   inactiveMaxAgeSeconds: v.optional(seconds(), 3),
   refreshAfterSeconds: v.optional(seconds()),
-  staleIfErrorSeconds: v.optional(seconds(), 0),
+  maxAgeIfErrorSeconds: v.optional(seconds(), 0),
   maxEntries: v.optional(
     v.pipe(
       v.number(entriesMessage),
@@ -100,16 +100,16 @@ export const cacheOptions = v.pipe(
   ),
   v.forward(
     v.check(
-      ({ maxAgeSeconds, staleIfErrorSeconds }) => staleIfErrorSeconds === 0 || staleIfErrorSeconds >= maxAgeSeconds,
+      ({ maxAgeSeconds, maxAgeIfErrorSeconds }) => maxAgeIfErrorSeconds === 0 || maxAgeIfErrorSeconds >= maxAgeSeconds,
       'is the whole age that an answer may reach, so it must not be less than "maxAgeSeconds"',
     ),
-    ['staleIfErrorSeconds'],
+    ['maxAgeIfErrorSeconds'],
   ),
   v.forward(
     v.check(
-      ({ store, maxAgeSeconds, staleIfErrorSeconds }) =>
-        store === undefined || Math.max(maxAgeSeconds, staleIfErrorSeconds) <= maxSharedSeconds,
-      `takes no answer that is to be kept for more than ${maxSharedSeconds} seconds ("maxAgeSeconds", "staleIfErrorSeconds")`,
+      ({ store, maxAgeSeconds, maxAgeIfErrorSeconds }) =>
+        store === undefined || Math.max(maxAgeSeconds, maxAgeIfErrorSeconds) <= maxSharedSeconds,
+      `takes no answer that is to be kept for more than ${maxSharedSeconds} seconds ("maxAgeSeconds", "maxAgeIfErrorSeconds")`,
     ),
     ['store'],
   ),
@@ -118,7 +118,7 @@ export const cacheOptions = v.pipe(
       maxAgeMs: checked.maxAgeSeconds * 1000,
       inactiveMaxAgeMs: checked.inactiveMaxAgeSeconds * 1000,
       refreshAfterMs: (checked.refreshAfterSeconds ?? Number.POSITIVE_INFINITY) * 1000,
-      staleIfErrorMs: checked.staleIfErrorSeconds * 1000,
+      maxAgeIfErrorMs: checked.maxAgeIfErrorSeconds * 1000,
       maxEntries: checked.maxEntries,
       maxBytes: checked.maxBytes ?? Math.max(defaultMaxBytes, checked.maxEntries * defaultBytesPerEntry),
       store: checked.store,

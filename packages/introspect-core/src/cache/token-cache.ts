@@ -2,14 +2,14 @@ import { type ActiveToken, type IntrospectionResponse, takeBodyLength } from '..
 import type { AgeClock } from '../runtime/age-clock.js';
 import { BoundedEntries } from './bounded-entries.js';
 import type { CacheSettings } from './cache-options.js';
-import type { AskedAnswer, ForgetMarks } from './forget-marks.js';
+import type { Invalidations, SequencedResponse } from './invalidations.js';
 
 /** For how long an active answer speaks against an inactive one, which may be a fault of the server's own. */
-const knownActiveMs = 60_000;
+const recheckWindowMs = 60_000;
 /** Answers are renewed up to this part earlier, by chance, so that hot ones are not all renewed at once. */
-const renewalJitter = 0.05;
+const refreshJitter = 0.05;
 /** How long a renewal keeps the next one off, whatever becomes of it. */
-const renewalPauseMs = 500;
+const refreshPauseMs = 500;
 
 /** The clocks of a cache. */
 export interface CacheClocks {
@@ -27,9 +27,9 @@ interface ClockTime {
 }
 
 /** An answer, and when it was asked for. */
-export interface DatedAnswer extends AskedAnswer {
-  /** How often {@link TokenCache.rereadAll} had been called by then. */
-  generation: number;
+export interface CachedResponse extends SequencedResponse {
+  /** How often {@link TokenCache.revalidateAll} had been called by then. */
+  epoch: number;
 }
 
 /**
@@ -38,15 +38,15 @@ export interface DatedAnswer extends AskedAnswer {
  * A process may have very many entries, so they are small: values that can be computed are not stored, and times that
  * need not be exact are whole numbers, for which engines need less memory.
  */
-export interface KeptAnswer extends DatedAnswer {
+export interface CacheEntry extends CachedResponse {
   /** When its `exp` is reached by the monotonic clock, computed from the wall clock when the entry was cached. */
   readonly expiresAt: number | undefined;
   /** When to read the second tier again. Compare it with {@link AgeClock.timeFor}. */
-  rereadAt: number | undefined;
+  revalidateAt: number | undefined;
   /** When to renew the entry. Compare it with {@link AgeClock.timeFor}. */
-  renewAt: number | undefined;
+  refreshAt: number | undefined;
   /** The token was called inactive since, or it is what called it so: until that is settled, nothing serves this answer. */
-  isDoubted: boolean;
+  isUnconfirmed: boolean;
 }
 
 /**
@@ -60,14 +60,14 @@ export interface KeptAnswer extends DatedAnswer {
  * suspended counts. No timer runs: an expired entry stays until it is read or evicted.
  */
 export class TokenCache {
-  readonly #active: BoundedEntries<KeptAnswer>;
-  readonly #inactive: BoundedEntries<KeptAnswer>;
+  readonly #active: BoundedEntries<CacheEntry>;
+  readonly #inactive: BoundedEntries<CacheEntry>;
   readonly #settings: CacheSettings;
   readonly #clocks: CacheClocks;
-  readonly #marks: ForgetMarks;
+  readonly #marks: Invalidations;
   #generation = 0;
 
-  constructor(settings: CacheSettings, clocks: CacheClocks, marks: ForgetMarks) {
+  constructor(settings: CacheSettings, clocks: CacheClocks, marks: Invalidations) {
     const { maxEntries, maxBytes } = settings;
     this.#active = new BoundedEntries({ maxEntries, maxSize: maxBytes });
     // Each has size 1, because an inactive response has no content.
@@ -77,41 +77,41 @@ export class TokenCache {
     this.#marks = marks;
   }
 
-  get generation(): number {
+  get epoch(): number {
     return this.#generation;
   }
 
   /**
-   * What may be used without a question: fresh, and younger than `maxStalenessMs`.
+   * What may be used without a question: fresh, and younger than `maxResponseAgeMs`.
    *
    * @param justRead whether the second tier has just been looked at
    */
-  fresh(key: string, maxStalenessMs: number, justRead = false): KeptAnswer | undefined {
+  fresh(key: string, maxResponseAgeMs: number, justRead = false): CacheEntry | undefined {
     const kept = this.#active.get(key) ?? this.#inactive.get(key);
     if (kept === undefined) return undefined;
     const time = this.#look();
     const { maxAgeMs, inactiveMaxAgeMs } = this.#settings;
     const entryTime = this.#entryTime(kept, time);
-    const ageMs = entryTime - kept.askedAt;
-    if (ageMs >= (kept.answer.active ? maxAgeMs : inactiveMaxAgeMs) || ageMs >= maxStalenessMs) return undefined;
-    if (kept.isDoubted || (isOver(kept.rereadAt, entryTime) && !justRead)) return undefined;
-    if (kept.generation !== this.#generation && kept.answer.active) return undefined;
+    const ageMs = entryTime - kept.requestedAt;
+    if (ageMs >= (kept.response.active ? maxAgeMs : inactiveMaxAgeMs) || ageMs >= maxResponseAgeMs) return undefined;
+    if (kept.isUnconfirmed || (hasPassed(kept.revalidateAt, entryTime) && !justRead)) return undefined;
+    if (kept.epoch !== this.#generation && kept.response.active) return undefined;
     return this.#lives(key, kept, time) ? kept : undefined;
   }
 
-  /** What may serve while the server is unreachable: an active answer, no older than `staleIfErrorMs`. */
-  stale(key: string, maxStalenessMs: number): { answer: IntrospectionResponse; ageMs: number } | undefined {
+  /** What may serve while the server is unreachable: an active answer, no older than `maxAgeIfErrorMs`. */
+  stale(key: string, maxResponseAgeMs: number): { response: IntrospectionResponse; ageMs: number } | undefined {
     const kept = this.#active.peek(key);
-    if (kept === undefined || kept.isDoubted) return undefined;
+    if (kept === undefined || kept.isUnconfirmed) return undefined;
     const time = this.#look();
-    const ageMs = this.#entryTime(kept, time) - kept.askedAt;
-    const { staleIfErrorMs } = this.#settings;
-    if (staleIfErrorMs === 0 || ageMs > staleIfErrorMs || ageMs >= maxStalenessMs) return undefined;
-    return this.#lives(key, kept, time) ? { answer: kept.answer, ageMs } : undefined;
+    const ageMs = this.#entryTime(kept, time) - kept.requestedAt;
+    const { maxAgeIfErrorMs } = this.#settings;
+    if (maxAgeIfErrorMs === 0 || ageMs > maxAgeIfErrorMs || ageMs >= maxResponseAgeMs) return undefined;
+    return this.#lives(key, kept, time) ? { response: kept.response, ageMs } : undefined;
   }
 
   /** Whether a token is known as active, or was when it was last asked about: it has not expired since. */
-  knows(key: string): boolean {
+  hasActive(key: string): boolean {
     const kept = this.#active.peek(key);
     return kept !== undefined && this.#lives(key, kept, this.#look());
   }
@@ -122,14 +122,14 @@ export class TokenCache {
   }
 
   /** Whether it is time to renew an answer. */
-  isDue(kept: KeptAnswer): boolean {
-    return kept.renewAt !== undefined && isOver(kept.renewAt, this.#entryTime(kept, this.#look()));
+  isRefreshDue(kept: CacheEntry): boolean {
+    return kept.refreshAt !== undefined && hasPassed(kept.refreshAt, this.#entryTime(kept, this.#look()));
   }
 
   /** Whether it is time to renew an answer. Whoever is told so is the only one for a while. */
-  takeRenewal(kept: KeptAnswer): boolean {
-    if (!this.isDue(kept)) return false;
-    kept.renewAt = Math.floor(this.#entryTime(kept, this.#look())) + renewalPauseMs;
+  takeRefresh(kept: CacheEntry): boolean {
+    if (!this.isRefreshDue(kept)) return false;
+    kept.refreshAt = Math.floor(this.#entryTime(kept, this.#look())) + refreshPauseMs;
     return true;
   }
 
@@ -137,31 +137,31 @@ export class TokenCache {
    * Takes note that a token was called inactive. Where it is known as active, nothing is served from now on, and the
    * result is `true`: the server is to be asked once more before that is believed.
    */
-  suspect(key: string, asked: DatedAnswer): boolean {
+  markUnconfirmed(key: string, asked: CachedResponse): boolean {
     const kept = this.#active.peek(key);
     if (kept === undefined) return false;
     const time = this.#look();
-    const knownMs = Math.max(knownActiveMs, this.#settings.maxAgeMs);
-    if (this.#entryTime(kept, time) - kept.askedAt >= knownMs || !this.#lives(key, kept, time)) return false;
-    kept.isDoubted = true;
+    const knownMs = Math.max(recheckWindowMs, this.#settings.maxAgeMs);
+    if (this.#entryTime(kept, time) - kept.requestedAt >= knownMs || !this.#lives(key, kept, time)) return false;
+    kept.isUnconfirmed = true;
     this.#setInactive(key, asked, true); // the doubt outlives what is doubted
     return true;
   }
 
   /** Caches a response that this process requested, except when a newer one is known or it is too large. */
-  keep(key: string, asked: DatedAnswer): 'kept' | 'older' | 'too_large' {
-    if (this.#newestAskedAt(key) > asked.askedAt) return 'older';
-    if (!asked.answer.active) {
+  set(key: string, asked: CachedResponse): 'kept' | 'older' | 'too_large' {
+    if (this.#newestAskedAt(key) > asked.requestedAt) return 'older';
+    if (!asked.response.active) {
       this.#setInactive(key, asked, false);
       this.#active.delete(key);
       return 'kept';
     }
     this.#inactive.delete(key);
-    return this.#setActive(key, asked, { now: this.#clocks.now(), lookedAt: asked.askedAt }) ? 'kept' : 'too_large';
+    return this.#setActive(key, asked, { now: this.#clocks.now(), lookedAt: asked.requestedAt }) ? 'kept' : 'too_large';
   }
 
   /** The active answer that is known, if one is: also where it has ended. */
-  known(key: string): KeptAnswer | undefined {
+  activeEntry(key: string): CacheEntry | undefined {
     return this.#active.peek(key);
   }
 
@@ -170,31 +170,31 @@ export class TokenCache {
    *
    * @returns `false` if the newer one is inactive or in doubt, or if the response is too large
    */
-  adopt(key: string, asked: DatedAnswer & { readonly answer: ActiveToken }): boolean {
+  promote(key: string, asked: CachedResponse & { readonly response: ActiveToken }): boolean {
     const kept = this.#active.peek(key);
-    if (this.#newestAskedAt(key) < asked.askedAt) {
+    if (this.#newestAskedAt(key) < asked.requestedAt) {
       this.#inactive.delete(key);
       return this.#setActive(key, asked, { now: this.#clocks.steadyNow(), lookedAt: this.#clocks.monotonicNow() });
     }
-    if (kept === undefined || kept.isDoubted) return false;
-    kept.rereadAt = Math.floor(this.#clocks.monotonicNow() + this.#settings.localMaxAgeMs);
-    kept.generation = asked.generation;
+    if (kept === undefined || kept.isUnconfirmed) return false;
+    kept.revalidateAt = Math.floor(this.#clocks.monotonicNow() + this.#settings.localMaxAgeMs);
+    kept.epoch = asked.epoch;
     return true;
   }
 
   /** The second tier has news of a key. */
-  reread(key: string): void {
+  revalidate(key: string): void {
     const kept = this.#active.peek(key);
-    if (kept !== undefined) kept.rereadAt = Number.NEGATIVE_INFINITY;
+    if (kept !== undefined) kept.revalidateAt = Number.NEGATIVE_INFINITY;
   }
 
   /** The second tier has news that may concern any key. */
-  rereadAll(): void {
+  revalidateAll(): void {
     this.#generation++;
   }
 
   /** Forgets what is known of a key. */
-  drop(key: string): void {
+  delete(key: string): void {
     this.#active.delete(key);
     this.#inactive.delete(key);
   }
@@ -209,47 +209,51 @@ export class TokenCache {
    * @param lookedAt since when the second tier need not be looked at
    * @returns `false` for a response that is too large
    */
-  #setActive(key: string, asked: DatedAnswer, { now, lookedAt }: { now: number; lookedAt: number }): boolean {
+  #setActive(key: string, asked: CachedResponse, { now, lookedAt }: { now: number; lookedAt: number }): boolean {
     const { refreshAfterMs, store, localMaxAgeMs } = this.#settings;
-    const leftMs = expiryOf(asked.answer) - now;
-    const renewAt = asked.askedAt + refreshAfterMs * (1 - renewalJitter * Math.random());
-    const kept: KeptAnswer = {
+    const leftMs = expiryOf(asked.response) - now;
+    const renewAt = asked.requestedAt + refreshAfterMs * (1 - refreshJitter * Math.random());
+    const kept: CacheEntry = {
       ...asked,
       expiresAt: leftMs === Number.POSITIVE_INFINITY ? undefined : Math.floor(this.#clocks.monotonicNow() + leftMs),
-      rereadAt: store === undefined ? undefined : Math.floor(lookedAt + localMaxAgeMs),
-      renewAt: renewAt === Number.POSITIVE_INFINITY ? undefined : Math.floor(renewAt),
-      isDoubted: false,
+      revalidateAt: store === undefined ? undefined : Math.floor(lookedAt + localMaxAgeMs),
+      refreshAt: renewAt === Number.POSITIVE_INFINITY ? undefined : Math.floor(renewAt),
+      isUnconfirmed: false,
     };
-    return this.#active.set(key, kept, takeBodyLength(asked.answer));
+    return this.#active.set(key, kept, takeBodyLength(asked.response));
   }
 
-  #setInactive(key: string, asked: DatedAnswer, isDoubted: boolean): void {
-    this.#inactive.set(key, { ...asked, expiresAt: undefined, rereadAt: undefined, renewAt: undefined, isDoubted }, 1);
+  #setInactive(key: string, asked: CachedResponse, isUnconfirmed: boolean): void {
+    this.#inactive.set(
+      key,
+      { ...asked, expiresAt: undefined, revalidateAt: undefined, refreshAt: undefined, isUnconfirmed },
+      1,
+    );
   }
 
   #look(): ClockTime {
     return { now: this.#clocks.now(), monotonicNow: this.#clocks.monotonicNow() };
   }
 
-  #entryTime(kept: KeptAnswer, { now, monotonicNow }: ClockTime): number {
+  #entryTime(kept: CacheEntry, { now, monotonicNow }: ClockTime): number {
     return this.#clocks.age.timeFor(kept, now, monotonicNow);
   }
 
   #newestAskedAt(key: string): number {
     const never = Number.NEGATIVE_INFINITY;
-    return Math.max(this.#active.peek(key)?.askedAt ?? never, this.#inactive.peek(key)?.askedAt ?? never);
+    return Math.max(this.#active.peek(key)?.requestedAt ?? never, this.#inactive.peek(key)?.requestedAt ?? never);
   }
 
   /** Whether it is neither expired nor forgotten; drops it where it is. */
-  #lives(key: string, kept: KeptAnswer, { now, monotonicNow }: ClockTime): boolean {
+  #lives(key: string, kept: CacheEntry, { now, monotonicNow }: ClockTime): boolean {
     const lives =
-      !isOver(kept.expiresAt, monotonicNow) && now < expiryOf(kept.answer) && !this.#marks.forgets(key, kept);
-    if (!lives) (kept.answer.active ? this.#active : this.#inactive).delete(key);
+      !hasPassed(kept.expiresAt, monotonicNow) && now < expiryOf(kept.response) && !this.#marks.invalidates(key, kept);
+    if (!lives) (kept.response.active ? this.#active : this.#inactive).delete(key);
     return lives;
   }
 }
 
-function isOver(at: number | undefined, now: number): boolean {
+function hasPassed(at: number | undefined, now: number): boolean {
   return at !== undefined && now >= at;
 }
 

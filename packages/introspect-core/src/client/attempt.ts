@@ -1,9 +1,9 @@
 import { isAuthorizationError, isIntrospectionError } from '../errors/errors.js';
 import { type Outcome, withTraits } from '../errors/failure-traits.js';
-import { lateAnswer } from '../errors/late-answer.js';
-import { rememberedOrigin } from '../protocol/endpoint-url.js';
+import { timeoutError } from '../errors/timeout-error.js';
 import type { IntrospectionRequest, IntrospectionRequests } from '../protocol/introspection-request.js';
-import { readIntrospectionResponse, refusesClient } from '../protocol/introspection-response.js';
+import { readIntrospectionResponse, rejectsClient } from '../protocol/introspection-response.js';
+import { rememberedOrigin } from '../protocol/secure-url.js';
 import type { EndpointDiscovery } from '../protocol/server-metadata.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { send, type Transport } from '../transport/transport.js';
@@ -29,10 +29,10 @@ export function attempt(
 ): Introspect {
   const originOf = rememberedOrigin();
   const lateAttempt = () =>
-    withTraits(lateAnswer({ origin, timeoutMs: attemptTimeoutMs, option: 'retry.attemptTimeoutMs' }), {
+    withTraits(timeoutError({ origin, timeoutMs: attemptTimeoutMs, option: 'retry.attemptTimeoutMs' }), {
       isTransient: true,
     });
-  const lateCall = () => lateAnswer({ origin, timeoutMs });
+  const lateCall = () => timeoutError({ origin, timeoutMs });
 
   return async (call) => {
     let sent: IntrospectionRequest | undefined;
@@ -49,14 +49,14 @@ export function attempt(
         const url = typeof found === 'string' ? found : await found;
         signal.throwIfAborted();
         outcome = 'unknown'; // our own credentials may fail now, before the server is involved
-        const made = call.request ?? requests(call.token, { endpoint: url, afterRefusal: false });
+        const made = call.request ?? requests(call.token, { endpoint: url, afterRejection: false });
         const request = 'url' in made ? made : await made;
         signal.throwIfAborted();
         sent = request;
         outcome = 'failed';
         const response = await send(transport, { ...request, signal, maxResponseBytes });
         // Perhaps the server did not respond, but a filter that disliked this one token.
-        if (response.status === 403 && !refusesClient(response)) outcome = 'answered';
+        if (response.status === 403 && !rejectsClient(response)) outcome = 'answered';
         return readIntrospectionResponse(response, originOf(url), now);
       });
     } catch (error) {

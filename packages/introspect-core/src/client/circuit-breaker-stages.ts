@@ -1,6 +1,6 @@
 import { InvalidClientError, UnavailableError } from '../errors/errors.js';
 import { traitsOf, withTraits } from '../errors/failure-traits.js';
-import type { Events } from '../events/events.js';
+import type { EventEmitter } from '../events/events.js';
 import { CircuitBreaker, type CircuitBreakerSettings, failureWindowMs } from './circuit-breaker.js';
 import { outcomeOf } from './client-stats.js';
 import type { IntrospectionCall, Stage } from './pipeline.js';
@@ -8,7 +8,7 @@ import type { IntrospectionCall, Stage } from './pipeline.js';
 interface CircuitBreakerStagesSettings {
   circuitBreaker: CircuitBreakerSettings | undefined;
   origin: string;
-  events: Events;
+  events: EventEmitter;
   monotonicNow: () => number;
 }
 
@@ -33,7 +33,7 @@ export class CircuitBreakerStages {
     this.#onReject = onReject;
     if (circuitBreaker === undefined) return;
     this.#breaker = new CircuitBreaker(circuitBreaker, monotonicNow, (state) =>
-      events.tell({ type: `breaker_${state}`, origin }),
+      events.emit({ type: `breaker_${state}`, origin }),
     );
   }
 
@@ -60,7 +60,7 @@ export class CircuitBreakerStages {
    * calls could both become the probe of a breaker that is half open.
    */
   readonly record: Stage = async (call, next) => {
-    const settle = this.#breaker?.enter();
+    const settle = this.#breaker?.start();
     try {
       const response = await next(call);
       this.#lastEndedAt = this.#monotonicNow();
@@ -82,7 +82,7 @@ export class CircuitBreakerStages {
 
   /** @throws UnavailableError or InvalidClientError while the breaker is open */
   throwIfOpen(call: IntrospectionCall): void {
-    const closedForMs = this.#breaker?.closedForMs ?? 0;
+    const closedForMs = this.#breaker?.openForMs ?? 0;
     if (closedForMs === 0) return;
     this.#onReject(call);
     const retryAfterSeconds = Math.max(1, Math.ceil(closedForMs / 1000));

@@ -3,7 +3,7 @@ import type { Outcome } from '../errors/failure-traits.js';
 export interface CircuitBreakerSettings {
   /** From 0 to 1. */
   failureRate: number;
-  minimumQuestions: number;
+  minimumRequests: number;
   openMs: number;
 }
 
@@ -17,7 +17,7 @@ const jitter = 0.2;
 /**
  * Stops asking a server that mostly fails, and finds out when it is back.
  *
- * Closed, all pass. Once `minimumQuestions` were asked within some seconds and `failureRate` of them failed, it opens:
+ * Closed, all pass. Once `minimumRequests` were asked within some seconds and `failureRate` of them failed, it opens:
  * nothing passes for `openMs`. Then one question passes, the probe: answered, the breaker closes; failed, it stays open
  * for as long again. A probe that hangs makes place for the next one after that time. Whoever comes while it is open is turned away at once, so that nobody waits to be let go in a herd.
  */
@@ -49,13 +49,13 @@ export class CircuitBreaker {
   }
 
   /** For how many milliseconds nothing passes, at least; 0 where a question may pass. */
-  get closedForMs(): number {
+  get openForMs(): number {
     if (this.#openUntil === undefined) return 0;
     return Math.max(0, this.#openUntil - this.#monotonicNow());
   }
 
   /** Lets a question pass. To be called where `closedForMs` is 0; the result is to be called when it has ended. */
-  enter(): (outcome: Outcome) => void {
+  start(): (outcome: Outcome) => void {
     if (this.#openUntil !== undefined) {
       const probe = Symbol('probe');
       this.#probe = probe;
@@ -100,8 +100,8 @@ export class CircuitBreaker {
     this.#window.failed++;
     const asked = this.#window.asked + this.#before.asked;
     const failed = this.#window.failed + this.#before.failed;
-    const { minimumQuestions, failureRate } = this.#settings;
-    if (asked < minimumQuestions || failed < asked * failureRate) return;
+    const { minimumRequests, failureRate } = this.#settings;
+    if (asked < minimumRequests || failed < asked * failureRate) return;
     this.#opened++;
     this.#open();
     this.#changed('opened');

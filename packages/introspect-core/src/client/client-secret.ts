@@ -4,7 +4,7 @@ import {
   type ClientAuthentication,
   clientIdProblem,
   fixedAuthentication,
-  refuseSecret,
+  rejectSecret,
   secretProblem,
 } from '../protocol/client-authentication.js';
 
@@ -74,6 +74,6 @@ function checkedSecretOptions(owner: string, options: ClientSecretOptions) {
 async function currentSecret(clientSecret: ClientSecret): Promise<string> {
   if (typeof clientSecret === 'string') return clientSecret;
   const secret = await clientSecret();
-  refuseSecret('clientSecret', credentialProblem(secret) ?? secretProblem(secret));
+  rejectSecret('clientSecret', credentialProblem(secret) ?? secretProblem(secret));
   return secret;
 }

@@ -1,25 +1,25 @@
 import { isAuthorizationError, isIntrospectionError } from '../errors/errors.js';
-import type { Events, Priority, QuestionOutcome, ShedBy } from '../events/events.js';
+import type { EventEmitter, Priority, RequestOutcome, ShedBy } from '../events/events.js';
 import type { Stage } from './pipeline.js';
 
 /** What a client has done since it was made, and how it stands. */
 export interface ClientStats {
   /** Attempts, retries included, by how they ended. */
-  readonly questions: Readonly<Record<QuestionOutcome, number>>;
+  readonly requests: Readonly<Record<RequestOutcome, number>>;
   /** Attempts that were not made. */
   readonly shed: Readonly<Record<ShedBy, number>>;
   /** Questions that are being asked, and that wait for their turn. */
-  readonly running: number;
-  readonly waiting: number;
+  readonly inFlight: number;
+  readonly queued: number;
   readonly circuitBreaker: 'closed' | 'open' | 'half_open' | 'off';
 }
 
 /** Counts the attempts of a client, and emits their events. */
 export class ClientCounters {
-  readonly #events: Events;
+  readonly #events: EventEmitter;
   readonly #origin: string;
   readonly #monotonicNow: () => number;
-  readonly #attempts: Record<QuestionOutcome, number> = {
+  readonly #attempts: Record<RequestOutcome, number> = {
     active: 0,
     inactive: 0,
     unsupported_token_type: 0,
@@ -32,7 +32,7 @@ export class ClientCounters {
   #inFlight = 0;
   #warnedOfUnsupported = false;
 
-  constructor({ events, origin, monotonicNow }: { events: Events; origin: string; monotonicNow: () => number }) {
+  constructor({ events, origin, monotonicNow }: { events: EventEmitter; origin: string; monotonicNow: () => number }) {
     this.#events = events;
     this.#origin = origin;
     this.#monotonicNow = monotonicNow;
@@ -51,7 +51,7 @@ export class ClientCounters {
   /** Counts each attempt by its outcome, and emits it with its duration. */
   readonly countAttempts: Stage = async (call, next) => {
     const startedAt = this.#monotonicNow();
-    const count = (outcome: QuestionOutcome) =>
+    const count = (outcome: RequestOutcome) =>
       this.#countAttempt(outcome, { attempt: call.attempt, durationMs: this.#monotonicNow() - startedAt });
     try {
       const response = await next(call);
@@ -66,26 +66,26 @@ export class ClientCounters {
   /** Counts a call for which no request was sent, and emits it. */
   countRejection(by: ShedBy, { priority }: { priority: Priority }): void {
     this.#rejections[by]++;
-    if (this.#events.heard) this.#events.tell({ type: 'shed', origin: this.#origin, by, priority });
+    if (this.#events.hasListeners) this.#events.emit({ type: 'shed', origin: this.#origin, by, priority });
   }
 
-  stats({ waiting, circuitBreaker }: Pick<ClientStats, 'waiting' | 'circuitBreaker'>): ClientStats {
+  stats({ queued, circuitBreaker }: Pick<ClientStats, 'queued' | 'circuitBreaker'>): ClientStats {
     return {
-      questions: { ...this.#attempts },
+      requests: { ...this.#attempts },
       shed: { ...this.#rejections },
-      running: this.#inFlight,
-      waiting,
+      inFlight: this.#inFlight,
+      queued,
       circuitBreaker,
     };
   }
 
-  #countAttempt(outcome: QuestionOutcome, attempt: { attempt: number; durationMs: number }): void {
+  #countAttempt(outcome: RequestOutcome, attempt: { attempt: number; durationMs: number }): void {
     const origin = this.#origin;
     this.#attempts[outcome]++;
-    if (this.#events.heard) this.#events.tell({ type: 'question', origin, outcome, ...attempt });
+    if (this.#events.hasListeners) this.#events.emit({ type: 'introspected', origin, outcome, ...attempt });
     if (outcome !== 'unsupported_token_type' || this.#warnedOfUnsupported) return;
     this.#warnedOfUnsupported = true;
-    this.#events.tellOrPrint(
+    this.#events.emitOrPrint(
       { type: outcome, origin },
       `${origin} does not introspect the kind of token that this API receives, such as a JWT (unsupported_token_type), so ` +
         'each one is rejected with 401: configure the server to issue opaque access tokens for this API, or verify JWTs locally',
@@ -94,7 +94,7 @@ export class ClientCounters {
 }
 
 /** Returns how a failed attempt ended. A failure after the caller's abort says nothing about the server. */
-export function outcomeOf(error: unknown, signal: AbortSignal | undefined): QuestionOutcome {
+export function outcomeOf(error: unknown, signal: AbortSignal | undefined): RequestOutcome {
   if (signal?.aborted === true) return 'aborted';
   if (isIntrospectionError(error)) return error.code;
   // The client throws no other AuthorizationError for an attempt.

@@ -1,5 +1,5 @@
 import { isShed } from '../errors/failure-traits.js';
-import type { Events } from '../events/events.js';
+import type { EventEmitter } from '../events/events.js';
 import {
   hasSameCredentials,
   type IntrospectionRequest,
@@ -31,16 +31,16 @@ function takeRejected(error: unknown): SentCall | undefined {
  */
 export function renewCredentials(
   requests: IntrospectionRequests,
-  { events, origin }: { events: Events; origin: string },
+  { events, origin }: { events: EventEmitter; origin: string },
 ): Stage {
-  const emitRefused = () => events.tell({ type: 'credentials_refused', origin });
+  const emitRefused = () => events.emit({ type: 'credentials_refused', origin });
 
   async function renewedRequest(rejected: SentCall, error: Error): Promise<IntrospectionRequest | undefined> {
     const { token, signal, request } = rejected;
     let renewed: IntrospectionRequest | undefined;
     try {
       const again = await withDeadline({ timeoutMs: rejected.leftMs(), late: () => error, signal }, async () =>
-        requests(token, { endpoint: request.url, afterRefusal: true }),
+        requests(token, { endpoint: request.url, afterRejection: true }),
       );
       if (!hasSameCredentials(again, request)) renewed = again;
       return renewed;

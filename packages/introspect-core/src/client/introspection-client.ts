@@ -5,13 +5,13 @@ import type { IntrospectionResponse } from '../protocol/introspection-response.j
 import { endpointDiscovery } from '../protocol/server-metadata.js';
 import { attempt } from './attempt.js';
 import { CircuitBreakerStages } from './circuit-breaker-stages.js';
-import { ClientCounters, type ClientStats } from './client-stats.js';
-import { renewCredentials } from './credential-renewal.js';
 import {
   type IntrospectionClientOptions,
   type IntrospectionClientSettings,
   introspectionClientSettings,
-} from './introspection-client-options.js';
+} from './client-options.js';
+import { ClientCounters, type ClientStats } from './client-stats.js';
+import { renewCredentials } from './credential-renewal.js';
 import { compose, type Introspect } from './pipeline.js';
 import { RateLimiter, rateLimiter } from './rate-limiter.js';
 import { countForBudget, Retries, retry } from './retry.js';
@@ -105,6 +105,6 @@ export class IntrospectionClient {
 
   /** What this client has done, and how it stands: for a health page. */
   stats(): ClientStats {
-    return this.#counters.stats({ waiting: this.#limiter?.waiting ?? 0, circuitBreaker: this.#breaker.state });
+    return this.#counters.stats({ queued: this.#limiter?.queued ?? 0, circuitBreaker: this.#breaker.state });
   }
 }

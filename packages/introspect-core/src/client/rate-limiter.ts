@@ -14,7 +14,7 @@ export interface LimitSettings {
 /** A second, and what a clock may be short of it. */
 const secondMs = 1001;
 /** The most calls that may wait when only `concurrent` is limited, because nothing tells how long that takes. */
-const maxWaiting = 1000;
+const maxQueued = 1000;
 
 /**
  * Lets each call wait for a slot, by priority.
@@ -56,7 +56,7 @@ export class RateLimiter {
   readonly #origin: string;
   readonly #monotonicNow: () => number;
   /** For each waiting call the function that gives it a slot. */
-  readonly #queues: Record<Priority, Set<() => void>> = { first: new Set(), normal: new Set(), last: new Set() };
+  readonly #queues: Record<Priority, Set<() => void>> = { high: new Set(), normal: new Set(), low: new Set() };
   /** When the last requests ended, the oldest first. The server saw each of them before that, however slow the network. */
   readonly #ended: number[] = [];
   #running = 0;
@@ -68,9 +68,9 @@ export class RateLimiter {
     this.#monotonicNow = monotonicNow;
   }
 
-  get waiting(): number {
-    const { first, normal, last } = this.#queues;
-    return first.size + normal.size + last.size;
+  get queued(): number {
+    const { high, normal, low } = this.#queues;
+    return high.size + normal.size + low.size;
   }
 
   /**
@@ -127,7 +127,7 @@ export class RateLimiter {
   #next(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const queue of [this.#queues.first, this.#queues.normal, this.#queues.last]) {
+    for (const queue of [this.#queues.high, this.#queues.normal, this.#queues.low]) {
       for (const begin of queue) {
         const waitMs = this.#waitMs();
         if (waitMs === 0) begin();
@@ -157,16 +157,16 @@ export class RateLimiter {
 
   /** How many waiting calls come before a new one of this priority. */
   #ahead(priority: Priority): number {
-    const { first, normal, last } = this.#queues;
-    if (priority === 'first') return first.size;
-    return first.size + normal.size + (priority === 'last' ? last.size : 0);
+    const { high, normal, low } = this.#queues;
+    if (priority === 'high') return high.size;
+    return high.size + normal.size + (priority === 'low' ? low.size : 0);
   }
 
   /** Returns why a call is rejected immediately, or `undefined` if it may get a slot in time. */
   #rejection(priority: Priority, withinMs: number): UnavailableError | undefined {
     const ahead = this.#ahead(priority);
     const waitMs = this.#rateWaitMs(ahead);
-    if (waitMs <= withinMs && ahead < maxWaiting && sharesPromises()) return undefined;
+    if (waitMs <= withinMs && ahead < maxQueued && sharesPromises()) return undefined;
     return this.#shedError(Math.max(1, Math.ceil(waitMs / 1000)));
   }
 

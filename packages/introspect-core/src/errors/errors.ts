@@ -189,7 +189,7 @@ export class InvalidClientError extends IntrospectionError {
 }
 
 /** Every error of the request; `switch` over `code`. */
-export type RefusedRequestError =
+export type AnyAuthorizationError =
   | MissingTokenError
   | InvalidRequestError
   | InvalidTokenError
@@ -198,18 +198,18 @@ export type RefusedRequestError =
   | AccessDeniedError;
 
 /** Every way in which an introspection fails; `switch` over `code`. */
-export type FailedIntrospectionError = UnavailableError | InvalidResponseError | InvalidClientError;
+export type AnyIntrospectionError = UnavailableError | InvalidResponseError | InvalidClientError;
 
 /** Every error that answers a request. */
-export type RequestError = RefusedRequestError | FailedIntrospectionError;
+export type AuthorizerError = AnyAuthorizationError | AnyIntrospectionError;
 
 /** Tells an error of the request (4xx) from any other value, also across two copies of this package. */
-export function isAuthorizationError(value: unknown): value is RefusedRequestError {
+export function isAuthorizationError(value: unknown): value is AnyAuthorizationError {
   return familyOf(value) === 'authorization';
 }
 
 /** Tells a failed introspection (503) from any other value, also across two copies of this package. */
-export function isIntrospectionError(value: unknown): value is FailedIntrospectionError {
+export function isIntrospectionError(value: unknown): value is AnyIntrospectionError {
   return familyOf(value) === 'introspection';
 }
 

@@ -1,13 +1,13 @@
-import type { FailedIntrospectionError, InvalidTokenReason } from '../errors/errors.js';
+import type { AnyIntrospectionError, InvalidTokenReason } from '../errors/errors.js';
 
 /** Who goes first when a limit bites; the last are the first to be turned away. */
-export type Priority = 'first' | 'normal' | 'last';
+export type Priority = 'high' | 'normal' | 'low';
 
 /** What was done with the cache's `store`. */
 export type StoreOperation = 'get' | 'set' | 'delete' | 'lease' | 'onInvalidate';
 
 /** What a call of `forget` named. */
-export type ForgetKind = 'token' | 'sub' | 'jti' | 'client_id' | 'all';
+export type InvalidationKind = 'token' | 'sub' | 'jti' | 'client_id' | 'all';
 
 /** Why a token may be inactive, for whoever develops or operates an API; never for a caller. Holds no token. */
 export interface InactiveExplanation {
@@ -20,11 +20,11 @@ export interface InactiveExplanation {
 }
 
 /** How an attempt at a question ended. */
-export type QuestionOutcome =
+export type RequestOutcome =
   | 'active'
   | 'inactive'
   | 'unsupported_token_type'
-  | FailedIntrospectionError['code']
+  | AnyIntrospectionError['code']
   | 'aborted';
 
 /** What kept the server from being asked. */
@@ -34,11 +34,11 @@ export type ShedBy = 'limits' | 'circuit_breaker';
 export type IntrospectEvent =
   /** One attempt has ended. `origin` is the server's. */
   | {
-      readonly type: 'question';
+      readonly type: 'introspected';
       readonly origin: string;
       /** 1 for the first. */
       readonly attempt: number;
-      readonly outcome: QuestionOutcome;
+      readonly outcome: RequestOutcome;
       readonly durationMs: number;
     }
   /** The server refused this API's own credentials: page somebody. */
@@ -53,26 +53,26 @@ export type IntrospectEvent =
   | { readonly type: 'breaker_opened'; readonly origin: string }
   | { readonly type: 'breaker_closed'; readonly origin: string }
   /** An answer was used again. */
-  | { readonly type: 'hit'; readonly active: boolean }
+  | { readonly type: 'cache_hit'; readonly active: boolean }
   /** None could be, and the server is asked. Only with a cache. */
-  | { readonly type: 'miss' }
+  | { readonly type: 'cache_miss' }
   /** A request joined a question that was running already. */
   | { readonly type: 'coalesced' }
-  /** The server was unreachable, and an answer of this age served (`staleIfErrorSeconds`). */
-  | { readonly type: 'stale'; readonly ageSeconds: number }
+  /** The server was unreachable, and an answer of this age served (`maxAgeIfErrorSeconds`). */
+  | { readonly type: 'stale_served'; readonly ageSeconds: number }
   /** A renewal in the background was answered. */
   | { readonly type: 'refreshed'; readonly active: boolean }
-  /** A token known as active was called inactive, and then, asked again, was or was not (`believed`). */
-  | { readonly type: 'flipped'; readonly believed: boolean }
+  /** A token known as active was called inactive, and then, asked again, was or was not (`active`). */
+  | { readonly type: 'rechecked'; readonly active: boolean }
   /** `forget` was called. */
-  | { readonly type: 'forgotten'; readonly by: ForgetKind }
+  | { readonly type: 'invalidated'; readonly by: InvalidationKind }
   /** The `prefilter` refused a token, and the server was not asked. */
-  | { readonly type: 'refused'; readonly reason: InvalidTokenReason }
+  | { readonly type: 'prefilter_rejected'; readonly reason: InvalidTokenReason }
   /**
    * The `prefilter` could not fetch the issuer's keys. It uses the keys that it has; without keys it rejects no
    * signature.
    */
-  | { readonly type: 'keys_failed' }
+  | { readonly type: 'jwks_failed' }
   /** `explainInactive` was given, and says why a token may be inactive: the issuer, audience and times of a token are in it. */
   | ({ readonly type: 'inactive_explained' } & InactiveExplanation)
   /** A response alone is larger than `cache.maxBytes`, so it is not cached. */
@@ -88,7 +88,7 @@ const channelName = '@acme/introspect-core';
  * Tells what happens to a listener, and to the channel `@acme/introspect-core` of `node:diagnostics_channel` where there
  * is one.
  */
-export class Events {
+export class EventEmitter {
   readonly #listener: IntrospectEventListener | undefined;
   readonly #channel = globalThis.process?.getBuiltinModule?.('node:diagnostics_channel')?.channel(channelName);
 
@@ -97,12 +97,12 @@ export class Events {
   }
 
   /** Whether anybody listens: an event need not be made for nobody. */
-  get heard(): boolean {
+  get hasListeners(): boolean {
     return this.#listener !== undefined || this.#channel?.hasSubscribers === true;
   }
 
   /** What the listener throws is dropped: no request is refused because a log could not be written. */
-  tell(event: IntrospectEvent): void {
+  emit(event: IntrospectEvent): void {
     try {
       const result: unknown = this.#listener?.(event);
       if (typeof result === 'object') Promise.resolve(result).catch(() => {});
@@ -111,8 +111,8 @@ export class Events {
   }
 
   /** Emits an event, or writes `message` by `console.error` if nobody listens to events. */
-  tellOrPrint(event: IntrospectEvent, message: string): void {
-    if (this.heard) this.tell(event);
+  emitOrPrint(event: IntrospectEvent, message: string): void {
+    if (this.hasListeners) this.emit(event);
     else console.error(message);
   }
 }

@@ -1,4 +1,4 @@
-import type { ForgetMarks } from '../cache/forget-marks.js';
+import type { Invalidations } from '../cache/invalidations.js';
 import { maxRepeats, type Stage } from './lookup.js';
 
 /**
@@ -8,16 +8,16 @@ import { maxRepeats, type Stage } from './lookup.js';
  * After the last repeat that `forget` may cause, it uses a response that was invalidated after the HTTP request arrived,
  * but never one that was invalidated before. The time limit of the query ends the repeats.
  */
-export function accepted(invalidations: ForgetMarks): Stage {
+export function accepted(invalidations: Invalidations): Stage {
   return (next) => async (query) => {
     for (let repeats = 0; ; repeats++) {
       const result = await next(repeats === 0 ? query : { ...query, isRepeat: true });
       if (result.from !== 'server') return result;
-      const { received, requestedAt, isLast } = result;
+      const { received, moment, isLast } = result;
       // If the wall clock was set back after the flight began, its response can be older than the flight.
-      if (!query.accepts(requestedAt)) continue;
-      if (!invalidations.forgets(query.key, received)) return result;
-      const wasValidAtArrival = received.order >= query.invalidationsBefore;
+      if (!query.accepts(moment)) continue;
+      if (!invalidations.invalidates(query.key, received)) return result;
+      const wasValidAtArrival = received.sequence >= query.invalidationsBefore;
       if (wasValidAtArrival && (isLast || repeats >= maxRepeats)) return result;
     }
   };

@@ -1,4 +1,4 @@
-import type { SecondTier } from '../cache/second-tier.js';
+import type { SharedCache } from '../cache/shared-cache.js';
 import type { TokenCache } from '../cache/token-cache.js';
 import type { Lookup, TokenQuery } from './lookup.js';
 import type { LookupEvent } from './lookup-stats.js';
@@ -15,19 +15,19 @@ export function backgroundRefresh({
   emit,
 }: {
   cache: TokenCache;
-  sharedCache: SecondTier | undefined;
+  sharedCache: SharedCache | undefined;
   introspect: Lookup;
   emit: (event: LookupEvent) => void;
 }): (query: TokenQuery) => Promise<void> {
   return async (query) => {
     try {
-      if ((await sharedCache?.mayRenew(query.key)) === false) {
-        cache.reread(query.key); // another process refreshes it
+      if ((await sharedCache?.mayRefresh(query.key)) === false) {
+        cache.revalidate(query.key); // another process refreshes it
         return;
       }
       const result = await introspect(query);
       if (result.from !== 'server') return;
-      emit({ type: 'refreshed', active: result.received.answer.active });
+      emit({ type: 'refreshed', active: result.received.response.active });
       await result.pendingWrite;
     } catch {}
   };

@@ -28,7 +28,7 @@ export function joinFlight({
     const { key, request, endsAt, isRepeat, accepts } = query;
     const { isShared, mustWait } = flights.outlook(key, accepts);
     if (isShared) emit({ type: 'coalesced' });
-    else if (hasCache) emit({ type: 'miss' });
+    else if (hasCache) emit({ type: 'cache_miss' });
     const join = (signal: AbortSignal | undefined) =>
       flights.join(key, { signal, accepts }, (shared) => work(query, shared));
     return mustWait || isRepeat ? timeLimit.run(endsAt, request.signal, join) : join(request.signal);

@@ -1,4 +1,4 @@
-import type { DatedAnswer } from '../cache/token-cache.js';
+import type { CachedResponse } from '../cache/token-cache.js';
 import type { InvalidTokenReason } from '../errors/errors.js';
 import type { IntrospectionResponse } from '../protocol/introspection-response.js';
 import type { RequestContext } from '../request/request-context.js';
@@ -31,8 +31,8 @@ export interface TokenQuery {
 /** A response that the server gave in this lookup, and how it may be used. */
 export interface ServerResult {
   readonly from: 'server';
-  readonly received: DatedAnswer;
-  readonly requestedAt: Moment;
+  readonly received: CachedResponse;
+  readonly moment: Moment;
   /**
    * Whether `forget` has caused all repeats that it may cause. Then the response is used even if it was forgotten
    * again.

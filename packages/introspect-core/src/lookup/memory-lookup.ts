@@ -1,7 +1,7 @@
-import type { SecondTier } from '../cache/second-tier.js';
+import type { SharedCache } from '../cache/shared-cache.js';
 import type { TokenCache } from '../cache/token-cache.js';
-import { unlessAborted } from '../runtime/unless-aborted.js';
-import { afterAnswer } from '../runtime/workerd.js';
+import { abortable } from '../runtime/abortable.js';
+import { afterResponse } from '../runtime/workerd.js';
 import type { Stage, TokenQuery } from './lookup.js';
 import type { LookupEvent } from './lookup-stats.js';
 import { SingleFlight } from './single-flight.js';
@@ -10,7 +10,7 @@ import { SingleFlight } from './single-flight.js';
 export type ReadShared = (query: TokenQuery) => Promise<boolean>;
 
 /** Lets concurrent lookups of one token share one read of the shared cache. */
-export function readShared(sharedCache: SecondTier | undefined): ReadShared {
+export function readShared(sharedCache: SharedCache | undefined): ReadShared {
   if (sharedCache === undefined) return async () => false;
   const reads = new SingleFlight<boolean>(() => true);
   return ({ key, request }) => reads.join(key, { signal: request.signal }, () => sharedCache.read(key));
@@ -41,15 +41,15 @@ export function fromMemory({
       wasRead = await readShared(query);
       if (wasRead) entry = cache.fresh(key, maxResponseAgeMs, wasRead);
     }
-    if (entry !== undefined && cache.takeRenewal(entry)) {
-      const refreshed = afterAnswer(refresh(query), request);
+    if (entry !== undefined && cache.takeRefresh(entry)) {
+      const refreshed = afterResponse(refresh(query), request);
       if (refreshed !== undefined) {
-        await unlessAborted(refreshed, request.signal);
+        await abortable(refreshed, request.signal);
         entry = cache.fresh(key, maxResponseAgeMs, wasRead);
       }
     }
     if (entry === undefined) return next(query);
-    emit({ type: 'hit', active: entry.answer.active });
-    return { from: 'cache', response: entry.answer };
+    emit({ type: 'cache_hit', active: entry.response.active });
+    return { from: 'cache', response: entry.response };
   };
 }

@@ -1,5 +1,5 @@
-import { unlessAborted } from '../runtime/unless-aborted.js';
-import { afterAnswer } from '../runtime/workerd.js';
+import { abortable } from '../runtime/abortable.js';
+import { afterResponse } from '../runtime/workerd.js';
 import type { Stage } from './lookup.js';
 
 /**
@@ -11,7 +11,7 @@ export const pendingWrite: Stage = (next) => async (query) => {
   const result = await next(query);
   if (result.from !== 'server' || result.pendingWrite === undefined) return result;
   const { request } = query;
-  const written = afterAnswer(result.pendingWrite, request);
-  if (written !== undefined) await unlessAborted(written, request.signal);
+  const written = afterResponse(result.pendingWrite, request);
+  if (written !== undefined) await abortable(written, request.signal);
   return result;
 };

@@ -1,11 +1,11 @@
-import type { IntrospectionClientSettings } from '../client/introspection-client-options.js';
+import type { IntrospectionClientSettings } from '../client/client-options.js';
 import { type InvalidTokenReason, UnavailableError } from '../errors/errors.js';
 import { type Expectations, lifeOrIssuerReason } from '../policy/policy.js';
-import { fetchIssuerKeys } from '../protocol/issuer-keys.js';
+import { fetchIssuerKeys } from '../protocol/jwk-set.js';
 import { withDeadline } from '../runtime/deadline.js';
 
 /** Ask the server, ask it after all others, or refuse the token without a question. */
-export type PrefilterVerdict = 'ask' | 'ask_last' | { readonly refuse: InvalidTokenReason };
+export type PrefilterVerdict = 'introspect' | 'deprioritize' | { readonly reject: InvalidTokenReason };
 
 /** What an authorizer lends to its prefilter, so that both go by the same rules; one and the same object at each call. */
 export interface PrefilterContext {
@@ -58,24 +58,24 @@ export function boundPrefilter(
   {
     settings,
     expectations,
-    tell,
+    emit,
   }: {
     settings: IntrospectionClientSettings;
     expectations: Expectations;
-    tell: (event: { type: 'refused'; reason: InvalidTokenReason } | { type: 'keys_failed' }) => void;
+    emit: (event: { type: 'prefilter_rejected'; reason: InvalidTokenReason } | { type: 'jwks_failed' }) => void;
   },
 ): BoundPrefilter {
   if (prefilter.needsIssuer === true && settings.issuer === undefined) {
     throw new TypeError('Authorizer: "issuer" is needed by this "prefilter"');
   }
-  const context = prefilterContext(settings, expectations, () => tell({ type: 'keys_failed' }));
+  const context = prefilterContext(settings, expectations, () => emit({ type: 'jwks_failed' }));
   const { timeoutMs } = settings;
   const late = () => new UnavailableError(`The "prefilter" gave no verdict within ${timeoutMs} ms ("timeoutMs")`);
   return async (token, signal) => {
     const verdict = await withDeadline({ timeoutMs, late, signal }, async () => prefilter(token, context));
-    if (typeof verdict === 'object' && verdict !== null) tell({ type: 'refused', reason: verdict.refuse });
-    else if (verdict !== 'ask' && verdict !== 'ask_last') {
-      throw new TypeError('"prefilter" must give "ask", "ask_last" or { refuse: reason }');
+    if (typeof verdict === 'object' && verdict !== null) emit({ type: 'prefilter_rejected', reason: verdict.reject });
+    else if (verdict !== 'introspect' && verdict !== 'deprioritize') {
+      throw new TypeError('"prefilter" must give "introspect", "deprioritize" or { reject: reason }');
     }
     return verdict;
   };

@@ -1,4 +1,4 @@
-import type { ForgetMarks } from '../cache/forget-marks.js';
+import type { Invalidations } from '../cache/invalidations.js';
 import type { RequestContext } from '../request/request-context.js';
 import type { AgeClock, Moment } from '../runtime/age-clock.js';
 import type { ServerResult, Stage } from './lookup.js';
@@ -19,10 +19,10 @@ interface SeenRequest {
  */
 export class SameRequest {
   readonly #age: AgeClock;
-  readonly #invalidations: ForgetMarks;
+  readonly #invalidations: Invalidations;
   readonly #seen = new WeakMap<object, SeenRequest>();
 
-  constructor(age: AgeClock, invalidations: ForgetMarks) {
+  constructor(age: AgeClock, invalidations: Invalidations) {
     this.#age = age;
     this.#invalidations = invalidations;
   }
@@ -40,9 +40,9 @@ export class SameRequest {
   readonly stage: Stage = (next) => async (query) => {
     const { key, request } = query;
     const last = this.#seenFor(request)?.last;
-    if (last?.key === key && query.accepts(last.result.requestedAt)) {
+    if (last?.key === key && query.accepts(last.result.moment)) {
       const { received } = last.result;
-      if (!this.#invalidations.forgets(key, received)) return { from: 'cache', response: received.answer };
+      if (!this.#invalidations.invalidates(key, received)) return { from: 'cache', response: received.response };
     }
     const result = await next(query);
     const seen = this.#seenFor(request);

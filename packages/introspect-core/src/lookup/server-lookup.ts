@@ -1,6 +1,6 @@
-import type { ForgetMarks } from '../cache/forget-marks.js';
-import type { SecondTier } from '../cache/second-tier.js';
-import type { DatedAnswer, TokenCache } from '../cache/token-cache.js';
+import type { Invalidations } from '../cache/invalidations.js';
+import type { SharedCache } from '../cache/shared-cache.js';
+import type { CachedResponse, TokenCache } from '../cache/token-cache.js';
 import type { IntrospectionClient } from '../client/introspection-client.js';
 import type { Priority } from '../events/events.js';
 import type { AgeClock, Moment } from '../runtime/age-clock.js';
@@ -15,16 +15,16 @@ const recheckDelayMs = 1000;
 const recheckJitterMs = 250;
 
 interface Introspected {
-  readonly received: DatedAnswer;
-  readonly requestedAt: Moment;
+  readonly received: CachedResponse;
+  readonly moment: Moment;
 }
 
 /** What a lookup at the server needs. */
 export interface ServerLookupParts {
   readonly client: Pick<IntrospectionClient, 'introspect'>;
   readonly cache: TokenCache | undefined;
-  readonly sharedCache: SecondTier | undefined;
-  readonly invalidations: ForgetMarks;
+  readonly sharedCache: SharedCache | undefined;
+  readonly invalidations: Invalidations;
   readonly age: AgeClock;
   readonly timeLimit: TimeLimit;
   readonly hooks: LookupHooks;
@@ -48,49 +48,49 @@ export class ServerLookup {
     const endsAt = timeLimit.endFromNow();
     const inTime = (priority: Priority) =>
       timeLimit.run(endsAt, signal, (signal) => this.#introspect(token, priority, signal));
-    const wasActive = cache?.knows(key) === true;
+    const wasActive = cache?.hasActive(key) === true;
     // Its response may not be used. But if another process knows the token as active, an inactive one is rechecked.
     if (maxResponseAgeMs === 0) void sharedCache?.read(key);
     // The prefilter rejects forged tokens. A token that the server itself recently called active is not forged.
     const prefilter = wasActive ? undefined : hooks.prefilter;
-    const verdict = prefilter === undefined ? 'ask' : await prefilter(token, signal);
-    if (typeof verdict === 'object') return { from: 'prefilter', reason: verdict.refuse };
-    const priority = wasActive ? 'first' : verdict === 'ask_last' ? 'last' : 'normal';
+    const verdict = prefilter === undefined ? 'introspect' : await prefilter(token, signal);
+    if (typeof verdict === 'object') return { from: 'prefilter', reason: verdict.reject };
+    const priority = wasActive ? 'high' : verdict === 'deprioritize' ? 'low' : 'normal';
     let last = await (prefilter === undefined ? this.#introspect(token, priority, signal) : inTime(priority));
-    const mayBeShared = cache?.known(key) !== undefined;
-    const isRemoved = mayBeShared && !last.received.answer.active;
-    const removal = isRemoved ? sharedCache?.remove(key) : undefined;
-    if (!last.received.answer.active && cache?.suspect(key, last.received)) {
+    const mayBeShared = cache?.activeEntry(key) !== undefined;
+    const isRemoved = mayBeShared && !last.received.response.active;
+    const removal = isRemoved ? sharedCache?.delete(key) : undefined;
+    if (!last.received.response.active && cache?.markUnconfirmed(key, last.received)) {
       const waitMs = recheckDelayMs + recheckJitterMs * Math.random();
       await delay(Math.min(waitMs, timeLimit.leftMs(endsAt) / 2), signal);
-      last = await inTime('first');
-      emit({ type: 'flipped', believed: !last.received.answer.active });
+      last = await inTime('high');
+      emit({ type: 'rechecked', active: last.received.response.active });
     }
-    for (let repeats = 0; repeats < maxRepeats && invalidations.forgets(key, last.received); repeats++) {
+    for (let repeats = 0; repeats < maxRepeats && invalidations.invalidates(key, last.received); repeats++) {
       last = await inTime('normal');
     }
-    if (!last.received.answer.active) hooks.onInactive?.(token);
-    if (invalidations.forgets(key, last.received)) {
+    if (!last.received.response.active) hooks.onInactive?.(token);
+    if (invalidations.invalidates(key, last.received)) {
       return { from: 'server', ...last, isLast: true, pendingWrite: removal };
     }
     return { from: 'server', ...last, isLast: false, pendingWrite: this.#cache(key, last.received) ?? removal };
   }
 
   /** Caches a response, and returns the write to the shared cache. Inactive responses are not shared. */
-  #cache(key: string, received: DatedAnswer): Promise<void> | undefined {
+  #cache(key: string, received: CachedResponse): Promise<void> | undefined {
     const { cache, sharedCache, emit } = this.#parts;
-    const outcome = cache?.keep(key, received);
+    const outcome = cache?.set(key, received);
     if (outcome === 'too_large') emit({ type: 'too_large_to_cache' });
-    return outcome === 'kept' && received.answer.active ? sharedCache?.share(key, received) : undefined;
+    return outcome === 'kept' && received.response.active ? sharedCache?.share(key, received) : undefined;
   }
 
   async #introspect(token: string, priority: Priority, signal: AbortSignal): Promise<Introspected> {
     const { client, cache, invalidations, age } = this.#parts;
-    const requestedAt = age.moment();
-    const { askedAt, drift } = requestedAt;
-    const { order } = invalidations;
-    const generation = cache?.generation ?? 0;
-    const answer = await client.introspect(token, { signal, priority });
-    return { received: { answer, askedAt, drift, order, generation }, requestedAt };
+    const moment = age.moment();
+    const { requestedAt, drift } = moment;
+    const { sequence } = invalidations;
+    const epoch = cache?.epoch ?? 0;
+    const response = await client.introspect(token, { signal, priority });
+    return { received: { response, requestedAt, drift, sequence, epoch }, moment };
   }
 }

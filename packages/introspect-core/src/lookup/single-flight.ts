@@ -1,4 +1,4 @@
-import { unlessAborted } from '../runtime/unless-aborted.js';
+import { abortable } from '../runtime/abortable.js';
 import { sharesPromises } from '../runtime/workerd.js';
 
 /** One flight. It may still wait for the flight before it to end. */
@@ -6,8 +6,8 @@ class Flight<Value, Start extends NonNullable<unknown>> {
   readonly controller = new AbortController();
   readonly result: Promise<Value>;
   /** How many callers wait for the result. */
-  waiting = 0;
-  isOver = false;
+  waiters = 0;
+  hasEnded = false;
   /** What `now` returned when the flight began; `undefined` before that. */
   start: Start | undefined;
   /** The flight that begins when this one ends, for callers that do not accept when this one began. */
@@ -58,7 +58,7 @@ export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
     const running = this.#flights.get(key);
     if (running === undefined) return { isShared: false, mustWait: false };
     if (isAccepted(running, accepts)) return { isShared: true, mustWait: false };
-    return { isShared: (running.next?.waiting ?? 0) > 0, mustWait: true };
+    return { isShared: (running.next?.waiters ?? 0) > 0, mustWait: true };
   }
 
   async join(
@@ -68,13 +68,13 @@ export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
   ): Promise<Value> {
     signal?.throwIfAborted();
     const flight = this.#flightFor(key, accepts, work);
-    flight.waiting++;
+    flight.waiters++;
     try {
-      return await unlessAborted(flight.result, signal);
+      return await abortable(flight.result, signal);
     } finally {
-      flight.waiting--;
-      if (flight.waiting === 0 && flight.start !== undefined) {
-        if (!flight.isOver) flight.controller.abort(); // before the next flight begins
+      flight.waiters--;
+      if (flight.waiters === 0 && flight.start !== undefined) {
+        if (!flight.hasEnded) flight.controller.abort(); // before the next flight begins
         this.#end(key, flight);
       }
     }
@@ -94,7 +94,7 @@ export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
 
   #begin(key: string, flight: Flight<Value, Start>): Flight<Value, Start> {
     const end = () => {
-      flight.isOver = true;
+      flight.hasEnded = true;
       this.#end(key, flight);
     };
     flight.result.then(end, end); // also prevents an unhandled rejection when no caller waits
@@ -107,7 +107,7 @@ export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
   #end(key: string, flight: Flight<Value, Start>): void {
     if (this.#flights.get(key) !== flight) return;
     this.#flights.delete(key);
-    if (flight.next !== undefined && flight.next.waiting > 0) this.#begin(key, flight.next);
+    if (flight.next !== undefined && flight.next.waiters > 0) this.#begin(key, flight.next);
   }
 }
 

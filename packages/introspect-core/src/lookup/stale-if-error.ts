@@ -36,8 +36,8 @@ export function staleIfError({
       await readShared(query);
       const stale = cache.stale(key, maxResponseAgeMs);
       if (stale === undefined) throw error;
-      emit({ type: 'stale', ageSeconds: stale.ageMs / 1000 });
-      return { from: 'cache', response: stale.answer };
+      emit({ type: 'stale_served', ageSeconds: stale.ageMs / 1000 });
+      return { from: 'cache', response: stale.response };
     }
   };
 }

@@ -1,4 +1,4 @@
-import { lateAnswer } from '../errors/late-answer.js';
+import { timeoutError } from '../errors/timeout-error.js';
 import { withDeadline } from '../runtime/deadline.js';
 
 /** The time limit of a lookup, the option `timeoutMs`. It is kept as the monotonic time at which the lookup must end. */
@@ -28,7 +28,7 @@ export class TimeLimit {
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<Value>,
   ): Promise<Value> {
-    const late = () => lateAnswer(this.#settings);
+    const late = () => timeoutError(this.#settings);
     return withDeadline({ timeoutMs: this.leftMs(endsAt), late, signal }, work);
   }
 }

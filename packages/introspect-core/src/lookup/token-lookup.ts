@@ -1,10 +1,16 @@
+import { cacheKey } from '../cache/cache-key.js';
 import type { CacheSettings } from '../cache/cache-options.js';
-import { ForgetMarks, type ForgetTarget, forgetTarget, type MarkName, markSlackMs } from '../cache/forget-marks.js';
-import { questionKey } from '../cache/question-key.js';
-import { SecondTier } from '../cache/second-tier.js';
+import {
+  checkedTarget,
+  Invalidations,
+  type InvalidationTarget,
+  type TombstoneName,
+  tombstoneSlackMs,
+} from '../cache/invalidations.js';
+import { SharedCache } from '../cache/shared-cache.js';
 import { TokenCache } from '../cache/token-cache.js';
+import type { IntrospectionClientSettings } from '../client/client-options.js';
 import { hasMetRateLimit, type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
-import type { IntrospectionClientSettings } from '../client/introspection-client-options.js';
 import type { InvalidTokenReason } from '../errors/errors.js';
 import type { StoreOperation } from '../events/events.js';
 import type { IntrospectionResponse } from '../protocol/introspection-response.js';
@@ -15,7 +21,7 @@ import { accepted } from './accepted.js';
 import { backgroundRefresh } from './background-refresh.js';
 import { joinFlight } from './join-flight.js';
 import { compose, type Lookup, type LookupResult, type TokenQuery } from './lookup.js';
-import { type AnswerStats, type LookupEvent, LookupStats } from './lookup-stats.js';
+import { LookupCounters, type LookupEvent, type LookupStats } from './lookup-stats.js';
 import { fromMemory, readShared } from './memory-lookup.js';
 import { pendingWrite } from './pending-write.js';
 import type { LookupHooks } from './prefilter.js';
@@ -34,10 +40,10 @@ export class TokenLookup {
   readonly #keyOf: (token: string) => string | Promise<string>;
   readonly #age: AgeClock;
   readonly #timeLimit: TimeLimit;
-  readonly #stats: LookupStats;
-  readonly #invalidations: ForgetMarks;
+  readonly #stats: LookupCounters;
+  readonly #invalidations: Invalidations;
   readonly #cache: TokenCache | undefined;
-  readonly #sharedCache: SecondTier | undefined;
+  readonly #sharedCache: SharedCache | undefined;
   readonly #sameRequest: SameRequest;
   readonly #find: Lookup;
   /** Set when the platform has no synchronous SHA-256, so that a cache key needs a promise. */
@@ -46,10 +52,10 @@ export class TokenLookup {
   /** @param cacheSettings if absent, nothing is cached */
   constructor(client: IntrospectionClient, cacheSettings: CacheSettings | undefined, hooks: LookupHooks = {}) {
     const settings = settingsOf(client);
-    const keyOf = questionKey(settings);
+    const keyOf = cacheKey(settings);
     const age = new AgeClock(settings);
     const timeLimit = new TimeLimit(settings);
-    const stats = new LookupStats(settings.events);
+    const stats = new LookupCounters(settings.events);
     const { emit } = stats;
     const { invalidations, cache, sharedCache } = makeCaches(cacheSettings, { settings, keyOf, age, emit });
     const sameRequest = new SameRequest(age, invalidations);
@@ -100,9 +106,9 @@ export class TokenLookup {
     const key = this.#keyOf(token);
     this.#keysArePromises = typeof key !== 'string';
     const entry = typeof key === 'string' ? this.#cache.fresh(key, maxResponseAgeMs) : undefined;
-    if (entry === undefined || this.#cache.isDue(entry)) return undefined;
-    this.#stats.emit({ type: 'hit', active: entry.answer.active });
-    return entry.answer;
+    if (entry === undefined || this.#cache.isRefreshDue(entry)) return undefined;
+    this.#stats.emit({ type: 'cache_hit', active: entry.response.active });
+    return entry.response;
   }
 
   /**
@@ -118,7 +124,7 @@ export class TokenLookup {
   ): Promise<IntrospectionResponse | InvalidTokenReason> {
     const age = this.#age;
     const arrival = this.#sameRequest.arrivalOf(request);
-    const invalidationsBefore = this.#invalidations.order;
+    const invalidationsBefore = this.#invalidations.sequence;
     const endsAt = this.#timeLimit.endFromNow();
     const key = this.#keyOf(token);
     const result = await this.#find({
@@ -132,7 +138,7 @@ export class TokenLookup {
       isRepeat: false,
     });
     if (result.from === 'prefilter') return result.reason;
-    return result.from === 'cache' ? result.response : result.received.answer;
+    return result.from === 'cache' ? result.response : result.received.response;
   }
 
   /**
@@ -143,20 +149,20 @@ export class TokenLookup {
    * @throws TypeError if the target is invalid
    * @throws UnavailableError if the shared cache failed; this process has forgotten all the same
    */
-  async forget(target: ForgetTarget): Promise<void> {
-    const [kind, value] = forgetTarget(target);
+  async invalidate(target: InvalidationTarget): Promise<void> {
+    const [kind, value] = checkedTarget(target);
     const made = kind === 'token' ? this.#keyOf(value) : value;
     const named = typeof made === 'string' ? made : await made;
-    const name: MarkName = `${kind}:${named}`;
-    this.#invalidations.leave(name);
-    if (kind === 'token') this.#cache?.drop(named);
+    const name: TombstoneName = `${kind}:${named}`;
+    this.#invalidations.add(name);
+    if (kind === 'token') this.#cache?.delete(named);
     if (kind === 'all') this.#cache?.clear();
-    this.#stats.emit({ type: 'forgotten', by: kind });
-    await this.#sharedCache?.forget(name, kind === 'token' ? named : undefined);
+    this.#stats.emit({ type: 'invalidated', by: kind });
+    await this.#sharedCache?.invalidate(name, kind === 'token' ? named : undefined);
   }
 
-  stats(): AnswerStats {
-    return { answers: this.#stats.counts(), entries: this.#cache?.entries ?? { active: 0, inactive: 0 } };
+  stats(): LookupStats {
+    return { lookups: this.#stats.counts(), entries: this.#cache?.entries ?? { active: 0, inactive: 0 } };
   }
 
   /** Counts an event, and emits it if somebody listens. */
@@ -179,23 +185,23 @@ function makeCaches(
     age: AgeClock;
     emit: (event: LookupEvent) => void;
   },
-): { invalidations: ForgetMarks; cache?: TokenCache; sharedCache?: SecondTier } {
-  const lifeMs = Math.max(cacheSettings?.maxAgeMs ?? 0, cacheSettings?.staleIfErrorMs ?? 0);
-  const invalidationLifeMs = lifeMs + markSlackMs;
-  const steadyNow = steadyClock({ now, monotonicNow }, invalidationLifeMs);
-  const invalidations = new ForgetMarks({ monotonicNow, steadyNow }, invalidationLifeMs);
+): { invalidations: Invalidations; cache?: TokenCache; sharedCache?: SharedCache } {
+  const lifetimeMs = Math.max(cacheSettings?.maxAgeMs ?? 0, cacheSettings?.maxAgeIfErrorMs ?? 0);
+  const invalidationLifetimeMs = lifetimeMs + tombstoneSlackMs;
+  const steadyNow = steadyClock({ now, monotonicNow }, invalidationLifetimeMs);
+  const invalidations = new Invalidations({ monotonicNow, steadyNow }, invalidationLifetimeMs);
   if (cacheSettings === undefined) return { invalidations };
   const cache = new TokenCache(cacheSettings, { now, monotonicNow, steadyNow, age }, invalidations);
   const { store, refreshAfterMs } = cacheSettings;
   if (store === undefined) return { invalidations, cache };
-  const sharedCache = new SecondTier(store, cache, invalidations, {
+  const sharedCache = new SharedCache(store, cache, invalidations, {
     now,
     steadyNow,
     age,
-    lifeMs,
+    lifetimeMs,
     leaseMs: Math.max(1, Math.floor(Math.min(timeoutMs, refreshAfterMs))),
     keyOf,
-    failed: (operation: StoreOperation) => emit({ type: 'store_failed', operation }),
+    onFailure: (operation: StoreOperation) => emit({ type: 'store_failed', operation }),
   });
   return { invalidations, cache, sharedCache };
 }

@@ -9,7 +9,7 @@ type Members = { [Name in keyof Required<Policy>]: Policy[Name] | undefined };
  * - `scopes`: the token needs the scopes of all lists.
  * - `anyRole`: the token needs one role of each list.
  * - `acrValues`: the token's `acr` must be in every list.
- * - `maxAuthenticationAgeSeconds` and `maxStalenessSeconds`: the smallest value applies.
+ * - `maxAuthenticationAgeSeconds` and `maxResponseAgeSeconds`: the smallest value applies.
  * - `optional`: true only if it is true in every policy.
  * - `check`: the checks run in the given order, until one does not return `true`.
  *
@@ -34,7 +34,7 @@ function both(first: Policy, second: Policy): Policy {
       Math.min,
     ),
     acrValues: merged(first.acrValues, second.acrValues, commonValues),
-    maxStalenessSeconds: merged(first.maxStalenessSeconds, second.maxStalenessSeconds, Math.min),
+    maxResponseAgeSeconds: merged(first.maxResponseAgeSeconds, second.maxResponseAgeSeconds, Math.min),
     optional: first.optional === true && second.optional === true,
     check: merged(first.check, second.check, (a, b) => async (token, request) => {
       return (await a(token, request)) === true && b(token, request);

@@ -25,7 +25,7 @@ export interface Policy {
    * How many seconds before the HTTP request the server's response may have been requested. With 0, the response must
    * have been requested after the HTTP request came. All guards of one HTTP request share that response.
    */
-  maxStalenessSeconds?: number;
+  maxResponseAgeSeconds?: number;
   /** Lets a request without bearer credentials through, as `null`; a bad token is still refused. */
   optional?: boolean;
   /** The last word: anything but `true` denies. What it throws is not caught. */
@@ -51,7 +51,7 @@ export interface Expectations {
 export interface PreparedPolicy {
   readonly optional: boolean;
   /** Infinity where any age will do. */
-  readonly maxStalenessMs: number;
+  readonly maxResponseAgeMs: number;
   /** For a request without credentials. */
   readonly missingChallenge: ChallengeParameters;
   /** For a token that is no good. */
@@ -94,7 +94,7 @@ const schema = optionsObject({
     ),
   ),
   acrValues: narrowing(words('acr_values')),
-  maxStalenessSeconds: narrowing(
+  maxResponseAgeSeconds: narrowing(
     v.pipe(v.number('must be a number of seconds'), v.finite('must be finite'), v.minValue(0, 'must not be negative')),
   ),
   optional: narrowing(v.boolean('must be true or false')),
@@ -131,7 +131,7 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
     check,
     ...checked
   } = checkedOptions('Policy', schema, policy);
-  const { maxAuthenticationAgeSeconds, maxStalenessSeconds = Number.POSITIVE_INFINITY } = checked;
+  const { maxAuthenticationAgeSeconds, maxResponseAgeSeconds = Number.POSITIVE_INFINITY } = checked;
   const { rolesOf, challenge, clockSkewSeconds = defaultSkewSeconds } = expectations;
   const neededRoles = roleLists(policy);
   if (neededRoles.length > 0 && rolesOf === undefined) {
@@ -173,7 +173,7 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
 
   return {
     optional,
-    maxStalenessMs: maxStalenessSeconds * 1000,
+    maxResponseAgeMs: maxResponseAgeSeconds * 1000,
     missingChallenge: challenge.resource_metadata === undefined ? challenge : scopeChallenge,
     challenge,
     judge(token, request, now) {

@@ -4,11 +4,11 @@ export interface ClientAuthentication {
   /** `true`: a client without `issuer` is refused at construction. */
   readonly needsIssuer?: boolean;
   /** Adds the credentials to a request's header fields (lower-case names) or form. */
-  apply(request: AuthenticatedRequest, context: ClientAuthenticationContext): void | Promise<void>;
+  apply(request: RequestToAuthenticate, context: ClientAuthenticationContext): void | Promise<void>;
 }
 
 /** The part of a request that a {@link ClientAuthentication} may add to. */
-export interface AuthenticatedRequest {
+export interface RequestToAuthenticate {
   headers: Record<string, string>;
   body: URLSearchParams;
 }
@@ -18,7 +18,7 @@ export interface ClientAuthenticationContext {
   /** The URL that is asked. */
   endpoint: string;
   /** `true` when the server has just refused these credentials and the request is made once more. */
-  afterRefusal: boolean;
+  afterRejection: boolean;
 }
 
 const fixedAuthorizations = new WeakMap<ClientAuthentication, string>();
@@ -27,7 +27,7 @@ const fixedAuthorizations = new WeakMap<ClientAuthentication, string>();
 export function fixedAuthentication(clientId: string, authorization: string): ClientAuthentication {
   const authentication: ClientAuthentication = Object.freeze({
     clientId,
-    apply({ headers }: AuthenticatedRequest) {
+    apply({ headers }: RequestToAuthenticate) {
       headers.authorization = authorization;
     },
   });
@@ -48,8 +48,8 @@ export function fixedAuthorization(authentication: ClientAuthentication): string
  * @throws TypeError when the id is empty or either has a lone surrogate
  */
 export function basicCredentials(clientId: string, clientSecret: string): string {
-  refuseSecret('clientId', clientIdProblem(clientId));
-  refuseSecret('clientSecret', secretProblem(clientSecret));
+  rejectSecret('clientId', clientIdProblem(clientId));
+  rejectSecret('clientSecret', secretProblem(clientSecret));
   return `Basic ${btoa(`${formEncode(clientId)}:${formEncode(clientSecret)}`)}`;
 }
 
@@ -75,6 +75,6 @@ function encodingProblem(given: string): string | undefined {
 }
 
 /** @throws TypeError with the problem, if there is one */
-export function refuseSecret(name: string, problem: string | undefined): void {
+export function rejectSecret(name: string, problem: string | undefined): void {
   if (problem !== undefined) throw new TypeError(`"${name}" ${problem}`);
 }

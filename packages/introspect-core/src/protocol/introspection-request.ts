@@ -7,7 +7,7 @@ import {
 } from './client-authentication.js';
 
 /** Everything that an answer depends on, besides the token. */
-export interface QuestionSetting {
+export interface ResponseInputs {
   issuer?: string | undefined;
   endpoint?: string | undefined;
   clientId: string;
@@ -38,7 +38,7 @@ export interface IntrospectionRequest {
 /** Makes the introspection request (RFC 7662 §2.1) about a token; at once where the credentials are fixed. */
 export type IntrospectionRequests = (
   token: string,
-  context: { endpoint: string; afterRefusal: boolean },
+  context: { endpoint: string; afterRejection: boolean },
 ) => IntrospectionRequest | Promise<IntrospectionRequest>;
 
 /**
@@ -66,10 +66,10 @@ export function introspectionRequests(settings: IntrospectionRequestSettings): I
       body: `token=${formEncode(token)}${afterToken}`,
     });
   }
-  return async (token, { endpoint, afterRefusal }) => {
+  return async (token, { endpoint, afterRejection }) => {
     const headers = { ...common };
     const body = new URLSearchParams([['token', token], ...form]);
-    const context = { ...(issuer !== undefined && { issuer }), endpoint, afterRefusal };
+    const context = { ...(issuer !== undefined && { issuer }), endpoint, afterRejection };
     await authenticate(clientAuthentication, { headers, body }, context);
     return { url: endpoint, method: 'POST', headers, body: body.toString() };
   };

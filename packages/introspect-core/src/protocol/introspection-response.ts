@@ -5,8 +5,8 @@ import {
   InvalidTokenError,
 } from '../errors/errors.js';
 import type { TransportResponse } from '../transport/transport.js';
+import { statusError } from './http-status.js';
 import { ownMember, readJsonObject } from './json-object.js';
-import { unexpectedStatus } from './unexpected-status.js';
 
 /** What the server says of a token (RFC 7662 §2.2). Frozen, at every level. */
 export type IntrospectionResponse = ActiveToken | InactiveToken;
@@ -168,7 +168,7 @@ function activeToken(answer: Record<string, unknown>, origin: string): ActiveTok
  * Whether the server says that it refused this API's own credentials. RFC 7662 §2.3 wants 401; servers also answer 400 or
  * 403 with an OAuth error code.
  */
-export function refusesClient({ status, body }: TransportResponse): boolean {
+export function rejectsClient({ status, body }: TransportResponse): boolean {
   if (status === 401) return true;
   return (status === 400 || status === 403) && /^(invalid|unauthorized)_client$/.test(errorCode(body) ?? '');
 }
@@ -180,8 +180,8 @@ function isUnsupported({ status, body }: TransportResponse): boolean {
 
 function refusal(response: TransportResponse, origin: string, now: () => number): IntrospectionError {
   const { status } = response;
-  const refused = refusesClient(response) || (status === 403 && errorCode(response.body) === undefined);
-  if (!refused) return unexpectedStatus(response, origin, now);
+  const refused = rejectsClient(response) || (status === 403 && errorCode(response.body) === undefined);
+  if (!refused) return statusError(response, origin, now);
   return new InvalidClientError(
     `${origin} refused this API's own credentials (${status}): check client id and secret, whether the secret was rotated, ` +
       'and that the client is active and may introspect; a client made a moment ago may need some seconds',

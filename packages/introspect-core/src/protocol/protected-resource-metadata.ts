@@ -1,4 +1,4 @@
-import { urlProblem } from './endpoint-url.js';
+import { urlProblem } from './secure-url.js';
 
 export interface ProtectedResourceMetadataOptions {
   /** This API's URL: https, or http on loopback; no fragment. */

@@ -1,12 +1,12 @@
 import { InvalidResponseError } from '../errors/errors.js';
 import { withTraits } from '../errors/failure-traits.js';
-import { lateAnswer } from '../errors/late-answer.js';
+import { timeoutError } from '../errors/timeout-error.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { sharesPromises } from '../runtime/workerd.js';
 import { send, type Transport, type TransportResponse } from '../transport/transport.js';
-import { urlProblem } from './endpoint-url.js';
+import { statusError } from './http-status.js';
 import { ownMember, readJsonObject } from './json-object.js';
-import { unexpectedStatus } from './unexpected-status.js';
+import { urlProblem } from './secure-url.js';
 
 /** How long a document is used before it is fetched again. */
 const freshMs = 3_600_000;
@@ -121,7 +121,7 @@ export function readServerMetadata(
   { issuer, allowInsecureHttp, now }: Pick<DiscoveryOptions, 'issuer' | 'allowInsecureHttp' | 'now'>,
 ): string {
   const { origin } = new URL(issuer);
-  if (response.status !== 200) throw unexpectedStatus(response, origin, now);
+  if (response.status !== 200) throw statusError(response, origin, now);
   const metadata = readJsonObject(response, origin);
   const named = ownMember(metadata, 'issuer');
   if (named !== issuer) {
@@ -153,7 +153,7 @@ export function fetchMetadataUrl(member: MetadataMember, options: DiscoveryOptio
     {
       timeoutMs,
       late: () =>
-        withTraits(lateAnswer({ origin, timeoutMs, option: 'retry.attemptTimeoutMs' }), { isTransient: true }),
+        withTraits(timeoutError({ origin, timeoutMs, option: 'retry.attemptTimeoutMs' }), { isTransient: true }),
     },
     async (signal) => {
       for (const url of metadataUrls(issuer)) {

@@ -1,7 +1,7 @@
 /** When a response was requested, by the monotonic clock and by the wall clock. */
 export interface RequestTime {
   /** In milliseconds, by the monotonic clock. */
-  readonly askedAt: number;
+  readonly requestedAt: number;
   /** How many whole milliseconds the wall clock had gained on the monotonic clock: see {@link AgeClock}. */
   readonly drift: number;
 }
@@ -32,8 +32,8 @@ export class AgeClock {
 
   /** Returns the current time, for a response that is requested now. */
   requestTime(): RequestTime {
-    const askedAt = this.#monotonicNow();
-    return { askedAt, drift: this.#drift(this.#now(), askedAt) };
+    const requestedAt = this.#monotonicNow();
+    return { requestedAt, drift: this.#drift(this.#now(), requestedAt) };
   }
 
   /** Returns the current time as a unique moment. */
@@ -44,7 +44,7 @@ export class AgeClock {
 
   /** Returns how many milliseconds old a response requested at `time` is now, or was at the later time `at`. */
   ageMs(time: RequestTime, at: RequestTime = this.requestTime()): number {
-    return at.askedAt - time.askedAt + Math.max(0, at.drift - time.drift);
+    return at.requestedAt - time.requestedAt + Math.max(0, at.drift - time.drift);
   }
 
   /** Returns the monotonic time plus what the wall clock has gained on it since the response was requested. */
@@ -55,12 +55,12 @@ export class AgeClock {
   /** Returns the request time of a response of which only the wall clock's time `stamp` is known. */
   requestTimeOf(stamp: number, steadyNow: number): RequestTime {
     const monotonicNow = this.#monotonicNow();
-    return { askedAt: monotonicNow - (steadyNow - stamp), drift: this.#drift(steadyNow, monotonicNow) };
+    return { requestedAt: monotonicNow - (steadyNow - stamp), drift: this.#drift(steadyNow, monotonicNow) };
   }
 
   /** Returns when a response was requested, in milliseconds since the epoch. */
-  stampOf({ askedAt, drift }: RequestTime): number {
-    return askedAt + drift + (this.#origin ?? 0);
+  wallTimeOf({ requestedAt, drift }: RequestTime): number {
+    return requestedAt + drift + (this.#origin ?? 0);
   }
 
   #drift(now: number, monotonicNow: number): number {

@@ -4,7 +4,7 @@ export function sharesPromises(): boolean {
 }
 
 /** Lets work go on after the answer, which must not reject; the result is to be awaited where the runtime would end it. */
-export function afterAnswer(
+export function afterResponse(
   work: Promise<void>,
   request: { waitUntil?: ((promise: Promise<unknown>) => void) | undefined },
 ): Promise<void> | undefined {

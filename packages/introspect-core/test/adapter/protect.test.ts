@@ -194,7 +194,7 @@ describe('isHangUp', () => {
     const context = { ...request({}), signal: controller.signal };
     const decision = protect(new Authorizer(optionsOf()))(context) as Promise<Decision>;
     const error = decision.catch((error) => error);
-    await server.question(1);
+    await server.introspection(1);
     controller.abort();
     expect(isHangUp(await error, context)).toBe(true);
     expect(isHangUp(new DOMException('another', 'AbortError'), context)).toBe(false);
@@ -211,9 +211,9 @@ describe('two guards that see the same request', () => {
     await decide(request(native));
     clock = 4999;
     await decide(request(native));
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     clock = 5000;
     await decide(request(native));
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 });

@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
 import {
-  type Answer,
   active,
   hangBeforeHeaders,
   inactive,
@@ -8,6 +7,7 @@ import {
   redirect,
   reset,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
 } from '@acme/introspect-testing';
@@ -17,9 +17,9 @@ import {
   type ActiveToken,
   Authorizer,
   type AuthorizerOptions,
-  type ForgetTarget,
   type Guard,
   IntrospectionClient,
+  type InvalidationTarget,
   isAuthorizationError,
   isIntrospectionError,
   type Policy,
@@ -73,7 +73,7 @@ describe('what a request brings', () => {
   ])('may lack a token: %s', async (_, request) => {
     await expect(authorizerOf().authorize(request)).rejects.toMatchObject({ code: 'missing_token' });
     await expect(authorizerOf().authorize(request, { optional: true })).resolves.toBeNull();
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 
   it('is judged as a whole: the context reaches rolesOf and check', async () => {
@@ -90,7 +90,7 @@ describe('what a request brings', () => {
     expect(() => authorizerOf().guard(policy)).toThrow('Policy: "scope" is no option');
     await expect(authorizerOf().authorize('Bearer good', policy)).rejects.toThrow('Policy: "scope" is no option');
     expect(() => authorizerOf().guard({ anyRole: ['admin'] })).toThrow('"rolesOf"');
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 });
 
@@ -129,7 +129,7 @@ describe('the table of answers', () => {
   const broken = refused(400, 'invalid_request', 'The Authorization header field must hold one bearer token, once');
   const invalid = (reason: string, sentence: string) => ({ ...refused(401, 'invalid_token', sentence), reason });
 
-  const judge = (line: string | string[], answer: Answer) => {
+  const judge = (line: string | string[], answer: ScriptedResponse) => {
     server.always(answer);
     return authorizerOf({
       audience: 'api',
@@ -150,10 +150,10 @@ describe('the table of answers', () => {
     ['a token too long', `Bearer ${'t'.repeat(8193)}`, invalid('too_long', 'The access token is too long')],
   ])('%s, and no question', async (_, line, expected) => {
     await expect(judge(line, active(good))).rejects.toMatchObject(expected);
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 
-  it.each<[string, Answer, object]>([
+  it.each<[string, ScriptedResponse, object]>([
     ['an inactive token', inactive(), invalid('inactive', 'The access token is not active')],
     ['an expired one', active({ ...good, exp: now }), invalid('expired', 'The access token has expired')],
     [
@@ -189,7 +189,7 @@ describe('the table of answers', () => {
     ['own credentials refused', json({ error: 'invalid_client' }, { status: 401 }), failed('invalid_client')],
   ])('%s', async (_, answer, expected) => {
     await expect(judge('Bearer t', answer)).rejects.toMatchObject(expected);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('nothing wrong', async () => {
@@ -204,7 +204,7 @@ describe('the table of answers', () => {
   it("the caller's own signal: its reason, and nothing else", async () => {
     const request = { authorization: 'Bearer t', signal: AbortSignal.abort('left') };
     await expect(authorizerOf().authorize(request)).rejects.toBe('left');
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 
   it('a request without a token names the scopes only where the resource is described', async () => {
@@ -224,12 +224,12 @@ describe('the table of answers', () => {
 });
 
 describe('an optional policy', () => {
-  const optional = (line: string | string[], answer: Answer = active()) => {
+  const optional = (line: string | string[], answer: ScriptedResponse = active()) => {
     server.always(answer);
     return authorizerOf().authorize(line, { optional: true, scopes: ['read'] });
   };
 
-  it.each<[string, string | string[], Answer, string]>([
+  it.each<[string, string | string[], ScriptedResponse, string]>([
     ['a broken header', ['Bearer t', 'Bearer t'], active(), 'invalid_request'],
     ['a malformed token', 'Bearer !', active(), 'invalid_token'],
     ['an inactive token', 'Bearer t', inactive(), 'invalid_token'],
@@ -284,7 +284,7 @@ describe('the options', () => {
     expect(() => authorizer.guard({ scopes: ['root'] })).toThrow(new TypeError('Policy: nobody is root'));
     expect(policyProblem).toHaveBeenCalledTimes(1);
     await expect(authorizer.authorize('Bearer t', { scopes: ['root'] })).rejects.toThrow('Policy: nobody is root');
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
     expect(() => authorizer.guard({ scopes: ['user'] })).not.toThrow();
     expect(() => authorizerOf({ policyProblem: 'none' })).toThrow('Authorizer: "policyProblem" must be a function');
   });
@@ -321,7 +321,7 @@ describe('the options', () => {
     headers['x-tenant'] = 'b';
     server.always(active({ aud: 'other' }));
     await expect(authorizer.authorize('Bearer t')).rejects.toMatchObject({ reason: 'audience_mismatch' });
-    expect(server.questions[0]?.field('x-tenant')).toEqual(['a']);
+    expect(server.introspections[0]?.field('x-tenant')).toEqual(['a']);
   });
 
   it('do not touch the network', () => {
@@ -402,13 +402,13 @@ describe('the types', () => {
     expectTypeOf(policies).toBeFunction();
   });
 
-  it('let forget name one thing', () => {
-    expectTypeOf<Parameters<Authorizer['forget']>>().toEqualTypeOf<[ForgetTarget]>();
+  it('let invalidate name one thing', () => {
+    expectTypeOf<Parameters<Authorizer['invalidate']>>().toEqualTypeOf<[InvalidationTarget]>();
     for (const target of [{ token: 't' }, { sub: 's' }, { jti: 'j' }, { client_id: 'c' }, { all: true }] as const)
-      expectTypeOf(target).toExtend<ForgetTarget>();
-    expectTypeOf<{ all: false }>().not.toExtend<ForgetTarget>();
-    expectTypeOf<{ sub: undefined }>().not.toExtend<ForgetTarget>();
-    expectTypeOf<Record<string, never>>().not.toExtend<ForgetTarget>();
+      expectTypeOf(target).toExtend<InvalidationTarget>();
+    expectTypeOf<{ all: false }>().not.toExtend<InvalidationTarget>();
+    expectTypeOf<{ sub: undefined }>().not.toExtend<InvalidationTarget>();
+    expectTypeOf<Record<string, never>>().not.toExtend<InvalidationTarget>();
   });
 
   it('take a client or the options of one', () => {
@@ -427,10 +427,10 @@ describe('concurrent equal questions', () => {
       authorizer.authorize('Bearer t', { scopes: [i % 2 === 0 ? 'read' : 'write'] }),
     );
     const outcomes = Promise.allSettled(requests);
-    await server.question(1);
+    await server.introspection(1);
     release();
     expect((await outcomes).map(({ status }) => status)).toEqual(Array(10).fill(['fulfilled', 'rejected']).flat());
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('give all the same answer, which nobody can change', async () => {
@@ -447,11 +447,11 @@ describe('concurrent equal questions', () => {
     const authorizer = authorizerOf();
     const ask = (token: string, by = authorizer) => errorOf(by.authorize(`Bearer ${token}`));
     await Promise.all([ask('a'), ask('b')]);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     await Promise.all([ask('a'), ask('a', authorizerOf())]);
-    expect(server.questions).toHaveLength(4);
+    expect(server.introspections).toHaveLength(4);
     await ask('a');
-    expect(server.questions).toHaveLength(5);
+    expect(server.introspections).toHaveLength(5);
   });
 
   it('are not ended by one who leaves', async () => {
@@ -461,12 +461,12 @@ describe('concurrent equal questions', () => {
     const controller = new AbortController();
     const leaves = authorizer.authorize({ authorization: 'Bearer t', signal: controller.signal });
     const stays = authorizer.authorize({ authorization: 'Bearer t', signal: new AbortController().signal });
-    await server.question(1);
+    await server.introspection(1);
     controller.abort('left');
     await expect(leaves).rejects.toBe('left');
     release();
     await expect(stays).resolves.toEqual({ active: true });
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('are aborted at the server when the last one leaves, and asked anew by whoever comes then', async () => {
@@ -474,7 +474,7 @@ describe('concurrent equal questions', () => {
     const authorizer = authorizerOf({ timeoutMs: 60_000 });
     const controllers = [new AbortController(), new AbortController()];
     const leave = controllers.map(({ signal }) => authorizer.authorize({ authorization: 'Bearer t', signal }));
-    const { over } = await server.question(1);
+    const { over } = await server.introspection(1);
     for (const controller of controllers) controller.abort('left');
     for (const each of leave) await expect(each).rejects.toBe('left');
     await over;
@@ -486,11 +486,11 @@ describe('concurrent equal questions', () => {
     server.next(waits, active());
     const authorizer = authorizerOf();
     const waiting = [errorOf(authorizer.authorize('Bearer t')), errorOf(authorizer.authorize('Bearer t'))];
-    await server.question(1);
+    await server.introspection(1);
     release();
     expect(await Promise.all(waiting)).toEqual(Array(2).fill(expect.objectContaining({ code: 'unavailable' })));
     await expect(authorizer.authorize('Bearer t')).resolves.toEqual({ active: true });
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('share nothing on workerd', async () => {
@@ -498,7 +498,7 @@ describe('concurrent equal questions', () => {
     server.always(active());
     const authorizer = authorizerOf();
     await Promise.all([authorizer.authorize('Bearer t'), authorizer.authorize('Bearer t')]);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 });
 
@@ -514,7 +514,7 @@ describe('two guards on one request of a framework', () => {
     });
     const second = authorizer.authorize(request('a', native), { scopes: ['write'] });
     await expect(second).rejects.toMatchObject({ code: 'insufficient_scope' });
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('ask twice for another token, another request, or another authorizer', async () => {
@@ -524,7 +524,7 @@ describe('two guards on one request of a framework', () => {
     await authorizer.authorize(request('b', native));
     await authorizer.authorize(request('b', {}));
     await authorizerOf().authorize(request('b', native));
-    expect(server.questions).toHaveLength(4);
+    expect(server.introspections).toHaveLength(4);
   });
 
   it.each([null, undefined, 'text'])('ask twice where the request is no object: %s', async (given) => {
@@ -532,7 +532,7 @@ describe('two guards on one request of a framework', () => {
     const authorizer = authorizerOf();
     await authorizer.authorize(request('a', given));
     await authorizer.authorize(request('a', given));
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('ask again after a fault', async () => {
@@ -552,13 +552,13 @@ describe('ready', () => {
 
   it('resolves once endpoint and credentials are proved, with a token of nobody', async () => {
     await expect(authorizerOf().ready()).resolves.toBeUndefined();
-    expect(server.questions[0]?.form.get('token')).toMatch(/^[a-z-]+$/);
+    expect(server.introspections[0]?.form.get('token')).toMatch(/^[a-z-]+$/);
     await expect(
       new Authorizer({ issuer: server.origin, clientId: 'api', clientSecret: 'secret' }).ready(),
     ).resolves.toBeUndefined();
   });
 
-  it.each<[string, Answer, string]>([
+  it.each<[string, ScriptedResponse, string]>([
     ['is broken', respond({ status: 500 }), 'unavailable'],
     ['shows a page', respond({ headers: { 'content-type': 'text/html' }, body: '<html>' }), 'invalid_response'],
     ['refuses our credentials', json({ error: 'unauthorized_client' }, { status: 400 }), 'invalid_client'],
@@ -572,10 +572,10 @@ describe('ready', () => {
     server.always(waits);
     const authorizer = authorizerOfClock();
     const waiting = Array.from({ length: 20 }, () => authorizer.ready());
-    await server.question(1);
+    await server.introspection(1);
     release();
     await Promise.all(waiting);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('is one question for as long as it runs, however long that is', async () => {
@@ -583,15 +583,15 @@ describe('ready', () => {
     server.always(waits);
     const authorizer = authorizerOfClock({ timeoutMs: 60_000 });
     const first = authorizer.ready();
-    await server.question(1);
+    await server.introspection(1);
     clock += 5000;
     const second = authorizer.ready();
     release();
     await Promise.all([first, second]);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
-  it.each<[string, Answer, string]>([
+  it.each<[string, ScriptedResponse, string]>([
     ['a success', inactive(), 'fulfilled'],
     ['a failure', respond({ status: 500 }), 'rejected'],
   ])('reuses %s for 5 s, and then asks anew', async (_, answer, status) => {
@@ -601,10 +601,10 @@ describe('ready', () => {
     expect(await outcome()).toBe(status);
     clock += 4999;
     expect(await outcome()).toBe(status);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     clock += 1;
     expect(await outcome()).toBe(status);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('leaves no failure unhandled', async () => {
@@ -623,10 +623,10 @@ describe('ready', () => {
     it('shares no promise', async () => {
       const authorizer = authorizerOfClock();
       await Promise.all([authorizer.ready(), authorizer.ready()]);
-      expect(server.questions).toHaveLength(2);
+      expect(server.introspections).toHaveLength(2);
     });
 
-    it.each<[string, Answer, string]>([
+    it.each<[string, ScriptedResponse, string]>([
       ['a success', inactive(), 'fulfilled'],
       ['a failure', respond({ status: 500 }), 'rejected'],
     ])('reuses %s for 5 s all the same: it is a value by then', async (_, answer, status) => {
@@ -634,10 +634,10 @@ describe('ready', () => {
       const authorizer = authorizerOfClock();
       const outcome = async () => (await Promise.allSettled([authorizer.ready()]))[0].status;
       expect([await outcome(), await outcome()]).toEqual([status, status]);
-      expect(server.questions).toHaveLength(1);
+      expect(server.introspections).toHaveLength(1);
       clock += 5000;
       await outcome();
-      expect(server.questions).toHaveLength(2);
+      expect(server.introspections).toHaveLength(2);
     });
   });
 });
@@ -665,7 +665,7 @@ describe('a canary', () => {
   const canary = /canary/i;
   const policy = { scopes: ['read'] };
 
-  it.each<[string, string | string[], Answer]>([
+  it.each<[string, string | string[], ScriptedResponse]>([
     ['a broken header', 'Bearer canary canary', active()],
     ['two headers', ['Bearer canary', 'Bearer canary'], active()],
     ['a malformed token', 'Bearer canary!', active()],
@@ -724,10 +724,10 @@ describe('garbage', () => {
     );
     const lines = fc.oneof({ weight: 9, arbitrary: line }, fc.array(line, { maxLength: 3 }));
     const property = fc.asyncProperty(lines, async (given) => {
-      const before = server.questions.length;
+      const before = server.introspections.length;
       const error = await errorOf(guard(given));
       expect(isAuthorizationError(error)).toBe(true);
-      const asked = server.questions.slice(before).map(({ form }) => form.get('token'));
+      const asked = server.introspections.slice(before).map(({ form }) => form.get('token'));
       const [only = ''] = typeof given === 'string' ? [given] : given;
       const token = /^[ \t]*bearer +([\w.~+/-]+=*)[ \t]*$/i.exec(only)?.[1];
       expect(asked).toEqual(token === undefined || (Array.isArray(given) && given.length > 1) ? [] : [token]);

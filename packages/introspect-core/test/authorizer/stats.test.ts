@@ -30,7 +30,7 @@ const settled = (question: Promise<unknown>) => question.catch(() => {});
 
 it('a client that has done nothing says so', () => {
   expect(clientOf().stats()).toEqual({
-    questions: {
+    requests: {
       active: 0,
       inactive: 0,
       unsupported_token_type: 0,
@@ -40,8 +40,8 @@ it('a client that has done nothing says so', () => {
       aborted: 0,
     },
     shed: { limits: 0, circuit_breaker: 0 },
-    running: 0,
-    waiting: 0,
+    inFlight: 0,
+    queued: 0,
     circuitBreaker: 'closed',
   });
   expect(clientOf({ circuitBreaker: false }).stats().circuitBreaker).toBe('off');
@@ -55,12 +55,12 @@ it('a client counts each attempt by how it ended', async () => {
   server.next(hangBeforeHeaders());
   const controller = new AbortController();
   const asked = settled(client.introspect('token', { signal: controller.signal }));
-  await server.question(8);
-  expect(client.stats()).toMatchObject({ running: 1, waiting: 0 });
+  await server.introspection(8);
+  expect(client.stats()).toMatchObject({ inFlight: 1, queued: 0 });
   controller.abort();
   await asked;
   expect(client.stats()).toEqual({
-    questions: {
+    requests: {
       active: 2,
       inactive: 1,
       unsupported_token_type: 0,
@@ -70,8 +70,8 @@ it('a client counts each attempt by how it ended', async () => {
       aborted: 1,
     },
     shed: { limits: 0, circuit_breaker: 0 },
-    running: 0,
-    waiting: 0,
+    inFlight: 0,
+    queued: 0,
     circuitBreaker: 'off',
   });
 });
@@ -82,17 +82,17 @@ it('a client tells who runs, waits and was turned away', async () => {
   const controller = new AbortController();
   const { signal } = controller;
   const asked = ['a', 'b'].map((token) => settled(client.introspect(token, { signal })));
-  await server.question(1);
-  expect(client.stats()).toMatchObject({ running: 1, waiting: 1 });
+  await server.introspection(1);
+  expect(client.stats()).toMatchObject({ inFlight: 1, queued: 1 });
   controller.abort();
   await Promise.all(asked);
   await client.introspect('c');
   await settled(client.introspect('d'));
-  expect(client.stats()).toMatchObject({ running: 0, waiting: 0, shed: { limits: 1, circuit_breaker: 0 } });
+  expect(client.stats()).toMatchObject({ inFlight: 0, queued: 0, shed: { limits: 1, circuit_breaker: 0 } });
 });
 
 it('a client tells how its breaker stands', async () => {
-  const client = clientOf({ circuitBreaker: { minimumQuestions: 1, openMs: 1000 } });
+  const client = clientOf({ circuitBreaker: { minimumRequests: 1, openMs: 1000 } });
   const seen = () => client.stats().circuitBreaker;
   server.next(respond({ status: 500 }));
   await settled(client.introspect('token'));
@@ -105,7 +105,7 @@ it('a client tells how its breaker stands', async () => {
 
 it('an authorizer tells how its answers were had, beside what its client tells', async () => {
   const client = clientOf({ retry: { attempts: 1 } });
-  const authorizer = new Authorizer({ client, cache: { maxAgeSeconds: 60, staleIfErrorSeconds: 600 } });
+  const authorizer = new Authorizer({ client, cache: { maxAgeSeconds: 60, maxAgeIfErrorSeconds: 600 } });
   const other = new Authorizer({ client });
   server.tokens.set('good', {}).set('better', {});
   await Promise.all([1, 2, 3].map(() => authorizer.authorize('Bearer good')));
@@ -116,7 +116,7 @@ it('an authorizer tells how its answers were had, beside what its client tells',
   now += 61_000;
   server.next(respond({ status: 500 }));
   await authorizer.authorize('Bearer good');
-  await authorizer.forget({ token: 'better' });
+  await authorizer.invalidate({ token: 'better' });
   await other.authorize('Bearer good');
   const asked = {
     active: 3,
@@ -128,31 +128,31 @@ it('an authorizer tells how its answers were had, beside what its client tells',
     aborted: 0,
   };
   expect(authorizer.stats()).toEqual({
-    answers: {
-      hit: 2,
-      miss: 4,
+    lookups: {
+      cache_hit: 2,
+      cache_miss: 4,
       coalesced: 2,
-      stale: 1,
+      stale_served: 1,
       refreshed: 0,
-      flipped: 0,
-      forgotten: 1,
+      rechecked: 0,
+      invalidated: 1,
       store_failed: 0,
-      refused: 0,
-      keys_failed: 0,
+      prefilter_rejected: 0,
+      jwks_failed: 0,
       inactive_explained: 0,
       too_large_to_cache: 0,
     },
     entries: { active: 1, inactive: 1 },
-    questions: asked,
+    requests: asked,
     shed: { limits: 0, circuit_breaker: 0 },
-    running: 0,
-    waiting: 0,
+    inFlight: 0,
+    queued: 0,
     circuitBreaker: 'closed',
   });
   expect(other.stats()).toMatchObject({
-    answers: { hit: 0, miss: 0 },
+    lookups: { cache_hit: 0, cache_miss: 0 },
     entries: { active: 0, inactive: 0 },
-    questions: asked,
+    requests: asked,
   });
 });
 
@@ -160,8 +160,8 @@ it('what was told is a copy: neither writing to it nor time changes the other', 
   const client = clientOf();
   const before = client.stats();
   await client.introspect('token');
-  expect(before.questions.inactive).toBe(0);
-  Object.assign(before.questions, { inactive: 100 });
-  expect(client.stats().questions.inactive).toBe(1);
+  expect(before.requests.inactive).toBe(0);
+  Object.assign(before.requests, { inactive: 100 });
+  expect(client.stats().requests.inactive).toBe(1);
   expect(JSON.parse(JSON.stringify(client.stats()))).toEqual(client.stats());
 });

@@ -18,7 +18,7 @@ describe('the option cache', () => {
       maxAgeMs: 60_000,
       inactiveMaxAgeMs: 3000,
       refreshAfterMs: Number.POSITIVE_INFINITY,
-      staleIfErrorMs: 0,
+      maxAgeIfErrorMs: 0,
       maxEntries: 10_000,
       maxBytes: 67_108_864,
       store: undefined,
@@ -28,7 +28,7 @@ describe('the option cache', () => {
       maxAgeSeconds: 0.5,
       inactiveMaxAgeSeconds: 0,
       refreshAfterSeconds: 0.25,
-      staleIfErrorSeconds: 0.5,
+      maxAgeIfErrorSeconds: 0.5,
       maxEntries: 1,
       maxBytes: 1,
       store,
@@ -38,7 +38,7 @@ describe('the option cache', () => {
       maxAgeMs: 500,
       inactiveMaxAgeMs: 0,
       refreshAfterMs: 250,
-      staleIfErrorMs: 500,
+      maxAgeIfErrorMs: 500,
       maxEntries: 1,
       maxBytes: 1,
       store,
@@ -65,10 +65,10 @@ describe('the option cache', () => {
 
   it.each([
     [{ maxAgeSeconds: 0 }],
-    [{ maxAgeSeconds: 2_147_483, staleIfErrorSeconds: 2_147_483, refreshAfterSeconds: 0 }],
-    [{ maxAgeSeconds: 60, refreshAfterSeconds: 59.999, staleIfErrorSeconds: 60 }],
+    [{ maxAgeSeconds: 2_147_483, maxAgeIfErrorSeconds: 2_147_483, refreshAfterSeconds: 0 }],
+    [{ maxAgeSeconds: 60, refreshAfterSeconds: 59.999, maxAgeIfErrorSeconds: 60 }],
     [{ maxAgeSeconds: 60, maxEntries: 2 ** 24 }],
-    [{ maxAgeSeconds: 60, staleIfErrorSeconds: 0 }],
+    [{ maxAgeSeconds: 60, maxAgeIfErrorSeconds: 0 }],
     [{ maxAgeSeconds: 60, refreshAfterSeconds: undefined, store: undefined }],
   ])('may be %j', (cache) => {
     expect(v.safeParse(cacheOptions, cache).success).toBe(true);
@@ -78,7 +78,7 @@ describe('the option cache', () => {
     'maxAgeSeconds',
     'inactiveMaxAgeSeconds',
     'refreshAfterSeconds',
-    'staleIfErrorSeconds',
+    'maxAgeIfErrorSeconds',
     'localMaxAgeSeconds',
   ];
   const values = [-1, Number.NaN, Number.POSITIVE_INFINITY, 2_147_484, '60', null];
@@ -117,10 +117,10 @@ describe('the option cache', () => {
     [{ maxAgeSeconds: 60, maxAge: 60 }, '"cache.maxAge" is no option; there are maxAgeSeconds, inactiveMaxAgeSeconds'],
     [{ maxAgeSeconds: 60, refreshAfterSeconds: 60 }, '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"'],
     [{ maxAgeSeconds: 60, refreshAfterSeconds: 61 }, '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"'],
-    [{ maxAgeSeconds: 60, staleIfErrorSeconds: 59 }, '"cache.staleIfErrorSeconds" is the whole age'],
+    [{ maxAgeSeconds: 60, maxAgeIfErrorSeconds: 59 }, '"cache.maxAgeIfErrorSeconds" is the whole age'],
     [{ maxAgeSeconds: 86_401, store }, '"cache.store" takes no answer that is to be kept for more than 86400 seconds'],
     [
-      { maxAgeSeconds: 60, staleIfErrorSeconds: 86_401, store },
+      { maxAgeSeconds: 60, maxAgeIfErrorSeconds: 86_401, store },
       '"cache.store" takes no answer that is to be kept for more than 86400 seconds',
     ],
   ])('may not be %j', (cache, message) => {

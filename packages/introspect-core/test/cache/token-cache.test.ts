@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CacheSettings } from '../../src/cache/cache-options.js';
-import { ForgetMarks } from '../../src/cache/forget-marks.js';
-import { type DatedAnswer, expiryOf, TokenCache } from '../../src/cache/token-cache.js';
+import { Invalidations } from '../../src/cache/invalidations.js';
+import { type CachedResponse, expiryOf, TokenCache } from '../../src/cache/token-cache.js';
 import type { ActiveToken } from '../../src/index.js';
 import { Clocks, mapStore } from '../support/caching.js';
 
@@ -9,10 +9,10 @@ const anyAge = Number.POSITIVE_INFINITY;
 const seconds = 1000;
 
 let clocks: Clocks;
-let marks: ForgetMarks;
+let marks: Invalidations;
 beforeEach(() => {
   clocks = new Clocks();
-  marks = new ForgetMarks(clocks, 3600 * seconds);
+  marks = new Invalidations(clocks, 3600 * seconds);
 });
 afterEach(() => void vi.restoreAllMocks());
 
@@ -22,7 +22,7 @@ const cacheOf = (settings: Partial<CacheSettings> = {}) =>
       maxAgeMs: 60 * seconds,
       inactiveMaxAgeMs: 3 * seconds,
       refreshAfterMs: Number.POSITIVE_INFINITY,
-      staleIfErrorMs: 0,
+      maxAgeIfErrorMs: 0,
       maxEntries: 100,
       maxBytes: 1000,
       store: undefined,
@@ -33,28 +33,28 @@ const cacheOf = (settings: Partial<CacheSettings> = {}) =>
     marks,
   );
 
-const dated = (generation = 0) => {
-  return { ...clocks.age.requestTime(), order: marks.order, generation };
+const dated = (epoch = 0) => {
+  return { ...clocks.age.requestTime(), sequence: marks.sequence, epoch };
 };
-const active = (claims: object = {}): DatedAnswer & { answer: ActiveToken } => ({
-  answer: { active: true, ...claims },
+const active = (claims: object = {}): CachedResponse & { response: ActiveToken } => ({
+  response: { active: true, ...claims },
   ...dated(),
 });
-const inactive = (): DatedAnswer => ({ answer: { active: false }, ...dated() });
+const inactive = (): CachedResponse => ({ response: { active: false }, ...dated() });
 
 describe('what is kept', () => {
   it('is fresh while it is younger than its age, and no longer', () => {
     const cache = cacheOf();
     const good = active({ sub: 'a' });
-    cache.keep('good', good);
-    cache.keep('bad', inactive());
+    cache.set('good', good);
+    cache.set('bad', inactive());
     clocks.pass(2.999);
-    expect(cache.fresh('good', anyAge)?.answer).toBe(good.answer);
-    expect(cache.fresh('bad', anyAge)?.answer).toEqual({ active: false });
+    expect(cache.fresh('good', anyAge)?.response).toBe(good.response);
+    expect(cache.fresh('bad', anyAge)?.response).toEqual({ active: false });
     clocks.pass(0.001);
     expect(cache.fresh('bad', anyAge)).toBeUndefined();
     clocks.pass(56.999);
-    expect(cache.fresh('good', anyAge)?.answer).toBe(good.answer);
+    expect(cache.fresh('good', anyAge)?.response).toBe(good.response);
     clocks.pass(0.001);
     expect(cache.fresh('good', anyAge)).toBeUndefined();
   });
@@ -64,7 +64,7 @@ describe('what is kept', () => {
     ['inactive', inactive],
   ])('serves only those for whom it is young enough: %s', (_, made) => {
     const cache = cacheOf();
-    cache.keep('k', made());
+    cache.set('k', made());
     expect(cache.fresh('k', 0)).toBeUndefined();
     clocks.pass(2);
     expect(cache.fresh('k', 2 * seconds)).toBeUndefined();
@@ -76,43 +76,43 @@ describe('what is kept', () => {
     const older = active({ sub: 'older' });
     clocks.pass(1);
     const newer = active({ sub: 'newer' });
-    expect(cache.keep('k', newer)).toBe('kept');
-    expect(cache.keep('k', older)).toBe('older');
-    expect(cache.fresh('k', anyAge)?.answer).toBe(newer.answer);
+    expect(cache.set('k', newer)).toBe('kept');
+    expect(cache.set('k', older)).toBe('older');
+    expect(cache.fresh('k', anyAge)?.response).toBe(newer.response);
     clocks.pass(1);
-    expect(cache.keep('k', inactive())).toBe('kept');
-    expect(cache.keep('k', newer)).toBe('older');
-    expect(cache.fresh('k', anyAge)?.answer.active).toBe(false);
+    expect(cache.set('k', inactive())).toBe('kept');
+    expect(cache.set('k', newer)).toBe('older');
+    expect(cache.fresh('k', anyAge)?.response.active).toBe(false);
     clocks.pass(1);
-    expect(cache.keep('k', active())).toBe('kept');
-    expect(cache.fresh('k', anyAge)?.answer.active).toBe(true);
+    expect(cache.set('k', active())).toBe('kept');
+    expect(cache.fresh('k', anyAge)?.response.active).toBe(true);
   });
 
   it('is kept apart and bounded: bad tokens evict bad ones, the least recently used first', () => {
     const cache = cacheOf({ maxEntries: 2 });
-    cache.keep('good', active());
-    for (const key of ['a', 'b']) cache.keep(key, inactive());
+    cache.set('good', active());
+    for (const key of ['a', 'b']) cache.set(key, inactive());
     cache.fresh('a', anyAge);
-    cache.keep('c', inactive());
+    cache.set('c', inactive());
     expect(cache.fresh('a', anyAge)).toBeDefined();
     expect(cache.fresh('b', anyAge)).toBeUndefined();
     expect(cache.fresh('good', anyAge)).toBeDefined();
-    for (const key of ['d', 'e']) cache.keep(key, active());
+    for (const key of ['d', 'e']) cache.set(key, active());
     expect(cache.fresh('good', anyAge)).toBeUndefined();
     expect(cache.fresh('a', anyAge)).toBeDefined();
   });
 
   it('is gone when it is dropped, or all is', () => {
-    const cache = cacheOf({ staleIfErrorMs: 60 * seconds });
-    cache.keep('a', active());
-    cache.keep('b', inactive());
-    cache.drop('a');
-    cache.drop('b');
+    const cache = cacheOf({ maxAgeIfErrorMs: 60 * seconds });
+    cache.set('a', active());
+    cache.set('b', inactive());
+    cache.delete('a');
+    cache.delete('b');
     expect([cache.fresh('a', anyAge), cache.fresh('b', anyAge), cache.stale('a', anyAge)]).toEqual(
       Array(3).fill(undefined),
     );
-    cache.keep('a', active());
-    cache.keep('b', inactive());
+    cache.set('a', active());
+    cache.set('b', inactive());
     cache.clear();
     expect([cache.fresh('a', anyAge), cache.fresh('b', anyAge), cache.stale('a', anyAge)]).toEqual(
       Array(3).fill(undefined),
@@ -122,11 +122,11 @@ describe('what is kept', () => {
 
 describe('what is stale', () => {
   it('serves up to its bound, at any age that is allowed for, and never when it is inactive', () => {
-    const cache = cacheOf({ staleIfErrorMs: 90 * seconds });
-    cache.keep('k', active({ sub: 'a' }));
-    cache.keep('bad', inactive());
+    const cache = cacheOf({ maxAgeIfErrorMs: 90 * seconds });
+    cache.set('k', active({ sub: 'a' }));
+    cache.set('bad', inactive());
     clocks.pass(90);
-    expect(cache.stale('k', anyAge)).toEqual({ answer: { active: true, sub: 'a' }, ageMs: 90 * seconds });
+    expect(cache.stale('k', anyAge)).toEqual({ response: { active: true, sub: 'a' }, ageMs: 90 * seconds });
     expect(cache.stale('k', 90 * seconds)).toBeUndefined();
     expect(cache.stale('k', 90 * seconds + 1)).toBeDefined();
     expect(cache.stale('bad', anyAge)).toBeUndefined();
@@ -138,10 +138,10 @@ describe('what is stale', () => {
   it.each<[string, () => void]>([
     ['expired by the wall clock', () => clocks.turn(10)],
     ['expired by the monotonic clock', () => [clocks.pass(10), clocks.turn(-10)]],
-    ['forgotten', () => marks.leave('all:')],
+    ['forgotten', () => marks.add('all:')],
   ])('serves nobody once it is %s', (_, happen) => {
-    const cache = cacheOf({ staleIfErrorMs: 90 * seconds });
-    cache.keep('k', active({ exp: clocks.in(10) }));
+    const cache = cacheOf({ maxAgeIfErrorMs: 90 * seconds });
+    cache.set('k', active({ exp: clocks.in(10) }));
     expect(cache.stale('k', anyAge)).toBeDefined();
     happen();
     expect(cache.stale('k', anyAge)).toBeUndefined();
@@ -151,19 +151,19 @@ describe('what is stale', () => {
 
 describe('a suspicion', () => {
   const known = () => {
-    const cache = cacheOf({ staleIfErrorMs: 300 * seconds });
-    cache.keep('k', active({ exp: clocks.in(300) }));
+    const cache = cacheOf({ maxAgeIfErrorMs: 300 * seconds });
+    cache.set('k', active({ exp: clocks.in(300) }));
     return cache;
   };
 
   it('lets nothing serve, until an answer settles it', () => {
     const cache = known();
     clocks.pass(10);
-    expect(cache.suspect('k', inactive())).toBe(true);
+    expect(cache.markUnconfirmed('k', inactive())).toBe(true);
     expect(cache.fresh('k', anyAge)).toBeUndefined();
     expect(cache.stale('k', anyAge)).toBeUndefined();
-    expect(cache.keep('k', active({ sub: 'again' }))).toBe('kept');
-    expect(cache.fresh('k', anyAge)?.answer).toEqual({ active: true, sub: 'again' });
+    expect(cache.set('k', active({ sub: 'again' }))).toBe('kept');
+    expect(cache.fresh('k', anyAge)?.response).toEqual({ active: true, sub: 'again' });
   });
 
   it('is not settled by an answer that was asked for before it, from here or from the second tier', () => {
@@ -171,28 +171,28 @@ describe('a suspicion', () => {
     clocks.pass(1);
     const before = active({ sub: 'before' });
     clocks.pass(1);
-    cache.suspect('k', inactive());
-    expect(cache.keep('k', before)).toBe('older');
-    cache.adopt('k', before);
+    cache.markUnconfirmed('k', inactive());
+    expect(cache.set('k', before)).toBe('older');
+    cache.promote('k', before);
     expect(cache.fresh('k', anyAge)).toBeUndefined();
   });
 
   it.each<[string, () => unknown]>([
-    ['unknown', () => marks.leave('all:')],
+    ['unknown', () => marks.add('all:')],
     ['expired', () => clocks.turn(300)],
     ['active longer ago than a minute', () => clocks.pass(60)],
   ])('does not arise of a token that is %s', (_, happen) => {
     const cache = known();
     happen();
-    expect(cache.suspect('k', inactive())).toBe(false);
-    expect(cache.suspect('other', inactive())).toBe(false);
+    expect(cache.markUnconfirmed('k', inactive())).toBe(false);
+    expect(cache.markUnconfirmed('other', inactive())).toBe(false);
   });
 
   it('arises as long as an answer would be fresh, where that is more than a minute', () => {
     const cache = cacheOf({ maxAgeMs: 120 * seconds });
-    cache.keep('k', active());
+    cache.set('k', active());
     clocks.pass(119.999);
-    expect(cache.suspect('k', inactive())).toBe(true);
+    expect(cache.markUnconfirmed('k', inactive())).toBe(true);
   });
 });
 
@@ -205,18 +205,18 @@ describe('a renewal', () => {
     vi.spyOn(Math, 'random').mockReturnValue(chance);
     const cache = cacheOf({ refreshAfterMs: 10 * seconds });
     const asked = active();
-    cache.keep('k', asked);
+    cache.set('k', asked);
     const kept = cache.fresh('k', anyAge);
     if (kept === undefined) throw new Error('it is not kept');
     clocks.pass(due - 0.01);
-    expect(cache.takeRenewal(kept)).toBe(false);
+    expect(cache.takeRefresh(kept)).toBe(false);
     clocks.pass(0.011);
-    expect(cache.takeRenewal(kept)).toBe(true);
-    expect(cache.takeRenewal(kept)).toBe(false);
+    expect(cache.takeRefresh(kept)).toBe(true);
+    expect(cache.takeRefresh(kept)).toBe(false);
     clocks.pass(0.499);
-    expect(cache.takeRenewal(kept)).toBe(false);
+    expect(cache.takeRefresh(kept)).toBe(false);
     clocks.pass(0.001);
-    expect(cache.takeRenewal(kept)).toBe(true);
+    expect(cache.takeRefresh(kept)).toBe(true);
   });
 });
 
@@ -226,16 +226,16 @@ describe('with a second tier', () => {
   it('an answer is used here for its local age, and again once it was read there', () => {
     const cache = shared();
     const asked = active();
-    cache.keep('k', asked);
+    cache.set('k', asked);
     clocks.pass(4.999);
     expect(cache.fresh('k', anyAge)).toBeDefined();
     clocks.pass(0.001);
     expect(cache.fresh('k', anyAge)).toBeUndefined();
-    cache.adopt('k', asked);
+    cache.promote('k', asked);
     clocks.pass(4.999);
     expect(cache.fresh('k', anyAge)).toBeDefined();
     clocks.pass(50);
-    cache.adopt('k', asked);
+    cache.promote('k', asked);
     expect(cache.fresh('k', anyAge)).toBeDefined();
     clocks.pass(0.001);
     expect(cache.fresh('k', anyAge)).toBeUndefined();
@@ -243,42 +243,42 @@ describe('with a second tier', () => {
 
   it('what is newer there replaces what is here, also an inactive answer', () => {
     const cache = shared();
-    cache.keep('k', active({ sub: 'older' }));
-    cache.keep('bad', inactive());
+    cache.set('k', active({ sub: 'older' }));
+    cache.set('bad', inactive());
     clocks.pass(1);
-    for (const key of ['k', 'bad']) cache.adopt(key, active({ sub: 'newer' }));
-    for (const key of ['k', 'bad']) expect(cache.fresh(key, anyAge)?.answer).toEqual({ active: true, sub: 'newer' });
+    for (const key of ['k', 'bad']) cache.promote(key, active({ sub: 'newer' }));
+    for (const key of ['k', 'bad']) expect(cache.fresh(key, anyAge)?.response).toEqual({ active: true, sub: 'newer' });
   });
 
   it('what is older there replaces nothing', () => {
     const cache = shared();
     const older = active({ sub: 'older' });
     clocks.pass(1);
-    cache.keep('k', active({ sub: 'newer' }));
-    cache.keep('bad', inactive());
-    for (const key of ['k', 'bad']) cache.adopt(key, older);
-    expect(cache.fresh('k', anyAge)?.answer).toEqual({ active: true, sub: 'newer' });
-    expect(cache.fresh('bad', anyAge)?.answer).toEqual({ active: false });
+    cache.set('k', active({ sub: 'newer' }));
+    cache.set('bad', inactive());
+    for (const key of ['k', 'bad']) cache.promote(key, older);
+    expect(cache.fresh('k', anyAge)?.response).toEqual({ active: true, sub: 'newer' });
+    expect(cache.fresh('bad', anyAge)?.response).toEqual({ active: false });
   });
 
   it('news of a key, or of any, has active answers read again, and leaves inactive ones alone', () => {
     const cache = shared();
     const asked = active();
-    for (const key of ['a', 'b']) cache.keep(key, asked);
-    cache.keep('bad', inactive());
-    for (const key of ['a', 'bad', 'unknown']) cache.reread(key);
+    for (const key of ['a', 'b']) cache.set(key, asked);
+    cache.set('bad', inactive());
+    for (const key of ['a', 'bad', 'unknown']) cache.revalidate(key);
     expect(['a', 'b', 'bad'].map((key) => cache.fresh(key, anyAge) !== undefined)).toEqual([false, true, true]);
-    cache.rereadAll();
+    cache.revalidateAll();
     expect(['a', 'b', 'bad'].map((key) => cache.fresh(key, anyAge) !== undefined)).toEqual([false, false, true]);
-    for (const key of ['a', 'b']) cache.adopt(key, { ...asked, generation: cache.generation });
+    for (const key of ['a', 'b']) cache.promote(key, { ...asked, epoch: cache.epoch });
     expect(['a', 'b', 'bad'].map((key) => cache.fresh(key, anyAge) !== undefined)).toEqual([true, true, true]);
   });
 
   it('an answer that was being read when news came is read again', () => {
     const cache = shared();
     const asked = active();
-    cache.rereadAll();
-    cache.adopt('k', asked);
+    cache.revalidateAll();
+    cache.promote('k', asked);
     expect(cache.fresh('k', anyAge)).toBeUndefined();
   });
 });

@@ -3,7 +3,7 @@ import { attempt } from '../../src/client/attempt.js';
 import { renewCredentials } from '../../src/client/credential-renewal.js';
 import type { IntrospectionCall } from '../../src/client/pipeline.js';
 import { type Outcome, traitsOf } from '../../src/errors/failure-traits.js';
-import { Events } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/events.js';
 import { InvalidClientError, InvalidResponseError, type Transport, UnavailableError } from '../../src/index.js';
 import type { IntrospectionRequests } from '../../src/protocol/introspection-request.js';
 import { introspectionCall, introspectionRequest } from '../support/introspection-call.js';
@@ -49,7 +49,7 @@ describe('an attempt', () => {
   it('finds the endpoint, makes the request, sends it and reads the response', async () => {
     const { introspect, sent, made } = attempting({ reply: () => ({ body: { active: true, sub: 'mickey' } }) });
     await expect(introspect(introspectionCall())).resolves.toEqual({ active: true, sub: 'mickey' });
-    expect(made.mock.calls).toEqual([['token', { endpoint: `${origin}/introspect`, afterRefusal: false }]]);
+    expect(made.mock.calls).toEqual([['token', { endpoint: `${origin}/introspect`, afterRejection: false }]]);
     expect(sent).toMatchObject([{ ...introspectionRequest(), maxResponseBytes: 1000 }]);
   });
 
@@ -146,14 +146,14 @@ describe('a rejection of our own credentials', () => {
   const renewing = (parts: Parts) => {
     const { introspect, sent } = attempting(parts);
     const renew = vi.fn<IntrospectionRequests>(() => introspectionRequest('Basic new'));
-    const stage = renewCredentials(renew, { events: new Events(undefined), origin });
+    const stage = renewCredentials(renew, { events: new EventEmitter(undefined), origin });
     return { result: stage(introspectionCall(), introspect), renew, sent };
   };
 
   it('is one that credentials are renewed for, at the endpoint that rejected them', async () => {
     const { result, renew, sent } = renewing({ reply: (_, number) => (number === 1 ? { status: 401 } : {}) });
     await expect(result).resolves.toEqual({ active: true });
-    expect(renew.mock.calls).toEqual([['token', { endpoint: `${origin}/introspect`, afterRefusal: true }]]);
+    expect(renew.mock.calls).toEqual([['token', { endpoint: `${origin}/introspect`, afterRejection: true }]]);
     expect(sent).toHaveLength(2);
   });
 

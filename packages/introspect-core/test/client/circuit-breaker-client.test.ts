@@ -1,5 +1,4 @@
 import {
-  type Answer,
   active,
   hangBeforeHeaders,
   inactive,
@@ -7,6 +6,7 @@ import {
   redirect,
   reset,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
   truncated,
@@ -70,7 +70,7 @@ describe('an open breaker', () => {
       ['Cache-Control', 'no-store'],
       ['Retry-After', '2'],
     ]);
-    expect(server.questions).toHaveLength(10);
+    expect(server.introspections).toHaveLength(10);
   });
 
   it('is shared by two authorizers on one client, and answers ready() too', async () => {
@@ -80,13 +80,13 @@ describe('an open breaker', () => {
     await expect(one.authorize('Bearer a')).rejects.toMatchObject({ code: 'unavailable', retryAfterSeconds: 1 });
     await expect(other.authorize('Bearer b')).rejects.toMatchObject({ code: 'unavailable', retryAfterSeconds: 1 });
     await expect(other.ready()).rejects.toMatchObject({ code: 'unavailable', retryAfterSeconds: 1 });
-    expect(server.questions).toHaveLength(10);
+    expect(server.introspections).toHaveLength(10);
   });
 
   it('does not count what it turned away as questions', async () => {
     const client = await opened();
     await ask(client, 5);
-    expect(client.stats()).toMatchObject({ questions: { unavailable: 10 }, running: 0, circuitBreaker: 'open' });
+    expect(client.stats()).toMatchObject({ requests: { unavailable: 10 }, inFlight: 0, circuitBreaker: 'open' });
   });
 });
 
@@ -95,13 +95,13 @@ describe('the probe', () => {
   async function probed(options: Partial<IntrospectionClientOptions> = {}) {
     const client = await opened(options);
     now += 500;
-    const { promise, resolve } = Promise.withResolvers<Answer>();
+    const { promise, resolve } = Promise.withResolvers<ScriptedResponse>();
     server.next((response, request) => void promise.then((answer) => answer(response, request)));
     const questions = atOnce(100, () => outcomeOf(client.introspect('token')));
-    await server.question(11);
+    await server.introspection(11);
     const others = await Promise.all(questions.slice(1));
     expect(others).toEqual(Array(99).fill('unavailable'));
-    expect(server.questions).toHaveLength(11);
+    expect(server.introspections).toHaveLength(11);
     return { client, answer: resolve, probe: questions[0] };
   }
 
@@ -113,7 +113,7 @@ describe('the probe', () => {
     expect(await Promise.all(atOnce(100, () => outcomeOf(client.introspect('token'))))).toEqual(
       Array(100).fill('active'),
     );
-    expect(server.questions).toHaveLength(111);
+    expect(server.introspections).toHaveLength(111);
   });
 
   it('that fails keeps it open, for as long again', async () => {
@@ -125,7 +125,7 @@ describe('the probe', () => {
     expect(await ask(client, 1)).toEqual(['unavailable']);
     now += 1;
     expect(await ask(client, 2)).toEqual(['active', 'active']);
-    expect(server.questions).toHaveLength(13);
+    expect(server.introspections).toHaveLength(13);
   });
 
   it.each([
@@ -144,7 +144,7 @@ describe('the probe', () => {
     server.next(hangBeforeHeaders());
     const controller = new AbortController();
     const probe = client.introspect('token', { signal: controller.signal });
-    await server.question(11);
+    await server.introspection(11);
     expect(await ask(client, 1)).toEqual(['unavailable']);
     controller.abort('gone');
     await expect(probe).rejects.toBe('gone');
@@ -159,7 +159,7 @@ describe('the probe', () => {
     now += 500;
     fails = true;
     expect(await ask(client, 3)).toEqual(['unavailable', 'unavailable', 'unavailable']);
-    expect(server.questions).toHaveLength(10);
+    expect(server.introspections).toHaveLength(10);
     fails = false;
     server.always(active());
     expect(await ask(client, 2)).toEqual(['active', 'active']);
@@ -176,13 +176,13 @@ describe('what opens it', () => {
     ['502', respond({ status: 502 })],
     ['503', respond({ status: 503 })],
     ['504', respond({ status: 504 })],
-  ] satisfies [string, Answer][])('%s', async (_, answer) => {
-    const client = clientOf({ timeoutMs: 400, circuitBreaker: { minimumQuestions: 3 } });
+  ] satisfies [string, ScriptedResponse][])('%s', async (_, answer) => {
+    const client = clientOf({ timeoutMs: 400, circuitBreaker: { minimumRequests: 3 } });
     server.always(answer);
     expect(await ask(client, 2)).toEqual(['unavailable', 'unavailable']);
     expect(client.stats().circuitBreaker).toBe('closed');
     expect(await ask(client, 3)).toEqual(['unavailable', 'unavailable', 'unavailable']);
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 
   it('metadata that cannot be had: the server is asked for it no more', async () => {
@@ -213,12 +213,12 @@ describe('what opens it', () => {
       ['Cache-Control', 'no-store'],
       ['Retry-After', '1'],
     ]);
-    expect(server.questions).toHaveLength(10);
+    expect(server.introspections).toHaveLength(10);
   });
 
   it('the part of failures that is configured', async () => {
-    const client = clientOf({ circuitBreaker: { failureRate: 0.1, minimumQuestions: 10 } });
-    server.next(...Array<Answer>(9).fill(active()), respond({ status: 503 }));
+    const client = clientOf({ circuitBreaker: { failureRate: 0.1, minimumRequests: 10 } });
+    server.next(...Array<ScriptedResponse>(9).fill(active()), respond({ status: 503 }));
     await ask(client, 10);
     expect(client.stats().circuitBreaker).toBe('open');
   });
@@ -237,7 +237,7 @@ describe('what does not', () => {
     server.always(answer);
     const client = clientOf();
     await ask(client, 30);
-    expect([server.questions.length, client.stats().circuitBreaker]).toEqual([30, 'closed']);
+    expect([server.introspections.length, client.stats().circuitBreaker]).toEqual([30, 'closed']);
   });
 
   it('a secret function that fails', async () => {
@@ -255,7 +255,7 @@ describe('what does not', () => {
     for (let i = 1; i <= 30; i++) {
       const controller = new AbortController();
       const question = client.introspect('token', { signal: controller.signal });
-      await server.question(i);
+      await server.introspection(i);
       controller.abort('gone');
       await expect(question).rejects.toBe('gone');
     }
@@ -268,15 +268,15 @@ describe('what does not', () => {
     await ask(client, 9);
     now += 10_000;
     await ask(client, 9);
-    expect(server.questions).toHaveLength(18);
+    expect(server.introspections).toHaveLength(18);
     await ask(client, 2);
-    expect(server.questions).toHaveLength(19);
+    expect(server.introspections).toHaveLength(19);
   });
 
   it('anything, where it is false', async () => {
     const client = clientOf({ circuitBreaker: false });
     server.always(respond({ status: 503 }));
     await ask(client, 30);
-    expect([server.questions.length, client.stats().circuitBreaker]).toEqual([30, 'off']);
+    expect([server.introspections.length, client.stats().circuitBreaker]).toEqual([30, 'off']);
   });
 });

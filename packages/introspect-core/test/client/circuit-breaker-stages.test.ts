@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CircuitBreakerStages } from '../../src/client/circuit-breaker-stages.js';
 import type { IntrospectionCall } from '../../src/client/pipeline.js';
 import { type FailureTraits, traitsOf, withTraits } from '../../src/errors/failure-traits.js';
-import { Events } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/events.js';
 import { type IntrospectEvent, InvalidClientError, InvalidResponseError, UnavailableError } from '../../src/index.js';
 import { introspectionCall, scriptedNext } from '../support/introspection-call.js';
 import { never } from '../support/scripted-transport.js';
@@ -23,9 +23,9 @@ function stagesOf({ off = false } = {}) {
   const rejected: IntrospectionCall[] = [];
   const stages = new CircuitBreakerStages(
     {
-      circuitBreaker: off ? undefined : { failureRate: 1, minimumQuestions: 2, openMs: 1000 },
+      circuitBreaker: off ? undefined : { failureRate: 1, minimumRequests: 2, openMs: 1000 },
       origin,
-      events: new Events((event) => void events.push(event)),
+      events: new EventEmitter((event) => void events.push(event)),
       monotonicNow: () => now,
     },
     (call) => void rejected.push(call),

@@ -13,12 +13,12 @@ afterEach(() => vi.restoreAllMocks());
 function breakerOf(settings: object = {}) {
   const changes: string[] = [];
   const breaker = new CircuitBreaker(
-    { failureRate: 0.5, minimumQuestions: 10, openMs: 1000, ...settings },
+    { failureRate: 0.5, minimumRequests: 10, openMs: 1000, ...settings },
     () => now,
     (state) => changes.push(state),
   );
   const ask = (outcome: Outcome, times = 1) => {
-    for (let i = 0; i < times; i++) breaker.enter()(outcome);
+    for (let i = 0; i < times; i++) breaker.start()(outcome);
   };
   return { breaker, changes, ask };
 }
@@ -33,11 +33,11 @@ function halfOpen() {
 
 describe('a closed breaker', () => {
   it('opens with the question that makes the minimum, and not before', () => {
-    const { breaker, changes, ask } = breakerOf({ minimumQuestions: 4 });
+    const { breaker, changes, ask } = breakerOf({ minimumRequests: 4 });
     ask('failed', 3);
-    expect([breaker.state, breaker.closedForMs, changes]).toEqual(['closed', 0, []]);
+    expect([breaker.state, breaker.openForMs, changes]).toEqual(['closed', 0, []]);
     ask('failed');
-    expect([breaker.state, breaker.closedForMs, changes]).toEqual(['open', 1000, ['opened']]);
+    expect([breaker.state, breaker.openForMs, changes]).toEqual(['open', 1000, ['opened']]);
   });
 
   it('opens at the failure rate, and not below it', () => {
@@ -53,11 +53,11 @@ describe('a closed breaker', () => {
     [0.1, 9],
     [1, 0],
   ])('with a failure rate of %d opens at one failure beside %d answers', (failureRate, answers) => {
-    const { breaker, ask } = breakerOf({ failureRate, minimumQuestions: 1 });
+    const { breaker, ask } = breakerOf({ failureRate, minimumRequests: 1 });
     ask('answered', answers + 1);
     ask('failed');
     expect(breaker.state).toBe('closed');
-    const other = breakerOf({ failureRate, minimumQuestions: 1 });
+    const other = breakerOf({ failureRate, minimumRequests: 1 });
     other.ask('answered', answers);
     other.ask('failed');
     expect(other.breaker.state).toBe('open');
@@ -97,9 +97,9 @@ describe('an open breaker', () => {
     const { breaker, ask } = breakerOf();
     ask('failed', 10);
     now += 999;
-    expect([breaker.state, breaker.closedForMs]).toEqual(['open', 1]);
+    expect([breaker.state, breaker.openForMs]).toEqual(['open', 1]);
     now += 1;
-    expect([breaker.state, breaker.closedForMs]).toEqual(['half_open', 0]);
+    expect([breaker.state, breaker.openForMs]).toEqual(['half_open', 0]);
   });
 
   it.each([
@@ -110,15 +110,15 @@ describe('an open breaker', () => {
     vi.mocked(Math.random).mockReturnValue(chance);
     const { breaker, ask } = breakerOf();
     ask('failed', 10);
-    expect(breaker.closedForMs).toBeCloseTo(openMs, 2);
+    expect(breaker.openForMs).toBeCloseTo(openMs, 2);
   });
 
   it('heeds no news of questions that began before it opened, neither then nor after it has closed', () => {
     const { breaker, changes, ask } = breakerOf();
-    const late = Array.from({ length: 100 }, () => breaker.enter());
+    const late = Array.from({ length: 100 }, () => breaker.start());
     ask('failed', 10);
     for (const end of late.slice(0, 50)) end('answered');
-    expect([breaker.state, breaker.closedForMs]).toEqual(['open', 1000]);
+    expect([breaker.state, breaker.openForMs]).toEqual(['open', 1000]);
     now += 1000;
     ask('answered');
     for (const end of late.slice(50)) end('failed');
@@ -129,23 +129,23 @@ describe('an open breaker', () => {
 describe('the probe', () => {
   it('is one alone', () => {
     const { breaker } = halfOpen();
-    breaker.enter();
-    expect([breaker.state, breaker.closedForMs]).toEqual(['half_open', 1000]);
+    breaker.start();
+    expect([breaker.state, breaker.openForMs]).toEqual(['half_open', 1000]);
     now += 999;
-    expect([breaker.state, breaker.closedForMs]).toEqual(['half_open', 1]);
+    expect([breaker.state, breaker.openForMs]).toEqual(['half_open', 1]);
   });
 
   it('that hangs makes place for another one in time, and its failure then is no news', () => {
     const { breaker, changes, ask } = halfOpen();
-    const hanging = breaker.enter();
+    const hanging = breaker.start();
     now += 1000;
-    expect([breaker.state, breaker.closedForMs]).toEqual(['half_open', 0]);
-    const other = breaker.enter();
+    expect([breaker.state, breaker.openForMs]).toEqual(['half_open', 0]);
+    const other = breaker.start();
     now += 400;
     hanging('failed');
-    expect([breaker.state, breaker.closedForMs]).toEqual(['half_open', 600]);
+    expect([breaker.state, breaker.openForMs]).toEqual(['half_open', 600]);
     hanging('unknown');
-    expect(breaker.closedForMs).toBe(600);
+    expect(breaker.openForMs).toBe(600);
     other('answered');
     expect([breaker.state, changes]).toEqual(['closed', ['opened', 'closed']]);
     ask('failed', 9);
@@ -154,9 +154,9 @@ describe('the probe', () => {
 
   it('that hung and failed after another one closed it changes nothing', () => {
     const { breaker, changes } = halfOpen();
-    const hanging = breaker.enter();
+    const hanging = breaker.start();
     now += 1000;
-    breaker.enter()('answered');
+    breaker.start()('answered');
     hanging('failed');
     hanging('answered');
     expect([breaker.state, changes]).toEqual(['closed', ['opened', 'closed']]);
@@ -165,7 +165,7 @@ describe('the probe', () => {
   it('that is answered closes it, and the failures of before are forgotten', () => {
     const { breaker, changes, ask } = halfOpen();
     ask('answered');
-    expect([breaker.state, breaker.closedForMs, changes]).toEqual(['closed', 0, ['opened', 'closed']]);
+    expect([breaker.state, breaker.openForMs, changes]).toEqual(['closed', 0, ['opened', 'closed']]);
     ask('failed', 9);
     expect(breaker.state).toBe('closed');
     ask('failed');
@@ -176,13 +176,13 @@ describe('the probe', () => {
     const { breaker, changes, ask } = halfOpen();
     now += 300;
     ask('failed');
-    expect([breaker.state, breaker.closedForMs, changes]).toEqual(['open', 1000, ['opened']]);
+    expect([breaker.state, breaker.openForMs, changes]).toEqual(['open', 1000, ['opened']]);
   });
 
   it('of which nobody knows how it ended is made again', () => {
     const { breaker, changes, ask } = halfOpen();
     ask('unknown');
-    expect([breaker.state, breaker.closedForMs, changes]).toEqual(['half_open', 0, ['opened']]);
+    expect([breaker.state, breaker.openForMs, changes]).toEqual(['half_open', 0, ['opened']]);
   });
 });
 

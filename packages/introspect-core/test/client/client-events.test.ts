@@ -10,7 +10,7 @@ import {
   zitadelAnswers,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Events } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/events.js';
 import { Authorizer, type AuthorizerOptions, type IntrospectEvent, IntrospectionClient } from '../../src/index.js';
 
 let server: ScriptedServer;
@@ -37,7 +37,7 @@ const authorizerOf = (options: Partial<AuthorizerOptions> = {}) =>
   });
 const settled = (question: Promise<unknown>) => question.catch(() => {});
 const question = (outcome: string, more: object = {}) => ({
-  type: 'question',
+  type: 'introspected',
   origin: server.origin,
   attempt: 1,
   outcome,
@@ -57,14 +57,14 @@ describe('each attempt at a question is an event', () => {
     server.next(answer);
     await settled(authorizerOf().authorize('Bearer token'));
     expect(events[0]).toEqual(question(outcome));
-    expect(events.filter(({ type }) => type === 'question')).toHaveLength(1);
+    expect(events.filter(({ type }) => type === 'introspected')).toHaveLength(1);
   });
 
   it('of outcome aborted, when the caller has gone', async () => {
     server.next(hangBeforeHeaders());
     const controller = new AbortController();
     const asked = authorizerOf().authorize({ authorization: 'Bearer token', signal: controller.signal });
-    await server.question(1);
+    await server.introspection(1);
     controller.abort('gone');
     await settled(asked);
     expect(events).toEqual([question('aborted')]);
@@ -93,7 +93,7 @@ describe('an event tells', () => {
     expect(events).toEqual([question('invalid_client'), { type: 'credentials_refused', origin: server.origin }]);
   });
 
-  it.each(['first', 'normal', 'last'] as const)('that a question of priority %s was turned away', async (priority) => {
+  it.each(['high', 'normal', 'low'] as const)('that a question of priority %s was turned away', async (priority) => {
     const limits = { perSecond: 1 };
     const client = new IntrospectionClient({
       introspectionEndpoint: server.introspectionEndpoint,
@@ -117,20 +117,20 @@ describe('an event tells', () => {
     const asked = ['Bearer a', 'Bearer b'].map((authorization) =>
       settled(authorizer.authorize({ authorization, signal })),
     );
-    await server.question(1);
+    await server.introspection(1);
     controller.abort();
     await Promise.all(asked);
-    expect(events.map(({ type }) => type)).toEqual(['question']);
+    expect(events.map(({ type }) => type)).toEqual(['introspected']);
   });
 
   it('that the breaker opened, and that it closed', async () => {
-    const authorizer = authorizerOf({ circuitBreaker: { minimumQuestions: 2, openMs: 100 } });
+    const authorizer = authorizerOf({ circuitBreaker: { minimumRequests: 2, openMs: 100 } });
     server.next(respond({ status: 500 }), respond({ status: 500 }), respond({ status: 500 }), active());
     for (let i = 0; i < 4; i++) {
       await settled(authorizer.authorize('Bearer token'));
       if (i > 0) now += 200;
     }
-    expect(events.map((event) => (event.type === 'question' ? event.outcome : event.type))).toEqual([
+    expect(events.map((event) => (event.type === 'introspected' ? event.outcome : event.type))).toEqual([
       'unavailable',
       'unavailable',
       'breaker_opened',
@@ -145,7 +145,7 @@ describe('an event tells', () => {
   });
 
   it('that the breaker turned a question away', async () => {
-    const authorizer = authorizerOf({ circuitBreaker: { minimumQuestions: 1 } });
+    const authorizer = authorizerOf({ circuitBreaker: { minimumRequests: 1 } });
     server.next(respond({ status: 500 }));
     for (let i = 0; i < 3; i++) await settled(authorizer.authorize('Bearer token'));
     const shed = { type: 'shed', origin: server.origin, by: 'circuit_breaker', priority: 'normal' };
@@ -155,7 +155,7 @@ describe('an event tells', () => {
 
   it('how an answer was had: asked for, shared, used again, renewed, stale, forgotten', async () => {
     const authorizer = authorizerOf({
-      cache: { maxAgeSeconds: 60, refreshAfterSeconds: 30, staleIfErrorSeconds: 600 },
+      cache: { maxAgeSeconds: 60, refreshAfterSeconds: 30, maxAgeIfErrorSeconds: 600 },
     });
     server.tokens.set('good', {});
     const ask = () => authorizer.authorize('Bearer good');
@@ -167,19 +167,19 @@ describe('an event tells', () => {
     now += 61_000;
     server.next(respond({ status: 500 }));
     await ask();
-    await authorizer.forget({ token: 'good' });
+    await authorizer.invalidate({ token: 'good' });
     expect(events).toEqual([
-      { type: 'miss' },
+      { type: 'cache_miss' },
       { type: 'coalesced' },
       question('active'),
-      { type: 'hit', active: true },
-      { type: 'hit', active: true },
+      { type: 'cache_hit', active: true },
+      { type: 'cache_hit', active: true },
       question('active'),
       { type: 'refreshed', active: true },
-      { type: 'miss' },
+      { type: 'cache_miss' },
       question('unavailable'),
-      { type: 'stale', ageSeconds: 61 },
-      { type: 'forgotten', by: 'token' },
+      { type: 'stale_served', ageSeconds: 61 },
+      { type: 'invalidated', by: 'token' },
     ]);
   });
 });
@@ -204,21 +204,21 @@ describe('who is told', () => {
   });
 
   it('may be nobody: then no event is made', () => {
-    expect(new Events(undefined).heard).toBe(false);
-    expect(new Events(() => {}).heard).toBe(true);
+    expect(new EventEmitter(undefined).hasListeners).toBe(false);
+    expect(new EventEmitter(() => {}).hasListeners).toBe(true);
     const listener = () => {};
     channel(name).subscribe(listener);
-    expect(new Events(undefined).heard).toBe(true);
+    expect(new EventEmitter(undefined).hasListeners).toBe(true);
     channel(name).unsubscribe(listener);
-    expect(new Events(undefined).heard).toBe(false);
+    expect(new EventEmitter(undefined).hasListeners).toBe(false);
   });
 
   it('is the listener alone, where there are no channels', () => {
     vi.stubGlobal('process', undefined);
     const told: unknown[] = [];
-    new Events((event) => told.push(event)).tell({ type: 'miss' });
+    new EventEmitter((event) => told.push(event)).emit({ type: 'cache_miss' });
     vi.unstubAllGlobals();
-    expect(told).toEqual([{ type: 'miss' }]);
+    expect(told).toEqual([{ type: 'cache_miss' }]);
   });
 
   it.each([
@@ -242,8 +242,8 @@ it('no event holds the token, the secret, or what the server said', async () => 
   const heard: unknown[] = [];
   const listener = (event: unknown) => heard.push(event);
   subscribe('@acme/introspect-core', listener);
-  const cache = { maxAgeSeconds: 1, staleIfErrorSeconds: 60 };
-  const authorizer = authorizerOf({ clientSecret: 'canary-secret', cache, circuitBreaker: { minimumQuestions: 3 } });
+  const cache = { maxAgeSeconds: 1, maxAgeIfErrorSeconds: 60 };
+  const authorizer = authorizerOf({ clientSecret: 'canary-secret', cache, circuitBreaker: { minimumRequests: 3 } });
   const answers = [active({ sub: 'canary-claim' }), zitadelAnswers.invalidClient()];
   const faults = [json({ error: 'canary-claim' }, { status: 400 }), respond({ status: 500, body: 'canary-claim' })];
   for (const answer of [...answers, ...faults, respond({ status: 503 })]) {
@@ -251,7 +251,7 @@ it('no event holds the token, the secret, or what the server said', async () => 
     now += 1100;
     await settled(authorizer.authorize('Bearer canary-token'));
   }
-  for (const target of [{ token: 'canary-token' }, { sub: 'canary-claim' }]) await authorizer.forget(target);
+  for (const target of [{ token: 'canary-token' }, { sub: 'canary-claim' }]) await authorizer.invalidate(target);
   unsubscribe('@acme/introspect-core', listener);
   expect(events.length).toBeGreaterThan(10);
   expect(inspect([events, heard], { depth: null })).not.toContain('canary');

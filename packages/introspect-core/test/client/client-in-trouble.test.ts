@@ -35,7 +35,7 @@ describe('refused credentials', () => {
     const questions = Array.from({ length: 12 }, (_, i) => client.introspect(`token-${i}`));
     const codes = (await Promise.allSettled(questions)).map((each) => each.status === 'rejected' && each.reason.code);
     expect(codes).toEqual(Array(12).fill('invalid_client'));
-    expect(server.questions.length).toBeLessThanOrEqual(24);
+    expect(server.introspections.length).toBeLessThanOrEqual(24);
   });
 
   it('are told of, also where asking for others fails', async () => {
@@ -54,7 +54,7 @@ describe('refused credentials', () => {
     server.always(refused(status));
     const client = new IntrospectionClient(optionsOf());
     for (let i = 0; i < 30; i++) await client.introspect('token').catch(() => {});
-    expect(server.questions).toHaveLength(10);
+    expect(server.introspections).toHaveLength(10);
   });
 });
 
@@ -66,12 +66,12 @@ describe('an answer that may be stale', () => {
       timeoutMs: 900,
       retry: { attempts: 2 },
       limits: { perSecond: 1 },
-      cache: { maxAgeSeconds: 10, staleIfErrorSeconds: 300 },
+      cache: { maxAgeSeconds: 10, maxAgeIfErrorSeconds: 300 },
     });
     expect(await ask()).toBe('ok');
     clocks.pass(20);
     expect(await ask()).toBe('ok');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 });
 
@@ -80,7 +80,7 @@ it('a question that hangs is a failure of the server, also through an authorizer
   const authorizer = new Authorizer(optionsOf({ timeoutMs: 50, retry: { attempts: 1 } }));
   const requests = Array.from({ length: 12 }, (_, i) => authorizer.authorize(`Bearer token-${i}`));
   await Promise.allSettled(requests);
-  expect(authorizer.stats()).toMatchObject({ questions: { unavailable: 12, aborted: 0 }, circuitBreaker: 'open' });
+  expect(authorizer.stats()).toMatchObject({ requests: { unavailable: 12, aborted: 0 }, circuitBreaker: 'open' });
 });
 
 it('a discovery that hangs leaves time for another one', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ClientCounters, type ClientStats, outcomeOf } from '../../src/client/client-stats.js';
-import { Events } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/events.js';
 import {
   type IntrospectEvent,
   InvalidClientError,
@@ -16,12 +16,12 @@ function countersOf() {
   let now = 0;
   const events: IntrospectEvent[] = [];
   const counters = new ClientCounters({
-    events: new Events((event) => void events.push(event)),
+    events: new EventEmitter((event) => void events.push(event)),
     origin,
     monotonicNow: () => now,
   });
   const stats = (standing: Partial<ClientStats> = {}) =>
-    counters.stats({ waiting: 0, circuitBreaker: 'closed', ...standing });
+    counters.stats({ queued: 0, circuitBreaker: 'closed', ...standing });
   const pass = (ms: number) => {
     now += ms;
   };
@@ -37,13 +37,13 @@ describe('countInFlight', () => {
       counters.countInFlight(introspectionCall(), () => promise),
       counters.countInFlight(introspectionCall(), () => failure.promise).catch(() => {}),
     ];
-    expect(stats().running).toBe(2);
+    expect(stats().inFlight).toBe(2);
     resolve({ active: true });
     await running[0];
-    expect(stats().running).toBe(1);
+    expect(stats().inFlight).toBe(1);
     failure.reject(new Error('x'));
     await running[1];
-    expect(stats().running).toBe(0);
+    expect(stats().inFlight).toBe(0);
   });
 });
 
@@ -64,8 +64,8 @@ describe('countAttempts', () => {
     });
     if (result instanceof Error) await expect(attempt).rejects.toBe(result);
     else await expect(attempt).resolves.toBe(result);
-    expect(stats().questions[outcome]).toBe(1);
-    expect(events).toEqual([{ type: 'question', origin, attempt: 2, outcome, durationMs: 30 }]);
+    expect(stats().requests[outcome]).toBe(1);
+    expect(events).toEqual([{ type: 'introspected', origin, attempt: 2, outcome, durationMs: 30 }]);
   });
 
   it('emits unsupported_token_type once, after the event of the attempt', async () => {
@@ -74,13 +74,18 @@ describe('countAttempts', () => {
       const { next } = scriptedNext(new InvalidTokenError('unsupported_token_type'));
       await counters.countAttempts(introspectionCall(), next).catch(() => {});
     }
-    expect(events.map(({ type }) => type)).toEqual(['question', 'unsupported_token_type', 'question', 'question']);
-    expect(stats().questions.unsupported_token_type).toBe(3);
+    expect(events.map(({ type }) => type)).toEqual([
+      'introspected',
+      'unsupported_token_type',
+      'introspected',
+      'introspected',
+    ]);
+    expect(stats().requests.unsupported_token_type).toBe(3);
   });
 
   it('prints unsupported_token_type once when nobody listens to events', async () => {
     const print = vi.spyOn(console, 'error').mockReturnValue();
-    const counters = new ClientCounters({ events: new Events(undefined), origin, monotonicNow: () => 0 });
+    const counters = new ClientCounters({ events: new EventEmitter(undefined), origin, monotonicNow: () => 0 });
     for (let i = 0; i < 3; i++) {
       const { next } = scriptedNext(new InvalidTokenError('unsupported_token_type'));
       await counters.countAttempts(introspectionCall(), next).catch(() => {});
@@ -99,10 +104,10 @@ describe('outcomeOf', () => {
 
 it('countRejection counts and emits a call for which no request was sent, by its reason', () => {
   const { counters, events, stats } = countersOf();
-  counters.countRejection('limits', introspectionCall({ priority: 'last' }));
+  counters.countRejection('limits', introspectionCall({ priority: 'low' }));
   counters.countRejection('circuit_breaker', introspectionCall());
   expect(events).toEqual([
-    { type: 'shed', origin, by: 'limits', priority: 'last' },
+    { type: 'shed', origin, by: 'limits', priority: 'low' },
     { type: 'shed', origin, by: 'circuit_breaker', priority: 'normal' },
   ]);
   expect(stats().shed).toEqual({ limits: 1, circuit_breaker: 1 });
@@ -110,9 +115,9 @@ it('countRejection counts and emits a call for which no request was sent, by its
 
 it('stats are a copy, which later attempts do not change', async () => {
   const { counters, stats } = countersOf();
-  const before = stats({ waiting: 3, circuitBreaker: 'open' });
+  const before = stats({ queued: 3, circuitBreaker: 'open' });
   await counters.countAttempts(introspectionCall(), scriptedNext().next);
   counters.countRejection('limits', introspectionCall());
-  expect(before).toMatchObject({ running: 0, waiting: 3, circuitBreaker: 'open' });
-  expect([before.questions.active, before.shed.limits]).toEqual([0, 0]);
+  expect(before).toMatchObject({ inFlight: 0, queued: 3, circuitBreaker: 'open' });
+  expect([before.requests.active, before.shed.limits]).toEqual([0, 0]);
 });

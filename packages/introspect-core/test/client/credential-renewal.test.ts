@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { rememberRejected, renewCredentials } from '../../src/client/credential-renewal.js';
 import { withTraits } from '../../src/errors/failure-traits.js';
-import { Events } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/events.js';
 import { type IntrospectEvent, InvalidClientError, UnavailableError } from '../../src/index.js';
 import type { IntrospectionRequests } from '../../src/protocol/introspection-request.js';
 import { introspectionCall, introspectionRequest, scriptedNext } from '../support/introspection-call.js';
@@ -25,7 +25,7 @@ function renewing(renew: () => ReturnType<IntrospectionRequests> = () => renewed
     made.push(given);
     return renew();
   };
-  const stage = renewCredentials(requests, { events: new Events((event) => void events.push(event)), origin });
+  const stage = renewCredentials(requests, { events: new EventEmitter((event) => void events.push(event)), origin });
   return { stage, events, made };
 }
 
@@ -49,7 +49,7 @@ describe('renewCredentials', () => {
     const { stage, events, made } = renewing();
     const { next, calls } = scriptedNext(rejection(3));
     await expect(stage(introspectionCall(), next)).resolves.toEqual({ active: true });
-    expect(made).toEqual([['token', { endpoint: 'https://as.example/introspect', afterRefusal: true }]]);
+    expect(made).toEqual([['token', { endpoint: 'https://as.example/introspect', afterRejection: true }]]);
     expect(calls.map(({ attempt, request }) => [attempt, request])).toEqual([
       [1, undefined],
       [4, renewedRequest],

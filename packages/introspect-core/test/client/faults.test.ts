@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
 import {
-  type Answer,
   active,
   drip,
   gzipBomb,
@@ -13,6 +12,7 @@ import {
   redirect,
   reset,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
   truncated,
@@ -59,7 +59,7 @@ const clientOf = (options: Partial<IntrospectionClientOptions> = {}) =>
   });
 
 /** What the client makes of one answer. */
-async function errorFor(answer: Answer, options: Partial<IntrospectionClientOptions> = {}): Promise<unknown> {
+async function errorFor(answer: ScriptedResponse, options: Partial<IntrospectionClientOptions> = {}): Promise<unknown> {
   server.next(answer);
   return clientOf(options)
     .introspect('token')
@@ -75,11 +75,11 @@ describe.each(transports)('one deadline, by %s', (_, options) => {
     ['hangs in its body, after headers in time', hangInBody()],
     ['drips its body, each byte in time', drip('{"active":true,"sub":"mickey"}', { everyMs: 20 })],
     ['hangs after a status whose body matters', hangInBody({ status: 400 })],
-  ] satisfies [string, Answer][])('ends a server that %s', async (_, answer) => {
+  ] satisfies [string, ScriptedResponse][])('ends a server that %s', async (_, answer) => {
     const error = await errorFor(answer, { timeoutMs });
     expect(error).toBeInstanceOf(UnavailableError);
     expect(error).toHaveProperty('message', `${server.origin} gave no answer within 150 ms ("timeoutMs")`);
-    await server.questions[0]?.over;
+    await server.introspections[0]?.over;
   });
 
   it('covers a discovery that hangs', async () => {
@@ -131,7 +131,7 @@ describe.each(transports)("the caller's signal, by %s", (_, options) => {
     const controller = new AbortController();
     const reason = { any: 'value' };
     const question = clientOf().introspect('token', { signal: controller.signal });
-    const request = await server.question(1);
+    const request = await server.introspection(1);
     controller.abort(reason);
     await expect(question).rejects.toBe(reason);
     await request.over;
@@ -144,7 +144,7 @@ describe.each(transports)("the caller's signal, by %s", (_, options) => {
     });
     const controller = new AbortController();
     await expect(clientOf().introspect('token', { signal: controller.signal })).rejects.toBe('enough');
-    await server.questions[0]?.over;
+    await server.introspections[0]?.over;
   });
 
   it('that was aborted before makes no request', async () => {
@@ -298,7 +298,7 @@ describe.each(transports)('the size of a body, by %s', (_, options) => {
       pour();
     });
     expect(error).toBeInstanceOf(InvalidResponseError);
-    await server.questions[0]?.over;
+    await server.introspections[0]?.over;
   });
 
   it('does not matter to a character that comes in two pieces', async () => {
@@ -329,7 +329,7 @@ describe.each(transports)('a trap of ofetch, by %s', (_, options) => {
   it('retries of its own: there are none', async () => {
     server.always(respond({ status: 503 }));
     await expect(clientOf().introspect('token')).rejects.toBeInstanceOf(UnavailableError);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     server.at('/.well-known/openid-configuration', reset()); // of a GET, which ofetch retries once
     const retry = { attempts: 1 };
     const discovering = new IntrospectionClient({
@@ -403,8 +403,8 @@ describe.each(transports)('a canary, by %s', (_, options) => {
   };
   const wellKnown = '/.well-known/openid-configuration';
 
-  const faults: [string, Answer | null, Partial<IntrospectionClientOptions>?][] = [
-    ...[201, 302, 400, 401, 403, 404, 418, 429, 500, 503].map((status): [string, Answer] => [
+  const faults: [string, ScriptedResponse | null, Partial<IntrospectionClientOptions>?][] = [
+    ...[201, 302, 400, 401, 403, 404, 418, 429, 500, 503].map((status): [string, ScriptedResponse] => [
       `status ${status}`,
       respond({ status, headers: { ...jsonHead, location: `https://${body}.example` }, body }),
     ]),
@@ -468,7 +468,7 @@ describe.each(transports)('a canary, by %s', (_, options) => {
     ['no endpoint', json({ issuer: body, [body]: body })],
     ['status 500', respond({ status: 500, headers: jsonHead, body })],
     ['not JSON', respond({ headers: jsonHead, body })],
-  ] as [string, Answer][])('in a metadata document never comes out: %s', async (_, answer) => {
+  ] as [string, ScriptedResponse][])('in a metadata document never comes out: %s', async (_, answer) => {
     server.at(wellKnown, answer);
     const client = new IntrospectionClient({ issuer: server.origin, clientId: 'c', clientSecret, ...by });
     const error = await client.introspect(token).then(

@@ -72,8 +72,8 @@ describe('a client', () => {
     headers['X-Tenant'] = 'b';
     parameters.scope = 'changed';
     await client.introspect('good');
-    expect(server.questions[0]?.field('x-tenant')).toEqual(['a']);
-    expect(server.questions[0]?.form.get('scope')).toBe('openid');
+    expect(server.introspections[0]?.field('x-tenant')).toEqual(['a']);
+    expect(server.introspections[0]?.form.get('scope')).toBe('openid');
   });
 
   it('shows no secret when it is printed', async () => {

@@ -22,8 +22,8 @@ describe('a thousand first requests at once, with one token', () => {
     const requests = Array.from({ length: 1000 }, () => authorizer.authorize('Bearer good'));
     const answers = await Promise.all(requests);
     expect(answers.every(({ sub }) => sub === 'mickey')).toBe(true);
-    expect(server.questions).toHaveLength(1);
-    expect(authorizer.stats()).toMatchObject({ answers: { coalesced: 999 }, questions: { active: 1 } });
+    expect(server.introspections).toHaveLength(1);
+    expect(authorizer.stats()).toMatchObject({ lookups: { coalesced: 999 }, requests: { active: 1 } });
   });
 });
 
@@ -52,7 +52,7 @@ describe('a server that is gone for 30 s', () => {
       ...time.clocks,
       transport,
       timeoutMs,
-      cache: { maxAgeSeconds: 5, staleIfErrorSeconds: 60 },
+      cache: { maxAgeSeconds: 5, maxAgeIfErrorSeconds: 60 },
     });
     const failed: { token: string; at: number; waitedMs: number; error: unknown }[] = [];
     const served: { token: string; at: number; until: number }[] = [];
@@ -89,8 +89,8 @@ describe('a server that is gone for 30 s', () => {
         expect(at).toBeLessThan(41_000);
       }
       expect(askedWhileGone.length).toBeLessThan(200);
-      expect(authorizer.stats()).toMatchObject({ circuitBreaker: 'closed', running: 0 });
-      expect(authorizer.stats().answers.stale).toBeGreaterThan(20 * 200);
+      expect(authorizer.stats()).toMatchObject({ circuitBreaker: 'closed', inFlight: 0 });
+      expect(authorizer.stats().lookups.stale_served).toBeGreaterThan(20 * 200);
     },
   );
 });
@@ -118,7 +118,7 @@ it('a server whose socket was closed and is there again is asked again within a 
     now: () => now,
     monotonicNow: () => now,
     retry: { attempts: 1 },
-    cache: { maxAgeSeconds: 5, staleIfErrorSeconds: 60 },
+    cache: { maxAgeSeconds: 5, maxAgeIfErrorSeconds: 60 },
   });
   await authorizer.authorize('Bearer known');
   await close();
@@ -131,6 +131,6 @@ it('a server whose socket was closed and is there again is asked again within a 
   now += 1000;
   await authorizer.authorize('Bearer unknown');
   await authorizer.authorize('Bearer known');
-  expect(authorizer.stats()).toMatchObject({ questions: { active: 3 }, circuitBreaker: 'closed' });
+  expect(authorizer.stats()).toMatchObject({ requests: { active: 3 }, circuitBreaker: 'closed' });
   await close();
 });

@@ -43,15 +43,15 @@ describe('a number at a time', () => {
     const { limiter, come, names } = limitsOf({ concurrent: 2 });
     for (const name of ['a', 'b', 'c', 'd']) void come(name);
     await time.pass(1);
-    expect([names(), limiter.waiting]).toEqual([['a', 'b'], 2]);
+    expect([names(), limiter.queued]).toEqual([['a', 'b'], 2]);
     limiter.release({ isSent: true });
     await time.pass(1);
-    expect([names(), limiter.waiting]).toEqual([['a', 'b', 'c'], 1]);
+    expect([names(), limiter.queued]).toEqual([['a', 'b', 'c'], 1]);
     limiter.release({ isSent: true });
     limiter.release({ isSent: true });
     limiter.release({ isSent: true });
     await time.pass(1);
-    expect([names(), limiter.waiting]).toEqual([['a', 'b', 'c', 'd'], 0]);
+    expect([names(), limiter.queued]).toEqual([['a', 'b', 'c', 'd'], 0]);
   });
 
   it('wait no longer than half of the time that they have', async () => {
@@ -59,17 +59,17 @@ describe('a number at a time', () => {
     void come('a');
     void come('b', { leftMs: 1000 });
     await time.pass(499);
-    expect([refused, limiter.waiting]).toEqual([[], 1]);
+    expect([refused, limiter.queued]).toEqual([[], 1]);
     await time.pass(1);
     expect(refused).toMatchObject([{ name: 'b', at: 500, error: { code: 'unavailable', retryAfterSeconds: 1 } }]);
-    expect(limiter.waiting).toBe(0);
+    expect(limiter.queued).toBe(0);
   });
 
   it('wait up to a thousand; whoever comes then is turned away at once', async () => {
     const { limiter, come, refused } = limitsOf({ concurrent: 1 });
     for (let i = 0; i < 1003; i++) void come(String(i));
     await time.pass(0);
-    expect(limiter.waiting).toBe(1000);
+    expect(limiter.queued).toBe(1000);
     expect(refused.map(({ name }) => name)).toEqual(['1001', '1002']);
   });
 });
@@ -145,7 +145,7 @@ describe('when a limit bites', () => {
   it('the first go before the others, and the last after them', async () => {
     const { limiter, come, names } = limitsOf({ concurrent: 1 });
     void come('begun');
-    for (const priority of ['last', 'normal', 'first', 'last', 'normal', 'first'] as const) {
+    for (const priority of ['low', 'normal', 'high', 'low', 'normal', 'high'] as const) {
       void come(priority, { priority });
     }
     for (let i = 0; i < 6; i++) {
@@ -153,7 +153,7 @@ describe('when a limit bites', () => {
       limiter.release({ isSent: true });
     }
     await time.pass(1);
-    expect(names()).toEqual(['begun', 'first', 'first', 'normal', 'normal', 'last', 'last']);
+    expect(names()).toEqual(['begun', 'high', 'high', 'normal', 'normal', 'low', 'low']);
   });
 
   it('nobody passes those who wait, except one who goes first', async () => {
@@ -165,7 +165,7 @@ describe('when a limit bites', () => {
     limiter.release({ isSent: true });
     await time.pass(999);
     vi.setSystemTime(Date.now() + 2); // before the timer that wakes the next one
-    void come('d', { priority: 'first' });
+    void come('d', { priority: 'high' });
     void come('e');
     await time.pass(1);
     expect(names()).toEqual(['a', 'b', 'd', 'c']);
@@ -175,10 +175,10 @@ describe('when a limit bites', () => {
     const { pass, names, refused } = limitsOf({ perSecond: 1 });
     void pass('begun');
     await time.pass(0);
-    void pass('last', { priority: 'last' });
+    void pass('last', { priority: 'low' });
     void pass('normal');
-    void pass('another last', { priority: 'last' });
-    void pass('first', { priority: 'first' });
+    void pass('another last', { priority: 'low' });
+    void pass('first', { priority: 'high' });
     await time.pass(5000);
     expect(names()).toEqual(['begun', 'first', 'normal']);
     expect(refused).toMatchObject([
@@ -199,16 +199,16 @@ describe('when a limit bites', () => {
     expect(refused).toEqual([{ name: 'b', at: 1, error: 'gone' }]);
     limiter.release({ isSent: true });
     await time.pass(1);
-    expect([names(), limiter.waiting]).toEqual([['a', 'c'], 0]);
+    expect([names(), limiter.queued]).toEqual([['a', 'c'], 0]);
     expect([getEventListeners(controller.signal, 'abort'), vi.getTimerCount()]).toEqual([[], 0]);
   });
 
   it('nobody waits on workerd, where nobody else can end that', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
     const { limiter, come, names, refused } = limitsOf({ perSecond: 1 });
-    for (const name of ['a', 'b']) void come(name, { priority: 'first' });
+    for (const name of ['a', 'b']) void come(name, { priority: 'high' });
     await time.pass(0);
-    expect([names(), limiter.waiting]).toEqual([['a'], 0]);
+    expect([names(), limiter.queued]).toEqual([['a'], 0]);
     expect(refused).toMatchObject([{ name: 'b', at: 0, error: { code: 'unavailable', retryAfterSeconds: 2 } }]);
   });
 });
@@ -253,7 +253,7 @@ describe('the stage rateLimiter', () => {
     const rejected: unknown[] = [];
     const limiter = limiterOf({ perSecond: 1 });
     const stage = rateLimiter(limiter, (call) => void rejected.push(call));
-    const call = introspectionCall({ leftMs: () => 1, priority: 'last' });
+    const call = introspectionCall({ leftMs: () => 1, priority: 'low' });
     await stage(call, scriptedNext().next);
     const error = await stage(call, scriptedNext().next).catch((error: unknown) => error);
     expect([isShed(error), rejected]).toEqual([true, [call]]);

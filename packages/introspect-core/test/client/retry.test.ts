@@ -1,5 +1,4 @@
 import {
-  type Answer,
   active,
   drip,
   hangBeforeHeaders,
@@ -9,6 +8,7 @@ import {
   redirect,
   reset,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
   truncated,
@@ -96,23 +96,25 @@ describe('a question', () => {
     ['502', respond({ status: 502 })],
     ['503', respond({ status: 503 })],
     ['504', respond({ status: 504 })],
-  ] satisfies [string, Answer][])('is asked again after %s', async (_, answer) => {
+  ] satisfies [string, ScriptedResponse][])('is asked again after %s', async (_, answer) => {
     server.next(answer, active({ sub: 'mickey' }));
     await expect(clientOf().introspect('token')).resolves.toEqual({ active: true, sub: 'mickey' });
-    expect(server.questions.map(({ body }) => body)).toEqual(Array(2).fill('token=token&token_type_hint=access_token'));
+    expect(server.introspections.map(({ body }) => body)).toEqual(
+      Array(2).fill('token=token&token_type_hint=access_token'),
+    );
   });
 
   it.each([
     ['hangs', hangBeforeHeaders()],
     ['hangs in its body', hangInBody()],
     ['drips', drip('{"active":true,"sub":"mickey"}', { everyMs: 50 })],
-  ] satisfies [string, Answer][])('is asked again after an attempt that %s', async (_, answer) => {
+  ] satisfies [string, ScriptedResponse][])('is asked again after an attempt that %s', async (_, answer) => {
     server.next(answer);
     server.always(active({ sub: 'mickey' }));
     const client = clientOf({ retry: { attempts: 4, attemptTimeoutMs: 150 }, timeoutMs: 20_000 });
     await expect(client.introspect('token')).resolves.toEqual({ active: true, sub: 'mickey' });
-    await server.questions[0]?.over;
-    expect(server.questions.length).toBeGreaterThan(1);
+    await server.introspections[0]?.over;
+    expect(server.introspections.length).toBeGreaterThan(1);
   });
 
   it('tells which option ended its last attempt', async () => {
@@ -133,26 +135,26 @@ describe('a question', () => {
     ['401', zitadelAnswers.invalidClient(), 'invalid_client'],
     ['unauthorized_client', zitadelAnswers.unauthorizedClient(), 'invalid_client'],
     ['403 without JSON', respond({ status: 403 }), 'invalid_client'],
-  ] satisfies [string, Answer, string][])('is not asked again after %s', async (_, answer, code) => {
+  ] satisfies [string, ScriptedResponse, string][])('is not asked again after %s', async (_, answer, code) => {
     server.next(answer);
     await expect(clientOf().introspect('token')).rejects.toHaveProperty('code', code);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('is not asked again after an inactive answer', async () => {
     server.next(inactive());
     await expect(clientOf().introspect('token')).resolves.toEqual({ active: false });
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('is not asked again for a caller who has gone', async () => {
     server.next(hangBeforeHeaders());
     const controller = new AbortController();
     const question = clientOf().introspect('token', { signal: controller.signal });
-    await server.question(1);
+    await server.introspection(1);
     controller.abort('gone');
     await expect(question).rejects.toBe('gone');
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it.each([1, 2, 3])('has %d attempts where these are configured, the first one included', async (attempts) => {
@@ -160,7 +162,7 @@ describe('a question', () => {
     server.always(respond({ status: 503 }));
     const client = clientOf({ retry: { attempts } });
     expect(await errorOf(client.introspect('token'))).toBeInstanceOf(UnavailableError);
-    expect(server.questions).toHaveLength(attempts);
+    expect(server.introspections).toHaveLength(attempts);
     vi.restoreAllMocks();
   });
 
@@ -175,15 +177,15 @@ describe('a question', () => {
       introspectionEndpoint: server.introspectionEndpoint,
       clientAuthentication: {
         clientId: 'api',
-        apply({ headers }, { afterRefusal }) {
-          headers.authorization = `Custom ${told.push(afterRefusal)}`;
+        apply({ headers }, { afterRejection }) {
+          headers.authorization = `Custom ${told.push(afterRejection)}`;
         },
       },
       retry: { attempts: 3 },
     });
     server.next(reset(), respond({ status: 503 }), active());
     await client.introspect('token');
-    const sent = server.questions.map((question) => question.field('authorization'));
+    const sent = server.introspections.map((question) => question.field('authorization'));
     expect(sent).toEqual([['Custom 1'], ['Custom 2'], ['Custom 3']]);
     expect(told).toEqual([false, false, false]);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, expectTypeOf, it, vi } from 'vitest';
 import {
   AccessDeniedError,
+  type AnyAuthorizationError,
   AuthorizationError,
   InsufficientScopeError,
   InsufficientUserAuthenticationError,
@@ -13,7 +14,6 @@ import {
   isAuthorizationError,
   isIntrospectionError,
   MissingTokenError,
-  type RefusedRequestError,
   UnavailableError,
 } from '../../src/index.js';
 
@@ -196,7 +196,7 @@ describe('the guards', () => {
   it('narrow an authorization error by code, too', () => {
     const error: unknown = new InvalidTokenError('expired');
     if (!isAuthorizationError(error)) throw error;
-    expectTypeOf(error).toEqualTypeOf<RefusedRequestError>();
+    expectTypeOf(error).toEqualTypeOf<AnyAuthorizationError>();
     if (error.code === 'invalid_token') expectTypeOf(error.reason).toEqualTypeOf<InvalidTokenReason>();
     // @ts-expect-error there is no such code
     expect(error.code === 'inactive').toBe(false);

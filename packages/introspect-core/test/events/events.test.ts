@@ -1,25 +1,25 @@
 import { startScriptedServer } from '@acme/introspect-testing';
 import { expect, it, vi } from 'vitest';
-import { Events, type IntrospectEvent } from '../../src/events/events.js';
+import { EventEmitter, type IntrospectEvent } from '../../src/events/events.js';
 import { Authorizer, IntrospectionClient } from '../../src/index.js';
 import { Clocks, caching, outcomeOf } from '../support/caching.js';
 
-const event: IntrospectEvent = { type: 'miss' };
+const event: IntrospectEvent = { type: 'cache_miss' };
 
 it('a listener is told what happened, and may throw', () => {
   const listener = vi.fn(() => {
     throw new Error('the log is full');
   });
-  const events = new Events(listener);
-  expect(events.heard).toBe(true);
-  events.tell(event);
+  const events = new EventEmitter(listener);
+  expect(events.hasListeners).toBe(true);
+  events.emit(event);
   expect(listener).toHaveBeenCalledExactlyOnceWith(event);
 });
 
 it('nobody may listen', () => {
-  const events = new Events(undefined);
-  expect(events.heard).toBe(false);
-  events.tell(event);
+  const events = new EventEmitter(undefined);
+  expect(events.hasListeners).toBe(false);
+  events.emit(event);
 });
 
 it('what a listener throws fails no request, and nothing that the cache does', async () => {
@@ -33,7 +33,7 @@ it('what a listener throws fails no request, and nothing that the cache does', a
   const store = { get: fails, set: fails, delete: fails };
   const { authorizer, ask, settle } = caching(server, clocks, {
     onEvent: told,
-    cache: { refreshAfterSeconds: 3, staleIfErrorSeconds: 300, store },
+    cache: { refreshAfterSeconds: 3, maxAgeIfErrorSeconds: 300, store },
   });
   expect(await ask('good')).toBe('ok');
   expect(await ask('good')).toBe('ok');
@@ -41,14 +41,23 @@ it('what a listener throws fails no request, and nothing that the cache does', a
   clocks.pass(3);
   expect(await ask('good')).toBe('ok');
   await settle();
-  expect(server.questions).toHaveLength(3);
+  expect(server.introspections).toHaveLength(3);
   await server.close();
   clocks.pass(60);
   expect(await ask('good')).toBe('ok');
-  await expect(authorizer.forget({ token: 'good' })).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(authorizer.invalidate({ token: 'good' })).rejects.toMatchObject({ code: 'unavailable' });
   expect(await ask('good')).toBe('unavailable');
   const types = new Set(told.mock.calls.map(([event]) => event.type));
-  const all = ['coalesced', 'forgotten', 'hit', 'miss', 'question', 'refreshed', 'stale', 'store_failed'];
+  const all = [
+    'cache_hit',
+    'cache_miss',
+    'coalesced',
+    'introspected',
+    'invalidated',
+    'refreshed',
+    'stale_served',
+    'store_failed',
+  ];
   expect([...types].sort()).toEqual(all);
 });
 
@@ -59,5 +68,5 @@ it('an authorizer tells the listener of the client that it was given', async () 
   const client = new IntrospectionClient({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret', onEvent });
   await outcomeOf(new Authorizer({ client, cache: { maxAgeSeconds: 60 } }).authorize('Bearer t'));
   await server.close();
-  expect(onEvent.mock.calls).toMatchObject([[{ type: 'miss' }], [{ type: 'question', outcome: 'inactive' }]]);
+  expect(onEvent.mock.calls).toMatchObject([[{ type: 'cache_miss' }], [{ type: 'introspected', outcome: 'inactive' }]]);
 });

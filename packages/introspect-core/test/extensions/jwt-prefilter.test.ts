@@ -72,7 +72,7 @@ describe('a JWT', () => {
     expect(await judge(token)).toBe('active');
     server.always(inactive());
     expect(await judge(token)).toBe('inactive');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     expect(keyFetches(server)).toBe(1);
   });
 
@@ -101,8 +101,8 @@ describe('a JWT', () => {
   ])('%s is refused without a question', async (_, token, reason) => {
     const { judge, events } = filtered();
     expect(await judge(await token())).toBe(reason);
-    expect(server.questions).toEqual([]);
-    expect(events).toEqual([{ type: 'refused', reason }]);
+    expect(server.introspections).toEqual([]);
+    expect(events).toEqual([{ type: 'prefilter_rejected', reason }]);
   });
 
   it.each([
@@ -149,7 +149,7 @@ describe('a JWT', () => {
     const [known, unknown] = [{ b64: true }, { pledge: true }];
     expect(await judge(await key.sign({}, { ...known, crit: ['b64'] }))).toBe('active');
     expect(await judge(await key.sign({}, { ...unknown, crit: ['pledge'] }, { crit: unknown }))).toBe('bad_signature');
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   function tampered(token: string): string {
@@ -223,11 +223,11 @@ describe('10,000 forged tokens', () => {
       }
     }
     expect([...others]).toEqual([]);
-    expect(server.questions).toEqual([]);
+    expect(server.introspections).toEqual([]);
     expect(keyFetches(server)).toBe(1);
     clocks.pass(30);
     await Promise.all(tokens.slice(0, 500).map(judge));
-    expect(server.questions).toEqual([]);
+    expect(server.introspections).toEqual([]);
     expect(keyFetches(server)).toBe(2);
   });
 
@@ -294,7 +294,7 @@ describe('an unknown kid', () => {
     clocks.pass(29.999);
     expect(await judge(await next.sign())).toBe('active');
     expect(keyFetches(server)).toBe(1);
-    expect(asked()).toEqual(['normal', 'last']);
+    expect(asked()).toEqual(['normal', 'low']);
   });
 
   it('that is in the new keys neither is asked about last, one fetch in each cooldown', async () => {
@@ -305,7 +305,7 @@ describe('an unknown kid', () => {
       clocks.pass(10);
     }
     expect(keyFetches(server)).toBe(4);
-    expect(new Set(asked())).toEqual(new Set(['last']));
+    expect(new Set(asked())).toEqual(new Set(['low']));
   });
 
   it('and a wall clock that is set back change nothing about the cooldown', async () => {
@@ -327,14 +327,14 @@ describe('a rotation of keys', () => {
     const context = { monotonicNow: clocks.monotonicNow, invalidReason: () => undefined, fetchKeys };
     const prefilter = jwtPrefilter();
     const judge = (token = '') => prefilter(token, context);
-    expect(await judge(await old?.sign())).toBe('ask');
+    expect(await judge(await old?.sign())).toBe('introspect');
     clocks.pass(30);
     const token = await next?.sign();
     const first = judge(token);
     await vi.waitFor(() => expect(fetchKeys).toHaveBeenCalledTimes(2));
     const others = Array.from({ length: 50 }, () => judge(token));
     held.resolve({ keys: [next?.jwk] });
-    expect(new Set(await Promise.all([first, ...others]))).toEqual(new Set(['ask']));
+    expect(new Set(await Promise.all([first, ...others]))).toEqual(new Set(['introspect']));
     expect(fetchKeys).toHaveBeenCalledTimes(2);
   });
 
@@ -348,7 +348,7 @@ describe('a rotation of keys', () => {
       Array.from({ length: 400 }, (_, i) => (i % 2 === 0 ? key : next).sign({ jti: String(i) })),
     );
     expect(new Set(await Promise.all(tokens.map(judge)))).toEqual(new Set(['active']));
-    expect(server.questions).toHaveLength(401);
+    expect(server.introspections).toHaveLength(401);
     expect(keyFetches(server)).toBe(2);
   });
 
@@ -382,7 +382,7 @@ describe('a rotation of keys', () => {
     expect(introspect.mock.calls.map(([, options]) => options?.priority)).toEqual(['normal', 'normal']);
     await vi.waitFor(async () => {
       await judge(await key.sign());
-      expect(introspect.mock.lastCall?.[1]?.priority).toBe('last');
+      expect(introspect.mock.lastCall?.[1]?.priority).toBe('low');
     });
     expect(keyFetches(server)).toBe(2);
   });
@@ -410,7 +410,7 @@ describe('a key that the issuer replaced under the same kid', () => {
     clocks.pass(29.999);
     expect(await judge(await stranger.sign())).toBe('bad_signature');
     expect(keyFetches(server)).toBe(1);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('has its tokens rejected while the new keys cannot be fetched, with one attempt per cooldown', async () => {
@@ -420,8 +420,8 @@ describe('a key that the issuer replaced under the same kid', () => {
     clocks.pass(30);
     for (let i = 0; i < 3; i++) expect(await judge(await stranger.sign())).toBe('bad_signature');
     expect(keyFetches(server)).toBe(2);
-    expect(events.filter(({ type }) => type === 'keys_failed')).toHaveLength(1);
-    expect(server.questions).toHaveLength(1);
+    expect(events.filter(({ type }) => type === 'jwks_failed')).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 });
 
@@ -471,7 +471,7 @@ describe('a published key that cannot be checked here', () => {
   ])('has its tokens introspected last: %s', async (_, make) => {
     const other = make('key-2');
     publish(server, [key, other]);
-    expect(await priorityOf(filtered().judge, await other.sign())).toBe('last');
+    expect(await priorityOf(filtered().judge, await other.sign())).toBe('low');
   });
 
   it.each([
@@ -482,7 +482,7 @@ describe('a published key that cannot be checked here', () => {
     const [checkable, other] = [await issuerKey('key-2', { iss: server.origin }, alg), make('key-2')];
     publish(server, [checkable, other]);
     const { judge } = filtered();
-    expect(await priorityOf(judge, await other.sign())).toBe('last');
+    expect(await priorityOf(judge, await other.sign())).toBe('low');
     expect(await priorityOf(judge, await checkable.sign())).toBe('normal');
   });
 
@@ -490,7 +490,7 @@ describe('a published key that cannot be checked here', () => {
     'may replace a key with the same kid: then a token of %s is introspected last',
     async (alg) => {
       const token = withHeader(await key.sign(), { alg, kid: 'key-1' });
-      expect(await priorityOf(filtered().judge, token)).toBe('last');
+      expect(await priorityOf(filtered().judge, token)).toBe('low');
     },
   );
 
@@ -504,7 +504,7 @@ describe('a published key that cannot be checked here', () => {
     const other = onSecp256k1('key-2');
     publish(server, [key, other]);
     expect(await filtered({ algorithms: ['ES256'] }).judge(await other.sign())).toBe('bad_signature');
-    expect(server.questions).toEqual([]);
+    expect(server.introspections).toEqual([]);
   });
 
   it('has its tokens rejected if their "crit" is not supported, and introspected last if it is', async () => {
@@ -512,8 +512,8 @@ describe('a published key that cannot be checked here', () => {
     publish(server, [key, other]);
     const { judge } = filtered();
     expect(await judge(await other.sign({}, { pledge: true, crit: ['pledge'] }))).toBe('bad_signature');
-    expect(server.questions).toEqual([]);
-    expect(await priorityOf(judge, await other.sign({}, { b64: true, crit: ['b64'] }))).toBe('last');
+    expect(server.introspections).toEqual([]);
+    expect(await priorityOf(judge, await other.sign({}, { b64: true, crit: ['b64'] }))).toBe('low');
   });
 });
 
@@ -524,7 +524,7 @@ describe('keys without a name', () => {
     const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
     const { judge } = filtered();
     for (const each of nameless) expect(await judge(await each.sign())).toBe('active');
-    expect(introspect.mock.calls.map(([, options]) => options?.priority)).toEqual(['normal', 'normal', 'last']);
+    expect(introspect.mock.calls.map(([, options]) => options?.priority)).toEqual(['normal', 'normal', 'low']);
   });
 
   it('two of which share one kid are both tried', async () => {
@@ -577,7 +577,7 @@ describe('while keys cannot be had', () => {
       server.at('/oauth/v2/keys', json(keySet));
       const { judge, events } = filtered();
       expect(await judge(await stranger.sign())).toBe('active');
-      expect(events).toContainEqual({ type: 'keys_failed' });
+      expect(events).toContainEqual({ type: 'jwks_failed' });
     },
   );
 
@@ -586,8 +586,8 @@ describe('while keys cannot be had', () => {
     const { judge, events, authorizer } = filtered({ cooldownSeconds: 5 });
     for (let i = 0; i < 4; i++) await judge(await stranger.sign());
     expect(keyFetches(server)).toBe(1);
-    expect(events.filter(({ type }) => type === 'keys_failed')).toEqual([{ type: 'keys_failed' }]);
-    expect(authorizer.stats().answers.keys_failed).toBe(1);
+    expect(events.filter(({ type }) => type === 'jwks_failed')).toEqual([{ type: 'jwks_failed' }]);
+    expect(authorizer.stats().lookups.jwks_failed).toBe(1);
     clocks.pass(5);
     publish(server, [key]);
     expect(await judge(await stranger.sign())).toBe('bad_signature');
@@ -599,7 +599,7 @@ describe('while keys cannot be had', () => {
     server.at('/oauth/v2/keys', respond({ status: 500 }));
     clocks.pass(900);
     expect(await judge(await stranger.sign())).toBe('bad_signature');
-    await server.question(1);
+    await server.introspection(1);
     expect(await judge(await key.sign())).toBe('active');
   });
 

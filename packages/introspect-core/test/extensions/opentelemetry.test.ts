@@ -93,7 +93,7 @@ describe('a span', () => {
 
   it('begins as long before its end as the question took', () => {
     const listener = openTelemetry({ tracerProvider, meterProvider: meters().meterProvider });
-    listener({ type: 'question', origin: 'https://as.example', attempt: 1, outcome: 'active', durationMs: 1500 });
+    listener({ type: 'introspected', origin: 'https://as.example', attempt: 1, outcome: 'active', durationMs: 1500 });
     const [span] = spans.getFinishedSpans();
     expect(span?.attributes).toMatchObject({ 'server.address': 'as.example', 'server.port': 443 });
     const [seconds = 0, nanoseconds = 0] = span?.duration ?? [];
@@ -138,24 +138,28 @@ const of = { 'server.address': 'as.example', 'server.port': 443 };
 
 /** One of each kind that is counted, and what it is counted as. */
 const counters: [event: IntrospectEvent, name: string, attributes: object][] = [
-  [{ type: 'hit', active: true }, 'introspect.cache.lookups', { 'introspect.cache.result': 'hit' }],
-  [{ type: 'miss' }, 'introspect.cache.lookups', { 'introspect.cache.result': 'miss' }],
+  [{ type: 'cache_hit', active: true }, 'introspect.cache.lookups', { 'introspect.cache.result': 'hit' }],
+  [{ type: 'cache_miss' }, 'introspect.cache.lookups', { 'introspect.cache.result': 'miss' }],
   [{ type: 'coalesced' }, 'introspect.cache.lookups', { 'introspect.cache.result': 'coalesced' }],
-  [{ type: 'stale', ageSeconds: 7 }, 'introspect.cache.lookups', { 'introspect.cache.result': 'stale' }],
-  [{ type: 'refreshed', active: false }, 'introspect.cache.renewals', { 'introspect.active': false }],
-  [{ type: 'flipped', believed: true }, 'introspect.cache.flips', { 'introspect.believed': true }],
-  [{ type: 'forgotten', by: 'sub' }, 'introspect.cache.forgotten', { 'introspect.forgotten_by': 'sub' }],
+  [{ type: 'stale_served', ageSeconds: 7 }, 'introspect.cache.lookups', { 'introspect.cache.result': 'stale' }],
+  [{ type: 'refreshed', active: false }, 'introspect.cache.refreshes', { 'introspect.active': false }],
+  [{ type: 'rechecked', active: true }, 'introspect.cache.rechecks', { 'introspect.active': true }],
+  [{ type: 'invalidated', by: 'sub' }, 'introspect.cache.invalidations', { 'introspect.invalidated_by': 'sub' }],
   [{ type: 'store_failed', operation: 'get' }, 'introspect.cache.store.failures', { 'introspect.operation': 'get' }],
   [{ type: 'too_large_to_cache' }, 'introspect.cache.too_large', {}],
   [
-    { type: 'shed', origin, by: 'limits', priority: 'last' },
-    'introspect.questions.shed',
-    { ...of, 'introspect.shed_by': 'limits', 'introspect.priority': 'last' },
+    { type: 'shed', origin, by: 'limits', priority: 'low' },
+    'introspect.client.request.shed',
+    { ...of, 'introspect.shed_by': 'limits', 'introspect.priority': 'low' },
   ],
   [{ type: 'breaker_opened', origin }, 'introspect.circuit_breaker.changes', { ...of, 'introspect.state': 'open' }],
   [{ type: 'breaker_closed', origin }, 'introspect.circuit_breaker.changes', { ...of, 'introspect.state': 'closed' }],
-  [{ type: 'refused', reason: 'expired' }, 'introspect.prefilter.refused', { 'introspect.reason': 'expired' }],
-  [{ type: 'keys_failed' }, 'introspect.prefilter.keys.failures', {}],
+  [
+    { type: 'prefilter_rejected', reason: 'expired' },
+    'introspect.prefilter.rejected',
+    { 'introspect.reason': 'expired' },
+  ],
+  [{ type: 'jwks_failed' }, 'introspect.prefilter.jwks.failures', {}],
   [
     { type: 'inactive_explained', cause: 'opaque', message: 'It is no JWT' },
     'introspect.inactive.explained',
@@ -188,7 +192,7 @@ describe('a metric', () => {
     }).authorize('Bearer token');
     expect(await recorded()).toMatchObject([
       {
-        descriptor: { name: 'introspect.question.duration', unit: 's' },
+        descriptor: { name: 'introspect.client.request.duration', unit: 's' },
         dataPoints: [{ attributes: { ...address(), 'introspect.outcome': 'active' }, value: { count: 1, sum: 0.25 } }],
       },
     ]);
@@ -198,7 +202,7 @@ describe('a metric', () => {
     const { meterProvider, recorded } = meters();
     const listener = openTelemetry({ tracerProvider, meterProvider });
     for (const [event] of counters) listener(event);
-    const failed = { type: 'question', attempt: 2, outcome: 'unavailable', durationMs: 1 } as const;
+    const failed = { type: 'introspected', attempt: 2, outcome: 'unavailable', durationMs: 1 } as const;
     listener({ ...failed, origin: 'https://as.example' });
     const docs = readFileSync(new URL('../../../../docs/operating.md', import.meta.url), 'utf8');
     const rows = new Map(
@@ -221,7 +225,10 @@ it('without providers the global ones are used, also where they are set later', 
   metrics.setGlobalMeterProvider(meterProvider);
   await settled(authorizerOf({ onEvent, cache: { maxAgeSeconds: 60 } }).authorize('Bearer token'));
   expect(spans.getFinishedSpans()).toHaveLength(1);
-  expect((await counted()).map(([name]) => name)).toEqual(['introspect.question.duration', 'introspect.cache.lookups']);
+  expect((await counted()).map(([name]) => name)).toEqual([
+    'introspect.client.request.duration',
+    'introspect.cache.lookups',
+  ]);
 });
 
 it('no span and no metric holds the token, the secret, or what the server said', async () => {
@@ -233,7 +240,7 @@ it('no span and no metric holds the token, the secret, or what the server said',
   });
   server.next(active({ sub: 'canary-claim' }), json({ error: 'canary-claim' }, { status: 400 }));
   for (const token of ['canary-a', 'canary-a', 'canary-b']) await settled(authorizer.authorize(`Bearer ${token}`));
-  await authorizer.forget({ sub: 'canary-claim' });
+  await authorizer.invalidate({ sub: 'canary-claim' });
   expect(spans.getFinishedSpans()).toHaveLength(2);
   const all = [
     spans.getFinishedSpans().map(({ name, attributes, events, status }) => [name, attributes, events, status]),

@@ -48,7 +48,7 @@ const clientOf = (clientAuthentication: ReturnType<typeof privateKeyJwt>) =>
 
 /** What the server got, once it has verified the signature. */
 async function verified(publicKey: KeyObject, index = -1) {
-  const question = server.questions.at(index);
+  const question = server.introspections.at(index);
   const { form } = question ?? {};
   const jwt = form?.get('client_assertion') ?? '';
   const options = {
@@ -108,7 +108,7 @@ describe('an assertion', () => {
     const error = await client.introspect('token').catch((fault: unknown) => fault);
     expect(error).toMatchObject({ code: 'unavailable' });
     expect(String(error)).not.toContain('canary');
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 });
 
@@ -123,7 +123,7 @@ describe('reuse', () => {
       happens();
       await client.introspect('token');
     }
-    return new Set(server.questions.map(({ form }) => form.get('client_assertion'))).size;
+    return new Set(server.introspections.map(({ form }) => form.get('client_assertion'))).size;
   }
 
   it('is off by default: each question has an assertion of its own, with its own jti', async () => {
@@ -139,7 +139,7 @@ describe('reuse', () => {
   ])('where %s, one serves for its time, and no longer', async (_, options, key, seconds) => {
     const pass = (part: number) => () => clocks.pass(part);
     expect(await assertionsOf({ ...key, ...options }, [pass(seconds - 0.001), pass(0.001)])).toBe(2);
-    const [first, second, third] = server.questions.map(({ form }) => form.get('client_assertion'));
+    const [first, second, third] = server.introspections.map(({ form }) => form.get('client_assertion'));
     expect([first === second, second === third]).toEqual([true, false]);
   });
 
@@ -159,12 +159,12 @@ describe('reuse', () => {
   it('ends where the server refuses it: a new one is tried, once', async () => {
     server.next(json({ error: 'unauthorized_client' }, { status: 400 }));
     expect(await assertionsOf({ keyFile }, [])).toBe(2);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   describe('among those who ask at once', () => {
     afterEach(() => vi.unstubAllGlobals());
-    const context = (afterRefusal = false) => ({ issuer: server.origin, endpoint: server.origin, afterRefusal });
+    const context = (afterRejection = false) => ({ issuer: server.origin, endpoint: server.origin, afterRejection });
     /** Signs when it is let, and tells of how many were asked for. */
     function held(reuseSeconds = 60) {
       const release: ((signature: Uint8Array | Promise<never>) => void)[] = [];
@@ -172,9 +172,9 @@ describe('reuse', () => {
       const { now, monotonicNow } = clocks;
       const key = { clientId: 'api', keyId: 'k', algorithm: 'RS256', sign } as const;
       const authentication = privateKeyJwt({ ...key, reuseSeconds, now, monotonicNow });
-      async function ask(afterRefusal?: boolean): Promise<string> {
+      async function ask(afterRejection?: boolean): Promise<string> {
         const body = new URLSearchParams();
-        await authentication.apply({ headers: {}, body }, context(afterRefusal));
+        await authentication.apply({ headers: {}, body }, context(afterRejection));
         return body.get('client_assertion') ?? '';
       }
       return { release, ask, askAll: (count: number) => Promise.all(Array.from({ length: count }, () => ask())) };

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import {
-  type Answer,
   active,
   hangBeforeHeaders,
   hangInBody,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
 } from '@acme/introspect-testing';
@@ -37,7 +37,13 @@ const ask = (transport: Transport, given: Partial<TransportRequest> = {}) =>
   });
 
 /** Pours for as long as somebody reads. */
-function endless({ status = 200, headers = {} }: { status?: number; headers?: Record<string, string> }): Answer {
+function endless({
+  status = 200,
+  headers = {},
+}: {
+  status?: number;
+  headers?: Record<string, string>;
+}): ScriptedResponse {
   return (response) => {
     response.writeHead(status, headers);
     const pour = () => {
@@ -133,7 +139,7 @@ describe('undiciTransport', () => {
     const remove = vi.spyOn(signal, 'removeEventListener');
     for (const status of [200, 401]) expect((await ask(undiciTransport(), { signal })).status).toBe(status);
     const third = ask(undiciTransport(), { signal });
-    await server.question(3);
+    await server.introspection(3);
     controller.abort('left');
     await expect(third).rejects.toBe('left');
     expect(add).toHaveBeenCalledTimes(3);
@@ -174,7 +180,7 @@ describe('a coding of the body', () => {
   it('is bounded before it is undone', async () => {
     server.next(endless({ headers: { 'content-encoding': 'gzip' } }));
     await expect(ask(undiciTransport())).rejects.toThrow('larger than 1000 bytes');
-    await server.questions[0]?.over;
+    await server.introspections[0]?.over;
   });
 
   it('may make a body larger than the limit that it keeps to', async () => {
@@ -203,7 +209,7 @@ describe('a coding of the body', () => {
   it('is asked for, unless the request has its own wish', async () => {
     await ask(undiciTransport());
     await ask(undiciTransport(), { headers: { 'accept-encoding': 'identity' } });
-    expect(server.questions.map((question) => question.field('accept-encoding'))).toEqual([
+    expect(server.introspections.map((question) => question.field('accept-encoding'))).toEqual([
       ['gzip, deflate, br'],
       ['identity'],
     ]);
@@ -226,7 +232,7 @@ describe('a connection', () => {
     vi.useFakeTimers({ toFake: ['setTimeout'] });
     server.next(endless({ status: 500 }));
     await ask(undiciTransport());
-    await server.questions[0]?.over;
+    await server.introspections[0]?.over;
   });
 
   it('is closed when such a body does not end within a second', async () => {
@@ -236,9 +242,9 @@ describe('a connection', () => {
     await ask(transport);
     const next = ask(transport);
     vi.advanceTimersByTime(999);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     vi.advanceTimersByTime(1);
-    await server.questions[0]?.over;
+    await server.introspections[0]?.over;
     await expect(next).resolves.toHaveProperty('status', 401);
     await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0));
   });
@@ -256,7 +262,7 @@ describe('a connection', () => {
     ['of our own', { connections: 1 }],
     ['of a dispatcher', { dispatcher: new Agent({ connections: 1 }) }],
   ])('%s is waited for no longer than the signal says, and is not closed by that', async (_, options) => {
-    const held = Promise.withResolvers<Parameters<Answer>>();
+    const held = Promise.withResolvers<Parameters<ScriptedResponse>>();
     const ports = portsUsed();
     server.next((...exchange) => held.resolve(exchange));
     const transport = undiciTransport(options);
@@ -271,7 +277,7 @@ describe('a connection', () => {
     await expect(first).resolves.toHaveProperty('status', 200);
     await ask(transport);
     expect([...ports]).toEqual([port]);
-    expect(server.questions.map(({ body }) => body)).toEqual(['token=a', 'token=a']);
+    expect(server.introspections.map(({ body }) => body)).toEqual(['token=a', 'token=a']);
   });
 
   it('that does not come about is given up with the request, and makes room for the next', async () => {
@@ -328,7 +334,7 @@ describe('a connection', () => {
     undiciTransport();
     const controller = new AbortController();
     const question = ask(undiciTransport(), { signal: controller.signal });
-    await server.question(1);
+    await server.introspection(1);
     controller.abort();
     await expect(question).rejects.toHaveProperty('name', 'AbortError');
     expect(server.requests).toHaveLength(1);

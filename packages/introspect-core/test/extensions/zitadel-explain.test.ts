@@ -1,4 +1,10 @@
-import { type Answer, json, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import {
+  json,
+  respond,
+  type ScriptedResponse,
+  type ScriptedServer,
+  startScriptedServer,
+} from '@acme/introspect-testing';
 import { base64url } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ExplainInactiveOptions, explainInactive } from '../../src/extensions/zitadel/zitadel-explain.js';
@@ -202,7 +208,7 @@ describe('a document of the issuer', () => {
   const documents = ['/.well-known/openid-configuration', '/oauth/v2/keys'];
   const limit = 262_144;
   /** Both documents in one, of this size. */
-  function ofSize(bytes: number): Answer {
+  function ofSize(bytes: number): ScriptedResponse {
     const document = { jwks_uri: `${server.origin}/oauth/v2/keys`, keys: [key.jwk], pad: '' };
     return json({ ...document, pad: 'x'.repeat(bytes - JSON.stringify(document).length) });
   }

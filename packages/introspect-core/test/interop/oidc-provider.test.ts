@@ -112,7 +112,7 @@ describe('oidc-provider', () => {
     const clientAuthentication = privateKeyJwt({ keyFile });
     const client = new IntrospectionClient({ issuer, clientAuthentication });
     for (let i = 0; i < 3; i++) await expect(client.introspect(await mint())).resolves.toMatchObject({ active: true });
-    expect(client.stats().questions).toMatchObject({ active: 3, invalid_client: 2 });
+    expect(client.stats().requests).toMatchObject({ active: 3, invalid_client: 2 });
   });
 
   /** Makes the tokens of a user who logged in with a client, as its code exchange does. */
@@ -162,7 +162,7 @@ describe('oidc-provider', () => {
     expect(events.filter(({ type }) => type === 'unsupported_token_type')).toEqual([
       { type: 'unsupported_token_type', origin: issuer },
     ]);
-    expect(authorizer.stats()).toMatchObject({ questions: { unsupported_token_type: 3 }, circuitBreaker: 'closed' });
+    expect(authorizer.stats()).toMatchObject({ requests: { unsupported_token_type: 3 }, circuitBreaker: 'closed' });
     await expect(authorizer.authorize(`Bearer ${await mint()}`)).resolves.toMatchObject({ active: true });
   });
 });

@@ -7,7 +7,7 @@ beforeEach(() => {
   parts = lookupParts();
 });
 
-const invalidate = () => parts.invalidations.leave('token:k');
+const invalidate = () => parts.invalidations.add('token:k');
 
 /** A response that is invalidated before it arrives. */
 const invalidated = (isLast = false) => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SecondTier } from '../../src/cache/second-tier.js';
+import type { SharedCache } from '../../src/cache/shared-cache.js';
 import { UnavailableError } from '../../src/errors/errors.js';
 import { backgroundRefresh } from '../../src/lookup/background-refresh.js';
 import type { LookupResult } from '../../src/lookup/lookup.js';
@@ -11,10 +11,10 @@ beforeEach(() => {
 });
 
 const refresh = (introspect: () => LookupResult | Promise<LookupResult>, getsLease?: boolean) => {
-  const sharedCache: Partial<SecondTier> | undefined =
-    getsLease === undefined ? undefined : { mayRenew: async () => getsLease };
+  const sharedCache: Partial<SharedCache> | undefined =
+    getsLease === undefined ? undefined : { mayRefresh: async () => getsLease };
   const server = nextLookup(introspect);
-  const work = backgroundRefresh({ ...parts, sharedCache: sharedCache as SecondTier | undefined, introspect: server });
+  const work = backgroundRefresh({ ...parts, sharedCache: sharedCache as SharedCache | undefined, introspect: server });
   return { server, done: work(parts.query()) };
 };
 
@@ -26,7 +26,7 @@ describe('a background refresh', () => {
   });
 
   it('leaves it to the process that has the lease, and reads the shared cache at the next use', async () => {
-    const reread = vi.spyOn(parts.cache, 'reread');
+    const reread = vi.spyOn(parts.cache, 'revalidate');
     const { server, done } = refresh(() => parts.fromServer(), false);
     await done;
     expect(server).not.toHaveBeenCalled();

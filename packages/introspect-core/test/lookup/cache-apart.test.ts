@@ -31,7 +31,7 @@ describe('what was forgotten stays so', () => {
     await patient.ask();
     await patient.settle();
     clocks.pass(1);
-    await processOf({ maxAgeSeconds: 10 }).authorizer.forget({ sub: 's' });
+    await processOf({ maxAgeSeconds: 10 }).authorizer.invalidate({ sub: 's' });
     clocks.pass(600);
     expect(await patient.ask()).toBe('inactive');
     expect(await processOf({ maxAgeSeconds: 3600 }).ask()).toBe('inactive');
@@ -44,7 +44,7 @@ describe('what was forgotten stays so', () => {
     await other.ask();
     await other.settle();
     clocks.pass(1);
-    await one.authorizer.forget({ sub: 's' });
+    await one.authorizer.invalidate({ sub: 's' });
     clocks.pass(6);
     expect(await one.ask()).toBe('inactive');
     expect(await other.ask()).toBe('inactive');
@@ -57,9 +57,9 @@ describe('what was forgotten stays so', () => {
     const clock = { seconds: 0 };
     const [one, other] = [processOf(), processOf({}, clock)];
     const asked = other.ask();
-    await server.question(1);
+    await server.introspection(1);
     clocks.pass(1);
-    await one.authorizer.forget({ sub: 's' });
+    await one.authorizer.invalidate({ sub: 's' });
     clock.seconds = 20;
     release();
     await asked;
@@ -72,11 +72,11 @@ describe('what was forgotten stays so', () => {
     server.next(active({ sub: 's' }));
     server.always(respond({ status: 500 }));
     const clock = { seconds: 0 };
-    const [one, other] = [processOf(), processOf({ staleIfErrorSeconds: 600 }, clock)];
+    const [one, other] = [processOf(), processOf({ maxAgeIfErrorSeconds: 600 }, clock)];
     await other.ask();
     await other.settle();
     clocks.pass(1);
-    await one.authorizer.forget({ sub: 's' });
+    await one.authorizer.invalidate({ sub: 's' });
     clock.seconds = 20;
     clocks.pass(10);
     expect(await other.ask()).toBe('unavailable');
@@ -91,8 +91,10 @@ describe('a token that others know as active', () => {
     await one.settle();
     clocks.pass(1);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const asked = processOf().ask('t', { maxStalenessSeconds: 0 });
-    await until(() => server.questions.length === 2 && vi.getTimerCount() > 0 && store.delete.mock.calls.length > 0);
+    const asked = processOf().ask('t', { maxResponseAgeSeconds: 0 });
+    await until(
+      () => server.introspections.length === 2 && vi.getTimerCount() > 0 && store.delete.mock.calls.length > 0,
+    );
     vi.advanceTimersByTime(1250);
     expect(await asked).toBe('ok');
   });
@@ -110,7 +112,7 @@ describe('a token that others know as active', () => {
       await each?.ask();
       await each?.settle();
     }
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     expect(await other?.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
   });
 });

@@ -52,7 +52,7 @@ describe('two authorizers that share a store and differ in their', () => {
     const subjects = [];
     for (const each of [a, b, ...again]) subjects.push(await subjectOf(each));
     expect(subjects).toEqual(['one', 'other', 'one', 'other']);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     expect(store.entries.size).toBe(2);
   });
 
@@ -63,11 +63,11 @@ describe('two authorizers that share a store and differ in their', () => {
     const a = caching(server, clocks, { ...one(server), cache: { store } });
     const b = caching(server, clocks, { ...other(server), cache: { store } });
     const first = subjectOf(a);
-    await server.question(1);
+    await server.introspection(1);
     expect(await subjectOf(b)).toBe('other');
     release();
     expect(await first).toBe('one');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 });
 
@@ -87,6 +87,6 @@ it('authorizers that are configured alike read each other’s answers, in whiche
   await a.ask();
   await a.settle();
   expect(await b.ask()).toBe('ok');
-  expect(server.questions).toHaveLength(1);
-  expect(b.told('hit')).toBe(1);
+  expect(server.introspections).toHaveLength(1);
+  expect(b.told('cache_hit')).toBe(1);
 });

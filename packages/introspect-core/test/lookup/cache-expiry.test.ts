@@ -1,10 +1,10 @@
 import {
-  type Answer,
   active,
   inactive,
   json,
   reset,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
 } from '@acme/introspect-testing';
@@ -34,7 +34,7 @@ afterEach(() => server.close());
 describe('how long an answer is used', () => {
   const all = vectors<CachingVector>('caching');
 
-  function answerOf(response: CachingVector['response']): Answer {
+  function answerOf(response: CachingVector['response']): ScriptedResponse {
     if ('failure' in response) return reset();
     return 'status' in response ? respond({ status: response.status }) : json(response);
   }
@@ -61,9 +61,9 @@ describe('how long an answer is used', () => {
         expect(await outcomeOf(authorizer.authorize('Bearer t'))).toBe(first);
         clocks.pass(0.001);
       }
-      expect(server.questions).toHaveLength(1);
+      expect(server.introspections).toHaveLength(1);
       await outcomeOf(authorizer.authorize('Bearer t'));
-      expect(server.questions).toHaveLength(2);
+      expect(server.introspections).toHaveLength(2);
     },
   );
 
@@ -96,10 +96,10 @@ describe('how long an answer is used', () => {
     await ask();
     clocks.pass(Math.max(0, seconds - 0.001));
     await ask();
-    expect(server.questions).toHaveLength(seconds > 0 ? 1 : 2);
+    expect(server.introspections).toHaveLength(seconds > 0 ? 1 : 2);
     clocks.pass(0.001);
     await ask();
-    expect(server.questions).toHaveLength(seconds > 0 ? 2 : 3);
+    expect(server.introspections).toHaveLength(seconds > 0 ? 2 : 3);
   });
 
   it('is not lengthened by a skew, which lengthens how long the token is accepted', async () => {
@@ -109,7 +109,7 @@ describe('how long an answer is used', () => {
     clocks.pass(10);
     for (let i = 2; i < 5; i++) {
       expect(await ask()).toBe('ok');
-      expect(server.questions).toHaveLength(i);
+      expect(server.introspections).toHaveLength(i);
     }
   });
 });
@@ -126,17 +126,17 @@ describe('after the machine was suspended and only the wall clock ran, the cache
 
   it('accepts no token that was revoked meanwhile, and rejects it after one introspection', async () => {
     expect(await suspended()).toBe('inactive');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
-  it('counts that time for maxStalenessSeconds too', async () => {
-    expect(await suspended({ maxAgeSeconds: 86_400 }, { maxStalenessSeconds: 10 })).toBe('inactive');
+  it('counts that time for maxResponseAgeSeconds too', async () => {
+    expect(await suspended({ maxAgeSeconds: 86_400 }, { maxResponseAgeSeconds: 10 })).toBe('inactive');
   });
 
   it('counts that time for stale responses too', async () => {
     server.next(active());
     server.always(reset());
-    const { ask } = caching(server, clocks, { cache: { staleIfErrorSeconds: 3600 } });
+    const { ask } = caching(server, clocks, { cache: { maxAgeIfErrorSeconds: 3600 } });
     await ask();
     clocks.pass(60);
     expect(await ask()).toBe('ok');
@@ -173,13 +173,13 @@ describe('clocks that are set', () => {
     clocks.pass(5);
     clocks.turn(-3600);
     expect(await ask()).toBe('ok');
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     clocks.pass(4.999);
     await ask();
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     clocks.pass(0.001);
     await ask();
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('back after exp revive nothing, when nobody came in between', async () => {
@@ -188,7 +188,7 @@ describe('clocks that are set', () => {
     clocks.pass(10);
     clocks.turn(-10);
     await ask();
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('back after exp revive nothing that had been seen to be over', async () => {
@@ -196,10 +196,10 @@ describe('clocks that are set', () => {
     await ask();
     clocks.pass(10);
     expect(await ask()).toBe('expired');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     clocks.turn(-10);
     expect(await ask()).toBe('ok');
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 
   it('forward end an answer at its exp, and setting them back again does not revive it', async () => {
@@ -207,10 +207,10 @@ describe('clocks that are set', () => {
     await ask();
     clocks.turn(10);
     expect(await ask()).toBe('expired');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     clocks.turn(-10);
     await ask();
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 
   it('back do not change the maximum age of a response without exp', async () => {
@@ -220,10 +220,10 @@ describe('clocks that are set', () => {
     clocks.turn(-3600);
     clocks.pass(59.999);
     await ask();
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     clocks.pass(0.001);
     await ask();
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it.each([3600, 30])(
@@ -235,12 +235,12 @@ describe('clocks that are set', () => {
       clocks.turn(seconds);
       clocks.pass(Math.max(0, 60 - seconds));
       await ask();
-      expect(server.questions).toHaveLength(2);
+      expect(server.introspections).toHaveLength(2);
       for (let i = 0; i < 5; i++) {
         clocks.pass(10);
         await ask();
       }
-      expect(server.questions).toHaveLength(2);
+      expect(server.introspections).toHaveLength(2);
     },
   );
 
@@ -253,13 +253,13 @@ describe('clocks that are set', () => {
       expect(await ask()).toBe('ok');
       await settle();
     }
-    expect([server.questions.length, told('hit'), told('refreshed')]).toEqual([2, 3, 1]);
+    expect([server.introspections.length, told('cache_hit'), told('refreshed')]).toEqual([2, 3, 1]);
   });
 
   it('back leave an answer that outlived its exp unserved, when the server cannot be reached either', async () => {
     server.next(active({ exp: clocks.in(10) }));
     server.always(reset());
-    const { ask } = caching(server, clocks, { cache: { staleIfErrorSeconds: 300 } });
+    const { ask } = caching(server, clocks, { cache: { maxAgeIfErrorSeconds: 300 } });
     await ask();
     clocks.pass(10);
     clocks.turn(-10);

@@ -56,7 +56,7 @@ describe('a hit', () => {
     await authorizer.authorize('Bearer good');
     const decision = authorizer.decider()({ authorization: credentials });
     expect(decision).toMatchObject({ allowed: true, token: { active: true } });
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it.each([

@@ -32,7 +32,7 @@ describe('a lease', () => {
     const lease = vi.fn(async () => granted);
     const { settle } = await due(lease);
     await settle();
-    expect(server.questions).toHaveLength(questions);
+    expect(server.introspections).toHaveLength(questions);
     const [key] = [...store.entries.keys()];
     expect(lease).toHaveBeenCalledExactlyOnceWith(key, 5000);
   });
@@ -41,11 +41,11 @@ describe('a lease', () => {
     const first = await due(async () => false);
     await first.settle();
     const other = caching(server, clocks, { cache: { store } });
-    await other.ask('t', { maxStalenessSeconds: 0 });
+    await other.ask('t', { maxResponseAgeSeconds: 0 });
     await other.settle();
     clocks.pass(5);
     expect(await first.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('is asked for again after half a second, not by every request', async () => {

@@ -1,6 +1,6 @@
 import { active, inactive, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ForgetTarget } from '../../src/index.js';
+import type { InvalidationTarget } from '../../src/index.js';
 import { Clocks, caching, mapStore, until } from '../support/caching.js';
 
 let server: ScriptedServer;
@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 const claims = { sub: 's', jti: 'j', client_id: 'c' };
-const targets: [ForgetTarget][] = [
+const targets: [InvalidationTarget][] = [
   [{ token: 't' }],
   [{ sub: 's' }],
   [{ jti: 'j' }],
@@ -39,7 +39,7 @@ async function two(cache: object = {}, versions = [1, 2, 3]) {
     await each.settle();
     clocks.pass(1);
   }
-  expect(server.questions).toHaveLength(1);
+  expect(server.introspections).toHaveLength(1);
   const versionOf = async ({ authorizer }: typeof one) => (await authorizer.authorize('Bearer t')).version;
   return { one, other, versionOf, invalidate: (key: string) => listeners[1]?.(key) };
 }
@@ -47,7 +47,7 @@ async function two(cache: object = {}, versions = [1, 2, 3]) {
 describe('what one process forgets', () => {
   it.each(targets)('another has forgotten at its next look: %j', async (target) => {
     const { one, other, versionOf } = await two();
-    await one.authorizer.forget(target);
+    await one.authorizer.invalidate(target);
     expect(await versionOf(other)).toBe(1);
     clocks.pass(5);
     expect(await versionOf(other)).toBe(2);
@@ -55,21 +55,21 @@ describe('what one process forgets', () => {
 
   it.each(targets)('another has forgotten at once where the store tells of it: %j', async (target) => {
     const { one, other, versionOf, invalidate } = await two();
-    await one.authorizer.forget(target);
+    await one.authorizer.invalidate(target);
     for (const [key] of [...store.set.mock.calls, ...store.delete.mock.calls]) invalidate(key);
     expect(await versionOf(other)).toBe(2);
   });
 
   it.each(targets)('a new one never reads, though the store should not let go of it: %j', async (target) => {
     const { one } = await two({ store: { ...store, delete: async () => {} } });
-    await one.authorizer.forget(target);
+    await one.authorizer.invalidate(target);
     const third = caching(server, clocks, { cache: { store } });
     expect(await third.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
   });
 
   it.each(targets)('another does not serve while the server is unreachable: %j', async (target) => {
-    const { one, other } = await two({ staleIfErrorSeconds: 600 }, [1]);
-    await one.authorizer.forget(target);
+    const { one, other } = await two({ maxAgeIfErrorSeconds: 600 }, [1]);
+    await one.authorizer.invalidate(target);
     server.always(respond({ status: 500 }));
     clocks.pass(10);
     expect(await other.ask()).toBe('unavailable');
@@ -77,43 +77,43 @@ describe('what one process forgets', () => {
 
   it('another believes to be inactive without asking twice', async () => {
     const { one, other } = await two({}, [1]);
-    await one.authorizer.forget({ sub: 's' });
+    await one.authorizer.invalidate({ sub: 's' });
     clocks.pass(5);
     server.always(inactive());
     expect(await other.ask()).toBe('inactive');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('another has not where it is not concerned', async () => {
     const { one, other, versionOf } = await two();
-    await one.authorizer.forget({ sub: 'other' });
-    await one.authorizer.forget({ token: 'other' });
+    await one.authorizer.invalidate({ sub: 'other' });
+    await one.authorizer.invalidate({ token: 'other' });
     clocks.pass(5);
     expect(await versionOf(other)).toBe(1);
   });
 
   it('another asks for anew, and may then be used everywhere', async () => {
     const { one, other, versionOf } = await two();
-    await one.authorizer.forget({ sub: 's' });
+    await one.authorizer.invalidate({ sub: 's' });
     clocks.pass(5.001); // so that no clock that is 5 s apart can confuse the two
     expect(await versionOf(other)).toBe(2);
-    await until(() => store.set.mock.calls.filter(([key]) => !key.startsWith('forget.')).length === 2);
+    await until(() => store.set.mock.calls.filter(([key]) => !key.startsWith('tombstone.')).length === 2);
     expect(await versionOf(one)).toBe(2);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('is remembered there for as long as any process may use an answer, and a question run', async () => {
     const { one } = await two();
     store.set.mockClear();
-    await one.authorizer.forget({ sub: 's' });
+    await one.authorizer.invalidate({ sub: 's' });
     expect(store.set.mock.calls).toEqual([[expect.stringMatching(/^forget\./), String(clocks.wallMs), 86_520_000]]);
   });
 
   it('is not forgotten again by one whose clock is behind', async () => {
     const { one, other, versionOf } = await two();
-    await one.authorizer.forget({ sub: 's' });
+    await one.authorizer.invalidate({ sub: 's' });
     clocks.turn(-60);
-    await caching(server, clocks, { cache: { store } }).authorizer.forget({ sub: 's' });
+    await caching(server, clocks, { cache: { store } }).authorizer.invalidate({ sub: 's' });
     clocks.turn(60);
     clocks.pass(5);
     expect(await versionOf(other)).toBe(2);
@@ -127,7 +127,7 @@ describe('news from the store', () => {
     const read = Promise.withResolvers<void>();
     const get = vi.fn(async (key: string) => {
       const value = await store.get(key);
-      if (key.startsWith('forget.')) await read.promise;
+      if (key.startsWith('tombstone.')) await read.promise;
       return value;
     });
     const onInvalidate = (listener: (key: string) => void) => {
@@ -138,7 +138,7 @@ describe('news from the store', () => {
     const asked = reader.authorizer.authorize('Bearer t');
     await until(() => get.mock.calls.length === 6);
     store.set.mockClear();
-    await one.authorizer.forget({ sub: 's' });
+    await one.authorizer.invalidate({ sub: 's' });
     for (const [key] of store.set.mock.calls) for (const listener of listeners) listener(key);
     read.resolve();
     expect(await asked).toMatchObject({ version: 2 });
@@ -168,6 +168,6 @@ describe('news from the store', () => {
     store.get.mockClear();
     expect(await versionOf(other)).toBe(1);
     expect(store.get).not.toHaveBeenCalled();
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 });

@@ -23,11 +23,11 @@ describe('maxBytes', () => {
     const { ask, authorizer, told } = caching(server, clocks, { cache: { maxBytes: 3999 } });
     for (const token of ['a', 'b', 'c', 'a', 'd']) await ask(token);
     expect(authorizer.stats().entries.active).toBe(3);
-    expect(told('hit')).toBe(1);
+    expect(told('cache_hit')).toBe(1);
     for (const token of ['a', 'c', 'd']) await ask(token);
-    expect(told('hit')).toBe(4);
+    expect(told('cache_hit')).toBe(4);
     await ask('b');
-    expect(told('hit')).toBe(4);
+    expect(told('cache_hit')).toBe(4);
   });
 
   it('limits large responses when maxEntries would allow more of them', async () => {
@@ -41,12 +41,17 @@ describe('maxBytes', () => {
     server.always(activeOf(1001));
     const { ask, events, authorizer } = caching(server, clocks, { cache: { maxBytes: 1000 } });
     expect([await ask(), await ask()]).toEqual(['ok', 'ok']);
-    expect(server.questions).toHaveLength(2);
-    expect(events.map(({ type }) => type)).toEqual(['miss', 'too_large_to_cache', 'miss', 'too_large_to_cache']);
-    expect(authorizer.stats()).toMatchObject({ answers: { too_large_to_cache: 2 }, entries: { active: 0 } });
+    expect(server.introspections).toHaveLength(2);
+    expect(events.map(({ type }) => type)).toEqual([
+      'cache_miss',
+      'too_large_to_cache',
+      'cache_miss',
+      'too_large_to_cache',
+    ]);
+    expect(authorizer.stats()).toMatchObject({ lookups: { too_large_to_cache: 2 }, entries: { active: 0 } });
     server.always(activeOf(1000));
     expect([await ask(), await ask()]).toEqual(['ok', 'ok']);
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 
   it('counts a response from a store too', async () => {
@@ -57,7 +62,7 @@ describe('maxBytes', () => {
     await until(() => store.entries.size === 2);
     const reader = caching(server, clocks, { cache: { store, maxBytes: 1000 } });
     for (const token of ['a', 'b']) expect(await reader.ask(token)).toBe('ok');
-    expect([server.questions.length, reader.authorizer.stats().entries.active]).toEqual([2, 1]);
+    expect([server.introspections.length, reader.authorizer.stats().entries.active]).toEqual([2, 1]);
   });
 
   it('does not apply to inactive tokens, which only maxEntries limits', async () => {

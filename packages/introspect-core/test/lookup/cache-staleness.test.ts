@@ -1,5 +1,4 @@
 import {
-  type Answer,
   active,
   hangBeforeHeaders,
   inactive,
@@ -7,6 +6,7 @@ import {
   redirect,
   reset,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
 } from '@acme/introspect-testing';
@@ -25,35 +25,35 @@ afterEach(async () => {
   await server.close();
 });
 
-describe('maxStalenessSeconds', () => {
+describe('maxResponseAgeSeconds', () => {
   it('takes only answers younger than it', async () => {
     server.always(active());
     const { ask } = caching(server, clocks);
     await ask();
     clocks.pass(9.999);
-    expect(await ask('t', { maxStalenessSeconds: 10 })).toBe('ok');
-    expect(server.questions).toHaveLength(1);
+    expect(await ask('t', { maxResponseAgeSeconds: 10 })).toBe('ok');
+    expect(server.introspections).toHaveLength(1);
     clocks.pass(0.001);
     expect(await ask()).toBe('ok');
-    expect(server.questions).toHaveLength(1);
-    expect(await ask('t', { maxStalenessSeconds: 10 })).toBe('ok');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(1);
+    expect(await ask('t', { maxResponseAgeSeconds: 10 })).toBe('ok');
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('0 always asks, within one tick of the clock, and keeps its answer for the others', async () => {
     server.next(active({ sub: 'first' }), active({ sub: 'second' }));
     const { authorizer } = caching(server, clocks);
     await authorizer.authorize('Bearer t');
-    expect(await authorizer.authorize('Bearer t', { maxStalenessSeconds: 0 })).toMatchObject({ sub: 'second' });
+    expect(await authorizer.authorize('Bearer t', { maxResponseAgeSeconds: 0 })).toMatchObject({ sub: 'second' });
     expect(await authorizer.authorize('Bearer t')).toMatchObject({ sub: 'second' });
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('0 takes no inactive answer that was kept either: the token may be good by now', async () => {
     server.next(inactive(), active());
     const { ask } = caching(server, clocks);
     expect(await ask()).toBe('inactive');
-    expect(await ask('t', { maxStalenessSeconds: 0 })).toBe('ok');
+    expect(await ask('t', { maxResponseAgeSeconds: 0 })).toBe('ok');
     expect(await ask()).toBe('ok');
   });
 
@@ -62,9 +62,9 @@ describe('maxStalenessSeconds', () => {
     server.next(waits, inactive());
     const { ask, told } = caching(server, clocks);
     const first = ask();
-    await server.question(1);
-    const strict = ask('t', { maxStalenessSeconds: 0 });
-    await until(() => told('miss') === 2);
+    await server.introspection(1);
+    const strict = ask('t', { maxResponseAgeSeconds: 0 });
+    await until(() => told('cache_miss') === 2);
     release();
     expect([await first, await strict]).toEqual(['ok', 'inactive']);
   });
@@ -74,22 +74,22 @@ describe('maxStalenessSeconds', () => {
     server.next(...questions.map(({ waits }) => waits));
     const { authorizer, told } = caching(server, clocks);
     const versionOf = async (policy: object) => (await authorizer.authorize('Bearer t', policy)).version;
-    const strict = { maxStalenessSeconds: 0 };
+    const strict = { maxResponseAgeSeconds: 0 };
     const versions = [versionOf({})];
-    await server.question(1);
+    await server.introspection(1);
     for (let i = 0; i < 20; i++) versions.push(versionOf(strict));
     versions.push(versionOf({}));
     await until(() => told('coalesced') === 20);
-    expect([told('miss'), server.questions.length]).toEqual([2, 1]);
+    expect([told('cache_miss'), server.introspections.length]).toEqual([2, 1]);
     questions[0]?.release();
-    await server.question(2);
+    await server.introspection(2);
     versions.push(versionOf(strict), versionOf({}));
-    await until(() => told('miss') === 3);
+    await until(() => told('cache_miss') === 3);
     questions[1]?.release();
-    await server.question(3);
+    await server.introspection(3);
     questions[2]?.release();
     expect(await Promise.all(versions)).toEqual([1, ...Array(20).fill(2), 1, 3, 1]);
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 
   it('shares a running introspection only if it began recently enough', async () => {
@@ -98,10 +98,10 @@ describe('maxStalenessSeconds', () => {
     const { authorizer, told } = caching(server, clocks);
     const versionOf = async (policy: object) => (await authorizer.authorize('Bearer t', policy)).version;
     const first = versionOf({});
-    await server.question(1);
+    await server.introspection(1);
     clocks.pass(1.3);
-    const rest = [versionOf({ maxStalenessSeconds: 1.4 }), versionOf({ maxStalenessSeconds: 1.3 })];
-    await until(() => told('coalesced') === 1 && told('miss') === 2);
+    const rest = [versionOf({ maxResponseAgeSeconds: 1.4 }), versionOf({ maxResponseAgeSeconds: 1.3 })];
+    await until(() => told('coalesced') === 1 && told('cache_miss') === 2);
     release();
     expect(await Promise.all([first, ...rest])).toEqual([1, 1, 2]);
   });
@@ -111,13 +111,13 @@ describe('maxStalenessSeconds', () => {
     server.next(...questions.map(({ waits }) => waits), active({ version: 3 }));
     const { authorizer, told } = caching(server, clocks);
     const first = authorizer.authorize('Bearer t');
-    await server.question(1);
+    await server.introspection(1);
     clocks.turn(-3600);
-    await authorizer.forget({ all: true });
+    await authorizer.invalidate({ all: true });
     questions[0]?.release();
-    await server.question(2);
+    await server.introspection(2);
     clocks.turn(60);
-    const recent = authorizer.authorize('Bearer t', { maxStalenessSeconds: 30 });
+    const recent = authorizer.authorize('Bearer t', { maxResponseAgeSeconds: 30 });
     await until(() => told('coalesced') === 1);
     questions[1]?.release();
     expect(await first).toMatchObject({ version: 2 });
@@ -130,8 +130,8 @@ describe('maxStalenessSeconds', () => {
     const { introspectionEndpoint } = server;
     const authorizer = new Authorizer({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret' });
     const first = authorizer.authorize('Bearer t');
-    await server.question(1);
-    const strict = authorizer.authorize('Bearer t', { maxStalenessSeconds: 0 });
+    await server.introspection(1);
+    const strict = authorizer.authorize('Bearer t', { maxResponseAgeSeconds: 0 });
     const refused = expect(strict).rejects.toMatchObject({ reason: 'inactive' });
     release();
     expect(await first).toEqual({ active: true });
@@ -143,13 +143,13 @@ describe('maxStalenessSeconds', () => {
     server.always(hangBeforeHeaders());
     const { ask, told } = caching(server, clocks, { timeoutMs: 1000 });
     const first = ask();
-    await server.question(1);
+    await server.introspection(1);
     vi.advanceTimersByTime(600);
-    const strict = ask('t', { maxStalenessSeconds: 0 });
-    await until(() => told('miss') === 2);
+    const strict = ask('t', { maxResponseAgeSeconds: 0 });
+    await until(() => told('cache_miss') === 2);
     vi.advanceTimersByTime(400);
     expect(await first).toBe('unavailable');
-    await server.question(2);
+    await server.introspection(2);
     vi.advanceTimersByTime(600);
     expect(await strict).toBe('unavailable');
   });
@@ -159,18 +159,18 @@ describe('maxStalenessSeconds', () => {
     server.next(waits);
     const { authorizer, ask, told } = caching(server, clocks);
     const first = ask();
-    await server.question(1);
+    await server.introspection(1);
     const controller = new AbortController();
     const leaves = authorizer.authorize(
       { authorization: 'Bearer t', signal: controller.signal },
-      { maxStalenessSeconds: 0 },
+      { maxResponseAgeSeconds: 0 },
     );
-    await until(() => told('miss') === 2);
+    await until(() => told('cache_miss') === 2);
     controller.abort('left');
     await expect(leaves).rejects.toBe('left');
     release();
     expect(await first).toBe('ok');
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it.each([undefined, { maxAgeSeconds: 60 }])(
@@ -183,7 +183,7 @@ describe('maxStalenessSeconds', () => {
       const authorizer = new Authorizer({ ...settings, ...(cache && { cache }) });
       const versionOf = async (native: object) => {
         const request = { authorization: 'Bearer t', native };
-        return (await authorizer.authorize(request, { maxStalenessSeconds: 0 })).version;
+        return (await authorizer.authorize(request, { maxResponseAgeSeconds: 0 })).version;
       };
       const [first, second] = [{}, {}];
       expect([await versionOf(first), await versionOf(first)]).toEqual([1, 1]);
@@ -198,13 +198,13 @@ describe('maxStalenessSeconds', () => {
     server.next(waits, active({ version: 2 }));
     const { authorizer, told } = caching(server, clocks);
     const earlier = authorizer.authorize('Bearer t');
-    await server.question(1);
+    await server.introspection(1);
     const request = { authorization: 'Bearer t', native: {} };
     const lax = authorizer.authorize(request);
     await until(() => told('coalesced') === 1);
     release();
     expect([await earlier, await lax]).toMatchObject([{ version: 1 }, { version: 1 }]);
-    expect(await authorizer.authorize(request, { maxStalenessSeconds: 0 })).toMatchObject({ version: 2 });
+    expect(await authorizer.authorize(request, { maxResponseAgeSeconds: 0 })).toMatchObject({ version: 2 });
   });
 
   it('0 does not go by the store, and does not wait for it', async () => {
@@ -217,7 +217,7 @@ describe('maxStalenessSeconds', () => {
     };
     await caching(server, clocks, { cache: { store } }).ask();
     await until(() => values.size === 1);
-    const always = { maxStalenessSeconds: 0 };
+    const always = { maxResponseAgeSeconds: 0 };
     const other = caching(server, clocks, { cache: { store } });
     expect(await other.authorizer.authorize('Bearer t', always)).toMatchObject({ version: 2 });
     server.always(active());
@@ -225,15 +225,15 @@ describe('maxStalenessSeconds', () => {
       cache: { store: { ...store, get: () => new Promise<never>(() => {}) } },
     });
     expect(await hanging.ask('t', always)).toBe('ok');
-    expect(hanging.events).toEqual([{ type: 'miss' }]);
+    expect(hanging.events).toEqual([{ type: 'cache_miss' }]);
   });
 });
 
-describe('staleIfErrorSeconds', () => {
+describe('maxAgeIfErrorSeconds', () => {
   const stale = (cache: object = {}, options: object = {}) =>
-    caching(server, clocks, { cache: { maxAgeSeconds: 60, staleIfErrorSeconds: 300, ...cache }, ...options });
+    caching(server, clocks, { cache: { maxAgeSeconds: 60, maxAgeIfErrorSeconds: 300, ...cache }, ...options });
 
-  it.each<[string, Answer]>([
+  it.each<[string, ScriptedResponse]>([
     ['resets', reset()],
     ['answers 500', respond({ status: 500 })],
     ['answers 503', respond({ status: 503 })],
@@ -246,11 +246,11 @@ describe('staleIfErrorSeconds', () => {
     expect(await authorizer.authorize('Bearer t')).toEqual({ active: true, sub: 'mickey' });
     clocks.pass(240);
     expect(await ask()).toBe('ok');
-    expect(events.filter(({ type }) => type === 'stale')).toEqual([
-      { type: 'stale', ageSeconds: 60 },
-      { type: 'stale', ageSeconds: 300 },
+    expect(events.filter(({ type }) => type === 'stale_served')).toEqual([
+      { type: 'stale_served', ageSeconds: 60 },
+      { type: 'stale_served', ageSeconds: 300 },
     ]);
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
     clocks.pass(0.001);
     expect(await ask()).toBe('unavailable');
   });
@@ -262,13 +262,13 @@ describe('staleIfErrorSeconds', () => {
     await ask();
     clocks.pass(60);
     const late = ask();
-    await server.question(2);
+    await server.introspection(2);
     vi.advanceTimersByTime(5000);
     expect(await late).toBe('ok');
-    expect(told('stale')).toBe(1);
+    expect(told('stale_served')).toBe(1);
   });
 
-  it.each<[string, Answer, string]>([
+  it.each<[string, ScriptedResponse, string]>([
     ['redirects', redirect('https://elsewhere.example/'), 'invalid_response'],
     ['answers a page', respond({ headers: { 'content-type': 'text/html' }, body: '<html>' }), 'invalid_response'],
     ['answers garbage', json({ active: 'true' }), 'invalid_response'],
@@ -281,7 +281,7 @@ describe('staleIfErrorSeconds', () => {
     await ask();
     clocks.pass(60);
     expect(await ask()).toBe(code);
-    expect(told('stale')).toBe(0);
+    expect(told('stale_served')).toBe(0);
   });
 
   it('is 0 unless given', async () => {
@@ -329,7 +329,7 @@ describe('staleIfErrorSeconds', () => {
     server.always(reset());
     const { authorizer, ask } = stale();
     for (const token of ['a', 'b']) await ask(token);
-    await authorizer.forget({ sub: 'mickey' });
+    await authorizer.invalidate({ sub: 'mickey' });
     for (const token of ['a', 'b']) expect(await ask(token)).toBe('unavailable');
   });
 
@@ -339,9 +339,9 @@ describe('staleIfErrorSeconds', () => {
     const { ask } = stale();
     await ask();
     clocks.pass(100);
-    expect(await ask('t', { maxStalenessSeconds: 0 })).toBe('unavailable');
-    expect(await ask('t', { maxStalenessSeconds: 100 })).toBe('unavailable');
-    expect(await ask('t', { maxStalenessSeconds: 100.001 })).toBe('ok');
+    expect(await ask('t', { maxResponseAgeSeconds: 0 })).toBe('unavailable');
+    expect(await ask('t', { maxResponseAgeSeconds: 100 })).toBe('unavailable');
+    expect(await ask('t', { maxResponseAgeSeconds: 100.001 })).toBe('ok');
   });
 
   it('serves a route that takes only younger answers than it got, if the kept one is young enough', async () => {
@@ -350,7 +350,7 @@ describe('staleIfErrorSeconds', () => {
     const { ask } = stale({ maxAgeSeconds: 1 });
     await ask();
     clocks.pass(5);
-    expect(await ask('t', { maxStalenessSeconds: 10 })).toBe('ok');
+    expect(await ask('t', { maxResponseAgeSeconds: 10 })).toBe('ok');
   });
 
   it('judges what it serves', async () => {
@@ -371,10 +371,10 @@ describe('staleIfErrorSeconds', () => {
       clocks.pass(60);
       const controller = new AbortController();
       const leaves = authorizer.authorize({ authorization: 'Bearer t', signal: controller.signal });
-      await server.question(2);
+      await server.introspection(2);
       controller.abort(reason);
       await expect(leaves).rejects.toBe(reason);
-      expect(told('stale')).toBe(0);
+      expect(told('stale_served')).toBe(0);
     },
   );
 
@@ -399,7 +399,7 @@ describe('staleIfErrorSeconds', () => {
     server.always(respond({ status: 503 }));
     clocks.pass(9.999);
     expect(await ask()).toBe('unavailable');
-    expect(told('stale')).toBe(0);
+    expect(told('stale_served')).toBe(0);
     clocks.pass(0.001);
     expect(await ask()).toBe('ok');
   });
@@ -409,23 +409,20 @@ describe('staleIfErrorSeconds', () => {
     server.always(respond({ status: 429 }));
     const { ask, told, authorizer } = stale(
       { maxAgeSeconds: 1 },
-      { circuitBreaker: { minimumQuestions: 5, openMs: 1000 } },
+      { circuitBreaker: { minimumRequests: 5, openMs: 1000 } },
     );
     await ask('revoked');
     clocks.pass(1);
     for (let i = 0; i < 10; i++) expect(await ask(`flood-${i}`)).toBe('unavailable');
     expect(authorizer.stats().circuitBreaker).toBe('open');
     expect(await ask('revoked')).toBe('unavailable');
-    expect([told('stale'), told('breaker_opened')]).toEqual([0, 1]);
+    expect([told('stale_served'), told('breaker_opened')]).toEqual([0, 1]);
   });
 
   it('uses no stale response while the breaker that a 429 opened stays open, and uses one once a probe fails otherwise', async () => {
     server.next(active());
     server.always(respond({ status: 429 }));
-    const { ask, authorizer } = stale(
-      { maxAgeSeconds: 1 },
-      { circuitBreaker: { minimumQuestions: 5, openMs: 60_000 } },
-    );
+    const { ask, authorizer } = stale({ maxAgeSeconds: 1 }, { circuitBreaker: { minimumRequests: 5, openMs: 60_000 } });
     await ask('revoked');
     clocks.pass(1);
     for (let i = 0; i < 5; i++) await ask(`flood-${i}`);
@@ -442,7 +439,7 @@ describe('staleIfErrorSeconds', () => {
     const { ask, told } = stale({}, { introspectionEndpoint: undefined, issuer: server.origin });
     server.at('/.well-known/openid-configuration', respond({ status: 429 }));
     expect(await ask()).toBe('unavailable');
-    expect(told('stale')).toBe(0);
+    expect(told('stale_served')).toBe(0);
   });
 
   it('does not serve because our own limits turned a question away: the server may well be there', async () => {
@@ -451,6 +448,6 @@ describe('staleIfErrorSeconds', () => {
     expect(await ask()).toBe('ok');
     clocks.pass(0.5);
     expect(await ask()).toBe('unavailable');
-    expect([told('shed'), told('stale')]).toEqual([1, 0]);
+    expect([told('shed'), told('stale_served')]).toEqual([1, 0]);
   });
 });

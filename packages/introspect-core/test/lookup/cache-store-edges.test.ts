@@ -27,10 +27,10 @@ describe('a wall clock that is set back', () => {
     clocks.pass(seconds);
     clocks.turn(-seconds);
     await ask();
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     clocks.pass(1);
     await ask();
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('does not let the store serve what was forgotten after it', async () => {
@@ -40,7 +40,7 @@ describe('a wall clock that is set back', () => {
     await ask();
     await settle();
     clocks.turn(-3600);
-    await authorizer.forget({ sub: 's' });
+    await authorizer.invalidate({ sub: 's' });
     clocks.pass(3601);
     expect(await ask()).toBe('inactive');
   });
@@ -93,7 +93,7 @@ describe('what is in the store', () => {
   });
 
   it.each(['', '  ', 'soon'])('as a mark, and is no time, forgets: %j', async (mark) => {
-    const get = async (key: string) => (key.startsWith('forget.') ? mark : `${clocks.wallMs} {"active":true}`);
+    const get = async (key: string) => (key.startsWith('tombstone.') ? mark : `${clocks.wallMs} {"active":true}`);
     expect(await caching(server, clocks, { cache: { store: { ...store, get } } }).ask()).toBe('inactive');
   });
 });
@@ -117,7 +117,7 @@ it('an answer that is only being told to the store is no question that runs: who
   clocks.pass(10);
   await ask();
   await until(() => set.mock.calls.length === 2);
-  expect(await authorizer.authorize('Bearer t', { maxStalenessSeconds: 0 })).toMatchObject({ version: 3 });
+  expect(await authorizer.authorize('Bearer t', { maxResponseAgeSeconds: 0 })).toMatchObject({ version: 3 });
   gate.resolve();
   await settle();
 });
@@ -130,7 +130,7 @@ it('an answer that is forgotten while the store is told is asked for again, wher
   const { authorizer } = caching(server, clocks, { cache: { store: { ...store, set } } });
   const asked = authorizer.authorize('Bearer t');
   await until(() => set.mock.calls.length === 1);
-  const forgotten = authorizer.forget({ all: true });
+  const forgotten = authorizer.invalidate({ all: true });
   gate.resolve();
   expect(await asked).toMatchObject({ version: 2 });
   await forgotten;
@@ -145,7 +145,7 @@ it('a caller who leaves need not wait for a renewal that he would have to wait f
   clocks.pass(10);
   const controller = new AbortController();
   const leaving = authorizer.authorize({ authorization: 'Bearer t', signal: controller.signal });
-  await server.question(2);
+  await server.introspection(2);
   controller.abort('left');
   await expect(leaving).rejects.toBe('left');
   release();

@@ -40,16 +40,16 @@ describe.each(fails)('a store whose every function %s', (_, member) => {
     await settle();
     expect(events).toEqual([
       { type: 'store_failed', operation: 'get' },
-      { type: 'miss' },
+      { type: 'cache_miss' },
       { type: 'store_failed', operation: 'set' },
       { type: 'store_failed', operation: 'get' },
-      { type: 'miss' },
+      { type: 'cache_miss' },
     ]);
     expect(await ask('good')).toBe('ok');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     clocks.pass(5);
     expect(await ask('good')).toBe('ok');
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 
   it('elects nobody: everyone renews', async () => {
@@ -70,14 +70,14 @@ describe.each(fails)('a store whose every function %s', (_, member) => {
     const targets = [{ token: 'good' }, { all: true }] as const;
     for (const [i, target] of targets.entries()) {
       expect(await ask('good')).toBe('ok');
-      const error = await authorizer.forget(target).catch((fault: unknown) => fault);
+      const error = await authorizer.invalidate(target).catch((fault: unknown) => fault);
       expect(error).toMatchObject({ code: 'unavailable' });
       expect(String(error)).not.toContain('canary');
       expect(error).not.toHaveProperty('cause');
       expect(await ask('good')).toBe('ok');
-      expect(server.questions).toHaveLength(i + 2);
+      expect(server.introspections).toHaveLength(i + 2);
     }
-    expect(told('forgotten')).toBe(2);
+    expect(told('invalidated')).toBe(2);
   });
 
   it('leaves no fault unhandled', async () => {
@@ -112,7 +112,7 @@ describe('a store that hangs', () => {
     const asked = ask('good');
     await until(() => limits() === 1);
     vi.advanceTimersByTime(249);
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
     expect(events).toEqual([]);
     vi.advanceTimersByTime(1);
     expect(await asked).toBe('ok');
@@ -120,7 +120,7 @@ describe('a store that hangs', () => {
     await settle();
     expect(events).toEqual([
       { type: 'store_failed', operation: 'get' },
-      { type: 'miss' },
+      { type: 'cache_miss' },
       { type: 'store_failed', operation: 'set' },
     ]);
   });
@@ -131,13 +131,13 @@ describe('a store that hangs', () => {
     server.next(active({ sub: 's', jti: 'j' }));
     await first.ask('good');
     await first.settle();
-    const get = (key: string) => (key.startsWith('forget.') ? hangs() : store.get(key));
+    const get = (key: string) => (key.startsWith('tombstone.') ? hangs() : store.get(key));
     const other = caching(server, clocks, { cache: { store: { ...store, get } } });
     const before = limits();
     const asked = other.ask('good');
     await passLimit(before + 5);
     expect(await asked).toBe('ok');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     expect(limits()).toBe(before + 6);
     expect(other.told('store_failed')).toBe(4);
   });
@@ -155,7 +155,7 @@ describe('a store that hangs', () => {
     expect(told('refreshed')).toBe(1);
     const dead = caching(server, clocks, { cache: { store: { ...store, set: hangs } } });
     const unheard = limits();
-    const forgotten = dead.authorizer.forget({ all: true });
+    const forgotten = dead.authorizer.invalidate({ all: true });
     const rejected = expect(forgotten).rejects.toMatchObject({ code: 'unavailable' });
     await passLimit(unheard + 1);
     await rejected;
@@ -168,7 +168,7 @@ describe('garbage in the store', () => {
 
   /** A process that finds this in the store, for an answer and for all marks. */
   const finding = (value: unknown, mark?: unknown) => {
-    const get = async (key: string) => (key.startsWith('forget.') ? mark : value) as string;
+    const get = async (key: string) => (key.startsWith('tombstone.') ? mark : value) as string;
     return caching(server, clocks, { cache: { store: { ...mapStore(clocks), get } } });
   };
 
@@ -176,7 +176,7 @@ describe('garbage in the store', () => {
     expect(await finding(good).ask('good')).toBe('ok');
     expect(await finding(good, null).ask('bad')).toBe('ok');
     expect(await finding(good, String(now - 5001)).ask('bad')).toBe('ok');
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 
   const garbage: [unknown][] = [
@@ -216,14 +216,14 @@ describe('garbage in the store', () => {
   it.each(garbage)('lets nobody in and refuses nobody: %j', async (value) => {
     expect(await finding(value).ask('bad')).toBe('inactive');
     expect(await finding(value).ask('good')).toBe('ok');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it.each([['garbage'], ['NaN'], ['Infinity'], ['{}'], [String(now)], [String(now + 1)]])(
     'for a mark counts as one: %j',
     async (mark) => {
       expect(await finding(good, mark).ask('bad')).toBe('inactive');
-      expect(server.questions).toHaveLength(1);
+      expect(server.introspections).toHaveLength(1);
     },
   );
 

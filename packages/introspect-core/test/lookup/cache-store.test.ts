@@ -43,9 +43,9 @@ describe('an answer in the store', () => {
     clocks.pass(50);
     const other = processOf({ localMaxAgeSeconds: 60 });
     expect(await versionOf(other)).toBe(1);
-    expect(other.events).toEqual([{ type: 'hit', active: true }]);
-    expect(await versionOf(other, { maxStalenessSeconds: 51 })).toBe(1);
-    expect(await versionOf(other, { maxStalenessSeconds: 50 })).toBe(2);
+    expect(other.events).toEqual([{ type: 'cache_hit', active: true }]);
+    expect(await versionOf(other, { maxResponseAgeSeconds: 51 })).toBe(1);
+    expect(await versionOf(other, { maxResponseAgeSeconds: 50 })).toBe(2);
   });
 
   it('is as old there as it is here: nothing serves past its age', async () => {
@@ -76,7 +76,7 @@ describe('an answer in the store', () => {
     store.get.mockClear();
     expect(await versionOf(first)).toBe(1);
     expect(store.get).not.toHaveBeenCalled();
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('is looked at for each request, and used, where the process is to keep nothing', async () => {
@@ -84,7 +84,7 @@ describe('an answer in the store', () => {
     const first = await asked({ localMaxAgeSeconds: 0 });
     const other = processOf({ localMaxAgeSeconds: 0 });
     expect([await versionOf(first), await versionOf(other), await versionOf(other)]).toEqual([1, 1, 1]);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     store.entries.clear();
     expect(await versionOf(other)).toBe(2);
   });
@@ -94,12 +94,12 @@ describe('an answer in the store', () => {
     const first = await asked();
     clocks.pass(1);
     const other = processOf();
-    expect(await versionOf(other, { maxStalenessSeconds: 0 })).toBe(2);
+    expect(await versionOf(other, { maxResponseAgeSeconds: 0 })).toBe(2);
     await until(() => store.set.mock.calls.length === 2);
     expect(await versionOf(first)).toBe(1);
     clocks.pass(4);
     expect(await versionOf(first)).toBe(2);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('is found, and forgotten, by a process that makes keys in another way', async () => {
@@ -109,10 +109,10 @@ describe('an answer in the store', () => {
     for (const token of tokens) await first.ask(token);
     await first.settle();
     for (const token of tokens) expect(await other.ask(token)).toBe('ok');
-    expect(server.questions).toHaveLength(20);
-    await other.authorizer.forget({ all: true });
+    expect(server.introspections).toHaveLength(20);
+    await other.authorizer.invalidate({ all: true });
     await processOf().ask('token0');
-    expect(server.questions).toHaveLength(21);
+    expect(server.introspections).toHaveLength(21);
   });
 
   it('is read once for all who wait for it', async () => {
@@ -123,7 +123,7 @@ describe('an answer in the store', () => {
     expect(await Promise.all(Array.from({ length: 20 }, () => other.ask()))).toEqual(Array(20).fill('ok'));
     const keys = store.get.mock.calls.map(([key]) => key);
     expect(new Set(keys).size).toBe(keys.length);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('does not serve past its exp, though the store should keep it for longer', async () => {
@@ -132,7 +132,7 @@ describe('an answer in the store', () => {
     for (const entry of store.entries.values()) entry.until = Number.POSITIVE_INFINITY;
     clocks.pass(10);
     expect(await processOf().ask()).toBe('expired');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('from the future is nobody’s: no one knows how old it is', async () => {
@@ -145,11 +145,11 @@ describe('an answer in the store', () => {
   it('may serve while the server is unreachable, in a process that never asked', async () => {
     server.next(active());
     server.always(reset());
-    await asked({ staleIfErrorSeconds: 300 });
+    await asked({ maxAgeIfErrorSeconds: 300 });
     clocks.pass(200);
-    const other = processOf({ staleIfErrorSeconds: 300 });
+    const other = processOf({ maxAgeIfErrorSeconds: 300 });
     expect(await other.ask()).toBe('ok');
-    expect(other.events).toEqual([{ type: 'miss' }, { type: 'stale', ageSeconds: 200 }]);
+    expect(other.events).toEqual([{ type: 'cache_miss' }, { type: 'stale_served', ageSeconds: 200 }]);
   });
 
   it('does not keep one who leaves', async () => {
@@ -159,7 +159,7 @@ describe('an answer in the store', () => {
     const leaves = authorizer.authorize({ authorization: 'Bearer t', signal: controller.signal });
     controller.abort('left');
     await expect(leaves).rejects.toBe('left');
-    expect(server.questions).toHaveLength(0);
+    expect(server.introspections).toHaveLength(0);
   });
 });
 
@@ -191,10 +191,10 @@ describe('what goes to the store', () => {
     }
     const { sub, jti, client_id } = claims;
     const targets = [{ token: 'canary-token' }, { sub }, { jti }, { client_id }, { all: true }] as const;
-    for (const target of targets) await authorizer.forget(target);
+    for (const target of targets) await authorizer.invalidate(target);
     expect(lease).toHaveBeenCalled();
     const keys = [store.get, store.set, store.delete, lease].flatMap(({ mock }) => mock.calls.map(([key]) => key));
-    for (const key of keys) expect(key).toMatch(/^(forget\.)?[\w-]{43}$/);
+    for (const key of keys) expect(key).toMatch(/^(tombstone\.)?[\w-]{43}$/);
     expect(JSON.stringify(store.set.mock.calls)).not.toMatch(/canary-(token|secret)/);
     expect(JSON.stringify(events)).not.toContain('canary');
   });
@@ -203,7 +203,7 @@ describe('what goes to the store', () => {
 
   it.each<[what: string, cache: object, claims: Record<string, unknown>, ttlMs: number]>([
     ['as long as it may be used', {}, {}, 60_000],
-    ['as long as it may serve in need', { staleIfErrorSeconds: 300 }, {}, 300_000],
+    ['as long as it may serve in need', { maxAgeIfErrorSeconds: 300 }, {}, 300_000],
     ['no longer than its exp', {}, { exp: now + 10 }, 9999],
     ['no longer than the second in which its exp begins', {}, { exp: now + 10.9 }, 9999],
     ['whole milliseconds', { maxAgeSeconds: 0.0015 }, {}, 1],
@@ -232,7 +232,7 @@ describe('what goes to the store', () => {
     server.next(waits);
     const first = processOf();
     const waiting = first.ask();
-    await server.question(1);
+    await server.introspection(1);
     const askedAt = clocks.wallMs;
     clocks.pass(3);
     release();

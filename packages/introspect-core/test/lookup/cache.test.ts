@@ -30,7 +30,7 @@ describe('an answer that is used again', () => {
     clocks.pass(31);
     expect(await ask('t', { maxAuthenticationAgeSeconds: 30 })).toBe('insufficient_user_authentication');
     expect(rolesOf).toHaveBeenCalledTimes(2);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('is given to check every time, together with the request of that time', async () => {
@@ -43,7 +43,7 @@ describe('an answer that is used again', () => {
     expect(check.mock.calls).toEqual(requests.map((request) => [{ active: true, sub: 'mickey' }, request]));
     check.mockReturnValue(false);
     await expect(guard('Bearer t')).rejects.toMatchObject({ code: 'access_denied' });
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it.each<[string, Record<string, unknown>, object, string]>([
@@ -55,7 +55,7 @@ describe('an answer that is used again', () => {
     server.always(active(claims));
     const { ask } = caching(server, clocks, options);
     for (let i = 0; i < 3; i++) expect(await ask()).toBe(reason);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('is judged by the clock of each request', async () => {
@@ -64,7 +64,7 @@ describe('an answer that is used again', () => {
     expect(await ask()).toBe('ok');
     clocks.turn(-31);
     expect(await ask()).toBe('not_yet_valid');
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('does not go to one who has left', async () => {
@@ -74,7 +74,7 @@ describe('an answer that is used again', () => {
     clocks.pass(60);
     const request = { authorization: 'Bearer t', signal: AbortSignal.abort('left') };
     await expect(authorizer.authorize(request)).rejects.toBe('left');
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('is told as a hit, the other as a miss', async () => {
@@ -82,10 +82,10 @@ describe('an answer that is used again', () => {
     const { ask, events } = caching(server, clocks);
     for (const token of ['good', 'good', 'bad', 'bad']) await ask(token);
     expect(events).toEqual([
-      { type: 'miss' },
-      { type: 'hit', active: true },
-      { type: 'miss' },
-      { type: 'hit', active: false },
+      { type: 'cache_miss' },
+      { type: 'cache_hit', active: true },
+      { type: 'cache_miss' },
+      { type: 'cache_hit', active: false },
     ]);
   });
 
@@ -101,7 +101,7 @@ describe('an answer that is used again', () => {
     const outcomes = [];
     for (let i = 0; i < 6; i++) outcomes.push(await ask());
     expect(outcomes).toEqual(['unavailable', 'unavailable', 'invalid_response', 'invalid_client', 'ok', 'ok']);
-    expect(server.questions).toHaveLength(5);
+    expect(server.introspections).toHaveLength(5);
   });
 
   it('is nowhere where there is no cache', async () => {
@@ -110,8 +110,8 @@ describe('an answer that is used again', () => {
     const { introspectionEndpoint } = server;
     const authorizer = new Authorizer({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret', onEvent });
     for (let i = 0; i < 3; i++) await authorizer.authorize('Bearer t');
-    expect(server.questions).toHaveLength(3);
-    expect(new Set(onEvent.mock.calls.map(([{ type }]) => type))).toEqual(new Set(['question']));
+    expect(server.introspections).toHaveLength(3);
+    expect(new Set(onEvent.mock.calls.map(([{ type }]) => type))).toEqual(new Set(['introspected']));
   });
 });
 
@@ -136,7 +136,7 @@ describe('returned tokens', () => {
       expect(token).toEqual({ active: true, ...claims });
       for (const part of parts(token)) expect(part).toSatisfy(Object.isFrozen);
     }
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('cannot be changed by one request for the next', async () => {
@@ -155,10 +155,10 @@ describe('inactive answers', () => {
     expect(await ask()).toBe('inactive');
     clocks.pass(2.999);
     expect(await ask()).toBe('inactive');
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     clocks.pass(0.001);
     expect(await ask()).toBe('inactive');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('are kept for as long as is said, also longer than active ones', async () => {
@@ -166,10 +166,10 @@ describe('inactive answers', () => {
     await ask();
     clocks.pass(9.999);
     await ask();
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     clocks.pass(0.001);
     await ask();
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('are not kept at all where that is said', async () => {
@@ -177,7 +177,7 @@ describe('inactive answers', () => {
     await ask();
     server.tokens.set('t', {});
     expect(await ask()).toBe('ok');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('are not renewed', async () => {
@@ -186,7 +186,7 @@ describe('inactive answers', () => {
     clocks.pass(5);
     await ask();
     await settle();
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('of a flood of unknown tokens evict no good one, and not more of themselves than is said are kept', async () => {
@@ -194,12 +194,12 @@ describe('inactive answers', () => {
     const { ask } = caching(server, clocks, { cache: { maxEntries: 10, inactiveMaxAgeSeconds: 60 } });
     expect(await ask('good')).toBe('ok');
     for (let i = 0; i < 100; i++) expect(await ask(`bad${i}`)).toBe('inactive');
-    expect(server.questions).toHaveLength(101);
+    expect(server.introspections).toHaveLength(101);
     expect(await ask('good')).toBe('ok');
     for (let i = 99; i >= 90; i--) await ask(`bad${i}`);
-    expect(server.questions).toHaveLength(101);
+    expect(server.introspections).toHaveLength(101);
     await ask('bad89');
-    expect(server.questions).toHaveLength(102);
+    expect(server.introspections).toHaveLength(102);
   });
 });
 
@@ -207,7 +207,7 @@ it('good answers beyond the bound push out the one that was used longest ago', a
   server.always(active());
   const { ask } = caching(server, clocks, { cache: { maxEntries: 2 } });
   for (const token of ['a', 'b', 'a', 'c', 'a']) await ask(token);
-  expect(server.questions).toHaveLength(3);
+  expect(server.introspections).toHaveLength(3);
   await ask('b');
-  expect(server.questions).toHaveLength(4);
+  expect(server.introspections).toHaveLength(4);
 });

@@ -38,7 +38,7 @@ describe('a lookup at the server', () => {
     running[0]?.resolve(result);
     expect(await both).toEqual([result, result]);
     expect(running).toHaveLength(1);
-    expect(types()).toEqual(['miss', 'coalesced']);
+    expect(types()).toEqual(['cache_miss', 'coalesced']);
   });
 
   it('emits no "miss" without a cache', () => {

@@ -1,24 +1,24 @@
 import { expect, it, vi } from 'vitest';
-import { Events } from '../../src/events/events.js';
-import { LookupStats } from '../../src/lookup/lookup-stats.js';
+import { EventEmitter } from '../../src/events/events.js';
+import { LookupCounters } from '../../src/lookup/lookup-stats.js';
 
 it('lookup stats count each event and pass it to the listener', () => {
   const listener = vi.fn();
-  const stats = new LookupStats(new Events(listener));
-  stats.emit({ type: 'miss' });
-  stats.emit({ type: 'hit', active: true });
-  stats.emit({ type: 'hit', active: false });
+  const stats = new LookupCounters(new EventEmitter(listener));
+  stats.emit({ type: 'cache_miss' });
+  stats.emit({ type: 'cache_hit', active: true });
+  stats.emit({ type: 'cache_hit', active: false });
   expect(stats.counts()).toMatchObject({ hit: 2, miss: 1, stale: 0 });
   expect(listener.mock.calls).toEqual([
-    [{ type: 'miss' }],
-    [{ type: 'hit', active: true }],
-    [{ type: 'hit', active: false }],
+    [{ type: 'cache_miss' }],
+    [{ type: 'cache_hit', active: true }],
+    [{ type: 'cache_hit', active: false }],
   ]);
 });
 
 it('lookup stats count without a listener, and return a copy', () => {
-  const stats = new LookupStats(new Events(undefined));
+  const stats = new LookupCounters(new EventEmitter(undefined));
   const before = stats.counts();
-  stats.emit({ type: 'miss' });
-  expect([before.miss, stats.counts().miss]).toEqual([0, 1]);
+  stats.emit({ type: 'cache_miss' });
+  expect([before.cache_miss, stats.counts().cache_miss]).toEqual([0, 1]);
 });

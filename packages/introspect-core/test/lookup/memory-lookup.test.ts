@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SecondTier } from '../../src/cache/second-tier.js';
+import type { SharedCache } from '../../src/cache/shared-cache.js';
 import { fromMemory, readShared } from '../../src/lookup/memory-lookup.js';
 import { lookupParts, nextLookup } from '../support/lookups.js';
 
@@ -19,16 +19,16 @@ beforeEach(() => {
 
 describe('the lookup in memory', () => {
   it('returns a fresh response and emits "hit", without the shared cache or the server', async () => {
-    parts.cache.keep('k', parts.received());
+    parts.cache.set('k', parts.received());
     expect(await parts.find(parts.query())).toEqual({ from: 'cache', response: { active: true } });
-    expect(parts.events).toEqual([{ type: 'hit', active: true }]);
+    expect(parts.events).toEqual([{ type: 'cache_hit', active: true }]);
     expect(parts.read).not.toHaveBeenCalled();
     expect(parts.next).not.toHaveBeenCalled();
   });
 
   it('returns what the shared cache puts into memory', async () => {
     parts.read.mockImplementation(async () => {
-      parts.cache.keep('k', parts.received());
+      parts.cache.set('k', parts.received());
       return true;
     });
     expect(await parts.find(parts.query())).toMatchObject({ from: 'cache' });
@@ -42,7 +42,7 @@ describe('the lookup in memory', () => {
   });
 
   it('asks the server, and not the shared cache, if no cached response may be used', async () => {
-    parts.cache.keep('k', parts.received());
+    parts.cache.set('k', parts.received());
     expect(await parts.find(parts.query({ maxResponseAgeMs: 0 }))).toMatchObject({ from: 'server' });
     expect(parts.read).not.toHaveBeenCalled();
   });
@@ -51,7 +51,7 @@ describe('the lookup in memory', () => {
 describe('a response that is due for a refresh', () => {
   beforeEach(() => {
     parts = setUp({ refreshAfterMs: 10_000 });
-    parts.cache.keep('k', parts.received());
+    parts.cache.set('k', parts.received());
     parts.clocks.pass(10);
   });
 
@@ -65,14 +65,14 @@ describe('a response that is due for a refresh', () => {
   it('is replaced first where the runtime would end the refresh with the request', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
     parts.refresh.mockImplementation(
-      async () => void parts.cache.keep('k', parts.received({ active: true, sub: 'new' })),
+      async () => void parts.cache.set('k', parts.received({ active: true, sub: 'new' })),
     );
     expect(await parts.find(parts.query())).toMatchObject({ response: { sub: 'new' } });
   });
 
   it('is not used if it was invalidated while the request waited for the refresh', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
-    parts.refresh.mockImplementation(async () => parts.invalidations.leave('token:k'));
+    parts.refresh.mockImplementation(async () => parts.invalidations.add('token:k'));
     expect(await parts.find(parts.query())).toMatchObject({ from: 'server' });
     expect(parts.read).not.toHaveBeenCalled();
   });
@@ -82,7 +82,7 @@ describe('a read of the shared cache', () => {
   it('is shared by concurrent lookups of one token', async () => {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const sharedCache = { read: vi.fn(() => promise) };
-    const read = readShared(sharedCache as Partial<SecondTier> as SecondTier);
+    const read = readShared(sharedCache as Partial<SharedCache> as SharedCache);
     const both = Promise.all([read(parts.query()), read(parts.query())]);
     resolve(true);
     expect(await both).toEqual([true, true]);

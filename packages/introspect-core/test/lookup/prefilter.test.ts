@@ -31,7 +31,7 @@ function filtered(prefilter: Prefilter, options: Partial<AuthorizerOptions> = {}
 
 describe('a prefilter', () => {
   it('receives the token and its context before the request is sent, and never sees the HTTP request', async () => {
-    const prefilter = vi.fn<Prefilter>(async () => 'ask');
+    const prefilter = vi.fn<Prefilter>(async () => 'introspect');
     const { authorizer } = filtered(prefilter);
     await authorizer.authorize({ authorization: 'Bearer abc', method: 'GET', native: {} });
     expect(prefilter.mock.calls).toEqual([
@@ -40,7 +40,7 @@ describe('a prefilter', () => {
         { monotonicNow: expect.any(Function), fetchKeys: expect.any(Function), invalidReason: expect.any(Function) },
       ],
     ]);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('is called once for concurrent requests with the same token, which share its verdict', async () => {
@@ -49,15 +49,15 @@ describe('a prefilter', () => {
     const { authorizer } = filtered(prefilter);
     const urls = ['https://api.example/first', 'https://api.example/second'];
     const requests = urls.map((url) => authorizer.authorize({ authorization: 'Bearer abc', method: 'GET', url }));
-    verdict.resolve({ refuse: 'bad_signature' });
+    verdict.resolve({ reject: 'bad_signature' });
     const rejected = { status: 'rejected', reason: { reason: 'bad_signature' } };
     expect(await Promise.allSettled(requests)).toMatchObject([rejected, rejected]);
     expect(prefilter).toHaveBeenCalledOnce();
-    expect(server.questions).toEqual([]);
+    expect(server.introspections).toEqual([]);
   });
 
   it('refuses without a question, with the challenge of the route, and an event tells of it', async () => {
-    const { authorizer, events } = filtered(async () => ({ refuse: 'bad_signature' }), { realm: 'here' });
+    const { authorizer, events } = filtered(async () => ({ reject: 'bad_signature' }), { realm: 'here' });
     await expect(authorizer.authorize('Bearer abc', { scopes: ['a'] })).rejects.toMatchObject({
       code: 'invalid_token',
       reason: 'bad_signature',
@@ -70,13 +70,13 @@ describe('a prefilter', () => {
       ]),
     });
     expect(server.requests).toEqual([]);
-    expect(events).toEqual([{ type: 'refused', reason: 'bad_signature' }]);
-    expect(authorizer.stats().answers.refused).toBe(1);
+    expect(events).toEqual([{ type: 'prefilter_rejected', reason: 'bad_signature' }]);
+    expect(authorizer.stats().lookups.prefilter_rejected).toBe(1);
   });
 
   it.each([
-    ['ask', 'normal'],
-    ['ask_last', 'last'],
+    ['introspect', 'normal'],
+    ['deprioritize', 'low'],
   ] as const)('that says %s has the server asked with the priority %s', async (verdict, priority) => {
     const { authorizer, events } = filtered(async () => verdict, { limits: { concurrent: 1 }, timeoutMs: 200 });
     server.always(() => {});
@@ -86,7 +86,7 @@ describe('a prefilter', () => {
   });
 
   it('is asked once for equal tokens at the same time, and not at all at a hit', async () => {
-    const prefilter = vi.fn(async () => 'ask' as const);
+    const prefilter = vi.fn(async () => 'introspect' as const);
     const { authorizer } = filtered(prefilter, { cache: { maxAgeSeconds: 60 } });
     await Promise.all([authorizer.authorize('Bearer abc'), authorizer.authorize('Bearer abc')]);
     await authorizer.authorize('Bearer abc');
@@ -94,16 +94,16 @@ describe('a prefilter', () => {
   });
 
   it('is not asked about what the server has just called active', async () => {
-    const prefilter = vi.fn(async () => 'ask' as const);
+    const prefilter = vi.fn(async () => 'introspect' as const);
     const { authorizer } = filtered(prefilter, { cache: { maxAgeSeconds: 60 } });
     await authorizer.authorize('Bearer abc');
-    await authorizer.authorize('Bearer abc', { maxStalenessSeconds: 0 });
-    expect(server.questions).toHaveLength(2);
+    await authorizer.authorize('Bearer abc', { maxResponseAgeSeconds: 0 });
+    expect(server.introspections).toHaveLength(2);
     expect(prefilter).toHaveBeenCalledOnce();
   });
 
   it('that refuses keeps no one: what it refused is asked about when it lets it pass', async () => {
-    const prefilter = vi.fn<Prefilter>(async () => 'ask').mockResolvedValueOnce({ refuse: 'expired' });
+    const prefilter = vi.fn<Prefilter>(async () => 'introspect').mockResolvedValueOnce({ reject: 'expired' });
     const { authorizer } = filtered(prefilter, { cache: { maxAgeSeconds: 60 } });
     await expect(authorizer.authorize('Bearer abc')).rejects.toMatchObject({ reason: 'expired' });
     await expect(authorizer.authorize('Bearer abc')).resolves.toMatchObject({ active: true });
@@ -132,16 +132,16 @@ describe('a prefilter', () => {
   });
 
   it('may give its verdict without a promise', async () => {
-    const { authorizer } = filtered((() => 'ask') as unknown as Prefilter);
+    const { authorizer } = filtered((() => 'introspect') as unknown as Prefilter);
     await expect(authorizer.authorize('Bearer abc')).resolves.toMatchObject({ active: true });
   });
 
   it.each([undefined, null, true, 'refuse', 'normal'])('that says %j is a mistake that is named', async (verdict) => {
     const { authorizer } = filtered((async () => verdict) as unknown as Prefilter);
     await expect(authorizer.authorize('Bearer abc')).rejects.toThrow(
-      new TypeError('"prefilter" must give "ask", "ask_last" or { refuse: reason }'),
+      new TypeError('"prefilter" must give "introspect", "deprioritize" or { reject: reason }'),
     );
-    expect(server.questions).toEqual([]);
+    expect(server.introspections).toEqual([]);
   });
 
   it('that hangs ends with the deadline', async () => {
@@ -154,22 +154,22 @@ describe('a prefilter', () => {
 
   it('and the question have one deadline together', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-    const verdict = Promise.withResolvers<'ask'>();
+    const verdict = Promise.withResolvers<'introspect'>();
     const { authorizer } = filtered(() => verdict.promise, { timeoutMs: 300, transport: () => new Promise(() => {}) });
     const outcome = authorizer.authorize('Bearer abc').catch(({ code }) => code);
     await vi.advanceTimersByTimeAsync(200);
-    verdict.resolve('ask');
+    verdict.resolve('introspect');
     await vi.advanceTimersByTimeAsync(100);
     vi.useRealTimers();
     expect(await outcome).toBe('unavailable');
   });
 
   it('must be a function', () => {
-    expect(() => filtered('ask' as never)).toThrow(new TypeError('Authorizer: "prefilter" must be a function'));
+    expect(() => filtered('introspect' as never)).toThrow(new TypeError('Authorizer: "prefilter" must be a function'));
   });
 
   it('that needs the issuer is refused where there is none', () => {
-    const prefilter = Object.assign(async () => 'ask' as const, { needsIssuer: true });
+    const prefilter = Object.assign(async () => 'introspect' as const, { needsIssuer: true });
     const options = {
       clientId: 'a',
       clientSecret: 'b',
@@ -186,7 +186,7 @@ describe('explainInactive', () => {
   it('has an event tell why a token may be inactive, and the caller learns nothing of it', async () => {
     server.next(inactive());
     const explainInactive = vi.fn(async () => why);
-    const { authorizer, events } = filtered(async () => 'ask', { explainInactive });
+    const { authorizer, events } = filtered(async () => 'introspect', { explainInactive });
     const error = await authorizer.authorize('Bearer abc').catch((error: unknown) => error);
     expect(error).toMatchObject({ reason: 'inactive' });
     expect(JSON.stringify(error)).not.toContain('3 min');
@@ -196,14 +196,14 @@ describe('explainInactive', () => {
 
   it('is not asked about active tokens', async () => {
     const explainInactive = vi.fn(async () => why);
-    await filtered(async () => 'ask', { explainInactive }).authorizer.authorize('Bearer abc');
+    await filtered(async () => 'introspect', { explainInactive }).authorizer.authorize('Bearer abc');
     expect(explainInactive).not.toHaveBeenCalled();
   });
 
   it('that fails harms nobody', async () => {
     server.always(inactive());
     const explainInactive = vi.fn(() => Promise.reject(new Error('no')));
-    const { authorizer, events } = filtered(async () => 'ask', { explainInactive });
+    const { authorizer, events } = filtered(async () => 'introspect', { explainInactive });
     await expect(authorizer.authorize('Bearer a')).rejects.toMatchObject({ reason: 'inactive' });
     await expect(authorizer.authorize('Bearer b')).rejects.toMatchObject({ reason: 'inactive' });
     expect(explainInactive).toHaveBeenCalledTimes(2);
@@ -213,7 +213,7 @@ describe('explainInactive', () => {
   it('explains one token at a time', async () => {
     server.always(inactive());
     const explainInactive = vi.fn(() => new Promise<never>(() => {}));
-    const { authorizer } = filtered(async () => 'ask', { explainInactive });
+    const { authorizer } = filtered(async () => 'introspect', { explainInactive });
     for (const token of ['a', 'b']) await authorizer.authorize(`Bearer ${token}`).catch(() => {});
     expect(explainInactive).toHaveBeenCalledExactlyOnceWith('a');
   });

@@ -63,7 +63,7 @@ describe('the guards of one HTTP request', () => {
   });
 
   it('share none that was invalidated between them', async () => {
-    expect(await twice({ between: () => parts.invalidations.leave('token:k') })).toBe(2);
+    expect(await twice({ between: () => parts.invalidations.add('token:k') })).toBe(2);
   });
 
   it('share none after 5 s', async () => {

@@ -32,83 +32,83 @@ const setUp = (hooks: LookupHooks = {}) => {
 describe('a lookup at the server', () => {
   it('introspects the token and caches the response', async () => {
     const { find, introspect, cache, priorities } = setUp();
-    expect(await find()).toMatchObject({ from: 'server', received: { answer: active }, isLast: false });
+    expect(await find()).toMatchObject({ from: 'server', received: { response: active }, isLast: false });
     expect(introspect).toHaveBeenCalledWith('t', expect.anything());
     expect(priorities()).toEqual(['normal']);
-    expect(cache.fresh('k', 1)?.answer).toBe(active);
+    expect(cache.fresh('k', 1)?.response).toBe(active);
   });
 
   it('sends no request for a token that the prefilter rejects', async () => {
-    const { find, introspect } = setUp({ prefilter: async () => ({ refuse: 'expired' }) });
+    const { find, introspect } = setUp({ prefilter: async () => ({ reject: 'expired' }) });
     expect(await find()).toEqual({ from: 'prefilter', reason: 'expired' });
     expect(introspect).not.toHaveBeenCalled();
   });
 
   it('introspects a token last if the prefilter says so', async () => {
-    const { find, priorities } = setUp({ prefilter: async () => 'ask_last' });
+    const { find, priorities } = setUp({ prefilter: async () => 'deprioritize' });
     await find();
-    expect(priorities()).toEqual(['last']);
+    expect(priorities()).toEqual(['low']);
   });
 
   it('does not prefilter a token that is known as active, and introspects it first', async () => {
-    const prefilter = vi.fn(async () => 'ask' as const);
+    const prefilter = vi.fn(async () => 'introspect' as const);
     const { find, cache, received, priorities } = setUp({ prefilter });
-    cache.keep('k', received());
+    cache.set('k', received());
     await find();
     expect(prefilter).not.toHaveBeenCalled();
-    expect(priorities()).toEqual(['first']);
+    expect(priorities()).toEqual(['high']);
   });
 
   it.each([
-    ['believes that it is active', active, false],
-    ['believes that it is inactive', inactive, true],
-  ])('rechecks a token that is suddenly inactive, and %s', async (_, second, believed) => {
+    ['uses the active response', active, true],
+    ['uses the second inactive response', inactive, false],
+  ])('rechecks a token that is suddenly inactive, and %s', async (_, second, active) => {
     const onInactive = vi.fn();
     const { find, cache, received, introspect, events } = setUp({ onInactive });
-    cache.keep('k', received());
+    cache.set('k', received());
     introspect.mockResolvedValueOnce(inactive).mockResolvedValueOnce(second);
     const result = find();
     await time.pass(999);
     expect(introspect).toHaveBeenCalledTimes(1);
     expect(cache.fresh('k', 60_000)).toBeUndefined();
     await time.pass(251);
-    expect(await result).toMatchObject({ received: { answer: second } });
-    expect(events).toEqual([{ type: 'flipped', believed }]);
-    expect(onInactive).toHaveBeenCalledTimes(believed ? 1 : 0);
+    expect(await result).toMatchObject({ received: { response: second } });
+    expect(events).toEqual([{ type: 'rechecked', active }]);
+    expect(onInactive).toHaveBeenCalledTimes(active ? 0 : 1);
   });
 
   it('dates the response of a recheck by the recheck', async () => {
     const { find, cache, received, introspect, age } = setUp();
-    cache.keep('k', received());
+    cache.set('k', received());
     introspect.mockResolvedValueOnce(inactive);
     const result = find();
     const { sequence } = age.moment();
     await time.pass(1250);
     const found = await result;
-    expect(found.from === 'server' && found.requestedAt.sequence).toBeGreaterThan(sequence);
+    expect(found.from === 'server' && found.moment.sequence).toBeGreaterThan(sequence);
   });
 
   it('dates a response by its request: news of the shared cache that come later concern it', async () => {
     const { find, introspect, cache } = setUp();
-    const { generation } = cache;
+    const { epoch } = cache;
     introspect.mockImplementation(async () => {
-      cache.rereadAll();
+      cache.revalidateAll();
       return active;
     });
-    expect(await find()).toMatchObject({ received: { generation } });
+    expect(await find()).toMatchObject({ received: { epoch } });
   });
 
   it('does not recheck an inactive token that was not known', async () => {
     const { find, introspect } = setUp();
     introspect.mockResolvedValue(inactive);
-    expect(await find()).toMatchObject({ received: { answer: inactive } });
+    expect(await find()).toMatchObject({ received: { response: inactive } });
     expect(introspect).toHaveBeenCalledTimes(1);
   });
 
   it('repeats the introspection while the response was invalidated, and caches the last one', async () => {
     const { find, introspect, invalidations, cache } = setUp();
     introspect.mockImplementation(async () => {
-      if (introspect.mock.calls.length <= 3) invalidations.leave('token:k');
+      if (introspect.mock.calls.length <= 3) invalidations.add('token:k');
       return active;
     });
     expect(await find()).toMatchObject({ isLast: false });
@@ -119,7 +119,7 @@ describe('a lookup at the server', () => {
   it('gives up after three repeats, and does not cache the response', async () => {
     const { find, introspect, invalidations, cache } = setUp();
     introspect.mockImplementation(async () => {
-      invalidations.leave('token:k');
+      invalidations.add('token:k');
       return active;
     });
     expect(await find()).toMatchObject({ isLast: true });
@@ -130,7 +130,7 @@ describe('a lookup at the server', () => {
   it('has one time limit for all its introspections', async () => {
     const { find, introspect, invalidations } = setUp();
     introspect.mockImplementationOnce(async () => {
-      invalidations.leave('token:k');
+      invalidations.add('token:k');
       return active;
     });
     introspect.mockImplementation(() => new Promise(() => {}));
@@ -141,7 +141,7 @@ describe('a lookup at the server', () => {
 
   it('emits an event for a response that is too large to cache', async () => {
     const { find, cache, events } = setUp();
-    vi.spyOn(cache, 'keep').mockReturnValue('too_large');
+    vi.spyOn(cache, 'set').mockReturnValue('too_large');
     await find();
     expect(events).toEqual([{ type: 'too_large_to_cache' }]);
   });

@@ -9,9 +9,9 @@ const unavailable = new UnavailableError('The server is down');
 let parts: ReturnType<typeof lookupParts>;
 let read: ReturnType<typeof vi.fn<() => Promise<boolean>>>;
 beforeEach(() => {
-  parts = lookupParts({ staleIfErrorMs: 600_000 });
+  parts = lookupParts({ maxAgeIfErrorMs: 600_000 });
   read = vi.fn(async () => false);
-  parts.cache.keep('k', parts.received());
+  parts.cache.set('k', parts.received());
   parts.clocks.pass(120);
 });
 
@@ -23,7 +23,7 @@ const find = (error: unknown, { isRateLimited = false, query = parts.query() } =
 describe('a stale response', () => {
   it('is used while the server is unavailable, and its age is emitted', async () => {
     expect(await find(unavailable)).toEqual({ from: 'cache', response: { active: true } });
-    expect(parts.events).toEqual([{ type: 'stale', ageSeconds: 120 }]);
+    expect(parts.events).toEqual([{ type: 'stale_served', ageSeconds: 120 }]);
   });
 
   it('is not used after the server responded with 429', async () => {
@@ -59,7 +59,7 @@ describe('a stale response', () => {
 
   it('is not used if the shared cache tells that it was invalidated', async () => {
     read.mockImplementation(async () => {
-      parts.cache.drop('k');
+      parts.cache.delete('k');
       return false;
     });
     await expect(find(unavailable)).rejects.toBe(unavailable);

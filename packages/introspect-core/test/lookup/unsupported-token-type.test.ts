@@ -47,7 +47,7 @@ describe('a server that answers unsupported_token_type', () => {
       status: 401,
       message: 'The token is of a kind that the authorization server does not introspect',
     });
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it("makes a guard respond 401 with its own route's challenge", async () => {
@@ -73,10 +73,10 @@ describe('a server that answers unsupported_token_type', () => {
   });
 
   it('does not open the circuit breaker, and the stats count its response as a separate outcome', async () => {
-    const client = clientOf({ circuitBreaker: { minimumQuestions: 2 } });
+    const client = clientOf({ circuitBreaker: { minimumRequests: 2 } });
     for (let i = 0; i < 12; i++) await failure(client.introspect('a.b.c'));
-    expect(client.stats()).toMatchObject({ questions: { unsupported_token_type: 12 }, circuitBreaker: 'closed' });
-    expect(server.questions).toHaveLength(12);
+    expect(client.stats()).toMatchObject({ requests: { unsupported_token_type: 12 }, circuitBreaker: 'closed' });
+    expect(server.introspections).toHaveLength(12);
   });
 
   it('sends a response that is not cached: the next request introspects again', async () => {
@@ -84,7 +84,7 @@ describe('a server that answers unsupported_token_type', () => {
     const store = { get: async () => undefined, set, delete: async () => {} };
     const { ask, settle } = caching(server, new Clocks(), { cache: { inactiveMaxAgeSeconds: 60, store } });
     expect([await ask('a.b.c'), await ask('a.b.c')]).toEqual(['unsupported_token_type', 'unsupported_token_type']);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     await settle();
     expect(set).not.toHaveBeenCalled();
     server.always(active());
@@ -93,7 +93,7 @@ describe('a server that answers unsupported_token_type', () => {
 
   it('makes the client use no stale response, because the server can be reached', async () => {
     const clocks = new Clocks();
-    const { ask } = caching(server, clocks, { cache: { maxAgeSeconds: 1, staleIfErrorSeconds: 600 } });
+    const { ask } = caching(server, clocks, { cache: { maxAgeSeconds: 1, maxAgeIfErrorSeconds: 600 } });
     server.next(active());
     expect(await ask('a.b.c')).toBe('ok');
     clocks.pass(2);
@@ -105,7 +105,7 @@ describe('a server that answers unsupported_token_type', () => {
     const errors = await Promise.all([1, 2, 3].map(() => failure(authorizer.authorize('Bearer a.b.c'))));
     expect(errors).toMatchObject(Array(3).fill({ reason: 'unsupported_token_type' }));
     expect(new Set(errors).size).toBe(3);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('is ready, because it accepted endpoint and credentials', async () => {
@@ -123,9 +123,9 @@ describe('unsupported_token_type is reported once by each client', () => {
     const authorizers = [new Authorizer({ client }), new Authorizer({ client })];
     for (const authorizer of authorizers) await failure(authorizer.authorize('Bearer a.b.c'));
     expect(events).toMatchObject([
-      { type: 'question', outcome: 'unsupported_token_type' },
+      { type: 'introspected', outcome: 'unsupported_token_type' },
       { ...said, origin: server.origin },
-      { type: 'question', outcome: 'unsupported_token_type' },
+      { type: 'introspected', outcome: 'unsupported_token_type' },
     ]);
     await failure(clientOf({ onEvent: (event) => void events.push(event) }).introspect('a.b.c'));
     expect(typed(events)).toHaveLength(2);

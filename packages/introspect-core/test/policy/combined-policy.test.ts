@@ -92,9 +92,9 @@ describe('combinedPolicy', () => {
     [[undefined, 5], 5000],
     [[5, undefined], 5000],
     [[undefined, undefined], Number.POSITIVE_INFINITY],
-  ])('applies the smaller maxStalenessSeconds of %s', (ages, maxStalenessMs) => {
-    const policies = ages.map((age) => (age === undefined ? {} : { maxStalenessSeconds: age }));
-    expect(prepared(...policies).maxStalenessMs).toBe(maxStalenessMs);
+  ])('applies the smaller maxResponseAgeSeconds of %s', (ages, maxResponseAgeMs) => {
+    const policies = ages.map((age) => (age === undefined ? {} : { maxResponseAgeSeconds: age }));
+    expect(prepared(...policies).maxResponseAgeMs).toBe(maxResponseAgeMs);
   });
 
   it.each<[Policy[], boolean]>([

@@ -370,15 +370,15 @@ describe('where a route is declared', () => {
     ...[1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '5', null].map((age) => bad(age, 'must be a whole number')),
     ...[-1, -0.001, Number.NaN, Number.POSITIVE_INFINITY, '5', null].map((age): [string, unknown, string] => [
       `a staleness of ${age}`,
-      { maxStalenessSeconds: age },
-      '"maxStalenessSeconds" must ',
+      { maxResponseAgeSeconds: age },
+      '"maxResponseAgeSeconds" must ',
     ]),
     ...[
       'scopes',
       'anyRole',
       'maxAuthenticationAgeSeconds',
       'acrValues',
-      'maxStalenessSeconds',
+      'maxResponseAgeSeconds',
       'optional',
       'check',
     ].map((name): [string, unknown, string] => [
@@ -403,9 +403,9 @@ describe('where a route is declared', () => {
     [0, 0],
     [0.5, 500],
     [60, 60_000],
-  ])('takes a staleness of %s s', (maxStalenessSeconds, ms) => {
-    const policy = maxStalenessSeconds === undefined ? {} : { maxStalenessSeconds };
-    expect(preparePolicy(policy, { challenge: {} }).maxStalenessMs).toBe(ms);
+  ])('takes a staleness of %s s', (maxResponseAgeSeconds, ms) => {
+    const policy = maxResponseAgeSeconds === undefined ? {} : { maxResponseAgeSeconds };
+    expect(preparePolicy(policy, { challenge: {} }).maxResponseAgeMs).toBe(ms);
   });
 
   it('refuses a role where nobody finds roles', () => {

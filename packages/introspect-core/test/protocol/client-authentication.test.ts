@@ -11,7 +11,7 @@ interface CredentialsVector {
   expectError?: true;
 }
 
-const context = { endpoint: 'https://as.example.com/introspect', afterRefusal: false };
+const context = { endpoint: 'https://as.example.com/introspect', afterRejection: false };
 const emptyRequest = () => ({ headers: {} as Record<string, string>, body: new URLSearchParams() });
 
 describe('basicCredentials', () => {

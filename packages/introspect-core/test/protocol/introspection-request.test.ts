@@ -41,7 +41,7 @@ async function ask(options: Partial<IntrospectionClientOptions> = {}, token = 'a
   const credentials = options.clientAuthentication ? {} : { clientId: 'c', clientSecret: 's' };
   const { introspectionEndpoint } = server;
   await new IntrospectionClient({ introspectionEndpoint, ...credentials, ...options }).introspect(token);
-  const request = server.questions.at(-1);
+  const request = server.introspections.at(-1);
   if (request === undefined) throw new Error('the server was not asked');
   return request;
 }
@@ -184,7 +184,7 @@ describe('the request', () => {
     const client = new IntrospectionClient({ introspectionEndpoint, clientId: 'c', clientSecret });
     await client.introspect('abc');
     await client.introspect('abc');
-    expect(server.questions.map((request) => request.field('authorization'))).toEqual([
+    expect(server.introspections.map((request) => request.field('authorization'))).toEqual([
       [basicCredentials('c', 'old')],
       [basicCredentials('c', 'new')],
     ]);
@@ -202,7 +202,7 @@ describe('the request', () => {
     expect(apply.mock.calls[0]?.[1]).toEqual({
       issuer: server.origin,
       endpoint: server.introspectionEndpoint,
-      afterRefusal: false,
+      afterRejection: false,
     });
   });
 

@@ -1,5 +1,11 @@
 import { gzipSync } from 'node:zlib';
-import { type Answer, respond, type ScriptedServer, startScriptedServer, truncated } from '@acme/introspect-testing';
+import {
+  respond,
+  type ScriptedResponse,
+  type ScriptedServer,
+  startScriptedServer,
+  truncated,
+} from '@acme/introspect-testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -89,7 +95,7 @@ describe('introspection-responses, over a socket', () => {
   });
 });
 
-function answerOf({ status, headers, stream, encode, ...response }: ResponseVector['response']): Answer {
+function answerOf({ status, headers, stream, encode, ...response }: ResponseVector['response']): ScriptedResponse {
   const body = bodyOf(response);
   if (stream !== undefined) return truncated(body.toString(), stream.resetAfterBytes);
   return respond({ status, headers, body: encode === 'gzip' ? gzipSync(body) : body });

@@ -108,7 +108,7 @@ describe('a client that discovers its endpoint', () => {
     const client = clientOf();
     await Promise.all(Array.from({ length: 20 }, () => client.introspect('a')));
     expect(paths().filter((path) => path === openid)).toHaveLength(1);
-    expect(server.questions).toHaveLength(20);
+    expect(server.introspections).toHaveLength(20);
   });
 
   it('sends the configured header fields, a GET, and no credentials', async () => {

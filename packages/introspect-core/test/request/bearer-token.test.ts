@@ -76,7 +76,7 @@ describe('access-token-locations', () => {
     const authorizer = new Authorizer({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret' });
     const code = outcome.result === 'none' ? 'missing_token' : 'invalid_token';
     await expect(authorizer.authorize(context)).rejects.toMatchObject({ code });
-    expect(server.questions.map(({ form }) => form.get('token'))).toEqual(outcome.token ? [outcome.token] : []);
+    expect(server.introspections.map(({ form }) => form.get('token'))).toEqual(outcome.token ? [outcome.token] : []);
   });
 
   it('leaves out only what needs a token in query or form to be enabled: by design there is no such option', () => {

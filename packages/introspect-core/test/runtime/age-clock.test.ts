@@ -59,10 +59,10 @@ describe('AgeClock', () => {
     const stamp = clocks.wallMs - 30_000;
     const requested = age.requestTimeOf(stamp, clocks.wallMs);
     expect(age.ageMs(requested)).toBe(30_000);
-    expect(age.stampOf(requested)).toBe(stamp);
+    expect(age.wallTimeOf(requested)).toBe(stamp);
     clocks.pass(5);
     clocks.turn(60);
     expect(age.ageMs(requested)).toBe(95_000);
-    expect(age.stampOf(requested)).toBe(stamp);
+    expect(age.wallTimeOf(requested)).toBe(stamp);
   });
 });

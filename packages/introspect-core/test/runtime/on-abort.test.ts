@@ -55,8 +55,8 @@ it('lets 30 requests of a client on one signal share one event listener, and rem
   });
   const { signal } = withSignal();
   const requests = Array.from({ length: 30 }, (_, index) => client.introspect(`t${index}`, { signal }));
-  await server.question(20);
-  expect(client.stats().waiting).toBe(10);
+  await server.introspection(20);
+  expect(client.stats().queued).toBe(10);
   expect(getEventListeners(signal, 'abort')).toHaveLength(1);
   release();
   expect(await Promise.all(requests)).toHaveLength(30);

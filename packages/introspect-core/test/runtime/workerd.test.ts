@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { afterAnswer, sharesPromises } from '../../src/runtime/workerd.js';
+import { afterResponse, sharesPromises } from '../../src/runtime/workerd.js';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -18,18 +18,18 @@ describe('work that an answer need not wait for', () => {
   it.each(['Node.js/24', 'Cloudflare-Workers'])('goes through waitUntil where there is one: on %s', (userAgent) => {
     vi.stubGlobal('navigator', { userAgent });
     const request = { waitUntil: vi.fn() };
-    expect(afterAnswer(work, request)).toBeUndefined();
+    expect(afterResponse(work, request)).toBeUndefined();
     expect(request.waitUntil).toHaveBeenCalledExactlyOnceWith(work);
     expect(request.waitUntil.mock.contexts).toEqual([request]);
   });
 
   it('is to be waited for on workerd where there is none', () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
-    expect(afterAnswer(work, {})).toBe(work);
+    expect(afterResponse(work, {})).toBe(work);
   });
 
   it('goes on by itself elsewhere', () => {
     vi.stubGlobal('navigator', { userAgent: 'Node.js/24' });
-    expect(afterAnswer(work, {})).toBeUndefined();
+    expect(afterResponse(work, {})).toBeUndefined();
   });
 });

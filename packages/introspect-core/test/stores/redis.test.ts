@@ -124,8 +124,8 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
       await isShared();
       now += 10_000;
       await expect(b.authorize()).resolves.toMatchObject({ sub: 'mickey' });
-      expect(server.questions).toHaveLength(1);
-      expect(b.events).toContainEqual({ type: 'hit', active: true });
+      expect(server.introspections).toHaveLength(1);
+      expect(b.events).toContainEqual({ type: 'cache_hit', active: true });
       const [{ leftMs } = { leftMs: 0 }] = await entries();
       expect(leftMs).toBeGreaterThan(50_000);
       expect(leftMs).toBeLessThanOrEqual(60_000);
@@ -140,11 +140,11 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
         now += 1000;
         await b.authorize();
         await b.authorize();
-        expect(server.questions).toHaveLength(1);
+        expect(server.introspections).toHaveLength(1);
 
         server.tokens.set('good', { sub: 'mickey', scope: 'new' });
-        await a.made.forget(target);
-        await vi.waitFor(() => expect(b.heard.some((key) => key.startsWith('forget.'))).toBe(true));
+        await a.made.invalidate(target);
+        await vi.waitFor(() => expect(b.heard.some((key) => key.startsWith('tombstone.'))).toBe(true));
         now += 10;
         await expect(b.authorize()).resolves.toMatchObject({ scope: 'new' });
         await expect(a.authorize()).resolves.toMatchObject({ scope: 'new' });
@@ -169,13 +169,13 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
       await asked.promise;
       await redis.kill();
       await expect(inFlight).resolves.toMatchObject({ sub: 'mickey' });
-      expect(server.questions).toHaveLength(1);
+      expect(server.introspections).toHaveLength(1);
 
       await expect(b.authorize()).resolves.toMatchObject({ sub: 'mickey' });
       await expect(b.made.authorize('Bearer bad')).rejects.toMatchObject({ status: 401, reason: 'inactive' });
-      expect(server.questions).toHaveLength(3);
+      expect(server.introspections).toHaveLength(3);
       expect(b.events).toContainEqual({ type: 'store_failed', operation: 'get' });
-      await expect(b.made.forget({ sub: 'mickey' })).rejects.toMatchObject({ code: 'unavailable' });
+      await expect(b.made.invalidate({ sub: 'mickey' })).rejects.toMatchObject({ code: 'unavailable' });
 
       await isUp();
       await Promise.all([isBack(a.store), isBack(b.store)]);
@@ -184,7 +184,7 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
       await isShared();
       await vi.waitFor(() => expect(b.heard).toHaveLength(1)); // it listens on its new connection, too
       await b.authorize();
-      expect(server.questions).toHaveLength(4);
+      expect(server.introspections).toHaveLength(4);
     });
 
     async function isUp() {

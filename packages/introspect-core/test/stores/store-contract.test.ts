@@ -106,7 +106,7 @@ const wrongs: Record<string, Wrong> = {
   }),
   'ignores the case of keys': keyedBy((key) => key.toLowerCase()),
   'cuts keys off': keyedBy((key) => key.slice(0, 5)),
-  'takes a mark for an answer': keyedBy((key) => key.replace('forget.', '')),
+  'takes a mark for an answer': keyedBy((key) => key.replace('tombstone.', '')),
   'mixes up what is set at a time': (store, known) => ({
     set: async (key: string, value: string, ttlMs: number) => {
       known.clear();
@@ -162,7 +162,7 @@ const wrongs: Record<string, Wrong> = {
   }),
   'tells nothing': telling(() => {}),
   'tells a key as it has written it': telling((key, tell) => tell(`introspect:${key}`)),
-  'tells nothing of marks': telling((key, tell) => key.startsWith('forget.') || tell(key)),
+  'tells nothing of marks': telling((key, tell) => key.startsWith('tombstone.') || tell(key)),
   'tells nothing of what is set': quietAbout('set'),
   'tells nothing of what is deleted': quietAbout('delete'),
   'tells on after the end': (store) => ({

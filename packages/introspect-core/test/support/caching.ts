@@ -1,4 +1,4 @@
-import type { Answer, ScriptedServer } from '@acme/introspect-testing';
+import type { ScriptedResponse, ScriptedServer } from '@acme/introspect-testing';
 import { vi } from 'vitest';
 import {
   Authorizer,
@@ -54,7 +54,7 @@ export function caching(server: ScriptedServer, clocks: Clocks, { cache, ...opti
     retry: { attempts: 1 },
     now: clocks.now,
     monotonicNow: clocks.monotonicNow,
-    onEvent: (event) => void (event.type !== 'question' && events.push(event)),
+    onEvent: (event) => void (event.type !== 'introspected' && events.push(event)),
     cache: { maxAgeSeconds: 60, ...cache },
     ...options,
   });
@@ -96,9 +96,9 @@ export function outcomeOf(decision: Promise<unknown>): Promise<string> {
 }
 
 /** An answer that waits until it is released. */
-export function held(answer: Answer) {
+export function held(answer: ScriptedResponse) {
   const { promise, resolve: release } = Promise.withResolvers<void>();
-  const waits: Answer = (response, request) => void promise.then(() => answer(response, request));
+  const waits: ScriptedResponse = (response, request) => void promise.then(() => answer(response, request));
   return { waits, release };
 }
 

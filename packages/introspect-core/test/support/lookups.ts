@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
 import type { CacheSettings } from '../../src/cache/cache-options.js';
-import { ForgetMarks } from '../../src/cache/forget-marks.js';
-import { type DatedAnswer, TokenCache } from '../../src/cache/token-cache.js';
+import { Invalidations } from '../../src/cache/invalidations.js';
+import { type CachedResponse, TokenCache } from '../../src/cache/token-cache.js';
 import type { IntrospectionResponse } from '../../src/index.js';
 import type { Lookup, LookupResult, ServerResult, TokenQuery } from '../../src/lookup/lookup.js';
 import type { LookupEvent } from '../../src/lookup/lookup-stats.js';
@@ -13,13 +13,13 @@ const hourMs = 3_600_000;
 export function lookupParts(cacheSettings: Partial<CacheSettings> = {}) {
   const clocks = new Clocks();
   const { age } = clocks;
-  const invalidations = new ForgetMarks(clocks, hourMs);
+  const invalidations = new Invalidations(clocks, hourMs);
   const cache = new TokenCache(
     {
       maxAgeMs: 60_000,
       inactiveMaxAgeMs: 3000,
       refreshAfterMs: Number.POSITIVE_INFINITY,
-      staleIfErrorMs: 0,
+      maxAgeIfErrorMs: 0,
       maxEntries: 100,
       maxBytes: 1000,
       store: undefined,
@@ -30,9 +30,9 @@ export function lookupParts(cacheSettings: Partial<CacheSettings> = {}) {
     invalidations,
   );
   const events: LookupEvent[] = [];
-  const received = (answer: IntrospectionResponse = { active: true }): DatedAnswer => {
-    const { order } = invalidations;
-    return { answer, ...age.requestTime(), order, generation: cache.generation };
+  const received = (response: IntrospectionResponse = { active: true }): CachedResponse => {
+    const { sequence } = invalidations;
+    return { response, ...age.requestTime(), sequence, epoch: cache.epoch };
   };
   return {
     clocks,
@@ -46,7 +46,7 @@ export function lookupParts(cacheSettings: Partial<CacheSettings> = {}) {
     fromServer: (change: Partial<ServerResult> = {}): ServerResult => ({
       from: 'server',
       received: received(),
-      requestedAt: age.moment(),
+      moment: age.moment(),
       isLast: false,
       pendingWrite: undefined,
       ...change,
@@ -57,7 +57,7 @@ export function lookupParts(cacheSettings: Partial<CacheSettings> = {}) {
       request: { authorization: 'Bearer t' },
       maxResponseAgeMs: Number.POSITIVE_INFINITY,
       accepts: () => true,
-      invalidationsBefore: invalidations.order,
+      invalidationsBefore: invalidations.sequence,
       endsAt: clocks.monotonicMs + 5000,
       isRepeat: false,
       ...change,

@@ -179,7 +179,7 @@ describe('a transport whose response throws', () => {
       'The "transport" gave no status, header and body for https://as.example.com: see the type Transport',
     );
     expect(error.cause).toBeUndefined();
-    expect(client.stats().questions).toMatchObject({ invalid_response: 1, aborted: 0 });
+    expect(client.stats().requests).toMatchObject({ invalid_response: 1, aborted: 0 });
   });
 
   it('in "header" during discovery fails as an invalid response', async () => {

@@ -89,7 +89,7 @@ const schema = optionsObject({
  * type or any other claim, and it passes tokens of any other shape. A token that fails is rejected. A token that passes is
  * still introspected, because only the server knows of a revocation.
  *
- * A token is introspected after all others (`ask_last`) if its signature cannot be checked here: it has no `kid` or an
+ * A token is introspected after all others (`deprioritize`) if its signature cannot be checked here: it has no `kid` or an
  * unknown one, or its key or `alg` is not supported by jose or this runtime. A token with `alg` `none` or `HS…` is rejected.
  * Until the keys have been fetched, no token is rejected because of its signature.
  *
@@ -107,10 +107,10 @@ export function jwtPrefilter(options: JwtPrefilterOptions = {}): Prefilter {
 
   async function prefilter(token: string, context: PrefilterContext): Promise<PrefilterVerdict> {
     const jwt = readJwt(token);
-    if (jwt === undefined) return 'ask';
-    if (!isAllowed(jwt.alg, algorithms)) return { refuse: badSignature };
+    if (jwt === undefined) return 'introspect';
+    if (!isAllowed(jwt.alg, algorithms)) return { reject: badSignature };
     const reason = context.invalidReason(jwt.claims);
-    if (reason !== undefined) return { refuse: reason };
+    if (reason !== undefined) return { reject: reason };
     const keys = keysOf.get(context) ?? new IssuerKeys(context, cooldownSeconds * 1000);
     keysOf.set(context, keys);
     return keys.judge(jwt);
@@ -135,7 +135,7 @@ class IssuerKeys {
     await this.#renewOld();
     const before = this.#known; // others may have fetched newer ones while this is verified
     const verdict = await this.#verify(jwt);
-    if (verdict === 'ask') return verdict;
+    if (verdict === 'introspect') return verdict;
     await this.#fetch();
     return this.#known === before ? verdict : this.#verify(jwt);
   }
@@ -148,15 +148,15 @@ class IssuerKeys {
   }
 
   async #verify(jwt: Jwt): Promise<PrefilterVerdict> {
-    if (this.#known === undefined) return 'ask';
+    if (this.#known === undefined) return 'introspect';
     const { kid } = jwt;
     const outcomes = new Set<Outcome>();
     for (const key of this.#known.keys) {
       if (kid === undefined || kid === key.kid) outcomes.add(await verify(jwt, key));
-      if (outcomes.has('good')) return 'ask';
+      if (outcomes.has('good')) return 'introspect';
     }
     const isForged = kid !== undefined && outcomes.has('bad') && !outcomes.has('unknown');
-    return isForged ? { refuse: badSignature } : 'ask_last';
+    return isForged ? { reject: badSignature } : 'deprioritize';
   }
 
   /** Once in each cooldown, and never rejects; whoever comes meanwhile waits for it too. */

@@ -1,4 +1,4 @@
-/** Spans and metrics over `@opentelemetry/api`, made from the events. */
+/** Spans and metrics for `@opentelemetry/api`, recorded from the events. */
 import type { IntrospectEvent, IntrospectEventListener } from '@acme/introspect-core';
 import {
   type Attributes,
@@ -12,80 +12,87 @@ import {
 } from '@opentelemetry/api';
 
 export interface OpenTelemetryOptions {
-  /** The global one unless given. */
+  /** @default the global provider */
   tracerProvider?: TracerProvider;
-  /** The global one unless given. */
+  /** @default the global provider */
   meterProvider?: MeterProvider;
 }
 
-type QuestionEvent = Extract<IntrospectEvent, { type: 'question' }>;
+type RequestEvent = Extract<IntrospectEvent, { type: 'introspected' }>;
 
 const name = '@acme/introspect-core';
 
-/** Made at the first event: the global providers may be set after the listener is made. */
+/** Creates the instruments at the first event, because the global providers may be set after the listener is created. */
 function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTelemetryOptions) {
   const tracer = tracerProvider.getTracer(name);
   const meter = meterProvider.getMeter(name);
-  const duration = meter.createHistogram('introspect.question.duration', {
-    description: 'How long attempts at a question took',
+  const duration = meter.createHistogram('introspect.client.request.duration', {
+    description: 'Duration of introspection requests, each attempt by itself',
     unit: 's',
     advice: { explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] },
   });
   const lookups = meter.createCounter('introspect.cache.lookups', {
-    description: 'What became of requests at the cache; a stale answer is counted after its miss',
+    description: 'Cache lookups by result; a stale response is counted after its miss',
   });
-  const renewals = meter.createCounter('introspect.cache.renewals', {
-    description: 'Answers renewed in the background',
+  const refreshes = meter.createCounter('introspect.cache.refreshes', {
+    description: 'Cached responses refreshed in the background',
   });
-  const flips = meter.createCounter('introspect.cache.flips', { description: 'Active tokens called inactive' });
-  const forgotten = meter.createCounter('introspect.cache.forgotten', { description: 'Calls of forget' });
+  const rechecks = meter.createCounter('introspect.cache.rechecks', {
+    description: 'Rechecks of tokens that were suddenly inactive',
+  });
+  const invalidations = meter.createCounter('introspect.cache.invalidations', { description: 'Calls of invalidate' });
   const tooLarge = meter.createCounter('introspect.cache.too_large', {
     description: 'Responses that were too large to cache',
   });
   const storeFailures = meter.createCounter('introspect.cache.store.failures', {
     description: 'Failures of the store',
   });
-  const shed = meter.createCounter('introspect.questions.shed', { description: 'Questions that were not asked' });
-  const breaker = meter.createCounter('introspect.circuit_breaker.changes', { description: 'Opened, and closed' });
-  const refused = meter.createCounter('introspect.credentials.refused', {
-    description: "This API's own, by the server",
+  const shed = meter.createCounter('introspect.client.request.shed', {
+    description: 'Introspection requests that were not sent',
+  });
+  const breaker = meter.createCounter('introspect.circuit_breaker.changes', {
+    description: 'Times that the circuit breaker opened or closed',
+  });
+  const credentialsRefused = meter.createCounter('introspect.credentials.refused', {
+    description: "Rejections of this API's own credentials by the server",
   });
   const unsupported = meter.createCounter('introspect.unsupported_token_types', {
     description: 'Clients whose server does not introspect the kind of token that this API receives',
   });
-  const prefiltered = meter.createCounter('introspect.prefilter.refused', {
-    description: 'Tokens refused without a question',
+  const prefiltered = meter.createCounter('introspect.prefilter.rejected', {
+    description: 'Tokens that the prefilter rejected',
   });
-  const keyFailures = meter.createCounter('introspect.prefilter.keys.failures', {
-    description: "The issuer's keys could not be had",
+  const jwksFailures = meter.createCounter('introspect.prefilter.jwks.failures', {
+    description: "Failures to fetch the issuer's keys",
   });
   const explained = meter.createCounter('introspect.inactive.explained', {
-    description: 'Inactive tokens by what may be the cause; in development',
+    description: 'Inactive tokens by their possible cause; in development',
   });
   return {
     unsupported,
     prefiltered,
-    keyFailures,
+    jwksFailures,
     explained,
     tracer,
     duration,
     lookups,
-    renewals,
-    flips,
-    forgotten,
+    refreshes,
+    rechecks,
+    invalidations,
     tooLarge,
     storeFailures,
     shed,
     breaker,
-    refused,
+    credentialsRefused,
   };
 }
 
 /**
- * A listener for the option `onEvent` that makes a span of each attempt at a question, as a child of the span that is
- * active then, and counts everything else.
+ * Returns a listener for the option `onEvent`. It records a span for each introspection request, as a child of the span
+ * that is active then, and counts all other events.
  *
- * No token, secret or claim is in any of it. Attributes have few values: the server's address, outcomes, priorities.
+ * Spans and metrics never hold a token, a secret or a claim. Attributes have few values: the server's address,
+ * outcomes, priorities.
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): IntrospectEventListener {
   let made: ReturnType<typeof instruments> | undefined;
@@ -96,34 +103,37 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): IntrospectEve
 }
 
 function record(event: IntrospectEvent, made: ReturnType<typeof instruments>): void {
-  if (event.type === 'question') recordQuestion(event, made);
+  if (event.type === 'introspected') recordRequest(event, made);
   else {
     const [counter, attributes] = countOf(event, made);
     counter.add(1, attributes);
   }
 }
 
-/** Which counter an event raises, and with which attributes. */
+/** Returns the counter that an event increments, and its attributes. */
 function countOf(
-  event: Exclude<IntrospectEvent, QuestionEvent>,
+  event: Exclude<IntrospectEvent, RequestEvent>,
   made: ReturnType<typeof instruments>,
 ): [Counter, Attributes] {
   switch (event.type) {
-    case 'hit':
-    case 'miss':
+    case 'cache_hit':
+      return [made.lookups, { 'introspect.cache.result': 'hit' }];
+    case 'cache_miss':
+      return [made.lookups, { 'introspect.cache.result': 'miss' }];
     case 'coalesced':
-    case 'stale':
-      return [made.lookups, { 'introspect.cache.result': event.type }];
+      return [made.lookups, { 'introspect.cache.result': 'coalesced' }];
+    case 'stale_served':
+      return [made.lookups, { 'introspect.cache.result': 'stale' }];
     case 'refreshed':
-      return [made.renewals, { 'introspect.active': event.active }];
-    case 'flipped':
-      return [made.flips, { 'introspect.believed': event.believed }];
-    case 'forgotten':
-      return [made.forgotten, { 'introspect.forgotten_by': event.by }];
-    case 'refused':
+      return [made.refreshes, { 'introspect.active': event.active }];
+    case 'rechecked':
+      return [made.rechecks, { 'introspect.active': event.active }];
+    case 'invalidated':
+      return [made.invalidations, { 'introspect.invalidated_by': event.by }];
+    case 'prefilter_rejected':
       return [made.prefiltered, { 'introspect.reason': event.reason }];
-    case 'keys_failed':
-      return [made.keyFailures, {}];
+    case 'jwks_failed':
+      return [made.jwksFailures, {}];
     case 'inactive_explained':
       return [made.explained, { 'introspect.cause': event.cause }];
     case 'too_large_to_cache':
@@ -137,13 +147,13 @@ function countOf(
     case 'breaker_closed':
       return [made.breaker, { ...serverOf(event), 'introspect.state': 'closed' }];
     case 'credentials_refused':
-      return [made.refused, serverOf(event)];
+      return [made.credentialsRefused, serverOf(event)];
     case 'unsupported_token_type':
       return [made.unsupported, serverOf(event)];
   }
 }
 
-function recordQuestion(event: QuestionEvent, { tracer, duration }: ReturnType<typeof instruments>): void {
+function recordRequest(event: RequestEvent, { tracer, duration }: ReturnType<typeof instruments>): void {
   const { attempt, outcome, durationMs } = event;
   const failed = outcome !== 'active' && outcome !== 'inactive';
   const attributes: Attributes = {

@@ -165,8 +165,8 @@ export function privateKeyJwt(options: KeyFileOptions | PrivateKeyOptions | Sign
   return {
     clientId,
     needsIssuer: true,
-    async apply({ body }, { issuer = '', afterRefusal }) {
-      const isGood = shared?.issuer === issuer && !afterRefusal && isYoung(shared);
+    async apply({ body }, { issuer = '', afterRejection }) {
+      const isGood = shared?.issuer === issuer && !afterRejection && isYoung(shared);
       const { jwt } = isGood && shared !== undefined ? shared : await nextAssertion(issuer);
       body.append('client_assertion_type', assertionType);
       body.append('client_assertion', jwt);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { ForgetTarget } from '../../../src/index.js';
+import type { InvalidationTarget } from '../../../src/index.js';
 import { tokenText } from './history.js';
 import { tokenIndex, tokens } from './setting.js';
 import { storeModes } from './shared-store.js';
@@ -122,13 +122,13 @@ const stepWall = fc.tuple(fc.constantFrom(1, 1000, 5000, 60_000, 3_600_000), fc.
     ),
 );
 
-const targets = fc.oneof<fc.WeightedArbitrary<ForgetTarget>[]>(
+const targets = fc.oneof<fc.WeightedArbitrary<InvalidationTarget>[]>(
   { weight: 3, arbitrary: tokenIndex.map((token) => ({ token: tokenText(token) })) },
   {
     weight: 6,
     arbitrary: fc.constantFrom(
-      ...tokens.flatMap((claims): ForgetTarget[] =>
-        Object.entries(claims).map(([kind, value]) => ({ [kind]: value }) as unknown as ForgetTarget),
+      ...tokens.flatMap((claims): InvalidationTarget[] =>
+        Object.entries(claims).map(([kind, value]) => ({ [kind]: value }) as unknown as InvalidationTarget),
       ),
     ),
   },

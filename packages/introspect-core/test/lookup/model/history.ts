@@ -1,4 +1,4 @@
-import type { ForgetTarget } from '../../../src/index.js';
+import type { InvalidationTarget } from '../../../src/index.js';
 import { type Setting, tokens } from './setting.js';
 import type { VirtualTime } from './virtual-time.js';
 
@@ -30,7 +30,7 @@ export interface Request {
   readonly number: number;
   readonly process: number;
   readonly token: number;
-  readonly maxStalenessMs: number;
+  readonly maxResponseAgeMs: number;
   readonly began: Moment;
   /** The last `forget` before the request that named the token in any way, by the order of events. */
   readonly forgottenBefore: number;
@@ -138,7 +138,7 @@ export class History {
     if (outcome !== 'abandoned') thread.ended = [question, ...thread.ended.slice(0, 99)];
   }
 
-  forgot(process: number, target: ForgetTarget, asOf: Moment): void {
+  forgot(process: number, target: InvalidationTarget, asOf: Moment): void {
     for (const token of tokensNamedBy(target)) {
       const thread = this.thread({ process, token });
       thread.forgotten = asOf.order;
@@ -149,7 +149,7 @@ export class History {
   }
 
   /** A `forget` has reached the store. */
-  forgotEverywhere(process: number, target: ForgetTarget, asOf: Moment): void {
+  forgotEverywhere(process: number, target: InvalidationTarget, asOf: Moment): void {
     const stored = this.moment();
     for (const token of tokensNamedBy(target)) {
       this.thread({ process: 1 - process, token }).forgottenElsewhere.push({ asOf, stored });
@@ -197,7 +197,7 @@ function newer(question: Question, known: Question | undefined): Question {
 }
 
 /** The numbers of the tokens that a `forget` concerns. */
-function tokensNamedBy(target: ForgetTarget): number[] {
+function tokensNamedBy(target: InvalidationTarget): number[] {
   const [[kind, value] = []] = Object.entries(target);
   return tokens.flatMap((claims: Readonly<Record<string, string>>, token) => {
     const named = kind === 'all' || (kind === 'token' ? value === tokenText(token) : claims[String(kind)] === value);

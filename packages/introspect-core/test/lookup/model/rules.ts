@@ -60,7 +60,7 @@ export class Rules {
     }
     const ageMs = this.#history.ageMs(question);
     if (ageMs >= setting.cache.inactiveMaxAgeSeconds * 1000) return `the answer is ${ageMs} ms old`;
-    if (ageMs >= request.maxStalenessMs) return `the answer is ${ageMs} ms old, older than the policy allows`;
+    if (ageMs >= request.maxResponseAgeMs) return `the answer is ${ageMs} ms old, older than the policy allows`;
     const { lastAnswer } = thread;
     const isAsNew = (each: Question) =>
       each.outcome === 'inactive' && each.asked.elapsed >= (lastAnswer?.asked.elapsed ?? 0);
@@ -83,7 +83,7 @@ export class Rules {
   }
 
   /** What a new request can be served by without a question. Where that is not certain, nothing. */
-  known(process: number, token: number, maxStalenessMs: number): Question | undefined {
+  known(process: number, token: number, maxResponseAgeMs: number): Question | undefined {
     const { setting, isRoomy } = this.#history;
     const thread = this.#history.thread({ process, token });
     const answer = setting.store === undefined ? thread.lastAnswer : this.#shared(thread, { process, token });
@@ -91,7 +91,7 @@ export class Rules {
     const isActive = answer.outcome === 'active';
     const { maxAgeSeconds, inactiveMaxAgeSeconds } = setting.cache;
     const maxAgeMs = (isActive ? maxAgeSeconds : inactiveMaxAgeSeconds) * 1000;
-    if (this.#history.ageMs(answer) >= Math.min(maxAgeMs, maxStalenessMs)) return undefined;
+    if (this.#history.ageMs(answer) >= Math.min(maxAgeMs, maxResponseAgeMs)) return undefined;
     if (!isActive) {
       return thread.believed === answer && thread.forgottenAsToken < answer.asked.order ? answer : undefined;
     }
@@ -99,8 +99,8 @@ export class Rules {
   }
 
   /** Returns why a response may not be used for a waiting request: it was requested earlier than the policy allows. */
-  #tooEarly({ began, maxStalenessMs }: Request, question: Question): string | undefined {
-    if (question.asked.order > began.order || this.#history.ageMs(question, began) < maxStalenessMs) return undefined;
+  #tooEarly({ began, maxResponseAgeMs }: Request, question: Question): string | undefined {
+    if (question.asked.order > began.order || this.#history.ageMs(question, began) < maxResponseAgeMs) return undefined;
     return 'it was requested earlier than the policy allows';
   }
 
@@ -174,9 +174,9 @@ export class Rules {
     if (this.#history.hasExpired(question)) return 'it has expired by the monotonic clock';
     if (this.#isForgottenElsewhere(request, question)) return 'another process forgot it';
     const ageMs = this.#history.ageMs(question);
-    if (ageMs >= request.maxStalenessMs) return `it is ${ageMs} ms old, older than the policy allows`;
+    if (ageMs >= request.maxResponseAgeMs) return `it is ${ageMs} ms old, older than the policy allows`;
     if (ageMs < setting.cache.maxAgeSeconds * 1000) return undefined;
-    if (ageMs > setting.cache.staleIfErrorSeconds * 1000) return `it is ${ageMs} ms old, older than the cache allows`;
+    if (ageMs > setting.cache.maxAgeIfErrorSeconds * 1000) return `it is ${ageMs} ms old, older than the cache allows`;
     const isUnreachable = this.#justEnded(request).some(({ outcome }) => outcome === 'unavailable');
     return isUnreachable || this.#isLate(request, 'unavailable')
       ? undefined

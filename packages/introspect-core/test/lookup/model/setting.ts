@@ -49,7 +49,7 @@ export const settings: fc.Arbitrary<Setting> = fc
     cache: {
       ...cache,
       ...(refreshPart !== undefined && { refreshAfterSeconds: cache.maxAgeSeconds * refreshPart }),
-      staleIfErrorSeconds: cache.maxAgeSeconds * stalePart,
+      maxAgeIfErrorSeconds: cache.maxAgeSeconds * stalePart,
     },
     store,
     isWorkerd,

@@ -1,7 +1,7 @@
 import {
   type ActiveToken,
   Authorizer,
-  type ForgetTarget,
+  type InvalidationTarget,
   isAuthorizationError,
   isIntrospectionError,
   type TransportRequest,
@@ -86,15 +86,15 @@ export class System {
     this.#complain();
   }
 
-  async request(process: number, token: number, maxStalenessSeconds: number | undefined): Promise<void> {
-    const maxStalenessMs = (maxStalenessSeconds ?? Infinity) * 1000;
+  async request(process: number, token: number, maxResponseAgeSeconds: number | undefined): Promise<void> {
+    const maxResponseAgeMs = (maxResponseAgeSeconds ?? Infinity) * 1000;
     const { history } = this;
     const request: Request = {
       number: this.#requests++,
       process,
       token,
-      maxStalenessMs,
-      known: this.#rules.known(process, token, maxStalenessMs),
+      maxResponseAgeMs,
+      known: this.#rules.known(process, token, maxResponseAgeMs),
       began: history.moment(),
       forgottenBefore: history.thread({ process, token }).forgotten,
       controller: new AbortController(),
@@ -105,7 +105,7 @@ export class System {
     const { signal } = request.controller;
     const context = { authorization: `Bearer ${tokenText(token)}`, signal };
     this.#of(process)
-      .authorize(context, maxStalenessSeconds === undefined ? {} : { maxStalenessSeconds })
+      .authorize(context, maxResponseAgeSeconds === undefined ? {} : { maxResponseAgeSeconds })
       .then(
         (served) => this.#served(request, served),
         (error: unknown) => this.#refused(request, error),
@@ -135,13 +135,13 @@ export class System {
     return question !== undefined && this.revoked.has(question.token) ? { kind: 'inactive' } : { kind: 'active' };
   }
 
-  async forget(process: number, target: ForgetTarget): Promise<void> {
+  async forget(process: number, target: InvalidationTarget): Promise<void> {
     const { history, store } = this;
     const asOf = history.moment();
     const wasUp = store.mode === 'works';
     history.forgot(process, target, asOf);
     this.#of(process)
-      .forget(target)
+      .invalidate(target)
       .then(
         () => history.forgotEverywhere(process, target, asOf),
         (error: unknown) => {

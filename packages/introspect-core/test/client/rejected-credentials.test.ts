@@ -1,7 +1,7 @@
 import {
-  type Answer,
   active,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
   zitadelAnswers,
@@ -42,7 +42,7 @@ const basic = (clientSecret: string | (() => string | Promise<string>)) =>
 const refusals = () => events.filter(({ type }) => type === 'credentials_refused');
 
 /** Answers by the secret in the form, as a server that knows `client_secret_post`. */
-const byForm: Answer = (response, request) =>
+const byForm: ScriptedResponse = (response, request) =>
   (request.form.get('client_secret') === 'secret' ? active() : zitadelAnswers.invalidClient())(response, request);
 
 describe('a fixed secret that is wrong', () => {
@@ -52,7 +52,7 @@ describe('a fixed secret that is wrong', () => {
   ])('%s is sent once for a question', async (_, authentication) => {
     server.always(zitadelAnswers.invalidClient());
     await expect(clientWith(authentication).introspect('good')).rejects.toBeInstanceOf(InvalidClientError);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     expect(refusals()).toEqual([{ type: 'credentials_refused', origin: server.origin }]);
   });
 
@@ -68,7 +68,7 @@ describe('a fixed secret that is wrong', () => {
     for (let i = 0; i < 100; i++) {
       await expect(authorizer.authorize(`Bearer ${i}`)).rejects.toMatchObject({ code: 'invalid_client', status: 503 });
     }
-    expect(server.questions).toHaveLength(10);
+    expect(server.introspections).toHaveLength(10);
   });
 });
 
@@ -81,9 +81,9 @@ describe('a secret function', () => {
     const secrets = ['old', 'secret', 'secret'];
     const client = clientWith(made(() => String(secrets.shift())));
     await expect(client.introspect('good')).resolves.toHaveProperty('active', true);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     await client.introspect('good');
-    expect([server.questions.length, secrets]).toEqual([3, []]);
+    expect([server.introspections.length, secrets]).toEqual([3, []]);
   });
 
   it.each([
@@ -94,14 +94,14 @@ describe('a secret function', () => {
     let calls = 0;
     const client = clientWith(made(() => `wrong${++calls && ''}`));
     await expect(client.introspect('good')).rejects.toBeInstanceOf(InvalidClientError);
-    expect([calls, server.questions.length]).toEqual([2, 1]);
+    expect([calls, server.introspections.length]).toEqual([2, 1]);
   });
 
   it('is asked again once in a question, however often it changes its mind', async () => {
     let calls = 0;
     const client = clientWith(basic(() => `wrong-${++calls}`));
     await expect(client.introspect('good')).rejects.toBeInstanceOf(InvalidClientError);
-    expect([calls, server.questions.length]).toEqual([2, 2]);
+    expect([calls, server.introspections.length]).toEqual([2, 2]);
     expect(refusals()).toHaveLength(1);
   });
 
@@ -109,7 +109,7 @@ describe('a secret function', () => {
     let calls = 0;
     const client = clientWith(basic(() => (++calls === 1 ? 'wrong' : Promise.reject(new Error('vault')))));
     await expect(client.introspect('good')).rejects.toThrow('own credentials could not be had');
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('that hangs when it is asked again is waited for no longer than the deadline', async () => {
@@ -132,7 +132,7 @@ describe('a secret function', () => {
       }),
     );
     await expect(client.introspect('good', { signal: controller.signal })).rejects.toBe('gone');
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 });
 
@@ -140,9 +140,9 @@ it('tells a client authentication when it is asked again', async () => {
   const told: boolean[] = [];
   const client = clientWith({
     clientId: 'api',
-    apply({ headers }, { afterRefusal }) {
-      told.push(afterRefusal);
-      headers.authorization = afterRefusal ? 'Basic YXBpOnNlY3JldA==' : 'Basic YXBpOndyb25n';
+    apply({ headers }, { afterRejection }) {
+      told.push(afterRejection);
+      headers.authorization = afterRejection ? 'Basic YXBpOnNlY3JldA==' : 'Basic YXBpOndyb25n';
     },
   });
   await expect(client.introspect('good')).resolves.toHaveProperty('sub', 'mickey');
@@ -153,14 +153,14 @@ it('a further attempt, after a refusal and an overloaded server, has fresh crede
   const told: boolean[] = [];
   const authentication: ClientAuthentication = {
     clientId: 'api',
-    apply({ headers }, { afterRefusal }) {
-      headers.authorization = `Custom ${told.push(afterRefusal)}`;
+    apply({ headers }, { afterRejection }) {
+      headers.authorization = `Custom ${told.push(afterRejection)}`;
     },
   };
   server.next(zitadelAnswers.invalidClient(), respond({ status: 503 }), active());
   await clientWith(authentication, { retry: { attempts: 3 } }).introspect('good');
   expect(told).toEqual([false, true, false]);
-  expect(server.questions.map((question) => question.field('authorization'))).toEqual([
+  expect(server.introspections.map((question) => question.field('authorization'))).toEqual([
     ['Custom 1'],
     ['Custom 2'],
     ['Custom 3'],

@@ -68,7 +68,7 @@ const headers = v.pipe(
 const rateMessage = 'must be a number above 0, and at most 1';
 const breakerOptions = optionsObject({
   failureRate: v.optional(v.pipe(v.number(rateMessage), v.gtValue(0, rateMessage), v.maxValue(1, rateMessage)), 0.5),
-  minimumQuestions: v.optional(wholeNumber(Number.MAX_SAFE_INTEGER, 'questions'), 10),
+  minimumRequests: v.optional(wholeNumber(Number.MAX_SAFE_INTEGER, 'questions'), 10),
   openMs: v.optional(wholeNumber(maxTimerMs, 'milliseconds'), 500),
 });
 

@@ -30,12 +30,12 @@ describe('a renewal', () => {
     clocks.pass(10);
     const answers = await Promise.all(Array.from({ length: 20 }, () => subjectOf(authorizer)));
     expect(new Set(answers)).toEqual(new Set(['old']));
-    await server.question(2);
+    await server.introspection(2);
     expect(await subjectOf(authorizer)).toBe('old');
     release();
     await until(() => events.some(({ type }) => type === 'refreshed'));
     expect(await subjectOf(authorizer)).toBe('new');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     expect(events.filter(({ type }) => type === 'refreshed')).toEqual([{ type: 'refreshed', active: true }]);
   });
 
@@ -47,7 +47,7 @@ describe('a renewal', () => {
       clocks.pass(10);
       expect(await ask()).toBe('ok');
       await settle();
-      expect(server.questions).toHaveLength(i);
+      expect(server.introspections).toHaveLength(i);
     }
   });
 
@@ -60,7 +60,7 @@ describe('a renewal', () => {
       await ask('used');
       await settle();
     }
-    const asked = server.questions.map(({ form }) => form.get('token'));
+    const asked = server.introspections.map(({ form }) => form.get('token'));
     expect(asked).toEqual(['used', 'unused', 'used', 'used', 'used']);
   });
 
@@ -76,11 +76,11 @@ describe('a renewal', () => {
     clocks.pass(seconds - 0.002);
     await ask();
     await settle();
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     clocks.pass(0.002);
     await ask();
     await settle();
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('that fails leaves the answer to serve on, is tried again after half a second, and never lengthens its life', async () => {
@@ -91,7 +91,7 @@ describe('a renewal', () => {
       clocks.pass(seconds);
       const outcome = await ask();
       await settle();
-      return [outcome, server.questions.length];
+      return [outcome, server.introspections.length];
     };
     expect(await asked(0)).toEqual(['ok', 1]);
     expect(await asked(10)).toEqual(['ok', 2]);
@@ -110,7 +110,7 @@ describe('a renewal', () => {
     await subjectOf(authorizer);
     clocks.pass(10);
     await subjectOf(authorizer);
-    await (await server.question(2)).over;
+    await (await server.introspection(2)).over;
     for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();
@@ -124,7 +124,7 @@ describe('a renewal', () => {
     clocks.pass(10);
     const controller = new AbortController();
     await subjectOf(authorizer, { signal: controller.signal });
-    await server.question(2);
+    await server.introspection(2);
     controller.abort();
     release();
     await until(() => told('refreshed') === 1);
@@ -138,14 +138,14 @@ describe('a renewal', () => {
     await subjectOf(authorizer);
     clocks.pass(10);
     await subjectOf(authorizer);
-    await server.question(2);
-    const recent = authorizer.authorize('Bearer t', { maxStalenessSeconds: 5 });
-    const sensitive = authorizer.authorize('Bearer t', { maxStalenessSeconds: 0 });
-    await until(() => told('coalesced') === 1 && told('miss') === 2);
+    await server.introspection(2);
+    const recent = authorizer.authorize('Bearer t', { maxResponseAgeSeconds: 5 });
+    const sensitive = authorizer.authorize('Bearer t', { maxResponseAgeSeconds: 0 });
+    await until(() => told('coalesced') === 1 && told('cache_miss') === 2);
     release();
     expect(await recent).toMatchObject({ sub: 'renewed' });
     expect(await sensitive).toMatchObject({ sub: 'newest' });
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 });
 
@@ -164,7 +164,7 @@ describe('on workerd, a renewal', () => {
     release();
     await waitUntil.mock.calls[0]?.[0];
     expect(await subjectOf(authorizer)).toBe('new');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('is waited for where there is no waitUntil, and its answer given', async () => {
@@ -173,7 +173,7 @@ describe('on workerd, a renewal', () => {
     await subjectOf(authorizer);
     clocks.pass(10);
     expect(await subjectOf(authorizer)).toBe('new');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it('that is waited for and fails gives the answer that is kept', async () => {
@@ -183,6 +183,6 @@ describe('on workerd, a renewal', () => {
     await subjectOf(authorizer);
     clocks.pass(10);
     expect(await subjectOf(authorizer)).toBe('old');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 });

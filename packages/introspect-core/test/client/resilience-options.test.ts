@@ -12,7 +12,7 @@ describe('refused, with the name of the option', () => {
   describe.each([
     ['retry', 'attempts', whole('attempts', 10), [11]],
     ['retry', 'attemptTimeoutMs', whole('milliseconds', maxTimerMs), [maxTimerMs + 1]],
-    ['circuitBreaker', 'minimumQuestions', whole('questions', Number.MAX_SAFE_INTEGER), []],
+    ['circuitBreaker', 'minimumRequests', whole('questions', Number.MAX_SAFE_INTEGER), []],
     ['circuitBreaker', 'openMs', whole('milliseconds', maxTimerMs), [maxTimerMs + 1]],
     ['limits', 'concurrent', whole('questions', Number.MAX_SAFE_INTEGER), []],
     ['limits', 'perSecond', whole('questions', 100_000), [100_001]],
@@ -31,7 +31,7 @@ describe('refused, with the name of the option', () => {
 
   it.each([
     ['retry', 'retries', 'attempts, attemptTimeoutMs'],
-    ['circuitBreaker', 'threshold', 'failureRate, minimumQuestions, openMs'],
+    ['circuitBreaker', 'threshold', 'failureRate, minimumRequests, openMs'],
     ['limits', 'rps', 'concurrent, perSecond'],
   ])('%s.%s, which is none', (option, nested, there) => {
     expect(construct({ [option]: { [nested]: 1 } })).toThrow(
@@ -78,7 +78,7 @@ it.each([
   { retry: {}, circuitBreaker: {}, limits: {} },
   { retry: { attempts: 1, attemptTimeoutMs: 1 } },
   { circuitBreaker: false },
-  { circuitBreaker: { failureRate: 1, minimumQuestions: 1, openMs: 1 } },
+  { circuitBreaker: { failureRate: 1, minimumRequests: 1, openMs: 1 } },
   { circuitBreaker: { failureRate: 0.001 } },
   { limits: { concurrent: 1 } },
   { limits: { perSecond: 100_000 } },

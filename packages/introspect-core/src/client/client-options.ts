@@ -1,14 +1,14 @@
 import type * as v from 'valibot';
-import { Events, type IntrospectEventListener } from '../events/events.js';
+import { EventEmitter, type IntrospectEventListener } from '../events/events.js';
 import { checkedOptions } from '../options.js';
 import type { ClientAuthentication } from '../protocol/client-authentication.js';
-import { urlProblem } from '../protocol/endpoint-url.js';
-import type { IntrospectionRequestSettings, QuestionSetting } from '../protocol/introspection-request.js';
+import type { IntrospectionRequestSettings, ResponseInputs } from '../protocol/introspection-request.js';
+import { urlProblem } from '../protocol/secure-url.js';
 import { issuerProblem } from '../protocol/server-metadata.js';
 import type { Transport } from '../transport/transport.js';
 import type { CircuitBreakerSettings } from './circuit-breaker.js';
+import { clientOptionsSchema } from './client-options-schema.js';
 import { type ClientSecret, clientSecretBasic } from './client-secret.js';
-import { clientOptionsSchema } from './introspection-client-schema.js';
 import type { LimitSettings } from './rate-limiter.js';
 import type { RetrySettings } from './retry.js';
 
@@ -52,10 +52,10 @@ export interface IntrospectionClientOptions {
    */
   retry?: { attempts?: number; attemptTimeoutMs?: number };
   /**
-   * Does not ask for `openMs` (500) once at least `minimumQuestions` (10) were asked within 5 to 10 s and a part of them
+   * Does not ask for `openMs` (500) once at least `minimumRequests` (10) were asked within 5 to 10 s and a part of them
    * failed, the `failureRate` (0.5); `false` always asks.
    */
-  circuitBreaker?: { failureRate?: number; minimumQuestions?: number; openMs?: number } | false;
+  circuitBreaker?: { failureRate?: number; minimumRequests?: number; openMs?: number } | false;
   /** How many questions may run at a time, and begin in a second; none unless given. */
   limits?: { concurrent?: number; perSecond?: number };
   /** Is told what happens, here and in the authorizers built on this client; what it throws is dropped. */
@@ -63,14 +63,14 @@ export interface IntrospectionClientOptions {
 }
 
 /** The options, checked and with their defaults. */
-export interface IntrospectionClientSettings extends IntrospectionRequestSettings, QuestionSetting {
+export interface IntrospectionClientSettings extends IntrospectionRequestSettings, ResponseInputs {
   timeoutMs: number;
   allowInsecureHttp: boolean;
   now: () => number;
   monotonicNow: () => number;
   /** Of the server, for messages; before discovery the issuer's. */
   origin: string;
-  events: Events;
+  events: EventEmitter;
   transport: Transport;
   maxResponseBytes: number;
   retry: RetrySettings;
@@ -114,7 +114,7 @@ export function introspectionClientSettings(options: IntrospectionClientOptions)
     retry: { attempts, attemptTimeoutMs },
     circuitBreaker: checked.circuitBreaker || undefined,
     limits: checked.limits,
-    events: new Events(onEvent),
+    events: new EventEmitter(onEvent),
   };
 }
 

@@ -1,9 +1,9 @@
 import {
-  type Answer,
   active,
   inactive,
   json,
   reset,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
 } from '@acme/introspect-testing';
@@ -43,11 +43,11 @@ async function endWait(number = 1): Promise<void> {
   vi.advanceTimersByTime(ms);
 }
 
-const always = { maxStalenessSeconds: 0 };
+const always = { maxResponseAgeSeconds: 0 };
 
 /** A token that is known as active, about which the server then gives these answers, and after them that it is inactive. */
 async function known(
-  answers: Answer[],
+  answers: ScriptedResponse[],
   { claims = {}, ...options }: { claims?: Record<string, unknown>; cache?: object; timeoutMs?: number } = {},
 ) {
   server.next(active(claims), ...answers);
@@ -60,21 +60,21 @@ async function known(
 beforeEach(() => void vi.mocked(delay).mockClear());
 
 describe('a token known as active that is called inactive', () => {
-  it('is asked about once more, and then believed: one further question for each revocation', async () => {
+  it('is asked about once more, and then active: one further question for each revocation', async () => {
     const { ask, events } = await known([]);
     clocks.pass(1);
     const asked = ask('t', always);
     await endWait();
     expect(await asked).toBe('inactive');
-    expect(server.questions).toHaveLength(3);
-    expect(events.at(-1)).toEqual({ type: 'flipped', believed: true });
+    expect(server.introspections).toHaveLength(3);
+    expect(events.at(-1)).toEqual({ type: 'rechecked', active: false });
     expect(await ask()).toBe('inactive');
     clocks.pass(2.9);
     expect(await ask()).toBe('inactive');
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
     clocks.pass(0.1);
     expect(await ask()).toBe('inactive');
-    expect(server.questions).toHaveLength(4);
+    expect(server.introspections).toHaveLength(4);
     expect(waits()).toHaveLength(1);
   });
 
@@ -83,9 +83,9 @@ describe('a token known as active that is called inactive', () => {
     const asked = ask('t', always);
     await endWait();
     expect(await asked).toBe('ok');
-    expect(events.at(-1)).toEqual({ type: 'flipped', believed: false });
+    expect(events.at(-1)).toEqual({ type: 'rechecked', active: true });
     expect(await ask()).toBe('ok');
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 
   it('is not served meanwhile: others wait, and hear what becomes of it', async () => {
@@ -94,18 +94,18 @@ describe('a token known as active that is called inactive', () => {
     const asked = ask('t', always);
     await waited();
     const settled = vi.fn();
-    const others = [ask(), ask('t', { maxStalenessSeconds: 30 })];
+    const others = [ask(), ask('t', { maxResponseAgeSeconds: 30 })];
     for (const each of others) each.then(settled);
     await until(() => told('coalesced') === 2);
     expect(settled).not.toHaveBeenCalled();
     await endWait();
-    await server.question(3);
+    await server.introspection(3);
     others.push(ask());
     await until(() => told('coalesced') === 3);
     expect(settled).not.toHaveBeenCalled();
     release();
     expect(await Promise.all([asked, ...others])).toEqual(Array(4).fill('inactive'));
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 
   it('is doubted also where a renewal in the background hears of it', async () => {
@@ -119,23 +119,23 @@ describe('a token known as active that is called inactive', () => {
     expect(await waiting).toBe('inactive');
     await settle();
     expect(events.slice(-2)).toEqual([
-      { type: 'flipped', believed: true },
+      { type: 'rechecked', active: false },
       { type: 'refreshed', active: false },
     ]);
   });
 
-  it.each<[string, Answer, string]>([
+  it.each<[string, ScriptedResponse, string]>([
     ['cannot be asked about', reset(), 'unavailable'],
     ['is answered with garbage', json({ active: 'no' }), 'invalid_response'],
   ])('is neither served nor refused when it %s', async (_, fault, code) => {
-    const { ask, told } = await known([inactive(), fault, fault], { cache: { staleIfErrorSeconds: 300 } });
+    const { ask, told } = await known([inactive(), fault, fault], { cache: { maxAgeIfErrorSeconds: 300 } });
     const asked = ask('t', always);
     await endWait();
     expect(await asked).toBe(code);
-    expect(told('flipped')).toBe(0);
+    expect(told('rechecked')).toBe(0);
     expect(await ask()).toBe(code);
-    expect(told('stale')).toBe(0);
-    expect(server.questions).toHaveLength(4);
+    expect(told('stale_served')).toBe(0);
+    expect(server.introspections).toHaveLength(4);
   });
 
   it('is still doubted when it could not be asked about', async () => {
@@ -146,7 +146,7 @@ describe('a token known as active that is called inactive', () => {
     const again = ask();
     await endWait(2);
     expect(await again).toBe('ok');
-    expect(server.questions).toHaveLength(5);
+    expect(server.introspections).toHaveLength(5);
   });
 
   it('is left by one who does not want to wait, and not served afterwards', async () => {
@@ -157,7 +157,7 @@ describe('a token known as active that is called inactive', () => {
     controller.abort('left');
     await expect(leaves).rejects.toBe('left');
     expect(await ask()).toBe('ok');
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 
   it('is gone from the store at once, before it is asked about once more', async () => {
@@ -209,7 +209,7 @@ describe('the wait before the further question', () => {
     const { waits: holds, release } = held(inactive());
     const { ask } = await known([holds]);
     const asked = ask('t', always);
-    await server.question(2);
+    await server.introspection(2);
     clocks.pass(4);
     release();
     expect(await waited()).toBe(500);
@@ -217,39 +217,43 @@ describe('the wait before the further question', () => {
     expect(await asked).toBe('inactive');
   });
 
-  it('ends with the deadline over the whole, and nothing is believed then', async () => {
+  it('ends with the deadline over the whole, and nothing is active then', async () => {
     const { waits: holds } = held(inactive());
     const { ask } = await known([inactive(), holds], { timeoutMs: 2000 });
     vi.spyOn(Math, 'random').mockReturnValue(0);
     const asked = ask('t', always);
     await endWait();
-    await server.question(3);
+    await server.introspection(3);
     vi.advanceTimersByTime(1000);
     expect(await asked).toBe('unavailable');
   });
 });
 
-describe('an inactive answer is believed at once', () => {
+describe('an inactive answer is active at once', () => {
   it.each<[what: string, options: object, happen: (cached: Awaited<ReturnType<typeof known>>) => unknown]>([
     ['over a minute after the token was known as active', {}, () => clocks.pass(60)],
     ['past the exp of what is known', { claims: { exp: 1_750_000_010 } }, () => clocks.pass(10)],
-    ['where the token was forgotten', {}, ({ authorizer }) => authorizer.forget({ token: 't' })],
-    ['where its subject was forgotten', { claims: { sub: 's' } }, ({ authorizer }) => authorizer.forget({ sub: 's' })],
-    ['where all was forgotten', {}, ({ authorizer }) => authorizer.forget({ all: true })],
+    ['where the token was forgotten', {}, ({ authorizer }) => authorizer.invalidate({ token: 't' })],
+    [
+      'where its subject was forgotten',
+      { claims: { sub: 's' } },
+      ({ authorizer }) => authorizer.invalidate({ sub: 's' }),
+    ],
+    ['where all was forgotten', {}, ({ authorizer }) => authorizer.invalidate({ all: true })],
   ])('%s', async (_, options, happen) => {
     const cached = await known([], options);
     await happen(cached);
     expect(await cached.ask('t', always)).toBe('inactive');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     expect(waits()).toEqual([]);
-    expect(cached.told('flipped')).toBe(0);
+    expect(cached.told('rechecked')).toBe(0);
   });
 
   it('where the token was never known', async () => {
     const { ask } = caching(server, clocks);
     expect(await ask()).toBe('inactive');
     expect(await ask('t', always)).toBe('inactive');
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
     expect(waits()).toEqual([]);
   });
 
@@ -259,7 +263,7 @@ describe('an inactive answer is believed at once', () => {
     const asked = ask();
     await endWait();
     expect(await asked).toBe('inactive');
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 
   it('past the minute it is not, where the answer is kept for more', async () => {
@@ -268,6 +272,6 @@ describe('an inactive answer is believed at once', () => {
     const asked = ask('t', always);
     await endWait();
     expect(await asked).toBe('inactive');
-    expect(server.questions).toHaveLength(3);
+    expect(server.introspections).toHaveLength(3);
   });
 });

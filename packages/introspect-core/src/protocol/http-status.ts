@@ -6,7 +6,7 @@ import type { TransportResponse } from '../transport/transport.js';
 const maxRetryAfterSeconds = 3600;
 
 /** The error for a status other than 200, by the status alone. The server's body is never part of it. */
-export function unexpectedStatus(response: TransportResponse, origin: string, now: () => number): IntrospectionError {
+export function statusError(response: TransportResponse, origin: string, now: () => number): IntrospectionError {
   const { status } = response;
   if (status === 429 || status >= 500) {
     const wait = retryAfterSeconds(response.header('retry-after'), now());

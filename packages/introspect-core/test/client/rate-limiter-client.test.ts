@@ -1,10 +1,10 @@
 import {
-  type Answer,
   active,
   hangBeforeHeaders,
   inactive,
   reset,
   respond,
+  type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
 } from '@acme/introspect-testing';
@@ -26,14 +26,14 @@ const clientOf = (options: Partial<IntrospectionClientOptions> = {}) =>
     ...options,
   });
 const errorOf = (question: Promise<unknown>) => question.catch((error: unknown) => error);
-const tokensAsked = () => server.questions.map(({ form }) => form.get('token'));
+const tokensAsked = () => server.introspections.map(({ form }) => form.get('token'));
 
 /** The first question of one that runs at a time: it is answered when it is released. */
 async function busy(client: IntrospectionClient) {
   const { promise, resolve: release } = Promise.withResolvers<void>();
   server.next((response, request) => void promise.then(() => active()(response, request)));
   const question = client.introspect('running');
-  await server.question(1);
+  await server.introspection(1);
   return { question, release };
 }
 
@@ -49,7 +49,7 @@ it.each([1, 5])('a hundred questions at once are %d at a time for the server, an
   const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => client.introspect(`token-${i}`)));
   expect(answers).toEqual(Array.from({ length: 100 }, (_, i) => ({ active: true, sub: `token-${i}` })));
   expect(mostAtATime).toBe(most);
-  expect(client.stats()).toMatchObject({ running: 0, waiting: 0, shed: { limits: 0, circuit_breaker: 0 } });
+  expect(client.stats()).toMatchObject({ inFlight: 0, queued: 0, shed: { limits: 0, circuit_breaker: 0 } });
 });
 
 it('without limits a hundred questions at once are just that', async () => {
@@ -57,7 +57,7 @@ it('without limits a hundred questions at once are just that', async () => {
   server.always((response, request) => void promise.then(() => active()(response, request)));
   const client = clientOf();
   const questions = Array.from({ length: 100 }, () => client.introspect('token'));
-  await server.question(100);
+  await server.introspection(100);
   release();
   await Promise.all(questions);
 });
@@ -70,7 +70,7 @@ it('those who ask by two authorizers on one client share its limits', async () =
   for (const authorizer of authorizers) {
     await expect(authorizer.authorize('Bearer more')).rejects.toMatchObject({ status: 503, retryAfterSeconds: 2 });
   }
-  expect(server.questions).toHaveLength(2);
+  expect(server.introspections).toHaveLength(2);
 });
 
 it('whoever is turned away hears how long to wait, in the answer to the request', async () => {
@@ -91,12 +91,12 @@ describe('a turn is freed', () => {
     ['a status', respond({ status: 500 }), {}],
     ['garbage', respond({ body: '<html>' }), {}],
     ['no answer in time', hangBeforeHeaders(), { timeoutMs: 40 }],
-  ] satisfies [string, Answer, object][])('by %s', async (_, answer, options) => {
+  ] satisfies [string, ScriptedResponse, object][])('by %s', async (_, answer, options) => {
     server.always(answer);
     const client = clientOf({ limits: { concurrent: 1 }, circuitBreaker: false, ...options });
     for (let i = 0; i < 3; i++) await errorOf(client.introspect('token'));
-    expect(server.questions).toHaveLength(3);
-    expect(client.stats()).toMatchObject({ running: 0, shed: { limits: 0, circuit_breaker: 0 } });
+    expect(server.introspections).toHaveLength(3);
+    expect(client.stats()).toMatchObject({ inFlight: 0, shed: { limits: 0, circuit_breaker: 0 } });
   });
 
   it('by a caller who goes in the middle of the question, or before it', async () => {
@@ -104,22 +104,22 @@ describe('a turn is freed', () => {
     server.next(hangBeforeHeaders());
     const [first, second] = [new AbortController(), new AbortController()];
     const running = errorOf(client.introspect('running', { signal: first.signal }));
-    await server.question(1);
+    await server.introspection(1);
     const waiting = errorOf(client.introspect('waiting', { signal: second.signal }));
-    expect(client.stats()).toMatchObject({ running: 1, waiting: 1 });
+    expect(client.stats()).toMatchObject({ inFlight: 1, queued: 1 });
     second.abort('gone, too');
     expect(await waiting).toBe('gone, too');
     first.abort('gone');
     expect(await running).toBe('gone');
     await client.introspect('next');
     expect(tokensAsked()).toEqual(['running', 'next']);
-    expect(client.stats()).toMatchObject({ running: 0, waiting: 0, shed: { limits: 0, circuit_breaker: 0 } });
+    expect(client.stats()).toMatchObject({ inFlight: 0, queued: 0, shed: { limits: 0, circuit_breaker: 0 } });
   });
 
   it('by a secret that cannot be had', async () => {
     const client = clientOf({ limits: { concurrent: 1 }, clientSecret: () => Promise.reject(new Error()) });
     for (let i = 0; i < 3; i++) await errorOf(client.introspect('token'));
-    expect(client.stats()).toMatchObject({ running: 0, shed: { limits: 0, circuit_breaker: 0 } });
+    expect(client.stats()).toMatchObject({ inFlight: 0, shed: { limits: 0, circuit_breaker: 0 } });
   });
 });
 
@@ -127,10 +127,10 @@ describe('who goes first', () => {
   it('is who says so', async () => {
     const client = clientOf({ limits: { concurrent: 1 } });
     const { question, release } = await busy(client);
-    const waiting = (['last', 'normal', 'first'] as const).map((priority) => client.introspect(priority, { priority }));
+    const waiting = (['low', 'normal', 'high'] as const).map((priority) => client.introspect(priority, { priority }));
     release();
     await Promise.all([question, ...waiting]);
-    expect(tokensAsked()).toEqual(['running', 'first', 'normal', 'last']);
+    expect(tokensAsked()).toEqual(['running', 'high', 'normal', 'low']);
   });
 
   it('is ready(), and it counts', async () => {
@@ -138,7 +138,7 @@ describe('who goes first', () => {
     const { question, release } = await busy(client);
     const waiting = [client.introspect('a'), client.introspect('b')];
     const ready = new Authorizer({ client }).ready();
-    expect(client.stats()).toMatchObject({ running: 1, waiting: 3 });
+    expect(client.stats()).toMatchObject({ inFlight: 1, queued: 3 });
     release();
     await Promise.all([question, ...waiting, ready]);
     expect(tokensAsked().filter((_, i) => i !== 1)).toEqual(['running', 'a', 'b']);
@@ -162,9 +162,9 @@ describe('who goes first', () => {
     const { promise, resolve: releaseAgain } = Promise.withResolvers<void>();
     server.next((response, request) => void promise.then(() => active()(response, request)));
     const running = client.introspect('running');
-    await server.question(3);
+    await server.introspection(3);
     const unknown = ['x', 'y'].map((token) => errorOf(authorizer.authorize(`Bearer ${token}`)));
-    await vi.waitFor(() => expect(client.stats().waiting).toBe(2));
+    await vi.waitFor(() => expect(client.stats().queued).toBe(2));
     const known = authorizer.authorize('Bearer known');
     releaseAgain();
     await Promise.all([running, known, ...unknown]);

@@ -1,4 +1,4 @@
-import type { QuestionSetting } from '../protocol/introspection-request.js';
+import type { ResponseInputs } from '../protocol/introspection-request.js';
 
 /**
  * Makes the key under which an answer may be shared: SHA-256 over the setting and the token, each part with its length
@@ -6,7 +6,7 @@ import type { QuestionSetting } from '../protocol/introspection-request.js';
  *
  * Synchronous where the platform has a synchronous hash.
  */
-export function questionKey(setting: QuestionSetting): (token: string) => string | Promise<string> {
+export function cacheKey(setting: ResponseInputs): (token: string) => string | Promise<string> {
   const { issuer = '', endpoint = '', clientId, parameters, headers, tokenTypeHint } = setting;
   const hint = tokenTypeHint === null ? [] : [tokenTypeHint];
   const prefix = written([issuer, endpoint, clientId, sorted(parameters), sorted(headers), written(hint)]);

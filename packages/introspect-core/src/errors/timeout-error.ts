@@ -1,7 +1,7 @@
 import { UnavailableError } from './errors.js';
 
 /** The server did not answer in time, as an option says. */
-export function lateAnswer({
+export function timeoutError({
   origin,
   timeoutMs,
   option = 'timeoutMs',

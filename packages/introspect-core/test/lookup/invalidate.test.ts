@@ -1,6 +1,6 @@
 import { active, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Authorizer, type ForgetTarget } from '../../src/index.js';
+import { Authorizer, type InvalidationTarget } from '../../src/index.js';
 import { Clocks, caching, cachingByWebCrypto, held, mapStore, until } from '../support/caching.js';
 
 let server: ScriptedServer;
@@ -12,14 +12,14 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 const claims = { sub: 's', jti: 'j', client_id: 'c' };
-const targets: [ForgetTarget][] = [
+const targets: [InvalidationTarget][] = [
   [{ token: 't' }],
   [{ sub: 's' }],
   [{ jti: 'j' }],
   [{ client_id: 'c' }],
   [{ all: true }],
 ];
-const others: [ForgetTarget][] = [[{ token: 'u' }], [{ sub: 'j' }], [{ jti: 's' }], [{ client_id: 's' }]];
+const others: [InvalidationTarget][] = [[{ token: 'u' }], [{ sub: 'j' }], [{ jti: 's' }], [{ client_id: 's' }]];
 
 /** Which of the server's answers a request gets: they count up. */
 const versionOf = async (authorizer: Authorizer, request: object = {}) => {
@@ -33,18 +33,18 @@ describe('forget', () => {
     server.next(version(1), version(2));
     const { authorizer, events } = caching(server, clocks);
     await versionOf(authorizer);
-    await authorizer.forget(target);
-    expect(events.at(-1)).toEqual({ type: 'forgotten', by: Object.keys(target)[0] });
+    await authorizer.invalidate(target);
+    expect(events.at(-1)).toEqual({ type: 'invalidated', by: Object.keys(target)[0] });
     expect(await versionOf(authorizer)).toBe(2);
     expect(await versionOf(authorizer)).toBe(2);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it.each(others)('%j drops nothing else', async (target) => {
     server.next(version(1), version(2));
     const { authorizer } = caching(server, clocks);
     await versionOf(authorizer);
-    await authorizer.forget(target);
+    await authorizer.invalidate(target);
     expect(await versionOf(authorizer)).toBe(1);
   });
 
@@ -52,7 +52,7 @@ describe('forget', () => {
     server.next(version(1), version(2));
     const { authorizer } = caching(server, clocks);
     await versionOf(authorizer);
-    const forgotten = authorizer.forget({ sub: 's' });
+    const forgotten = authorizer.invalidate({ sub: 's' });
     expect(await versionOf(authorizer)).toBe(2);
     await forgotten;
   });
@@ -65,7 +65,7 @@ describe('forget', () => {
       ['u', { all: true }],
     ] as const) {
       expect(await ask(token)).toBe('inactive');
-      await authorizer.forget(target);
+      await authorizer.invalidate(target);
       expect(await ask(token)).toBe('ok');
     }
   });
@@ -85,9 +85,9 @@ describe('forget', () => {
     server.next(version(1), version(2));
     const { authorizer, told } = caching(server, clocks);
     await versionOf(authorizer);
-    await expect(authorizer.forget(target as ForgetTarget)).rejects.toThrow(TypeError);
+    await expect(authorizer.invalidate(target as InvalidationTarget)).rejects.toThrow(TypeError);
     expect(await versionOf(authorizer)).toBe(1);
-    expect(told('forgotten')).toBe(0);
+    expect(told('invalidated')).toBe(0);
   });
 
   it.each(targets)('%j drops it also where a key is not made at once', async (target) => {
@@ -96,10 +96,10 @@ describe('forget', () => {
     const { authorizer } = cachingByWebCrypto(server, clocks);
     await versionOf(authorizer);
     expect(await versionOf(authorizer)).toBe(1);
-    await authorizer.forget(target);
+    await authorizer.invalidate(target);
     const asked = versionOf(authorizer);
-    await server.question(2);
-    await authorizer.forget(target);
+    await server.introspection(2);
+    await authorizer.invalidate(target);
     release();
     expect(await asked).toBe(3);
     expect(await versionOf(authorizer)).toBe(3);
@@ -110,12 +110,12 @@ describe('forget', () => {
     let questions = 0;
     server.always((response, request) => {
       const answer = version(++questions);
-      void authorizer.forget({ all: true }).then(() => answer(response, request));
+      void authorizer.invalidate({ all: true }).then(() => answer(response, request));
     });
     expect(await versionOf(authorizer)).toBe(4);
     expect(authorizer.stats().entries.active).toBe(0);
     expect(await versionOf(authorizer)).toBe(8);
-    expect(told('hit')).toBe(0);
+    expect(told('cache_hit')).toBe(0);
   });
 
   it('in a loop gives no caller a response that was requested before a forget that ended before the caller came', async () => {
@@ -124,19 +124,19 @@ describe('forget', () => {
     server.next(...questions.map(({ waits }) => waits));
     const first = versionOf(authorizer);
     for (const [index, { release }] of questions.slice(0, 3).entries()) {
-      await server.question(index + 1);
-      await authorizer.forget({ sub: 's' });
+      await server.introspection(index + 1);
+      await authorizer.invalidate({ sub: 's' });
       release();
     }
-    await server.question(4);
+    await server.introspection(4);
     const beforeForget = versionOf(authorizer);
     await until(() => told('coalesced') === 1);
-    await authorizer.forget({ sub: 's' });
+    await authorizer.invalidate({ sub: 's' });
     const afterForget = versionOf(authorizer);
     await until(() => told('coalesced') === 2);
     questions[3]?.release();
     expect(await Promise.all([first, beforeForget])).toEqual([4, 4]);
-    await server.question(5);
+    await server.introspection(5);
     questions[4]?.release();
     expect(await afterForget).toBe(5);
   });
@@ -144,10 +144,10 @@ describe('forget', () => {
   it('of another token does not repeat an introspection', async () => {
     const { authorizer } = caching(server, clocks);
     server.always((response, request) => {
-      void authorizer.forget({ sub: 'other' }).then(() => version(1)(response, request));
+      void authorizer.invalidate({ sub: 'other' }).then(() => version(1)(response, request));
     });
     expect(await versionOf(authorizer)).toBe(1);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
     expect(authorizer.stats().entries.active).toBe(1);
   });
 
@@ -155,21 +155,21 @@ describe('forget', () => {
     server.next(version(1), version(2));
     const { authorizer } = caching(server, clocks);
     await versionOf(authorizer);
-    for (let i = 0; i < 10_000; i++) await authorizer.forget({ sub: `${i}` });
+    for (let i = 0; i < 10_000; i++) await authorizer.invalidate({ sub: `${i}` });
     expect(await versionOf(authorizer)).toBe(1);
-    await authorizer.forget({ sub: 'one more' });
+    await authorizer.invalidate({ sub: 'one more' });
     expect(await versionOf(authorizer)).toBe(2);
   });
 
   it('outlasts what it forgot: neither fresh nor stale, for as long as that could serve', async () => {
     server.next(version(1));
-    const { authorizer, ask } = caching(server, clocks, { cache: { staleIfErrorSeconds: 300 } });
+    const { authorizer, ask } = caching(server, clocks, { cache: { maxAgeIfErrorSeconds: 300 } });
     await versionOf(authorizer);
-    await authorizer.forget({ sub: 's' });
+    await authorizer.invalidate({ sub: 's' });
     await server.close();
     for (let age = 0; age <= 300; age += 30) {
       expect(await ask()).toBe('unavailable');
-      await authorizer.forget({ sub: `at ${age}` });
+      await authorizer.invalidate({ sub: `at ${age}` });
       clocks.pass(30);
     }
   });
@@ -182,15 +182,15 @@ describe('an answer that was asked for before forget and arrives after it', () =
     const store = mapStore(clocks);
     const { authorizer, settle } = caching(server, clocks, { cache: { store } });
     const asked = Array.from({ length: 3 }, () => versionOf(authorizer));
-    await server.question(1);
-    await authorizer.forget(target);
+    await server.introspection(1);
+    await authorizer.invalidate(target);
     release();
     expect(await Promise.all(asked)).toEqual([2, 2, 2]);
     expect(await versionOf(authorizer)).toBe(2);
     await settle();
     const stored = [...store.entries.values()].map(({ value }) => value);
     expect(stored.filter((value) => value.includes('version'))).toEqual([expect.stringContaining('"version":2')]);
-    expect(server.questions).toHaveLength(2);
+    expect(server.introspections).toHaveLength(2);
   });
 
   it.each(targets)('is not served where there is no cache either: %j', async (target) => {
@@ -200,12 +200,12 @@ describe('an answer that was asked for before forget and arrives after it', () =
     const authorizer = new Authorizer({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret' });
     const native = {};
     const asked = versionOf(authorizer, { native });
-    await server.question(1);
-    await authorizer.forget(target);
+    await server.introspection(1);
+    await authorizer.invalidate(target);
     release();
     expect(await asked).toBe(2);
     expect(await versionOf(authorizer, { native })).toBe(2);
-    await authorizer.forget(target);
+    await authorizer.invalidate(target);
     expect(await versionOf(authorizer, { native })).toBe(3);
   });
 
@@ -214,12 +214,12 @@ describe('an answer that was asked for before forget and arrives after it', () =
     server.next(waits);
     const { authorizer } = caching(server, clocks);
     const asked = versionOf(authorizer);
-    await server.question(1);
-    await authorizer.forget(target);
+    await server.introspection(1);
+    await authorizer.invalidate(target);
     release();
     expect(await asked).toBe(1);
     expect(await versionOf(authorizer)).toBe(1);
-    expect(server.questions).toHaveLength(1);
+    expect(server.introspections).toHaveLength(1);
   });
 
   it('is asked for again as often as it is forgotten', async () => {
@@ -228,8 +228,8 @@ describe('an answer that was asked for before forget and arrives after it', () =
     const { authorizer } = caching(server, clocks);
     const asked = versionOf(authorizer);
     for (const [i, { release }] of answers.entries()) {
-      await server.question(i + 1);
-      if (i < 2) await authorizer.forget({ sub: 's' });
+      await server.introspection(i + 1);
+      if (i < 2) await authorizer.invalidate({ sub: 's' });
       release();
     }
     expect(await asked).toBe(3);
@@ -242,8 +242,8 @@ describe('an answer that was asked for before forget and arrives after it', () =
     await versionOf(authorizer);
     clocks.pass(10);
     expect(await versionOf(authorizer)).toBe(1);
-    await server.question(2);
-    await authorizer.forget({ sub: 's' });
+    await server.introspection(2);
+    await authorizer.invalidate({ sub: 's' });
     const waiting = versionOf(authorizer);
     await until(() => told('coalesced') === 1);
     release();
@@ -266,7 +266,7 @@ describe('an answer that was asked for before forget and arrives after it', () =
     clocks.pass(1);
     const asked = versionOf(second.authorizer);
     await until(() => get.mock.calls.length === 1);
-    const forgotten = second.authorizer.forget({ sub: 's' });
+    const forgotten = second.authorizer.invalidate({ sub: 's' });
     reading.resolve();
     expect(await asked).toBe(2);
     await forgotten;

@@ -2,7 +2,7 @@ import { UnavailableError } from '../errors/errors.js';
 import type { StoreOperation } from '../events/events.js';
 import { type ActiveToken, readIntrospectionResponse } from '../protocol/introspection-response.js';
 import { withDeadline } from '../runtime/deadline.js';
-import { isAfterMark, type MarkName, markNames } from './forget-marks.js';
+import { isAfterTombstone, type TombstoneName, tombstoneNames } from './invalidations.js';
 
 /**
  * A second tier behind the cache in process, shared by processes: Redis, or what is like it.
@@ -26,95 +26,96 @@ export interface CacheStore {
 }
 
 /** An active answer, and when it was asked for, by the wall clock of the process that did. */
-export interface StampedToken {
-  readonly answer: ActiveToken;
-  readonly stamp: number;
+export interface SharedEntry {
+  readonly token: ActiveToken;
+  readonly requestedAt: number;
 }
 
 export interface StoreReading {
   /** What is there, if it was not forgotten. */
-  readonly stored?: StampedToken;
+  readonly stored?: SharedEntry;
   /** Whether another process has forgotten what this one knows. */
-  readonly knownIsForgotten: boolean;
+  readonly isKnownInvalidated: boolean;
 }
 
 const storeTimeoutMs = 250;
-const markPrefix = 'forget.';
+const tombstonePrefix = 'tombstone.';
 
 /** Whether a key of the store is that of a mark. */
-export function isMarkKey(key: string): boolean {
-  return key.startsWith(markPrefix);
+export function isTombstoneKey(key: string): boolean {
+  return key.startsWith(tombstonePrefix);
 }
 
-/** The answers and the marks in a {@link CacheStore}. Whatever goes wrong there is told to `failed`, and counts as not there. */
-export class StoredAnswers {
+/** The answers and the marks in a {@link CacheStore}. Whatever goes wrong there is told to `onFailure`, and counts as not there. */
+export class StoreClient {
   readonly #store: CacheStore;
   readonly #now: () => number;
   readonly #keyOf: (text: string) => string | Promise<string>;
-  readonly #failed: (operation: StoreOperation) => void;
+  readonly #onFailure: (operation: StoreOperation) => void;
 
   constructor(
     store: CacheStore,
     {
       now,
       keyOf,
-      failed,
+      onFailure,
     }: {
       now: () => number;
       /** Makes a key of a text, as it does of a token. */
       keyOf: (text: string) => string | Promise<string>;
-      failed: (operation: StoreOperation) => void;
+      onFailure: (operation: StoreOperation) => void;
     },
   ) {
     this.#store = store;
     this.#now = now;
     this.#keyOf = keyOf;
-    this.#failed = failed;
+    this.#onFailure = onFailure;
   }
 
   /**
    * Looks for the answer under a key, and holds it, and the one that this process knows, against the marks of all
    * processes. `undefined` where the store failed.
    */
-  async read(key: string, known?: StampedToken): Promise<StoreReading | undefined> {
+  async read(key: string, known?: SharedEntry): Promise<StoreReading | undefined> {
     try {
       const [value, knownMark] = await Promise.all([
         this.#run('get', () => this.#store.get(key)),
-        known && this.#latestMark(markNames(key, known.answer)),
+        known && this.#latestMark(tombstoneNames(key, known.token)),
       ]);
-      const knownIsForgotten = known !== undefined && knownMark !== undefined && !isAfterMark(known.stamp, knownMark);
+      const isKnownInvalidated =
+        known !== undefined && knownMark !== undefined && !isAfterTombstone(known.requestedAt, knownMark);
       const stored = this.#parse(value);
-      if (stored === undefined) return { knownIsForgotten };
-      const names = markNames(key, stored.answer);
-      const isNamedAlike = known !== undefined && names.join() === markNames(key, known.answer).join();
-      const mark = isNamedAlike && knownMark !== undefined ? knownMark : await this.#latestMark(names);
-      return isAfterMark(stored.stamp, mark) ? { stored, knownIsForgotten } : { knownIsForgotten };
+      if (stored === undefined) return { isKnownInvalidated };
+      const names = tombstoneNames(key, stored.token);
+      const isNamedAlike = known !== undefined && names.join() === tombstoneNames(key, known.token).join();
+      const latest = isNamedAlike && knownMark !== undefined ? knownMark : await this.#latestMark(names);
+      return isAfterTombstone(stored.requestedAt, latest) ? { stored, isKnownInvalidated } : { isKnownInvalidated };
     } catch {
       return undefined;
     }
   }
 
-  async write(key: string, { answer, stamp }: StampedToken, ttlMs: number): Promise<void> {
-    const value = `${Math.floor(stamp)} ${JSON.stringify(answer)}`;
+  async write(key: string, { token, requestedAt }: SharedEntry, ttlMs: number): Promise<void> {
+    const value = `${Math.floor(requestedAt)} ${JSON.stringify(token)}`;
     await this.#run('set', () => this.#store.set(key, value, ttlMs)).catch(() => {});
   }
 
-  async remove(key: string): Promise<void> {
+  async delete(key: string): Promise<void> {
     await this.#run('delete', () => this.#store.delete(key)).catch(() => {});
   }
 
   /** Listens to what other processes set and delete, where the store tells of it. The result ends it. */
-  onNews(listener: (key: string) => void): (() => void) | undefined {
+  onInvalidate(listener: (key: string) => void): (() => void) | undefined {
     try {
       return this.#store.onInvalidate?.(listener);
     } catch {
-      this.#failed('onInvalidate');
+      this.#onFailure('onInvalidate');
       return undefined;
     }
   }
 
   /** Whether this process is the one to renew an answer. */
-  async mayRenew(key: string, ttlMs: number): Promise<boolean> {
+  async lease(key: string, ttlMs: number): Promise<boolean> {
     const { lease } = this.#store;
     if (lease === undefined) return true;
     return this.#run('lease', () => lease.call(this.#store, key, ttlMs)).catch(() => true);
@@ -125,15 +126,15 @@ export class StoredAnswers {
    *
    * @throws UnavailableError when the store did not take it
    */
-  async mark(name: MarkName, { leftAt, ttlMs }: { leftAt: number; ttlMs: number }): Promise<void> {
+  async addTombstone(name: TombstoneName, { createdAt, ttlMs }: { createdAt: number; ttlMs: number }): Promise<void> {
     const key = await this.#markKey(name);
     const other = Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '');
-    const latest = other > leftAt ? other : leftAt; // it may be of a process whose clock is ahead
+    const latest = other > createdAt ? other : createdAt; // it may be of a process whose clock is ahead
     await this.#run('set', () => this.#store.set(key, String(latest), ttlMs)); // in any case: the others are to hear of it
   }
 
   /** When the latest of these marks was left; what is no number counts as now. */
-  async #latestMark(names: MarkName[]): Promise<number> {
+  async #latestMark(names: TombstoneName[]): Promise<number> {
     const marks = names.map(async (name) => {
       const markKey = await this.#markKey(name);
       return Number.parseFloat((await this.#run('get', () => this.#store.get(markKey))) ?? '-Infinity');
@@ -142,19 +143,19 @@ export class StoredAnswers {
   }
 
   /** A colon cannot be in a bearer token, so that no token has the key of a mark. */
-  async #markKey(name: MarkName): Promise<string> {
-    return markPrefix + (await this.#keyOf(name));
+  async #markKey(name: TombstoneName): Promise<string> {
+    return tombstonePrefix + (await this.#keyOf(name));
   }
 
-  #parse(value: string | undefined): StampedToken | undefined {
+  #parse(value: string | undefined): SharedEntry | undefined {
     if (value === undefined || value === null) return undefined;
     const [, digits, body = ''] = /^(\d{1,15}) (.*)$/s.exec(value) ?? [];
     const response = { status: 200, header: () => 'application/json', body };
     try {
-      const answer = readIntrospectionResponse(response, 'The cache store', this.#now);
-      if (answer.active && digits !== undefined) return { answer, stamp: Number(digits) };
+      const token = readIntrospectionResponse(response, 'The cache store', this.#now);
+      if (token.active && digits !== undefined) return { token, requestedAt: Number(digits) };
     } catch {}
-    this.#failed('get'); // somebody else has written it
+    this.#onFailure('get'); // somebody else has written it
     return undefined;
   }
 
@@ -162,7 +163,7 @@ export class StoredAnswers {
     try {
       return await withDeadline({ timeoutMs: storeTimeoutMs, late: storeProblem }, work);
     } catch {
-      this.#failed(operation);
+      this.#onFailure(operation);
       throw storeProblem();
     }
   }

@@ -1,10 +1,10 @@
 import { InvalidResponseError } from '../errors/errors.js';
-import { lateAnswer } from '../errors/late-answer.js';
+import { timeoutError } from '../errors/timeout-error.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { send } from '../transport/transport.js';
+import { statusError } from './http-status.js';
 import { ownMember, readJsonObject } from './json-object.js';
 import { type DiscoveryOptions, fetchMetadataUrl } from './server-metadata.js';
-import { unexpectedStatus } from './unexpected-status.js';
 
 const mediaTypes = ['application/json', 'application/jwk-set+json'];
 
@@ -17,7 +17,7 @@ export async function fetchIssuerKeys(options: DiscoveryOptions): Promise<Readon
   const { headers, transport, timeoutMs, maxResponseBytes, now } = options;
   const url = await fetchMetadataUrl('jwks_uri', options);
   const { origin } = new URL(url);
-  const late = () => lateAnswer({ origin, timeoutMs, option: 'prefilter' });
+  const late = () => timeoutError({ origin, timeoutMs, option: 'prefilter' });
   const response = await withDeadline({ timeoutMs, late }, (signal) =>
     send(transport, {
       url,
@@ -27,7 +27,7 @@ export async function fetchIssuerKeys(options: DiscoveryOptions): Promise<Readon
       maxResponseBytes,
     }),
   );
-  if (response.status !== 200) throw unexpectedStatus(response, origin, now);
+  if (response.status !== 200) throw statusError(response, origin, now);
   const keySet = readJsonObject(response, origin, mediaTypes);
   const keys = ownMember(keySet, 'keys');
   if (Array.isArray(keys) && keys.every((key) => typeof key === 'object' && key !== null)) return keySet;

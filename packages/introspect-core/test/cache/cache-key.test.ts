@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { questionKey } from '../../src/cache/question-key.js';
-import type { QuestionSetting } from '../../src/protocol/introspection-request.js';
+import { cacheKey } from '../../src/cache/cache-key.js';
+import type { ResponseInputs } from '../../src/protocol/introspection-request.js';
 
-const setting: QuestionSetting = {
+const setting: ResponseInputs = {
   issuer: 'https://as.example.com',
   endpoint: 'https://as.example.com/introspect',
   clientId: 'api',
@@ -11,7 +11,7 @@ const setting: QuestionSetting = {
   headers: { c: '3', d: '4' },
   tokenTypeHint: 'access_token',
 };
-const keyOf = (token: string, change: Partial<QuestionSetting> = {}) => questionKey({ ...setting, ...change })(token);
+const keyOf = (token: string, change: Partial<ResponseInputs> = {}) => cacheKey({ ...setting, ...change })(token);
 
 describe('the key of a question', () => {
   afterEach(() => vi.unstubAllGlobals());
@@ -21,7 +21,7 @@ describe('the key of a question', () => {
     expect(keyOf('token')).toBe(keyOf('token'));
   });
 
-  it.each<[string, Partial<QuestionSetting>]>([
+  it.each<[string, Partial<ResponseInputs>]>([
     ['issuer', { issuer: 'https://other.example.com' }],
     ['absence of an issuer', { issuer: undefined }],
     ['endpoint', { endpoint: 'https://as.example.com/other' }],
@@ -63,11 +63,11 @@ describe('the key of a question', () => {
   const sorted = (given: Record<string, string>) => Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1));
 
   it('is equal for an equal setting and token, and for no other', () => {
-    const written = ({ parameters, headers, ...rest }: QuestionSetting & { token: string }) =>
+    const written = ({ parameters, headers, ...rest }: ResponseInputs & { token: string }) =>
       JSON.stringify([sorted(parameters), sorted(headers), rest]);
     const property = fc.property(question, question, fc.subarray(Object.keys(setting)), (one, other, alike) => {
       const near = { ...one, ...Object.fromEntries(Object.entries(other).filter(([name]) => !alike.includes(name))) };
-      expect(questionKey(one)(one.token) === questionKey(near)(near.token)).toBe(written(one) === written(near));
+      expect(cacheKey(one)(one.token) === cacheKey(near)(near.token)).toBe(written(one) === written(near));
     });
     fc.assert(property, { numRuns: 1000 });
   });
@@ -101,7 +101,7 @@ describe('the key of a question', () => {
   ])('is the same digest by Web Crypto where there is %s', async (_, process) => {
     const own = await keyOf('tökenü');
     vi.stubGlobal('process', process);
-    const key = questionKey(setting);
+    const key = cacheKey(setting);
     vi.unstubAllGlobals();
     const digest = key('tökenü');
     expect(digest).toBeInstanceOf(Promise);
