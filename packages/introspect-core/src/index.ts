@@ -1,5 +1,6 @@
-export { Authorizer, type AuthorizerStats, type Guard } from './authorizer/authorizer.js';
-export type { AuthorizerOptions, AuthorizerSettings } from './authorizer/authorizer-options.js';
+export { Authorizer, type AuthorizerStats, type Guard, isAuthorizer, type TokenOf } from './authorizer/authorizer.js';
+export { type AuthorizerOptions, type AuthorizerSettings, authorizerOptionNames } from './authorizer/authorizer-options.js';
+export type { AuthorizerRequest } from './authorizer/authorizer-request.js';
 export { type Decision, type Denial, denial, isDecided } from './authorizer/decision.js';
 export type { CacheOptions } from './cache/cache-options.js';
 export type { InvalidationTarget } from './cache/invalidations.js';
@@ -45,20 +46,15 @@ export type {
 export type { LookupStats } from './lookup/lookup-stats.js';
 export type { Prefilter, PrefilterContext, PrefilterVerdict } from './lookup/prefilter.js';
 export { checkPolicy, combinedPolicy } from './policy/combined-policy.js';
-export type { Policy } from './policy/policy.js';
+export type { ClaimsSource, StandardSchema } from './policy/claims.js';
+export type { Policy, PolicyBranch } from './policy/policy.js';
 export {
   basicCredentials,
   type ClientAuthentication,
   type ClientAuthenticationContext,
   type RequestToAuthenticate,
 } from './protocol/client-authentication.js';
-export type {
-  ActiveToken,
-  Actor,
-  Address,
-  InactiveToken,
-  IntrospectionResponse,
-} from './protocol/introspection-response.js';
+export type { ActiveToken, InactiveToken, IntrospectionResponse, TokenWithClaims } from './protocol/active-token.js';
 export {
   type ProtectedResourceMetadata,
   type ProtectedResourceMetadataOptions,

@@ -17,6 +17,7 @@ export function checkedOptions<const Schema extends v.GenericSchema>(
   if (result.success) return result.output;
   const [issue] = result.issues;
   const path = v.getDotPath(issue);
+  if (issue.expected === 'never') throw new TypeError(`${owner}: unknown option "${path}"${issue.message}`);
   throw new TypeError(
     path === null ? `${owner}: the options ${issue.message}` : `${owner}: "${path}" ${issue.message}`,
   );
@@ -41,7 +42,7 @@ export function optionsObject<const Entries extends v.ObjectEntries>(entries: En
     }),
     v.transform((given): Options => ownMembers(Object(given)) as Options),
     v.strictObject(entries, (issue) => {
-      if (issue.expected === 'never') return `is no option; there are ${Object.keys(entries).join(', ')}`;
+      if (issue.expected === 'never') return hints(String(issue.path?.at(-1)?.key), Object.keys(entries));
       return 'must be an object';
     }),
   );
@@ -130,4 +131,36 @@ export function textWithout(problemOf: (value: string) => string | undefined) {
       ({ input }) => String(problemOf(input)),
     ),
   );
+}
+
+/** Returns what is wrong with an option that does not exist. */
+export function unknownOption(name: string, known: readonly string[]): string {
+  return `unknown option "${name}"${hints(name, known)}`;
+}
+
+function hints(name: string, known: readonly string[]): string {
+  return `${closest(name, known)}; known options: ${known.join(', ')}`;
+}
+
+/** Returns `; did you mean "…"?` with the known name that differs in at most two letters, or an empty text. */
+export function closest(name: string, known: readonly string[]): string {
+  const near = known
+    .map((each) => ({ each, distance: distance(name.toLowerCase(), each.toLowerCase()) }))
+    .filter(({ each, distance }) => distance <= Math.min(2, each.length / 3))
+    .sort((a, b) => a.distance - b.distance)[0];
+  return near === undefined ? '' : `; did you mean "${near.each}"?`;
+}
+
+/** How many letters must be added, removed or replaced to turn one text into the other (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      const replaced = (row[j] ?? 0) + (letter === other ? 0 : 1);
+      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
 }

@@ -2,8 +2,9 @@ import * as v from 'valibot';
 import { type CacheOptions, cacheOptions } from '../cache/cache-options.js';
 import type { IntrospectionClientOptions } from '../client/client-options.js';
 import { clientOptionNames } from '../client/client-options-schema.js';
-import { IntrospectionClient } from '../client/introspection-client.js';
+import { IntrospectionClient, isIntrospectionClient } from '../client/introspection-client.js';
 import { challengeProblem } from '../errors/challenge.js';
+import type { AuthorizerError } from '../errors/errors.js';
 import type { InactiveExplanation } from '../events/events.js';
 import type { Prefilter } from '../lookup/prefilter.js';
 import {
@@ -16,47 +17,83 @@ import {
   ownMembers,
   textList,
   textWithout,
+  unknownOption,
 } from '../options.js';
-import type { Policy } from '../policy/policy.js';
-import type { ActiveToken } from '../protocol/introspection-response.js';
+import type { ClaimsSource, StandardSchema } from '../policy/claims.js';
+import { type Policy, scopeList } from '../policy/policy.js';
+import type { ActiveToken } from '../protocol/active-token.js';
 import { resourceProblem } from '../protocol/protected-resource-metadata.js';
 import type { RequestContext } from '../request/request-context.js';
 
-/** What an authorizer judges by. */
-export interface AuthorizerSettings {
-  /** When given, the token's `aud` must hold one of them. */
+/** Settings for validating tokens, judging policies and building challenges. */
+export interface AuthorizerSettings<
+  Claims = unknown,
+  Scope extends string = string,
+  Role extends string = string,
+  Native = unknown,
+> {
+  /** The token's `aud` must contain this value, or one of these values. A token without `aud` is then rejected. */
   audience?: string | readonly string[];
   /**
-   * When given, the response's `token_type` must be one of them, such as `['Bearer']`. Upper and lower case are the
-   * same (RFC 6749 §5.1). A response without `token_type` is rejected (`not_an_access_token`).
+   * The response's `token_type` must be one of these, such as `['Bearer']`. Upper and lower case are the same
+   * (RFC 6749 §5.1). A response without `token_type` is rejected (`not_an_access_token`).
    *
    * Set it if the server reports refresh or ID tokens as active. Tokens that are marked as refresh or ID tokens, and
    * tokens that are bound to a key, are always rejected: `'DPoP'` in the list does not let them in.
    */
   tokenTypes?: readonly string[];
-  /** Names the protected space in challenges (RFC 9110 §11.5). */
-  realm?: string;
-  /** This API's URL (https, or http on loopback): an adapter can then serve its RFC 9728 document. */
-  resource?: string;
-  /** That document's URL, put into challenges; derived from `resource` unless given. */
-  resourceMetadata?: string;
-  /** Unless given 0 for `exp`, 30 for `nbf` and an `auth_time` in the future; when given, for all three. */
-  clockSkewSeconds?: number;
-  /** Finds the roles in a token, for `anyRole`; none by default. */
-  rolesOf?: (token: ActiveToken, request: RequestContext) => Iterable<string>;
   /**
-   * Returns what is wrong with a policy, or `undefined` if nothing is. It is called once for each policy, when its
-   * guard is made. If it returns a string, `guard` throws a TypeError with that string, and an adapter throws it at
-   * start-up.
+   * Checks the claims of each token and sets the type of `token.claims`: a Standard Schema, such as one of zod, valibot
+   * or arktype, or a function from the token. It must be synchronous, and runs once for each response of the server.
+   *
+   * A token that does not match the schema is rejected with 403 (`access_denied`). The event `claims_rejected` then
+   * names the paths that do not match. An error that the function throws is not caught.
+   *
+   * @example claims: v.object({ email: v.pipe(v.string(), v.email()) })
+   */
+  claims?: ClaimsSource<Claims>;
+  /**
+   * All scopes of this API. A policy that uses another scope does not compile, and throws a TypeError where it is
+   * declared. They are also the `scopes_supported` of the resource metadata (RFC 9728 §2).
+   */
+  scopes?: readonly Scope[];
+  /** All roles of this API. A policy that uses another role does not compile, and throws a TypeError where it is declared. */
+  roles?: readonly Role[];
+  /** The protection space, named in challenges (RFC 9110 §11.5). */
+  realm?: string;
+  /** This API's URL (https, or http on loopback). An adapter can then serve its RFC 9728 document. */
+  resource?: string;
+  /**
+   * The URL of that document, named in challenges (RFC 9728 §5.1).
+   *
+   * @default derived from `resource`
+   */
+  resourceMetadata?: string;
+  /**
+   * How many seconds the server's clock may differ from this one.
+   *
+   * @default 0 for `exp`, 30 for `nbf` and for an `auth_time` in the future
+   */
+  clockSkewSeconds?: number;
+  /** Finds the roles in a token, for `roles` and `anyRole` of policies. */
+  rolesOf?(token: ActiveToken, request: RequestContext<Native>): Iterable<string>;
+  /**
+   * Returns what is wrong with a policy, or `undefined` if nothing is. It is called when a guard is made: once for each
+   * policy, each policy of a combination, and each policy in `anyOf`. If it returns a string, `guard` throws a TypeError
+   * with that string, and an adapter throws it at start-up.
    */
   policyProblem?: (policy: Policy) => string | undefined;
-  /** Absent: every request asks; those that ask the same at the same time share one question. */
+  /**
+   * How responses are cached.
+   *
+   * @default nothing is cached: each request is introspected, and concurrent requests with one token share one introspection
+   */
   cache?: CacheOptions;
-  /** Looks at a token before the server is asked about it, such as `jwtPrefilter()` of `/jwt-prefilter`. Not at a cache hit. */
+  /** Judges a token before it is introspected, such as `jwtPrefilter()` of `/jwt-prefilter`. It is not called on a cache hit. */
   prefilter?: Prefilter;
   /**
-   * For development alone: says why the server may have called a token inactive, by an event `inactive_explained` and
-   * never in an answer.
+   * For development only: explains why a token may be inactive. The explanation is emitted as the event
+   * `inactive_explained`. It is never part of an HTTP response.
    */
   explainInactive?: (token: string) => Promise<InactiveExplanation>;
   /**
@@ -68,13 +105,29 @@ export interface AuthorizerSettings {
    * @default false
    */
   passPreflight?: boolean;
+  /**
+   * Returns the JSON body of an error response, such as an RFC 9457 problem. Status and header fields do not change. An
+   * error that it throws is not caught.
+   *
+   * @param native the framework's own request
+   * @default `{ error, error_description }` for 400, 401 and 403 (RFC 6750 §3), `{ error: 'temporarily_unavailable' }` for 503
+   */
+  errorBody?(error: AuthorizerError, native: Native): object;
 }
 
-/** Those, and the options of the client that it shall make, or a client. */
-export type AuthorizerOptions = AuthorizerSettings & (IntrospectionClientOptions | { client: IntrospectionClient });
+/** Authorizer settings, plus either client options or an existing client. */
+export type AuthorizerOptions<
+  Claims = unknown,
+  Scope extends string = string,
+  Role extends string = string,
+  Native = unknown,
+> = AuthorizerSettings<Claims, Scope, Role, Native> & (IntrospectionClientOptions | { client: IntrospectionClient });
+
+const aFunction = <Type>() => v.custom<Type>((value) => typeof value === 'function', 'must be a function');
+type Settings = Required<AuthorizerSettings>;
 
 const entries = {
-  client: v.optional(v.instance(IntrospectionClient, 'must be an IntrospectionClient')),
+  client: v.optional(v.custom<IntrospectionClient>(isIntrospectionClient, 'must be an IntrospectionClient')),
   audience: narrowing(
     v.lazy((given) =>
       Array.isArray(given)
@@ -83,35 +136,34 @@ const entries = {
     ),
   ),
   tokenTypes: narrowing(textList()),
+  claims: narrowing(v.custom<Settings['claims']>(isClaimsSource, 'must be a Standard Schema or a function')),
+  scopes: narrowing(scopeList),
+  roles: narrowing(textList()),
   realm: v.optional(textWithout((value) => challengeProblem('realm', value))),
   resource: v.optional(textWithout(resourceProblem)),
   resourceMetadata: v.optional(textWithout((value) => resourceProblem(value) ?? quoteProblem(value))),
   clockSkewSeconds: v.optional(
     v.pipe(v.number('must be a number of seconds'), v.finite('must be finite'), v.minValue(0, 'must not be negative')),
   ),
-  rolesOf: v.optional(
-    v.custom<NonNullable<AuthorizerSettings['rolesOf']>>((value) => typeof value === 'function', 'must be a function'),
-  ),
-  policyProblem: v.optional(
-    v.custom<NonNullable<AuthorizerSettings['policyProblem']>>(
-      (value) => typeof value === 'function',
-      'must be a function',
-    ),
-  ),
+  rolesOf: v.optional(aFunction<Settings['rolesOf']>()),
+  policyProblem: v.optional(aFunction<Settings['policyProblem']>()),
   cache: v.optional(cacheOptions),
-  prefilter: narrowing(v.custom<Prefilter>((value) => typeof value === 'function', 'must be a function')),
-  explainInactive: v.optional(
-    v.custom<NonNullable<AuthorizerSettings['explainInactive']>>(
-      (value) => typeof value === 'function',
-      'must be a function',
-    ),
-  ),
+  prefilter: narrowing(aFunction<Prefilter>()),
+  explainInactive: v.optional(aFunction<Settings['explainInactive']>()),
   passPreflight: v.optional(v.boolean('must be true or false')),
+  errorBody: v.optional(aFunction<Settings['errorBody']>()),
 };
 const schema = optionsObject(entries);
 
 /**
- * Checks the options of an authorizer, and returns them beside its client.
+ * The names of all options of an authorizer, those of its client included.
+ *
+ * @internal For adapters, whose own options are beside these.
+ */
+export const authorizerOptionNames = (): readonly string[] => [...Object.keys(entries), ...clientOptionNames()];
+
+/**
+ * Checks the options of an authorizer, and returns them with its client.
  *
  * @throws TypeError naming the option
  */
@@ -119,21 +171,31 @@ export function checkedAuthorizerOptions(options: AuthorizerOptions) {
   const [own, others] = partition(options);
   const { client, ...checked } = checkedOptions('Authorizer', schema, own);
   if (client !== undefined && Object.keys(others).length > 0) {
-    throw new TypeError(`Authorizer: "${Object.keys(others)[0]}" is no option beside "client", which has its own`);
+    throw new TypeError(
+      `Authorizer: "${Object.keys(others)[0]}" cannot be combined with "client": set it where the client is made`,
+    );
   }
   return { ...checked, client: client ?? new IntrospectionClient(others as IntrospectionClientOptions) };
 }
 
-/** Into what an authorizer knows and what it leaves to its client, which refuses what it does not know either. */
+/** Splits the options into the authorizer's own and those of its client. The client rejects unknown ones. */
 function partition(options: AuthorizerOptions): [own: object, others: object] {
   const given = Object(options ?? {});
-  const name = inheritedName(given, [...Object.keys(entries), ...clientOptionNames()]);
+  const known = authorizerOptionNames();
+  const name = inheritedName(given, known);
   if (name !== undefined) throw new TypeError(`Authorizer: "${name}" ${inherited}`);
   const members = Object.entries(ownMembers(given));
+  const unknown = members.find(([each]) => !known.includes(each));
+  if (unknown !== undefined) throw new TypeError(`Authorizer: ${unknownOption(unknown[0], known)}`);
   const isOwn = ([name]: [string, unknown]) => Object.hasOwn(entries, name);
   return [Object.fromEntries(members.filter(isOwn)), Object.fromEntries(members.filter((each) => !isOwn(each)))];
 }
 
 function quoteProblem(value: string): string | undefined {
   return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value) ? undefined : 'must be percent-encoded';
+}
+
+function isClaimsSource(value: unknown): boolean {
+  const { '~standard': standard } = Object(value) as Partial<StandardSchema>;
+  return typeof value === 'function' || typeof standard?.validate === 'function';
 }

@@ -1,45 +1,64 @@
 import type { InvalidationTarget } from '../cache/invalidations.js';
 import type { ClientStats } from '../client/client-stats.js';
 import { type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
-import {
-  InvalidTokenError,
-  type InvalidTokenReason,
-  isAuthorizationError,
-  MissingTokenError,
-} from '../errors/errors.js';
+import { InvalidTokenError, type InvalidTokenReason, isAuthorizationError, MissingTokenError } from '../errors/errors.js';
 import { explainer } from '../lookup/inactive-explanation.js';
 import type { LookupEvent, LookupStats } from '../lookup/lookup-stats.js';
 import { boundPrefilter } from '../lookup/prefilter.js';
 import { TokenLookup } from '../lookup/token-lookup.js';
-import { type Expectations, type Policy, type PreparedPolicy, preparePolicy } from '../policy/policy.js';
-import type { ActiveToken, IntrospectionResponse } from '../protocol/introspection-response.js';
+import { claimsReader } from '../policy/claims.js';
+import { combinedPolicy } from '../policy/combined-policy.js';
+import type { Policy } from '../policy/policy.js';
+import { type Expectations, type PreparedPolicy, preparePolicy } from '../policy/prepared-policy.js';
+import type { ActiveToken, IntrospectionResponse, TokenWithClaims } from '../protocol/active-token.js';
 import {
   type ProtectedResourceMetadata,
   protectedResourceMetadata,
   protectedResourceMetadataUrl,
 } from '../protocol/protected-resource-metadata.js';
-import { bearerCandidate, type Credentials, checkToken } from '../request/bearer-token.js';
+import { bearerCandidate, checkToken } from '../request/bearer-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import { type AuthorizerOptions, checkedAuthorizerOptions } from './authorizer-options.js';
-import { type Decision, denial, isDecided, permission } from './decision.js';
+import { type AuthorizerRequest, contextOf } from './authorizer-request.js';
+import { type Decision, type Denial, denial, type ErrorBody, isDecided, permission } from './decision.js';
 import { Readiness } from './readiness.js';
 
-/** Plain numbers, and one word: for a health page. */
+/** Counters and states of an authorizer and its client, for a health page. */
 export interface AuthorizerStats extends LookupStats, ClientStats {}
 
-/** Decides about one request by a policy that was checked beforehand. */
-export type Guard<Token> = (request: Credentials | RequestContext) => Promise<Token>;
+/** Decides about one request, by a policy that was checked when the guard was made. */
+export type Guard<Token> = (request: AuthorizerRequest) => Promise<Token>;
+
+/** The type of the tokens of an authorizer: `TokenOf<typeof authorizer>`. */
+export type TokenOf<Any> = Any extends Authorizer<infer Claims, infer _Scope, infer _Role> ? TokenWithClaims<Claims> : never;
+
+/** Registered, because an application can hold two copies of this package, such as its ESM and its CommonJS build. */
+const brand: unique symbol = Symbol.for('@acme/introspect-core/authorizer');
 
 /**
- * Decides whether a request may pass: reads its bearer token, asks about it, and judges the answer by a policy.
+ * Returns whether a value is an Authorizer, of this copy of the package or of another.
  *
- * One authorizer is one issuer and one client; for several, choose one for each request.
+ * @internal For adapters.
  */
-export class Authorizer {
+export function isAuthorizer(value: unknown): value is Authorizer {
+  return typeof value === 'object' && value !== null && brand in value;
+}
+
+/**
+ * Decides whether a request may pass: reads its bearer token, introspects it, and judges the response by a policy.
+ *
+ * One authorizer is one issuer and one client. For several issuers, choose an authorizer for each request.
+ *
+ * @example
+ * const authorizer = new Authorizer({ issuer, clientId, clientSecret, cache: { maxAgeSeconds: 60 } });
+ * const token = await authorizer.authorize(request, { scopes: ['items:read'] });
+ */
+export class Authorizer<Claims = unknown, Scope extends string = string, Role extends string = string> {
   /** The option `passPreflight`. Adapters use it; `authorize` and `guard` do not. */
   readonly passPreflight: boolean;
   readonly #client: IntrospectionClient;
   readonly #expectations: Expectations;
+  readonly #errorBody: ErrorBody | undefined;
   readonly #now: () => number;
   readonly #lookup: TokenLookup;
   readonly #resource: string | undefined;
@@ -48,30 +67,34 @@ export class Authorizer {
   readonly #readiness: Readiness;
 
   /**
-   * Checks the options. The network is not touched, and the object is neither written to nor kept.
+   * Checks the options. Sends no request, and neither changes nor keeps the options object.
    *
    * @throws TypeError naming the option
    */
-  constructor(options: AuthorizerOptions) {
-    const checked = checkedAuthorizerOptions(options);
+  constructor(options: AuthorizerOptions<Claims, Scope, Role>) {
+    const checked = checkedAuthorizerOptions(options as AuthorizerOptions);
     const settings = settingsOf(checked.client);
     this.passPreflight = checked.passPreflight ?? false;
     this.#client = checked.client;
+    this.#errorBody = checked.errorBody;
     this.#now = settings.now;
     this.#readiness = new Readiness(checked.client, settings.monotonicNow);
     this.#resource = checked.resource;
     const { resource, resourceMetadata = resource && protectedResourceMetadataUrl(resource) } = checked;
+    const emit = (event: LookupEvent) => this.#lookup.emit(event);
+    const { claims, prefilter, explainInactive } = checked;
     this.#expectations = {
       clockSkewSeconds: checked.clockSkewSeconds,
       issuer: settings.issuer,
       audience: typeof checked.audience === 'string' ? [checked.audience] : checked.audience?.slice(),
       tokenTypes: checked.tokenTypes?.flatMap((type) => [type, type.toLowerCase()]),
+      scopes: checked.scopes?.slice(),
+      roles: checked.roles?.slice(),
       rolesOf: checked.rolesOf,
       policyProblem: checked.policyProblem,
+      withClaims: claims && claimsReader(claims, (paths) => emit({ type: 'claims_rejected', paths })),
       challenge: { realm: checked.realm, resource_metadata: resourceMetadata },
     };
-    const { prefilter, explainInactive } = checked;
-    const emit = (event: LookupEvent) => this.#lookup.emit(event);
     this.#lookup = new TokenLookup(this.#client, checked.cache, {
       prefilter: prefilter && boundPrefilter(prefilter, { settings, expectations: this.#expectations, emit }),
       onInactive: explainInactive && explainer(explainInactive, (why) => emit({ type: 'inactive_explained', ...why })),
@@ -79,30 +102,43 @@ export class Authorizer {
   }
 
   /**
-   * Decides about one request. A policy for a route that is asked more than once is better prepared by `guard`.
+   * Decides about one request: an `Authorization` value, a web-standard `Request`, a {@link RequestContext} or
+   * `{ token }`. If you use a policy more than once, make a `guard` of it.
    *
-   * @returns the active token; `null` where the policy is optional and there are no bearer credentials
+   * @returns the active token; `null` if the policy is optional and there are no bearer credentials
    * @throws AuthorizationError, IntrospectionError, or `signal.reason` of the request
    */
-  authorize(request: Credentials | RequestContext, policy: Policy & { optional: true }): Promise<ActiveToken | null>;
-  authorize(request: Credentials | RequestContext, policy?: Policy & { optional?: false }): Promise<ActiveToken>;
-  authorize(request: Credentials | RequestContext, policy: Policy): Promise<ActiveToken | null>;
-  async authorize(request: Credentials | RequestContext, policy?: Policy): Promise<ActiveToken | null> {
-    if (policy !== undefined) return tokenOf(await this.decider(policy)(contextOf(request)));
+  authorize(
+    request: AuthorizerRequest,
+    policy: Policy<Claims, Scope, Role> & { optional: true },
+  ): Promise<TokenWithClaims<Claims> | null>;
+  authorize(
+    request: AuthorizerRequest,
+    policy?: Policy<Claims, Scope, Role> & { optional?: false },
+  ): Promise<TokenWithClaims<Claims>>;
+  authorize(
+    request: AuthorizerRequest,
+    policy: Policy<Claims, Scope, Role>,
+  ): Promise<TokenWithClaims<Claims> | null>;
+  async authorize(
+    request: AuthorizerRequest,
+    policy?: Policy<Claims, Scope, Role>,
+  ): Promise<TokenWithClaims<Claims> | null> {
+    if (policy !== undefined) return tokenOf(await this.decider(policy as Policy)(contextOf(request)));
     this.#anyToken ??= preparePolicy({}, this.#expectations);
     return tokenOf(await this.#decide(contextOf(request), this.#anyToken));
   }
 
   /**
-   * Checks and prepares a policy, once, where the route is declared.
+   * Checks a policy once, and returns the function that decides about requests by it.
    *
-   * @throws TypeError naming what is wrong with the policy
+   * @throws TypeError naming the invalid member of the policy
    */
-  guard(policy: Policy & { optional: true }): Guard<ActiveToken | null>;
-  guard(policy?: Policy & { optional?: false }): Guard<ActiveToken>;
-  guard(policy: Policy): Guard<ActiveToken | null>;
-  guard(policy: Policy = {}): Guard<ActiveToken | null> {
-    const decide = this.decider(policy);
+  guard(policy: Policy<Claims, Scope, Role> & { optional: true }): Guard<TokenWithClaims<Claims> | null>;
+  guard(policy?: Policy<Claims, Scope, Role> & { optional?: false }): Guard<TokenWithClaims<Claims>>;
+  guard(policy: Policy<Claims, Scope, Role>): Guard<TokenWithClaims<Claims> | null>;
+  guard(policy?: Policy<Claims, Scope, Role>): Guard<TokenWithClaims<Claims> | null> {
+    const decide = this.decider(policy as Policy | undefined);
     return async (request) => {
       const decision = decide(contextOf(request));
       return tokenOf(isDecided(decision) ? decision : await decision);
@@ -110,11 +146,22 @@ export class Authorizer {
   }
 
   /**
-   * Like `guard`, but returns a {@link Decision}: without a promise on a cache hit. It never throws: the promise rejects
+   * Returns one policy that a token satisfies only if it satisfies each of the given policies.
+   *
+   * @throws TypeError naming the invalid member of a policy
+   */
+  policy(...policies: Policy<Claims, Scope, Role>[]): Policy<Claims, Scope, Role> {
+    const combined = combinedPolicy(policies as Policy[]);
+    preparePolicy(combined, this.#expectations);
+    return combined as Policy<Claims, Scope, Role>;
+  }
+
+  /**
+   * Like `guard`, but returns a {@link Decision}: without a promise on a cache hit. It never throws. The promise rejects
    * with an error that is not of this package, and with `signal.reason` of the request.
    *
    * @internal For `protect` of `/adapter`.
-   * @throws TypeError naming what is wrong with the policy
+   * @throws TypeError naming the invalid member of the policy
    */
   decider(policy: Policy = {}): (request: RequestContext) => Decision | Promise<Decision> {
     const prepared = preparePolicy(policy, this.#expectations);
@@ -122,84 +169,113 @@ export class Authorizer {
   }
 
   /**
-   * Proves endpoint and credentials by asking about a dummy token. The outcome is shared while it is being found, and
-   * reused for 5 s: a health route cannot spend the server's patience.
+   * Proves that endpoint and credentials work, by introspecting a token that does not exist. Concurrent calls share one
+   * request, and its outcome is used for 5 s: a health route cannot flood the server.
    *
-   * @throws IntrospectionError that tells what is wrong
+   * @throws IntrospectionError
    */
   ready(): Promise<void> {
     return this.#readiness.check();
   }
 
   /**
-   * Forgets the answer about a token, or those about a subject, a token id, a client, or all: for logout, and for
-   * events that tell of a revocation. What was asked before and is answered later is neither kept nor served.
+   * Removes cached responses: those of a token, a subject, a token id, a client, or all. Call it at a logout, and when
+   * you learn of a revocation. A response that was requested before this call is neither cached nor used after it.
    *
-   * If `forget` is called repeatedly, a running introspection is repeated at most three times because of it. Then the
-   * last response is used, but not cached, for requests that came before the last `forget` ended.
+   * This authorizer has done so when the promise resolves. Other processes that share the cache's `store`, with the same
+   * issuer, endpoint, client, parameters and headers, do so when they read the store again.
    *
-   * Of this authorizer it holds at once; in other processes, those that share the cache's `store` and ask with the same
-   * issuer, endpoint, client, parameters and headers hear of it at their next look there.
+   * If `invalidate` is called repeatedly, a running introspection is repeated at most three times because of it. Then
+   * its last response is used, but not cached, for requests that arrived before the last call ended.
    *
-   * @throws TypeError unless one thing is named
-   * @throws UnavailableError when the store could not be told; this process has forgotten all the same
+   * @throws TypeError if the target is invalid
+   * @throws UnavailableError if the store failed; this process has removed its responses all the same
    */
   invalidate(target: InvalidationTarget): Promise<void> {
     return this.#lookup.invalidate(target);
   }
 
-  /** What this authorizer and its client have done since they were made, and how they stand: for a health page. */
+  /** Returns what this authorizer and its client have done since they were made, for a health page. */
   stats(): AuthorizerStats {
     return { ...this.#lookup.stats(), ...this.#client.stats() };
   }
 
   /**
-   * The RFC 9728 document of this API, and the path at which it is to be served, unguarded.
+   * Ends what runs in the background, such as refreshes of cached responses and the connection of the cache's `store`.
+   * Requests can still be authorized after it, without background work.
+   */
+  close(): Promise<void> {
+    return this.#lookup.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /**
+   * Returns the RFC 9728 document of this API, and the path at which to serve it, unguarded.
    *
-   * @throws TypeError when `resource` was not configured
+   * @throws TypeError if `resource` was not configured
    */
   resourceMetadata(): { path: string; document: ProtectedResourceMetadata } {
-    const { issuer } = this.#expectations;
+    const { issuer, scopes } = this.#expectations;
     if (this.#resource === undefined) {
       throw new TypeError('Authorizer: to serve the resource metadata, configure "resource"');
     }
     const { pathname } = new URL(protectedResourceMetadataUrl(this.#resource));
-    return { path: pathname, document: protectedResourceMetadata({ resource: this.#resource, issuer }) };
+    return {
+      path: pathname,
+      document: protectedResourceMetadata({ resource: this.#resource, issuer, ...(scopes && { scopes }) }),
+    };
   }
 
-  #decide(request: RequestContext, policy: PreparedPolicy): Decision | Promise<Decision> {
+  /** @internal */
+  get [brand](): true {
+    return true;
+  }
+
+  #decide(request: RequestContext & { readonly token?: string }, policy: PreparedPolicy): Decision | Promise<Decision> {
     try {
-      const token = bearerCandidate(request.authorization, policy.challenge);
-      if (token === undefined)
-        return policy.optional ? permission(null) : denial(new MissingTokenError(policy.missingChallenge));
-      const kept = this.#lookup.cached(token, policy.maxResponseAgeMs);
-      if (kept === undefined) {
-        checkToken(token, policy.challenge); // what is kept was checked before it was asked about
-        return this.#ask(token, request, policy).then(permission, denial);
+      const token = request.token ?? bearerCandidate(request.authorization, policy.challenge);
+      if (token === undefined) {
+        return policy.optional ? permission(null) : this.#deny(new MissingTokenError(policy.missingChallenge), request);
       }
-      const judged = this.#judge(kept, request, policy);
-      // A policy without a `check` returns the token itself, and no promise.
-      return judged === kept ? permission(judged) : Promise.resolve(judged).then(permission, denial);
+      const deny = (error: unknown) => this.#deny(error, request);
+      const cached = this.#lookup.cached(token, policy.maxResponseAgeMs);
+      if (cached === undefined) {
+        checkToken(token, policy.challenge); // a cached token was checked before
+        return this.#introspect(token, request, policy).then(permission, deny);
+      }
+      const judged = this.#judge(cached, request, policy);
+      return judged instanceof Promise ? judged.then(permission, deny) : permission(judged);
     } catch (error) {
-      return denial(error);
+      return this.#deny(error, request);
     }
   }
 
-  async #ask(token: string, request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken> {
-    const answer = await this.#lookup.find(token, request, policy.maxResponseAgeMs).catch(reasonOf);
-    if (typeof answer === 'string') throw new InvalidTokenError(answer, policy.challenge);
-    return this.#judge(answer, request, policy);
+  #deny(error: unknown, { native }: RequestContext): Denial | Promise<never> {
+    return denial(error, this.#errorBody, native);
   }
 
-  #judge(answer: IntrospectionResponse, request: RequestContext, policy: PreparedPolicy) {
-    if (!answer.active) throw new InvalidTokenError('inactive', policy.challenge);
-    return policy.judge(answer, request, this.#now() / 1000);
+  async #introspect(token: string, request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken> {
+    const response = await this.#lookup.find(token, request, policy.maxResponseAgeMs).catch(reasonOf);
+    if (typeof response === 'string') throw new InvalidTokenError(response, policy.challenge);
+    return this.#judge(response, request, policy);
+  }
+
+  #judge(response: IntrospectionResponse, request: RequestContext, policy: PreparedPolicy) {
+    if (!response.active) throw new InvalidTokenError('inactive', policy.challenge);
+    return policy.judge(response, request, this.#now() / 1000);
   }
 }
 
-/** @throws the error of a denial */
-function tokenOf(decision: Decision): ActiveToken | null {
-  if (decision.allowed) return decision.token ?? null;
+/**
+ * Returns the token, whose claims the policy has checked.
+ *
+ * @throws the error of a denial
+ */
+function tokenOf<Claims>(decision: Decision): TokenWithClaims<Claims> | null {
+  if (decision.allowed) return (decision.token ?? null) as TokenWithClaims<Claims> | null;
   throw decision.error;
 }
 
@@ -207,9 +283,4 @@ function tokenOf(decision: Decision): ActiveToken | null {
 function reasonOf(error: unknown): InvalidTokenReason {
   if (isAuthorizationError(error) && error.code === 'invalid_token') return error.reason;
   throw error;
-}
-
-function contextOf(request: Credentials | RequestContext): RequestContext {
-  const isContext = typeof request === 'object' && request !== null && 'authorization' in request;
-  return isContext ? request : { authorization: request };
 }

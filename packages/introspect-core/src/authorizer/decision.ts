@@ -4,7 +4,7 @@ import {
   isAuthorizationError,
   isIntrospectionError,
 } from '../errors/errors.js';
-import type { ActiveToken } from '../protocol/introspection-response.js';
+import type { ActiveToken } from '../protocol/active-token.js';
 
 /** What an adapter does with a request: it runs the handler with the token, or sends the response. */
 export type Decision = Permission | Denial;
@@ -18,7 +18,7 @@ interface Permission {
   readonly token: ActiveToken | null | undefined;
 }
 
-/** The response to send, field by field, and the error that it is made of. */
+/** The response to send, and the error that it was made from. */
 export interface Denial {
   readonly allowed: false;
   readonly status: number;
@@ -28,9 +28,12 @@ export interface Denial {
   readonly error: AuthorizerError;
 }
 
+/** Returns the JSON body of the response to an error, instead of the error's own body. */
+export type ErrorBody = (error: AuthorizerError, native: unknown) => object;
+
 /**
- * Returns whether a decision is there, and not the promise of one. Only an own member counts: if somebody has added
- * `allowed` to the prototype of all objects, a promise must not pass for a permission.
+ * Returns whether a value is a decision, and not the promise of one. Only an own member counts: a polluted
+ * `Object.prototype` must not turn a promise into a permission.
  *
  * @internal For adapters.
  */
@@ -43,13 +46,21 @@ export function permission(token: ActiveToken | null): Permission {
 }
 
 /**
- * Returns the denial that an error of this package asks for. Any other error is not ours to respond to: then the promise
- * rejects with it.
+ * Returns the response to an error of this package. For any other error, it returns a promise that rejects with that
+ * error: the application must handle it. It rejects too if `errorBody` throws, or returns no object.
  *
  * @internal For `protect` of `/adapter`.
  */
-export function denial(error: unknown): Denial | Promise<never> {
+export function denial(error: unknown, errorBody?: ErrorBody, native?: unknown): Denial | Promise<never> {
   if (!isAuthorizationError(error) && !isIntrospectionError(error)) return Promise.reject(error);
-  const { status, headers, body } = error;
-  return { allowed: false, status, headers, body: JSON.stringify(body), error };
+  const { status, headers } = error;
+  try {
+    const body: unknown = errorBody === undefined ? error.body : errorBody(error, native);
+    if (typeof body !== 'object' || body === null || body instanceof Promise) {
+      throw new TypeError('"errorBody" must return an object, and not a promise');
+    }
+    return { allowed: false, status, headers, body: JSON.stringify(body), error };
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
 }

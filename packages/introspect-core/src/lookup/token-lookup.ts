@@ -165,6 +165,11 @@ export class TokenLookup {
     return { lookups: this.#stats.counts(), entries: this.#cache?.entries ?? { active: 0, inactive: 0 } };
   }
 
+  /** Ends the connection to the store, and starts no further background work. */
+  async close(): Promise<void> {
+    await this.#sharedCache?.close();
+  }
+
   /** Counts an event, and emits it if somebody listens. */
   emit(event: LookupEvent): void {
     this.#stats.emit(event);

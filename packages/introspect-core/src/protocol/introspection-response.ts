@@ -6,94 +6,10 @@ import {
 } from '../errors/errors.js';
 import type { TransportResponse } from '../transport/transport.js';
 import { statusError } from './http-status.js';
+import type { ActiveToken, InactiveToken, IntrospectionResponse } from './active-token.js';
 import { ownMember, readJsonObject } from './json-object.js';
 
-/** What the server says of a token (RFC 7662 §2.2). Frozen, at every level. */
-export type IntrospectionResponse = ActiveToken | InactiveToken;
-
-/** The token is no good, and that is all there is to know: whatever else the server sent is dropped. */
-export interface InactiveToken {
-  readonly active: false;
-}
-
-/**
- * An active token, as the server described it: names as on the wire, times in seconds since the epoch.
- *
- * The members of RFC 7662 and `cnf` have been checked to be of these types, and are absent where the server sent `null`;
- * `auth_time` and `acr` are absent where they were of another type. The OpenID Connect claims below them and all
- * others are as the server sent them, *not* checked. An interface, so that you can add your own claims by declaration
- * merging.
- */
-export interface ActiveToken {
-  readonly active: true;
-  /** Separated by spaces. */
-  readonly scope?: string;
-  readonly client_id?: string;
-  /** For people to read; not an identifier. */
-  readonly username?: string;
-  readonly token_type?: string;
-  readonly exp?: number;
-  readonly iat?: number;
-  readonly nbf?: number;
-  readonly sub?: string;
-  readonly aud?: string | readonly string[];
-  readonly iss?: string;
-  readonly jti?: string;
-  /** The key that the token is bound to (RFC 7800, RFC 8705, RFC 9449). */
-  readonly cnf?: Readonly<Record<string, unknown>>;
-  /** When the user last logged in (RFC 9470 §6.2). */
-  readonly auth_time?: number;
-  /** How strongly (RFC 9470 §6.2). */
-  readonly acr?: string;
-
-  /** By which means the user logged in (RFC 8176). */
-  readonly amr?: readonly string[];
-  readonly azp?: string;
-  readonly sid?: string;
-  readonly nonce?: string;
-  readonly at_hash?: string;
-  readonly c_hash?: string;
-  /** Who acts for the subject (RFC 8693 §4.1). */
-  readonly act?: Actor;
-  readonly name?: string;
-  readonly given_name?: string;
-  readonly family_name?: string;
-  readonly middle_name?: string;
-  readonly nickname?: string;
-  readonly preferred_username?: string;
-  readonly profile?: string;
-  readonly picture?: string;
-  readonly website?: string;
-  readonly email?: string;
-  readonly email_verified?: boolean;
-  readonly gender?: string;
-  readonly birthdate?: string;
-  readonly zoneinfo?: string;
-  readonly locale?: string | null;
-  readonly phone_number?: string;
-  readonly phone_number_verified?: boolean;
-  readonly address?: Address;
-  readonly updated_at?: number;
-
-  readonly [claim: string]: unknown;
-}
-
-export interface Actor {
-  readonly sub?: string;
-  readonly iss?: string;
-  readonly act?: Actor;
-  readonly [claim: string]: unknown;
-}
-
-/** OpenID Connect Core §5.1.1. */
-export interface Address {
-  readonly formatted?: string;
-  readonly street_address?: string;
-  readonly locality?: string;
-  readonly region?: string;
-  readonly postal_code?: string;
-  readonly country?: string;
-}
+export type { ActiveToken, InactiveToken, IntrospectionResponse };
 
 /** The members that RFC 7662 §2.2 gives a type, and `cnf`. */
 const typeOf: Readonly<Record<string, (value: unknown) => boolean>> = {

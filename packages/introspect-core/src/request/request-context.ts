@@ -1,7 +1,7 @@
 import type { Credentials } from './bearer-token.js';
 
 /** What a request brought. An adapter hands over all that its framework has. */
-export interface RequestContext {
+export interface RequestContext<Native = unknown> {
   /** The `Authorization` field lines. */
   authorization: Credentials;
   method?: string;
@@ -15,5 +15,5 @@ export interface RequestContext {
   /** Keeps a runtime awake for work that goes on after the answer. */
   waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   /** The framework's own request, one object for each: guards that see the same one within 5 s share an answer. */
-  native?: unknown;
+  native?: Native;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { combinedPolicy, protect } from '../../src/adapter/index.js';
 import { type ActiveToken, Authorizer, type Policy } from '../../src/index.js';
-import { preparePolicy } from '../../src/policy/policy.js';
+import { preparePolicy } from '../../src/policy/prepared-policy.js';
 
 const now = 1750000000;
 const request = { authorization: 'Bearer t' };

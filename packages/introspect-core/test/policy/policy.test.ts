@@ -3,7 +3,8 @@ import { runInNewContext } from 'node:vm';
 import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ActiveToken, Authorizer, type Policy } from '../../src/index.js';
-import { type Expectations, invalidReason, preparePolicy } from '../../src/policy/policy.js';
+import { type Expectations, preparePolicy } from '../../src/policy/prepared-policy.js';
+import { invalidReason } from '../../src/policy/token-validation.js';
 import { vectors } from '../support/vectors.js';
 
 const now = 1750000000;

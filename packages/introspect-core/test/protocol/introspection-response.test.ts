@@ -16,7 +16,7 @@ import {
   InvalidResponseError,
   UnavailableError,
 } from '../../src/index.js';
-import { invalidReason } from '../../src/policy/policy.js';
+import { invalidReason } from '../../src/policy/token-validation.js';
 import { readIntrospectionResponse } from '../../src/protocol/introspection-response.js';
 import { vectors } from '../support/vectors.js';
 

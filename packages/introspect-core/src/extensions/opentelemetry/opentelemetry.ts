@@ -44,6 +44,9 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
   const tooLarge = meter.createCounter('introspect.cache.too_large', {
     description: 'Responses that were too large to cache',
   });
+  const claimsRejected = meter.createCounter('introspect.claims.rejected', {
+    description: 'Tokens whose claims do not match the schema of the API',
+  });
   const storeFailures = meter.createCounter('introspect.cache.store.failures', {
     description: 'Failures of the store',
   });
@@ -80,6 +83,7 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
     rechecks,
     invalidations,
     tooLarge,
+    claimsRejected,
     storeFailures,
     shed,
     breaker,
@@ -136,6 +140,8 @@ function countOf(
       return [made.jwksFailures, {}];
     case 'inactive_explained':
       return [made.explained, { 'introspect.cause': event.cause }];
+    case 'claims_rejected':
+      return [made.claimsRejected, {}];
     case 'too_large_to_cache':
       return [made.tooLarge, {}];
     case 'store_failed':

@@ -1,0 +1,71 @@
+import { AccessDeniedError } from '../errors/errors.js';
+import type { ActiveToken } from '../protocol/active-token.js';
+
+/** The part of a Standard Schema (version 1) that is used: zod, valibot, arktype and others implement it. */
+export interface StandardSchema<Output = unknown> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+  };
+}
+
+type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] };
+
+interface StandardIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** The option `claims`: a Standard Schema, or a function from the token. Both must be synchronous. */
+export type ClaimsSource<Claims> = StandardSchema<Claims> | ((token: ActiveToken) => Claims);
+
+/**
+ * Returns a function that adds `token.claims` to a token: the output of `source`. It runs `source` once for each
+ * response of the server, however often that response is used.
+ *
+ * The function throws an AccessDeniedError if the claims do not match the schema. `onMismatch` gets the paths of the
+ * claims that do not match, and never a value.
+ */
+export function claimsReader(
+  source: ClaimsSource<unknown>,
+  onMismatch: (paths: readonly string[]) => void,
+): (response: ActiveToken) => ActiveToken {
+  const read = new WeakMap<ActiveToken, ActiveToken | readonly string[]>();
+  const claimsOf = typeof source === 'function' ? (token: ActiveToken) => ({ value: source(token) }) : validator(source);
+  return (response) => {
+    let result = read.get(response);
+    if (result === undefined) {
+      result = tokenOrPaths(response, claimsOf(response));
+      read.set(response, result);
+    }
+    if (!Array.isArray(result)) return result as ActiveToken;
+    onMismatch(result);
+    throw new AccessDeniedError();
+  };
+}
+
+function tokenOrPaths(response: ActiveToken, result: StandardResult<unknown>): ActiveToken | readonly string[] {
+  if (result.issues !== undefined) return [...new Set(result.issues.map(pathOf))];
+  if (result.value instanceof Promise) throw new TypeError('"claims" must be synchronous, and not return a promise');
+  return Object.freeze({ ...response, claims: result.value });
+}
+
+function validator(schema: StandardSchema): (token: ActiveToken) => StandardResult<unknown> {
+  return (token) => {
+    const result = schema['~standard'].validate(token);
+    if (result instanceof Promise) {
+      result.catch(() => {});
+      throw new TypeError('"claims" must be synchronous: the schema returned a promise');
+    }
+    return result;
+  };
+}
+
+/** Returns the path of an issue, such as `address.country`. An empty path is the token itself. */
+function pathOf({ path = [] }: StandardIssue): string {
+  return path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+}
