@@ -1,5 +1,17 @@
-export { Authorizer, type AuthorizerStats, type Guard, isAuthorizer, type TokenOf } from './authorizer/authorizer.js';
-export { type AuthorizerOptions, type AuthorizerSettings, authorizerOptionNames } from './authorizer/authorizer-options.js';
+export {
+  type AnyAuthorizer,
+  Authorizer,
+  type AuthorizerStats,
+  type Guard,
+  isAuthorizer,
+  type PolicyOf,
+  type TokenOf,
+} from './authorizer/authorizer.js';
+export {
+  type AuthorizerOptions,
+  type AuthorizerSettings,
+  authorizerOptionNames,
+} from './authorizer/authorizer-options.js';
 export type { AuthorizerRequest } from './authorizer/authorizer-request.js';
 export { type Decision, type Denial, denial, isDecided } from './authorizer/decision.js';
 export type { CacheOptions } from './cache/cache-options.js';
@@ -45,16 +57,16 @@ export type {
 } from './events/events.js';
 export type { LookupStats } from './lookup/lookup-stats.js';
 export type { Prefilter, PrefilterContext, PrefilterVerdict } from './lookup/prefilter.js';
-export { checkPolicy, combinedPolicy } from './policy/combined-policy.js';
 export type { ClaimsSource, StandardSchema } from './policy/claims.js';
+export { checkPolicy, combinedPolicy } from './policy/combined-policy.js';
 export type { Policy, PolicyBranch } from './policy/policy.js';
+export type { ActiveToken, InactiveToken, IntrospectionResponse, TokenWithClaims } from './protocol/active-token.js';
 export {
   basicCredentials,
   type ClientAuthentication,
   type ClientAuthenticationContext,
   type RequestToAuthenticate,
 } from './protocol/client-authentication.js';
-export type { ActiveToken, InactiveToken, IntrospectionResponse, TokenWithClaims } from './protocol/active-token.js';
 export {
   type ProtectedResourceMetadata,
   type ProtectedResourceMetadataOptions,

@@ -7,5 +7,6 @@ export {
   introspect,
   introspect as default,
   introspectionOf,
+  type SharedAuthorizer,
   type TokenHook,
 } from './introspect.js';

@@ -1,6 +1,13 @@
-import type { ActiveToken, Authorizer, AuthorizerError, Policy } from '@acme/introspect-core';
+import type {
+  ActiveToken,
+  AnyAuthorizer,
+  Authorizer,
+  AuthorizerOptions,
+  Policy,
+  PolicyOf,
+  TokenOf,
+} from '@acme/introspect-core';
 import {
-  type AuthorizerInput,
   adapterOptions,
   type Decision,
   isDecided,
@@ -15,27 +22,38 @@ import {
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 
+/** The plugin's own options. */
 export interface IntrospectExtras {
-  /** Serves the RFC 9728 document of `resource`, unguarded. */
+  /**
+   * Serves the RFC 9728 document of `resource`, unguarded.
+   *
+   * @default false
+   */
   serveResourceMetadata?: boolean;
   /**
-   * Sends or hijacks the reply in place of the plugin, or throws an error of its own. If it does neither, the plugin
-   * sends the response. The `reply` is a proxy of Fastify's reply, so that the plugin notices a call of `send`.
+   * Guards every route, except those with `config: { public: true }`.
+   *
+   * @default false
    */
-  onError?: (error: AuthorizerError, request: FastifyRequest, reply: FastifyReply) => unknown;
-  /** Guards every route but those with `config: { public: true }`. */
   global?: boolean;
 }
 
-/** The options of an `Authorizer`, or `{ authorizer }`: one, or a function that chooses one for each request. */
-export type IntrospectOptions = Exclude<AuthorizerInput<FastifyRequest>, Authorizer | ((...args: never) => unknown)> &
+/** An existing authorizer, or a function that chooses one for each request. */
+export interface SharedAuthorizer {
+  authorizer: AnyAuthorizer | ((request: FastifyRequest) => AnyAuthorizer | Promise<AnyAuthorizer>);
+  /** Overrides the authorizer's own `passPreflight`. Read the warning there. */
+  passPreflight?: boolean;
+}
+
+/** The options of an `Authorizer`, or `{ authorizer }`, and those of this plugin. */
+export type IntrospectOptions = (AuthorizerOptions<unknown, string, string, FastifyRequest> | SharedAuthorizer) &
   IntrospectExtras;
 
 /**
  * A hook for `onRequest`, for apps over HTTP/1 or HTTP/2.
  *
- * After a rejection it does not call `done`, and its promise never resolves. So code after `await hook(request, reply)`
- * runs only for accepted requests. To combine conditions, call `authorizer.authorize(…)`.
+ * For a denied request, it sends the response and never calls `done`, and its promise never resolves. So code after
+ * `await hook(request, reply)` runs only for accepted requests. To combine conditions, use a policy with `anyOf`.
  *
  * With `done` it returns `undefined`: it calls `done()` after it accepted the token, and `done(error)` for an error of
  * the app, such as a `check` that throws. An async hook of your own must not give it `done`, and must await its promise.
@@ -45,7 +63,7 @@ export interface TokenHook {
   (request: HookRequest, reply: HookReply): Promise<unknown> | undefined;
 }
 
-/** What the hook looks at, so that it fits whatever server the app runs on. */
+/** The part of a request that the hook reads. It fits every kind of server that an app can run on. */
 export interface HookRequest {
   readonly raw: NodeRequest;
   introspection: ActiveToken | null;
@@ -57,130 +75,114 @@ export interface HookReply {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** A hook that lets a request pass with a token that satisfies the policy. */
-    requireToken(policy?: Policy): TokenHook;
+    /** The authorizer of the plugin. Reading it throws if a function chooses the authorizer for each request. */
+    readonly authorizer: Authorizer;
+    /**
+     * Returns a hook that lets a request pass if its token satisfies the policy. With claims or vocabularies of your own,
+     * write `app.requireToken<typeof authorizer>(…)`.
+     */
+    requireToken<Of extends AnyAuthorizer = Authorizer>(policy?: PolicyOf<Of, FastifyRequest>): TokenHook;
   }
   interface FastifyRequest {
     /** `null` until a token was accepted. */
     introspection: ActiveToken | null;
   }
   interface FastifyContextConfig {
-    /** Leaves a route out of the plugin's option `global`. */
+    /** Exempts a route from the plugin's option `global`. */
     public?: boolean;
   }
 }
 
-type Context = NativeRequestContext<FastifyRequest>;
+/** Requests that an optional guard has accepted without a token. */
+const withoutToken = new WeakSet<object>();
 
 const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
-  const extras = ['serveResourceMetadata', 'onError', 'global'] as const;
-  const { source, onError, ...given } = adapterOptions<FastifyRequest, IntrospectExtras>(options, extras);
+  const names = ['serveResourceMetadata', 'global'] as const;
+  const { extras, source, authorizer, close } = adapterOptions<FastifyRequest, IntrospectExtras>(
+    'introspect',
+    options as never,
+    names,
+  );
 
-  /** Resolves after the request was accepted. Never resolves after a rejection. Rejects only with errors of the app. */
-  const carryOut = async (pending: Decision | Promise<Decision>, context: Context, reply: FastifyReply) => {
-    const { native: request } = context;
-    try {
-      const decision = isDecided(pending) ? pending : await pending;
-      if (decision.allowed) {
-        request.introspection = decision.token ?? null;
-        return undefined;
-      }
-      const { error, status, headers, body } = decision;
-      if (!hasTimedOut(request) && !(onError && (await takesReply(onError, error, context, reply)))) {
-        for (const [name, value] of headers) reply.header(name, value);
-        reply.code(status).type('application/json').send(body);
-      }
-    } catch (error) {
-      if (!isHangUp(error, context)) {
-        if (!hasTimedOut(request)) throw error;
-        reply.log.error({ err: error }, 'The guard failed after Fastify had responded because of handlerTimeout');
-      }
-    }
-    return new Promise<never>(() => {});
-  };
   const requireToken = (policy?: Policy): TokenHook => {
     const decide = protect(source, policy);
     const hook = (hookRequest: HookRequest, hookReply: HookReply, done?: (error?: Error) => void) => {
       const request = hookRequest as FastifyRequest;
       const context = nodeRequestContext(request.raw, hookReply.raw, request);
       const decision = decide(context);
-      if (!(isDecided(decision) && decision.allowed)) {
-        const end = carryOut(decision, context, hookReply as FastifyReply);
-        return done === undefined ? end : settle(end, done);
+      if (isDecided(decision) && decision.allowed) {
+        accept(request, decision.token);
+        done?.();
+        return undefined; // a promise would only cost time
       }
-      request.introspection = decision.token ?? null;
-      done?.();
-      return undefined; // a promise would only cost time
+      const end = carryOut(decision, context, hookReply as FastifyReply);
+      return done === undefined ? end : callBack(end, done);
     };
     return hook as TokenHook;
   };
 
   app.decorateRequest('introspection', null);
-  app.decorate('requireToken', requireToken);
-  if (given.global) {
+  app.decorate('requireToken', requireToken as never);
+  app.decorate('authorizer', {
+    getter() {
+      if (authorizer !== undefined) return authorizer;
+      throw new Error('app.authorizer: a function chooses the authorizer for each request, so there is not one');
+    },
+  });
+  app.addHook('onClose', close);
+  if (extras.global) {
     const hook = requireToken();
     app.addHook('onRequest', (request, reply, done) =>
       request.routeOptions.config.public === true ? done() : hook(request, reply, done),
     );
   }
-  if (given.serveResourceMetadata) {
+  if (extras.serveResourceMetadata) {
     const { path, document } = resourceMetadataOf(source);
     app.get(path, { config: { public: true } }, async () => document);
   }
 };
 
+function accept(request: FastifyRequest, token: ActiveToken | null | undefined): void {
+  request.introspection = token ?? null;
+  if (token === null) withoutToken.add(request);
+}
+
+/** Resolves after the request was accepted. Never resolves after a denial. Rejects only with errors of the app. */
+async function carryOut(
+  pending: Decision | Promise<Decision>,
+  context: NativeRequestContext<FastifyRequest>,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { native: request } = context;
+  try {
+    const decision = isDecided(pending) ? pending : await pending;
+    if (decision.allowed) return accept(request, decision.token);
+    if (!hasTimedOut(request)) {
+      for (const [name, value] of decision.headers) reply.header(name, value);
+      reply.code(decision.status).type('application/json').send(decision.body);
+    }
+  } catch (error) {
+    if (!isHangUp(error, context)) {
+      if (!hasTimedOut(request)) throw error;
+      reply.log.error({ err: error }, 'The guard failed after Fastify had responded because of handlerTimeout');
+    }
+  }
+  return new Promise<never>(() => {});
+}
+
 /** Passes the end of a hook to its callback. */
-function settle(end: Promise<unknown>, done: (error?: Error) => void): undefined {
+function callBack(end: Promise<unknown>, done: (error?: Error) => void): undefined {
   end.then(
     () => done(),
-    // For Fastify, done(undefined) means that all is well.
+    // For Fastify, done(undefined) means that there was no error.
     (error) => done(error || new Error(`The guard failed: a function of the app threw ${error} instead of an error`)),
   );
 }
 
 /**
- * Calls `onError` and returns whether it has taken over the reply.
- *
- * `reply.sent` alone does not tell: it is false while an `onSend` hook is pending.
- *
- * @throws what `onError` throws, except after it has taken over the reply: then the error is logged
- */
-async function takesReply(
-  onError: NonNullable<IntrospectExtras['onError']>,
-  error: AuthorizerError,
-  context: Context,
-  reply: FastifyReply,
-): Promise<boolean> {
-  let calls = 0;
-  const watched = new Proxy(reply, {
-    get(target, property, receiver) {
-      const value: unknown = Reflect.get(target, property, receiver);
-      if (typeof value !== 'function' || (property !== 'send' && property !== 'callNotFound')) return value;
-      return (...args: unknown[]) => {
-        calls++;
-        try {
-          return Reflect.apply(value, target, args);
-        } catch (thrown) {
-          calls--; // a call that throws has sent nothing, unless the reply says so
-          throw thrown;
-        }
-      };
-    },
-  });
-  const isTaken = () => calls > 0 || reply.sent || reply.raw.headersSent || hasTimedOut(context.native);
-  try {
-    await onError(error, context.native, watched);
-  } catch (thrown) {
-    if (!isTaken()) throw thrown;
-    reply.log.error({ err: thrown }, 'onError threw after it had taken over the reply');
-  }
-  return isTaken() || context.signal?.aborted === true; // a caller who has hung up needs no response
-}
-
-/**
  * Returns whether Fastify has begun its own response because the route's `handlerTimeout` is over.
  *
- * Reads `signal` only on routes with `handlerTimeout`: elsewhere reading it would add a listener.
+ * Reads `signal` only on routes with `handlerTimeout`: elsewhere, reading it would add a listener.
  */
 function hasTimedOut(request: FastifyRequest): boolean {
   return request.routeOptions.handlerTimeout > 0 && request.signal.reason?.code === 'FST_ERR_HANDLER_TIMEOUT';
@@ -190,15 +192,18 @@ function hasTimedOut(request: FastifyRequest): boolean {
 export const introspect = fp(plugin, { fastify: '5.x', name: '@acme/introspect-fastify' });
 
 /**
- * The token of a guarded request.
+ * Returns the token of a guarded request. With claims of your own, write `introspectionOf<typeof authorizer>(request)`.
  *
- * @throws Error, answered by Fastify with 500, on a route without guard, or with an optional one that let nobody in
+ * @throws Error if no guard ran for the request, or if an optional guard accepted a request without a token
  */
-export function introspectionOf(
+export function introspectionOf<Of extends AnyAuthorizer = Authorizer>(
   request: Pick<FastifyRequest, 'introspection'> & { readonly routeOptions: { readonly url?: string | undefined } },
-): ActiveToken {
-  if (request.introspection !== null) return request.introspection;
+): TokenOf<Of> {
+  if (request.introspection !== null) return request.introspection as TokenOf<Of>;
+  const route = request.routeOptions.url ?? 'this route';
   throw new Error(
-    `No token was accepted for ${request.routeOptions.url ?? 'this route'}: guard it with { onRequest: app.requireToken() }`,
+    withoutToken.has(request)
+      ? `The request to ${route} has no token, and its guard is optional: use request.introspection, which is null then`
+      : `No guard accepted a token for ${route}: guard it with { onRequest: app.requireToken() }`,
   );
 }

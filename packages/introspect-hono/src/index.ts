@@ -1,7 +1,2 @@
 export * from '@acme/introspect-core';
-export {
-  type IntrospectionEnv,
-  type RequireTokenExtras,
-  type RequireTokenInput,
-  requireToken,
-} from './require-token.js';
+export { type Introspect, type IntrospectionEnv, type IntrospectOptions, introspect } from './introspect.js';

@@ -1,7 +1,13 @@
-import { Authorizer, type AuthorizerOptions, type ProtectedResourceMetadata } from '@acme/introspect-core';
-import { inherited, inheritedName, withoutMembers } from '../options.js';
+import {
+  Authorizer,
+  type AuthorizerOptions,
+  authorizerOptionNames,
+  isAuthorizer,
+  type ProtectedResourceMetadata,
+} from '@acme/introspect-core';
+import { inherited, inheritedName, unknownOption, withoutMembers } from '../options.js';
 
-/** An authorizer, or a function that chooses one for each request: one for each tenant, say. */
+/** An authorizer, or a function that chooses one for each request: one for each tenant, for example. */
 type AuthorizerOrChooser<Native> = Authorizer | ((request: Native) => Authorizer | Promise<Authorizer>);
 
 /**
@@ -16,13 +22,61 @@ export type AuthorizerSource<Native> =
 /** What an adapter accepts: a source of authorizers, or the options of one authorizer. */
 export type AuthorizerInput<Native> = AuthorizerSource<Native> | AuthorizerOptions;
 
+/** An adapter's options after they were checked. */
+export interface AdapterOptions<Native, Extras> {
+  /** The adapter's own options. */
+  readonly extras: Partial<Extras>;
+  readonly source: AuthorizerSource<Native>;
+  /** Undefined if a function chooses the authorizer. */
+  readonly authorizer: Authorizer | undefined;
+  /** Closes the authorizer if the adapter has made it. Call it when the application closes. */
+  close(): Promise<void>;
+}
+
 /**
- * Splits an adapter's options into its own, such as `onError`, and the rest. Pass the rest to {@link authorizerSource}.
+ * Splits what a user passes to an adapter into the adapter's own options and the source of authorizers. Makes an
+ * authorizer if the input has the options of one.
+ *
+ * @param owner what the user has called, for error messages
+ * @param names the adapter's own options
+ * @throws TypeError naming the option
+ */
+export function adapterOptions<Native, Extras extends object = object>(
+  owner: string,
+  input: AuthorizerInput<Native> | (AuthorizerInput<Native> & Extras),
+  names: readonly (keyof Extras & string)[] = [],
+): AdapterOptions<Native, Extras> {
+  if (isAuthorizer(input) || typeof input === 'function') return from(input as AuthorizerOrChooser<Native>, {});
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new TypeError(`${owner}: pass the options as an object, or an Authorizer`);
+  }
+  const [own, others] = splitOptions(input as Record<string, unknown>, names as readonly string[]);
+  const extras = own as Partial<Extras>;
+  if ('authorizer' in others) return from(sourceOf<Native>(owner, others), extras);
+  const known = authorizerOptionNames();
+  const unknown = Object.getOwnPropertyNames(others).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`${owner}: ${unknownOption(unknown, [...names, 'authorizer', ...known])}`);
+  }
+  const authorizer = new Authorizer(others as AuthorizerOptions);
+  return { ...from<Native, Extras>(authorizer, extras), close: () => authorizer.close() };
+}
+
+function from<Native, Extras>(
+  source: AuthorizerSource<Native>,
+  extras: Partial<Extras>,
+): AdapterOptions<Native, Extras> {
+  const { authorizer } = parted(source);
+  return { extras, source, authorizer: isAuthorizer(authorizer) ? authorizer : undefined, close: async () => {} };
+}
+
+/**
+ * Splits options into those with these names, and the rest.
  *
  * The rest keeps the prototype of the options, so the authorizer still sees an inherited option and rejects it. A
  * spread would drop that option silently.
  *
- * @throws TypeError naming an inherited option of the adapter
+ * @throws TypeError naming an inherited option
  */
 export function splitOptions<Options extends object, const Name extends keyof Options & string>(
   options: Options,
@@ -34,38 +88,24 @@ export function splitOptions<Options extends object, const Name extends keyof Op
   return [own as Pick<Options, Name>, withoutMembers(options, names) as Omit<Options, Name>];
 }
 
-/**
- * Makes an authorizer of options; leaves what is one, or chooses one, as it is.
- *
- * @throws TypeError naming the option
- */
-export function authorizerSource<Native>(input: AuthorizerInput<Native>): AuthorizerSource<Native> {
-  if (input instanceof Authorizer || typeof input === 'function') return input;
-  if (typeof input !== 'object' || input === null || !('authorizer' in input)) return new Authorizer(input);
-  const [{ authorizer, passPreflight }, others] = splitOptions(input, ['authorizer', 'passPreflight']);
+function sourceOf<Native>(owner: string, input: object): AuthorizerSource<Native> {
+  const [{ authorizer, passPreflight }, others] = splitOptions(
+    input as { authorizer?: unknown; passPreflight?: unknown },
+    ['authorizer', 'passPreflight'],
+  );
   const [unknown] = [...Object.getOwnPropertyNames(others), ...inheritedNames(others)];
-  if (unknown !== undefined) throw new TypeError(`"${unknown}" is no option beside "authorizer", which has its own`);
-  if (!(authorizer instanceof Authorizer) && typeof authorizer !== 'function') {
-    throw new TypeError('"authorizer" must be an Authorizer, or a function from the request to one');
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `${owner}: "${unknown}" cannot be combined with "authorizer": set it where the authorizer is made`,
+    );
   }
-  if (passPreflight === undefined) return authorizer;
-  if (typeof passPreflight !== 'boolean') throw new TypeError('"passPreflight" must be true or false');
-  return { authorizer, passPreflight };
-}
-
-/**
- * Returns the adapter's own options, and the source of authorizers that the rest of its options is or describes. An
- * `Authorizer`, or a function that chooses one, may stand in place of the options.
- *
- * @throws TypeError naming the option
- */
-export function adapterOptions<Native, Extras extends object>(
-  input: AuthorizerInput<Native> | (AuthorizerInput<Native> & Extras),
-  names: readonly (keyof Extras & string)[],
-): Partial<Extras> & { source: AuthorizerSource<Native> } {
-  const isOptions = typeof input === 'object' && input !== null && !(input instanceof Authorizer);
-  const [own, others] = isOptions ? splitOptions(input as Extras, names) : [{}, input];
-  return { ...(own as Partial<Extras>), source: authorizerSource(others as AuthorizerInput<Native>) };
+  if (!isAuthorizer(authorizer) && typeof authorizer !== 'function') {
+    throw new TypeError(`${owner}: "authorizer" must be an Authorizer, or a function that returns one for a request`);
+  }
+  const chosen = authorizer as AuthorizerOrChooser<Native>;
+  if (passPreflight === undefined) return chosen;
+  if (typeof passPreflight !== 'boolean') throw new TypeError(`${owner}: "passPreflight" must be true or false`);
+  return { authorizer: chosen, passPreflight };
 }
 
 /** Returns the names that an object inherits from its class or another prototype. */
@@ -81,19 +121,19 @@ export function parted<Native>(source: AuthorizerSource<Native>): {
   authorizer: AuthorizerOrChooser<Native>;
   passPreflight?: boolean;
 } {
-  return source instanceof Authorizer || typeof source === 'function' ? { authorizer: source } : source;
+  return isAuthorizer(source) || typeof source === 'function' ? { authorizer: source } : source;
 }
 
 /**
- * The RFC 9728 document of an authorizer's `resource`, and its path.
+ * Returns the RFC 9728 document of an authorizer's `resource`, and its path.
  *
- * @throws TypeError where there is none to serve
+ * @throws TypeError if the authorizer has no `resource`, or if a function chooses the authorizer
  */
 export function resourceMetadataOf<Native>(source: AuthorizerSource<Native>): {
   path: string;
   document: ProtectedResourceMetadata;
 } {
   const { authorizer } = parted(source);
-  if (authorizer instanceof Authorizer) return authorizer.resourceMetadata();
+  if (isAuthorizer(authorizer)) return authorizer.resourceMetadata();
   throw new TypeError('"serveResourceMetadata" needs one Authorizer, not a function that chooses among several');
 }

@@ -1,9 +1,9 @@
 export { checkPolicy, combinedPolicy, type Decision, type Denial, isDecided } from '@acme/introspect-core';
 export {
+  type AdapterOptions,
   type AuthorizerInput,
   type AuthorizerSource,
   adapterOptions,
-  authorizerSource,
   resourceMetadataOf,
   splitOptions,
 } from './authorizer-source.js';

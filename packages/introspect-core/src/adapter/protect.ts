@@ -1,8 +1,9 @@
 import {
-  Authorizer,
+  type Authorizer,
   checkPolicy,
   type Decision,
   denial,
+  isAuthorizer,
   type Policy,
   type RequestContext,
 } from '@acme/introspect-core';
@@ -10,7 +11,7 @@ import { type AuthorizerSource, parted } from './authorizer-source.js';
 import { isPreflight } from './preflight.js';
 
 /** A request's context, with the framework's own request. */
-export interface NativeRequestContext<Native> extends RequestContext {
+export interface NativeRequestContext<Native> extends RequestContext<Native> {
   native: Native;
 }
 
@@ -33,7 +34,7 @@ const preflightPasses: Decision = Object.freeze({ allowed: true, token: undefine
  */
 export function protect<Native>(source: AuthorizerSource<Native>, policy: Policy = {}): Protect<Native> {
   const { authorizer: chosen, passPreflight } = parted(source);
-  if (chosen instanceof Authorizer) {
+  if (isAuthorizer(chosen)) {
     const decide = chosen.decider(policy);
     if (!(passPreflight ?? chosen.passPreflight)) return decide;
     return (request) => (isPreflight(request) ? preflightPasses : decide(request));
@@ -44,7 +45,7 @@ export function protect<Native>(source: AuthorizerSource<Native>, policy: Policy
     if (passPreflight === true && isPreflight(request)) return preflightPasses;
     try {
       const authorizer = await chosen(request.native);
-      if (!(authorizer instanceof Authorizer)) throw new TypeError('The function that chooses gave no Authorizer');
+      if (!isAuthorizer(authorizer)) throw new TypeError('The function that chooses must return an Authorizer');
       if (passPreflight === undefined && authorizer.passPreflight && isPreflight(request)) return preflightPasses;
       const decide = deciders.get(authorizer) ?? authorizer.decider(policy);
       deciders.set(authorizer, decide);

@@ -1,7 +1,12 @@
 import type { InvalidationTarget } from '../cache/invalidations.js';
 import type { ClientStats } from '../client/client-stats.js';
 import { type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
-import { InvalidTokenError, type InvalidTokenReason, isAuthorizationError, MissingTokenError } from '../errors/errors.js';
+import {
+  InvalidTokenError,
+  type InvalidTokenReason,
+  isAuthorizationError,
+  MissingTokenError,
+} from '../errors/errors.js';
 import { explainer } from '../lookup/inactive-explanation.js';
 import type { LookupEvent, LookupStats } from '../lookup/lookup-stats.js';
 import { boundPrefilter } from '../lookup/prefilter.js';
@@ -29,8 +34,16 @@ export interface AuthorizerStats extends LookupStats, ClientStats {}
 /** Decides about one request, by a policy that was checked when the guard was made. */
 export type Guard<Token> = (request: AuthorizerRequest) => Promise<Token>;
 
+/** An authorizer with any claims and vocabularies. */
+export type AnyAuthorizer = Authorizer<unknown, string, string>;
+
 /** The type of the tokens of an authorizer: `TokenOf<typeof authorizer>`. */
-export type TokenOf<Any> = Any extends Authorizer<infer Claims, infer _Scope, infer _Role> ? TokenWithClaims<Claims> : never;
+export type TokenOf<Of extends AnyAuthorizer> =
+  Of extends Authorizer<infer Claims, infer _Scope, infer _Role> ? TokenWithClaims<Claims> : never;
+
+/** The type of the policies of an authorizer: `PolicyOf<typeof authorizer>`. */
+export type PolicyOf<Of extends AnyAuthorizer, Native = unknown> =
+  Of extends Authorizer<infer Claims, infer Scope, infer Role> ? Policy<Claims, Scope, Role, Native> : never;
 
 /** Registered, because an application can hold two copies of this package, such as its ESM and its CommonJS build. */
 const brand: unique symbol = Symbol.for('@acme/introspect-core/authorizer');
@@ -116,10 +129,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     request: AuthorizerRequest,
     policy?: Policy<Claims, Scope, Role> & { optional?: false },
   ): Promise<TokenWithClaims<Claims>>;
-  authorize(
-    request: AuthorizerRequest,
-    policy: Policy<Claims, Scope, Role>,
-  ): Promise<TokenWithClaims<Claims> | null>;
+  authorize(request: AuthorizerRequest, policy: Policy<Claims, Scope, Role>): Promise<TokenWithClaims<Claims> | null>;
   async authorize(
     request: AuthorizerRequest,
     policy?: Policy<Claims, Scope, Role>,

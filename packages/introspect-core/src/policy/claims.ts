@@ -35,7 +35,8 @@ export function claimsReader(
   onMismatch: (paths: readonly string[]) => void,
 ): (response: ActiveToken) => ActiveToken {
   const read = new WeakMap<ActiveToken, ActiveToken | readonly string[]>();
-  const claimsOf = typeof source === 'function' ? (token: ActiveToken) => ({ value: source(token) }) : validator(source);
+  const claimsOf =
+    typeof source === 'function' ? (token: ActiveToken) => ({ value: source(token) }) : validator(source);
   return (response) => {
     let result = read.get(response);
     if (result === undefined) {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { challengeProblem } from '../errors/challenge.js';
 import { checkedOptions, narrowing, optionsObject, textList } from '../options.js';
-import type { ActiveToken, TokenWithClaims } from '../protocol/active-token.js';
+import type { TokenWithClaims } from '../protocol/active-token.js';
 import type { RequestContext } from '../request/request-context.js';
 
 /**
@@ -10,12 +10,8 @@ import type { RequestContext } from '../request/request-context.js';
  * `Scope` and `Role` are the vocabularies of the authorizer, `Claims` is the type of `token.claims`, and `Native` is the
  * framework's own request.
  */
-export interface Policy<
-  Claims = unknown,
-  Scope extends string = string,
-  Role extends string = string,
-  Native = unknown,
-> extends PolicyBranch<Claims, Scope, Role, Native> {
+export interface Policy<Claims = unknown, Scope extends string = string, Role extends string = string, Native = unknown>
+  extends PolicyBranch<Claims, Scope, Role, Native> {
   /**
    * The largest age of the server's response, in seconds. With 0, the response must have been requested after the HTTP
    * request arrived. All guards of one HTTP request share that response.
@@ -134,7 +130,9 @@ export function partsOf(policy: Policy): PolicyPart[] {
 function branchPartsOf(branch: PolicyBranch, owner: string): PolicyPart[] {
   const found = parts(branch, owner, (given, name) => checkedOptions(name, branchSchema, given));
   if (found.some((part) => Object.keys(part).length > 0)) return found;
-  throw new TypeError(`${owner} must not be empty: an empty policy accepts every valid token, so "anyOf" has no effect`);
+  throw new TypeError(
+    `${owner} must not be empty: an empty policy accepts every valid token, so "anyOf" has no effect`,
+  );
 }
 
 function parts(
@@ -151,4 +149,3 @@ function parts(
   const isEmpty = Object.keys(own).length === 0;
   return [...combined.flatMap((each) => parts(each, owner, checked)), ...(isEmpty && combined.length > 0 ? [] : [own])];
 }
-

@@ -41,7 +41,9 @@ interface RequirementSettings {
 /** @throws TypeError if the parts require values of `acr` that no token can have */
 export function challengesOf(parts: readonly PolicyPart[], challenge: ChallengeParameters): Challenges {
   const named = parts.flatMap(withFirstBranches);
-  const scopes = new Set(named.flatMap(({ scopes = [], anyScope: [first] = [] }) => (first ? [...scopes, first] : scopes)));
+  const scopes = new Set(
+    named.flatMap(({ scopes = [], anyScope: [first] = [] }) => (first ? [...scopes, first] : scopes)),
+  );
   const scope = { ...challenge, scope: scopes.size > 0 ? [...scopes].join(' ') : undefined };
   const maxAge = smallest(named);
   return {

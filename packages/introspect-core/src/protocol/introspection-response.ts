@@ -5,8 +5,8 @@ import {
   InvalidTokenError,
 } from '../errors/errors.js';
 import type { TransportResponse } from '../transport/transport.js';
-import { statusError } from './http-status.js';
 import type { ActiveToken, InactiveToken, IntrospectionResponse } from './active-token.js';
+import { statusError } from './http-status.js';
 import { ownMember, readJsonObject } from './json-object.js';
 
 export type { ActiveToken, InactiveToken, IntrospectionResponse };
