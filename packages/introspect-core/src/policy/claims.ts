@@ -57,7 +57,7 @@ function tokenOrPaths(response: ActiveToken, result: StandardResult<unknown>): A
 
 function validator(schema: StandardSchema): (token: ActiveToken) => StandardResult<unknown> {
   return (token) => {
-    const result = schema['~standard'].validate(token);
+    const result = schema['~standard'].validate({ ...token }); // a copy, because some schemas delete members in place
     if (result instanceof Promise) {
       result.catch(() => {});
       throw new TypeError('"claims" must be synchronous: the schema returned a promise');
