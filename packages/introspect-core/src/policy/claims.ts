@@ -35,8 +35,8 @@ export function claimsReader(
   onMismatch: (paths: readonly string[]) => void,
 ): (response: ActiveToken) => ActiveToken {
   const read = new WeakMap<ActiveToken, ActiveToken | readonly string[]>();
-  const claimsOf =
-    typeof source === 'function' ? (token: ActiveToken) => ({ value: source(token) }) : validator(source);
+  // A schema can be a function too: those of arktype are.
+  const claimsOf = '~standard' in source ? validator(source) : (token: ActiveToken) => ({ value: source(token) });
   return (response) => {
     let result = read.get(response);
     if (result === undefined) {
