@@ -25,7 +25,7 @@ import { bearerCandidate, checkToken } from '../request/bearer-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import { type AuthorizerOptions, checkedAuthorizerOptions } from './authorizer-options.js';
 import { type AuthorizerRequest, contextOf } from './authorizer-request.js';
-import { type Decision, type Denial, denial, type ErrorBody, isDecided, permission } from './decision.js';
+import { type Decision, denial, type ErrorBody, isDecided, permission } from './decision.js';
 import { Readiness } from './readiness.js';
 
 /** Counters and states of an authorizer and its client, for a health page. */
@@ -134,7 +134,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     request: AuthorizerRequest,
     policy?: Policy<Claims, Scope, Role>,
   ): Promise<TokenWithClaims<Claims> | null> {
-    if (policy !== undefined) return tokenOf(await this.decider(policy as Policy)(contextOf(request)));
+    if (policy !== undefined) return this.guard(policy)(request);
     this.#anyToken ??= preparePolicy({}, this.#expectations);
     return tokenOf(await this.#decide(contextOf(request), this.#anyToken));
   }
@@ -148,9 +148,9 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   guard(policy?: Policy<Claims, Scope, Role> & { optional?: false }): Guard<TokenWithClaims<Claims>>;
   guard(policy: Policy<Claims, Scope, Role>): Guard<TokenWithClaims<Claims> | null>;
   guard(policy?: Policy<Claims, Scope, Role>): Guard<TokenWithClaims<Claims> | null> {
-    const decide = this.decider(policy as Policy | undefined);
+    const prepared = preparePolicy((policy ?? {}) as Policy, this.#expectations);
     return async (request) => {
-      const decision = decide(contextOf(request));
+      const decision = this.#decide(contextOf(request), prepared);
       return tokenOf(isDecided(decision) ? decision : await decision);
     };
   }
@@ -175,7 +175,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    */
   decider(policy: Policy = {}): (request: RequestContext) => Decision | Promise<Decision> {
     const prepared = preparePolicy(policy, this.#expectations);
-    return (request) => this.#decide(request, prepared);
+    return (request) => this.#decide(request, prepared, this.#errorBody);
   }
 
   /**
@@ -244,13 +244,18 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     return true;
   }
 
-  #decide(request: RequestContext & { readonly token?: string }, policy: PreparedPolicy): Decision | Promise<Decision> {
+  /** @param errorBody makes the body of a denial; without it, the error's own body is used */
+  #decide(
+    request: RequestContext & { readonly token?: string },
+    policy: PreparedPolicy,
+    errorBody?: ErrorBody,
+  ): Decision | Promise<Decision> {
+    const deny = (error: unknown) => denial(error, errorBody, request.native);
     try {
       const token = request.token ?? bearerCandidate(request.authorization, policy.challenge);
       if (token === undefined) {
-        return policy.optional ? permission(null) : this.#deny(new MissingTokenError(policy.missingChallenge), request);
+        return policy.optional ? permission(null) : deny(new MissingTokenError(policy.missingChallenge));
       }
-      const deny = (error: unknown) => this.#deny(error, request);
       const cached = this.#lookup.cached(token, policy.maxResponseAgeMs);
       if (cached === undefined) {
         checkToken(token, policy.challenge); // a cached token was checked before
@@ -259,12 +264,8 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
       const judged = this.#judge(cached, request, policy);
       return judged instanceof Promise ? judged.then(permission, deny) : permission(judged);
     } catch (error) {
-      return this.#deny(error, request);
+      return deny(error);
     }
-  }
-
-  #deny(error: unknown, { native }: RequestContext): Denial | Promise<never> {
-    return denial(error, this.#errorBody, native);
   }
 
   async #introspect(token: string, request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken> {

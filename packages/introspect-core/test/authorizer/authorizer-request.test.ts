@@ -1,0 +1,69 @@
+import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Authorizer } from '../../src/index.js';
+
+let server: ScriptedServer;
+let authorizer: Authorizer;
+beforeAll(async () => {
+  server = await startScriptedServer();
+  server.tokens.set('good', { sub: 'mickey' });
+  authorizer = new Authorizer({
+    introspectionEndpoint: server.introspectionEndpoint,
+    clientId: 'api',
+    clientSecret: 'secret',
+  });
+});
+afterAll(() => server.close());
+
+const url = 'https://api.example/items?x=1';
+
+describe('authorize', () => {
+  it.each([
+    ['an Authorization value', 'Bearer good'],
+    ['a list of field lines', ['Bearer good']],
+    ['a request context', { authorization: 'Bearer good' }],
+    ['a web-standard Request', new Request(url, { headers: { authorization: 'Bearer good' } })],
+    ['a token', { token: 'good' }],
+  ])('accepts %s', async (_, request) => {
+    expect(await authorizer.authorize(request)).toMatchObject({ sub: 'mickey' });
+    expect(await authorizer.guard()(request)).toMatchObject({ sub: 'mickey' });
+  });
+
+  it.each([
+    ['no value', undefined],
+    ['null', null],
+    ['a Request without the field', new Request(url)],
+  ])('rejects %s as a missing token', async (_, request) => {
+    await expect(authorizer.authorize(request)).rejects.toMatchObject({ code: 'missing_token' });
+    expect(await authorizer.authorize(request, { optional: true })).toBeNull();
+  });
+
+  it.each([
+    ['', 'malformed'],
+    [undefined, 'malformed'],
+    ['a"b', 'malformed'],
+    ['x'.repeat(8193), 'too_long'],
+  ])('rejects { token: %j } as an invalid token, also where the policy is optional', async (token, reason) => {
+    const request = { token: token as string };
+    await expect(authorizer.authorize(request)).rejects.toMatchObject({ code: 'invalid_token', reason });
+    await expect(authorizer.authorize(request, { optional: true })).rejects.toMatchObject({ reason });
+  });
+
+  it('gives a check the method, URL, header lines and signal of a Request', async () => {
+    const check = vi.fn(() => true);
+    const headers = { authorization: 'Bearer good', 'x-a': 'b' };
+    const request = new Request(url, { method: 'PUT', headers });
+    await authorizer.authorize(request, { check });
+    const [, context] = check.mock.calls.at(0) as never as [unknown, import('../../src/index.js').RequestContext];
+    expect(context).toMatchObject({ method: 'PUT', url, native: request, signal: request.signal });
+    expect([context.header?.('X-A'), context.header?.('x-none')]).toEqual([['b'], []]);
+  });
+
+  it('ends when the signal of a Request is aborted', async () => {
+    const controller = new AbortController();
+    const request = new Request(url, { headers: { authorization: 'Bearer other' }, signal: controller.signal });
+    const reason = new Error('gone');
+    controller.abort(reason);
+    await expect(authorizer.authorize(request)).rejects.toBe(reason);
+  });
+});
