@@ -15,8 +15,8 @@ export {
 export type { AuthorizerRequest } from './authorizer/authorizer-request.js';
 export { type Decision, type Denial, denial, isDecided } from './authorizer/decision.js';
 export type { CacheOptions } from './cache/cache-options.js';
-export type { InvalidationTarget } from './cache/invalidations.js';
-export type { CacheStore } from './cache/store-client.js';
+export type { CacheStore } from './cache/cache-store.js';
+export type { InvalidationTarget } from './cache/invalidation-target.js';
 export type { IntrospectionClientOptions } from './client/client-options.js';
 export {
   type ClientSecret,

@@ -1,4 +1,4 @@
-import type { InvalidationTarget } from '../cache/invalidations.js';
+import type { InvalidationTarget } from '../cache/invalidation-target.js';
 import type { ClientStats } from '../client/client-stats.js';
 import { type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
 import {
@@ -7,9 +7,9 @@ import {
   isAuthorizationError,
   MissingTokenError,
 } from '../errors/errors.js';
+import { boundPrefilter } from '../lookup/bound-prefilter.js';
 import { explainer } from '../lookup/inactive-explanation.js';
 import type { LookupEvent, LookupStats } from '../lookup/lookup-stats.js';
-import { boundPrefilter } from '../lookup/prefilter.js';
 import { TokenLookup } from '../lookup/token-lookup.js';
 import { claimsReader } from '../policy/claims.js';
 import { combinedPolicy } from '../policy/combined-policy.js';

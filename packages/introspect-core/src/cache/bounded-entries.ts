@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 
 /**
- * A map that limits the number of its entries and their total size. It evicts the least recently used entries first.
+ * A map that limits the number of its entries and their total size. It evicts the least recently used entry first.
  *
  * It does not use the option `max` of LRUCache, which allocates memory for that many entries at construction.
  */
@@ -18,17 +18,17 @@ export class BoundedEntries<Value extends object> {
     return this.#entries.size;
   }
 
-  /** Returns the value, and marks the entry as the most recently used. */
+  /** Returns the value of a key, and makes its entry the most recently used one. */
   get(key: string): Value | undefined {
     return this.#entries.get(key);
   }
 
-  /** Returns the value, and does not change the order of eviction. */
+  /** Returns the value of a key without a change to the order of eviction. */
   peek(key: string): Value | undefined {
     return this.#entries.peek(key);
   }
 
-  /** Sets an entry. Returns `false` for a value that alone is larger than the size limit: then the key has no entry. */
+  /** Sets an entry. If its size alone exceeds `maxSize`, returns `false` and leaves the key without an entry. */
   set(key: string, value: Value, size: number): boolean {
     this.#entries.set(key, value, { size });
     if (this.#entries.size > this.#maxEntries) this.#entries.pop();

@@ -1,18 +1,47 @@
 import * as v from 'valibot';
 import { optionsObject } from '../options.js';
-import type { CacheStore } from './store-client.js';
+import type { CacheStore } from './cache-store.js';
 
-/** How long answers are used again. What is kept is the server's answer; every request is judged by its own policy. */
+/**
+ * How long introspection responses are used again. Each number of seconds is an age: the time since the response was
+ * requested.
+ *
+ * The cache contains responses, not decisions: each request is checked against the policy of its own route.
+ */
 export interface CacheOptions {
-  /** How old an active answer may be when it is used again; never past its `exp`. What a revocation may take to be seen. */
+  /**
+   * How old a cached active response may be, in seconds, at most 2147483. It is never used after the token's `exp`.
+   *
+   * This is also how long a revoked token may stay usable, if nobody calls `invalidate`.
+   */
   maxAgeSeconds: number;
-  /** The same for an inactive answer; 3 unless given, 0 keeps none. */
+  /**
+   * How old a cached inactive response may be, in seconds. 0: inactive responses are not used again.
+   *
+   * @default 3
+   */
   inactiveMaxAgeSeconds?: number;
-  /** An answer older than this serves on while one question in the background renews it. Less than `maxAgeSeconds`. */
+  /**
+   * At which age a response is refreshed in the background, in seconds. The cached response is used meanwhile. Must be
+   * less than `maxAgeSeconds`. A refresh begins up to 5 % earlier, at random.
+   *
+   * Only a request with the token begins a refresh: a token that is not used is not refreshed.
+   *
+   * @default no refresh
+   */
   refreshAfterSeconds?: number;
-  /** How old an active answer may be, in all, while the server cannot be reached; 0 unless given. */
+  /**
+   * How old an active response may be, in seconds, while the server is unavailable (RFC 5861 §4). It is the total age, so
+   * it must be at least `maxAgeSeconds`. 0: no stale response is used.
+   *
+   * @default 0
+   */
   maxAgeIfErrorSeconds?: number;
-  /** How many active answers are kept in this process, and as many inactive ones; 10000 unless given. */
+  /**
+   * How many active responses this process caches at most, and how many inactive ones.
+   *
+   * @default 10000
+   */
   maxEntries?: number;
   /**
    * The total size of the active responses that are cached in this process, in characters of the response bodies as
@@ -21,13 +50,21 @@ export interface CacheOptions {
    * @default 67108864 characters, or `maxEntries` × 6500 if that is more
    */
   maxBytes?: number;
-  /** A second tier, shared with other processes. */
+  /**
+   * A cache that several processes share. With it, `maxAgeSeconds` and `maxAgeIfErrorSeconds` may be at most 86400.
+   *
+   * @default no shared cache
+   */
   store?: CacheStore;
-  /** With a `store`: how long an answer is used in this process before the store is looked at again; 5 unless given. */
+  /**
+   * With a `store`: how long this process uses an active response before it reads the store again, in seconds.
+   *
+   * @default 5
+   */
   localMaxAgeSeconds?: number;
 }
 
-/** The options, checked, with their defaults, in milliseconds. */
+/** The checked options with their defaults. Times are in milliseconds. */
 export interface CacheSettings {
   maxAgeMs: number;
   inactiveMaxAgeMs: number;
@@ -39,9 +76,12 @@ export interface CacheSettings {
   localMaxAgeMs: number;
 }
 
-const maxSeconds = 2_147_483; // a timer of a store holds no more milliseconds than 2³¹ − 1
-const maxEntries = 2 ** 24; // what a Map holds
-/** So that marks need not lie in a store for longer, whatever the settings of the processes that share it. */
+const maxSeconds = 2_147_483; // a store may use a timer, which is limited to 2³¹ − 1 ms
+const maxEntries = 2 ** 24; // the size limit of a Map
+/**
+ * How old a response may be at most if it is shared. The limit is the same for all processes, so each of them knows how
+ * long the others need a tombstone.
+ */
 export const maxSharedSeconds = 86_400;
 
 function seconds() {

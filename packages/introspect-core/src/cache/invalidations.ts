@@ -1,133 +1,112 @@
 import type { InvalidationKind } from '../events/events.js';
 import type { IntrospectionResponse } from '../protocol/introspection-response.js';
-import type { RequestTime } from '../runtime/age-clock.js';
+import type { CachedResponse } from './cache-entry.js';
 
-/** What to forget: the answer about a token, or all answers in which a member has this value, or all. */
-export type InvalidationTarget =
-  | { readonly token: string }
-  | { readonly sub: string }
-  | { readonly jti: string }
-  | { readonly client_id: string }
-  | { readonly all: true };
-
-/** What a mark goes by. A token is named by its key, never by itself. */
+/** Which responses a tombstone concerns, for example `sub:mickey`. A token is named by its cache key, never by itself. */
 export type TombstoneName = `${InvalidationKind}:${string}`;
 
+/** The trace of a call of `invalidate`. It concerns the responses that were requested before it was created. */
 interface Tombstone {
-  /** Counts marks, since two things may happen within one tick of a clock. */
+  /** The number of the tombstone. It orders events that happen within one tick of a clock. */
   readonly sequence: number;
-  /** By a wall clock that never goes back, for answers that another one asked for. */
+  /** In milliseconds since the epoch, by a clock that never goes back: for responses that another process requested. */
   readonly createdAt: number;
-  /** By the monotonic clock: from then on no answer from before can be of use. */
-  readonly until: number;
+  /** In monotonic milliseconds. From then on, each response that it concerns is too old to be used. */
+  readonly endsAt: number;
 }
 
-/** An answer and when it was asked for. */
-export interface SequencedResponse extends RequestTime {
-  readonly response: IntrospectionResponse;
-  /** How many marks there were by then; raised when newer ones were seen not to concern it. */
-  sequence: number;
-}
-
-const kinds: readonly InvalidationKind[] = ['token', 'sub', 'jti', 'client_id', 'all'];
-/** Marks outlast the answers that they concern by this: questions were running. */
+/** How long a tombstone outlives the responses that it concerns, because introspections were running. */
 export const tombstoneSlackMs = 120_000;
-/** How far the wall clocks of processes that share answers may be apart. */
+/** How much the wall clocks of processes with a shared cache may differ. */
 const clockToleranceMs = 5000;
 const maxTombstones = 10_000;
 const claims = ['sub', 'jti', 'client_id'] as const;
 
 /**
- * What a target names.
+ * Returns whether a response in the shared cache was certainly requested after a tombstone was created.
  *
- * @throws TypeError unless it names one thing: an `undefined` by mistake must not forget nothing, or everything
+ * The times are from the wall clocks of two processes. If the order is uncertain, or if `createdAt` is NaN, the result is
+ * `false`, which costs one introspection request.
  */
-export function checkedTarget(target: InvalidationTarget): [kind: InvalidationKind, value: string] {
-  const members = Object.entries(Object(target) as Record<string, unknown>);
-  const [kind, value] = members[0] ?? [];
-  if (members.length === 1 && kind === 'all' && value === true) return [kind, ''];
-  const known = kinds.find((each) => each === kind && each !== 'all');
-  if (members.length === 1 && known !== undefined && typeof value === 'string' && value !== '') return [known, value];
-  throw new TypeError(
-    'invalidate: give one of { token }, { sub }, { jti }, { client_id }, as a string that is not empty, or { all: true }',
-  );
+export function isAfterTombstone(requestedAt: number, createdAt: number): boolean {
+  return requestedAt > createdAt + clockToleranceMs;
 }
 
-/**
- * Whether an answer from the store was asked for after a mark was left, by the wall clocks of two processes. In doubt it
- * was not, nor where the mark is no number: that costs a question.
- */
-export function isAfterTombstone(stamp: number, leftAt: number): boolean {
-  return stamp > leftAt + clockToleranceMs;
-}
-
-/** The names under which an answer can be forgotten. */
-export function tombstoneNames(key: string, answer: IntrospectionResponse): TombstoneName[] {
+/** Returns the names of the tombstones that concern a response. */
+export function tombstoneNames(key: string, response: IntrospectionResponse): TombstoneName[] {
   const names: TombstoneName[] = ['all:', `token:${key}`];
-  if (!answer.active) return names;
-  for (const kind of claims) {
-    const value = answer[kind];
-    if (value !== undefined) names.push(`${kind}:${value}`);
+  if (!response.active) return names;
+  for (const claim of claims) {
+    const value = response[claim];
+    if (value !== undefined) names.push(`${claim}:${value}`);
   }
   return names;
 }
 
 /**
- * What has been forgotten: an answer asked for before its mark was left is not to be kept or served after it, also when
- * it arrives later.
+ * The tombstones of this process. A response that was requested before a tombstone was created is neither cached nor used
+ * after that, even if it arrives later.
  *
- * Bounded: marks end with the life of the answers that they concern, and too many of them become one that forgets all.
+ * Memory is bounded. A tombstone is deleted when all responses that it concerns are too old to be used. If there are
+ * 10,000 tombstones, the next call replaces all of them by one that concerns all responses.
  */
 export class Invalidations {
-  readonly #marks = new Map<TombstoneName, Tombstone>();
+  /** The oldest first. */
+  readonly #tombstones = new Map<TombstoneName, Tombstone>();
   readonly #clocks: { steadyNow: () => number; monotonicNow: () => number };
   readonly #lifetimeMs: number;
-  #order = 0;
+  #sequence = 0;
 
-  /** @param lifetimeMs how long an answer may be of use after it was asked for */
+  /** @param lifetimeMs how long a response may be used after it was requested */
   constructor(clocks: { steadyNow: () => number; monotonicNow: () => number }, lifetimeMs: number) {
     this.#clocks = clocks;
     this.#lifetimeMs = lifetimeMs;
   }
 
-  /** Counts the marks; an answer remembers the count of when it was asked for. */
+  /** The number of tombstones that were ever created. */
   get sequence(): number {
-    return this.#order;
+    return this.#sequence;
   }
 
+  /** Creates a tombstone, or replaces the one with the same name. */
   add(name: TombstoneName): void {
     const now = this.#clocks.monotonicNow();
-    for (const [old, { until }] of this.#marks) {
-      if (until > now) break; // the rest is younger
-      this.#marks.delete(old);
+    for (const [oldName, { endsAt }] of this.#tombstones) {
+      if (endsAt > now) break; // all others are newer
+      this.#tombstones.delete(oldName);
     }
-    const overflows = this.#marks.size >= maxTombstones;
-    if (overflows) this.#marks.clear();
-    const left = overflows ? 'all:' : name;
-    this.#marks.delete(left); // so that the youngest is the last
-    this.#order++;
-    this.#marks.set(left, {
-      sequence: this.#order,
+    const isFull = this.#tombstones.size >= maxTombstones;
+    if (isFull) this.#tombstones.clear();
+    const nameOrAll = isFull ? 'all:' : name;
+    this.#tombstones.delete(nameOrAll); // otherwise it would stay at its old place in the order
+    this.#sequence++;
+    this.#tombstones.set(nameOrAll, {
+      sequence: this.#sequence,
       createdAt: this.#clocks.steadyNow(),
-      until: now + this.#lifetimeMs,
+      endsAt: now + this.#lifetimeMs,
     });
   }
 
-  /** Whether an answer was asked for before a mark that concerns it. */
-  invalidates(key: string, asked: SequencedResponse): boolean {
-    if (asked.sequence === this.#order) return false;
-    if (this.#clocks.monotonicNow() - asked.requestedAt > this.#lifetimeMs) return true; // its mark may be gone
-    if (this.#concerning(key, asked.response).some(({ sequence }) => sequence > asked.sequence)) return true;
-    asked.sequence = this.#order;
+  /** Returns whether a response that this process requested was invalidated since it was requested. */
+  invalidates(key: string, received: CachedResponse): boolean {
+    if (received.sequence === this.#sequence) return false;
+    // The tombstone that concerns it may already be deleted.
+    if (this.#clocks.monotonicNow() - received.requestedAt > this.#lifetimeMs) return true;
+    if (this.#concerning(key, received.response).some(({ sequence }) => sequence > received.sequence)) return true;
+    received.sequence = this.#sequence;
     return false;
   }
 
-  /** The same for an answer from the store, which has only a stamp. */
-  invalidatesShared(key: string, answer: IntrospectionResponse, stamp: number): boolean {
-    return this.#concerning(key, answer).some(({ createdAt }) => !isAfterTombstone(stamp, createdAt));
+  /**
+   * Returns whether a response in the shared cache was invalidated here since another process requested it.
+   *
+   * @param requestedAt by the wall clock of the process that requested the response
+   */
+  invalidatesShared(key: string, response: IntrospectionResponse, requestedAt: number): boolean {
+    return this.#concerning(key, response).some(({ createdAt }) => !isAfterTombstone(requestedAt, createdAt));
   }
 
-  #concerning(key: string, answer: IntrospectionResponse): Tombstone[] {
-    return tombstoneNames(key, answer).flatMap((name) => this.#marks.get(name) ?? []);
+  #concerning(key: string, response: IntrospectionResponse): Tombstone[] {
+    return tombstoneNames(key, response).flatMap((name) => this.#tombstones.get(name) ?? []);
   }
 }

@@ -1,19 +1,21 @@
 import type { StoreOperation } from '../events/events.js';
 import type { AgeClock } from '../runtime/age-clock.js';
+import { type CachedResponse, expiryOf } from './cache-entry.js';
 import { maxSharedSeconds } from './cache-options.js';
+import type { CacheStore } from './cache-store.js';
 import { type Invalidations, type TombstoneName, tombstoneSlackMs } from './invalidations.js';
-import { type CacheStore, isTombstoneKey, type SharedEntry, StoreClient } from './store-client.js';
-import { type CachedResponse, expiryOf, type TokenCache } from './token-cache.js';
+import { isTombstoneKey, type SharedEntry, StoreClient } from './store-client.js';
+import type { TokenCache } from './token-cache.js';
 
-/** As long as some process may use an answer, whatever its settings. */
+/** A tombstone stays as long as a process may use a response that it concerns, whatever the settings of that process. */
 const tombstoneTtlMs = maxSharedSeconds * 1000 + tombstoneSlackMs;
 
 export interface SharedCacheSettings {
   now: () => number;
   age: AgeClock;
-  /** The wall clock, but never going back: by it the age of another process's answer is known. */
+  /** The wall clock, except that it never goes back. The age of another process's response is computed with it. */
   steadyNow: () => number;
-  /** How long an answer may be of use, at most. */
+  /** How long a response may be used at most. */
   lifetimeMs: number;
   leaseMs: number;
   keyOf: (text: string) => string | Promise<string>;
@@ -21,95 +23,100 @@ export interface SharedCacheSettings {
 }
 
 /**
- * What goes from the store, which processes share, into the cache of this one, and back. Each answer there has the stamp of
- * the process that asked for it, by its wall clock; here that becomes an age.
+ * The cache that several processes share by a `store`. It stands behind the cache in memory ({@link TokenCache}).
+ *
+ * A lookup never uses a response of the store directly: `read` copies it into memory, where all rules of the cache apply.
+ * Only active responses and tombstones are shared. Each response has the wall clock's time at which its process requested
+ * it; here that becomes an age.
  */
 export class SharedCache {
-  readonly #stored: StoreClient;
+  readonly #store: StoreClient;
   readonly #cache: TokenCache;
-  readonly #marks: Invalidations;
+  readonly #invalidations: Invalidations;
   readonly #settings: SharedCacheSettings;
-  /** For each key the looks that are being taken, and whether there was news meanwhile. */
-  readonly #reading = new Map<string, Set<{ hadNews: boolean }>>();
+  /** The running reads of each key. `wasChanged`: another process has changed the key since the read began. */
+  readonly #reads = new Map<string, Set<{ wasChanged: boolean }>>();
 
-  constructor(store: CacheStore, cache: TokenCache, marks: Invalidations, settings: SharedCacheSettings) {
-    this.#stored = new StoreClient(store, settings);
+  constructor(store: CacheStore, cache: TokenCache, invalidations: Invalidations, settings: SharedCacheSettings) {
+    this.#store = new StoreClient(store, settings);
     this.#cache = cache;
-    this.#marks = marks;
+    this.#invalidations = invalidations;
     this.#settings = settings;
-    const tier = new WeakRef(this); // a store that is shared must not keep what nobody uses any more
-    const end = this.#stored.onInvalidate((key) => {
-      const told = tier.deref();
-      if (told === undefined) end?.();
-      else told.#heard(key);
+    const weakThis = new WeakRef(this); // the store may outlive this authorizer, and must not keep its cache in memory
+    const stopListening = this.#store.onInvalidate((key) => {
+      const sharedCache = weakThis.deref();
+      if (sharedCache === undefined) stopListening?.();
+      else sharedCache.#onChange(key);
     });
   }
 
-  #heard(key: unknown): void {
+  #onChange(key: unknown): void {
     if (typeof key !== 'string' || key === '' || isTombstoneKey(key)) this.#cache.revalidateAll();
     else this.#cache.revalidate(key);
-    for (const look of this.#reading.get(String(key)) ?? []) look.hadNews = true;
-  }
-
-  /** Whether the store had an answer, which the cache now has. What others have forgotten, this process then has, too. */
-  async read(key: string): Promise<boolean> {
-    const { age, steadyNow } = this.#settings;
-    const { epoch } = this.#cache;
-    const known = this.#cache.activeEntry(key);
-    const look = { hadNews: false };
-    const looks = this.#reading.get(key) ?? new Set();
-    this.#reading.set(key, looks.add(look));
-    const reading = await this.#stored.read(key, known && this.#sharedEntry(known));
-    looks.delete(look);
-    if (looks.size === 0) this.#reading.delete(key);
-    // What is doubted stays, since the doubt must: an older answer could take its place.
-    if (reading?.isKnownInvalidated && known?.isUnconfirmed === false && this.#cache.activeEntry(key) === known) {
-      this.#cache.delete(key);
-    }
-    if (reading?.stored === undefined || look.hadNews) return false;
-    const { token, requestedAt } = reading.stored;
-    const now = steadyNow();
-    // If the other process's clock is ahead, the age of its response is unknown.
-    if (now < requestedAt || this.#marks.invalidatesShared(key, token, requestedAt)) return false;
-    const { sequence } = this.#marks;
-    return this.#cache.promote(key, { response: token, ...age.requestTimeOf(requestedAt, now), sequence, epoch });
-  }
-
-  /** Puts an active answer there. */
-  async share(key: string, asked: CachedResponse): Promise<void> {
-    const { now, age, steadyNow, lifetimeMs } = this.#settings;
-    const entry = this.#sharedEntry(asked);
-    if (entry === undefined) return;
-    steadyNow(); // sees the time by which the stamp was made
-    const ttlMs = Math.floor(Math.min(lifetimeMs - age.ageMs(asked), expiryOf(entry.token) - now()));
-    if (ttlMs > 0) await this.#stored.write(key, entry, ttlMs);
-  }
-
-  delete(key: string): Promise<void> {
-    return this.#stored.delete(key);
+    for (const read of this.#reads.get(String(key)) ?? []) read.wasChanged = true;
   }
 
   /**
-   * Tells all processes to forget.
+   * Copies the entry of a key from the store into memory. Returns whether memory now has it, or a newer active one.
    *
-   * @throws UnavailableError when the store did not take it
+   * Deletes the entry in memory if another process has invalidated it.
+   */
+  async read(key: string): Promise<boolean> {
+    const { age, steadyNow } = this.#settings;
+    const { epoch } = this.#cache;
+    const local = this.#cache.activeEntry(key);
+    const read = { wasChanged: false };
+    const reads = this.#reads.get(key) ?? new Set();
+    this.#reads.set(key, reads.add(read));
+    const result = await this.#store.read(key, local && this.#sharedEntry(local));
+    reads.delete(read);
+    if (reads.size === 0) this.#reads.delete(key);
+    // An unconfirmed entry stays: without it, an older active response could be promoted and used.
+    if (result?.isLocalInvalidated && local?.isUnconfirmed === false && this.#cache.activeEntry(key) === local) {
+      this.#cache.delete(key);
+    }
+    if (result?.entry === undefined || read.wasChanged) return false;
+    const { token, requestedAt } = result.entry;
+    const now = steadyNow();
+    // If the other process's clock is ahead, the age of its response is unknown.
+    if (now < requestedAt || this.#invalidations.invalidatesShared(key, token, requestedAt)) return false;
+    const { sequence } = this.#invalidations;
+    return this.#cache.promote(key, { response: token, ...age.requestTimeOf(requestedAt, now), sequence, epoch });
+  }
+
+  /** Writes an active response to the store, for as long as it may be used. Never rejects. */
+  async share(key: string, received: CachedResponse): Promise<void> {
+    const { now, age, steadyNow, lifetimeMs } = this.#settings;
+    const entry = this.#sharedEntry(received);
+    if (entry === undefined) return;
+    steadyNow(); // reads the wall clock, so that this clock never returns an earlier time than that of the entry
+    const ttlMs = Math.floor(Math.min(lifetimeMs - age.ageMs(received), expiryOf(entry.token) - now()));
+    if (ttlMs > 0) await this.#store.write(key, entry, ttlMs);
+  }
+
+  /** Deletes the entry of a key from the store. Never rejects. */
+  delete(key: string): Promise<void> {
+    return this.#store.delete(key);
+  }
+
+  /**
+   * Creates a tombstone for all processes, and deletes the entry of `key`.
+   *
+   * @throws UnavailableError if the store failed
    */
   async invalidate(name: TombstoneName, key: string | undefined): Promise<void> {
     const createdAt = this.#settings.steadyNow();
-    const marked = this.#stored.addTombstone(name, { createdAt, ttlMs: tombstoneTtlMs });
-    await Promise.all([marked, key === undefined ? undefined : this.delete(key)]);
+    const added = this.#store.addTombstone(name, { createdAt, ttlMs: tombstoneTtlMs });
+    await Promise.all([added, key === undefined ? undefined : this.delete(key)]);
   }
 
-  /** Ends the connection to the store. */
-  async close(): Promise<void> {}
-
-  /** Whether this process is the one to renew an answer. */
+  /** Returns whether this process may refresh the response of a key: `true` to one of the processes that share it. */
   mayRefresh(key: string): Promise<boolean> {
-    return this.#stored.lease(key, this.#settings.leaseMs);
+    return this.#store.lease(key, this.#settings.leaseMs);
   }
 
-  #sharedEntry(asked: CachedResponse): SharedEntry | undefined {
-    const { response } = asked;
-    return response.active ? { token: response, requestedAt: this.#settings.age.wallTimeOf(asked) } : undefined;
+  #sharedEntry(received: CachedResponse): SharedEntry | undefined {
+    const { response } = received;
+    return response.active ? { token: response, requestedAt: this.#settings.age.wallTimeOf(received) } : undefined;
   }
 }

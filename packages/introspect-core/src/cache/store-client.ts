@@ -2,51 +2,37 @@ import { UnavailableError } from '../errors/errors.js';
 import type { StoreOperation } from '../events/events.js';
 import { type ActiveToken, readIntrospectionResponse } from '../protocol/introspection-response.js';
 import { withDeadline } from '../runtime/deadline.js';
+import type { CacheStore } from './cache-store.js';
 import { isAfterTombstone, type TombstoneName, tombstoneNames } from './invalidations.js';
 
-/**
- * A second tier behind the cache in process, shared by processes: Redis, or what is like it.
- *
- * Keys are opaque, and so are values; they hold what the server said of a token, though never the token: protect the
- * store as you protect the server's answers. Inactive answers never go there. What rejects, throws, or takes longer than
- * 250 ms counts as not there.
- */
-export interface CacheStore {
-  get(key: string): Promise<string | undefined>;
-  /** Keeps a value, in place of an older one, for `ttlMs` milliseconds (a whole number from 1 to 2³¹ − 1). */
-  set(key: string, value: string, ttlMs: number): Promise<void>;
-  delete(key: string): Promise<void>;
-  /**
-   * Calls back for each key that another process has set or deleted, and with an empty key where it may have been any;
-   * the result ends it.
-   */
-  onInvalidate?(listener: (key: string) => void): () => void;
-  /** Gives the lease on a key to the first who asks, for `ttlMs`, and `false` to others. It leaves the key's value alone. */
-  lease?(key: string, ttlMs: number): Promise<boolean>;
-}
-
-/** An active answer, and when it was asked for, by the wall clock of the process that did. */
+/** An active response as processes share it. */
 export interface SharedEntry {
   readonly token: ActiveToken;
+  /** In milliseconds since the epoch, by the wall clock of the process that requested it. */
   readonly requestedAt: number;
 }
 
-export interface StoreReading {
-  /** What is there, if it was not forgotten. */
-  readonly stored?: SharedEntry;
-  /** Whether another process has forgotten what this one knows. */
-  readonly isKnownInvalidated: boolean;
+/** What a read of the store has found. */
+export interface StoreReadResult {
+  /** The entry of the store, if there is one that is not invalidated. */
+  readonly entry?: SharedEntry;
+  /** Whether a tombstone in the store invalidates the entry that this process has in memory. */
+  readonly isLocalInvalidated: boolean;
 }
 
 const storeTimeoutMs = 250;
 const tombstonePrefix = 'tombstone.';
 
-/** Whether a key of the store is that of a mark. */
 export function isTombstoneKey(key: string): boolean {
   return key.startsWith(tombstonePrefix);
 }
 
-/** The answers and the marks in a {@link CacheStore}. Whatever goes wrong there is told to `onFailure`, and counts as not there. */
+/**
+ * Reads and writes shared entries and tombstones in a {@link CacheStore}.
+ *
+ * Each call of the store has a time limit. A failure is reported to `onFailure`. The caller sees it as a miss, except in
+ * `addTombstone`, which throws.
+ */
 export class StoreClient {
   readonly #store: CacheStore;
   readonly #now: () => number;
@@ -61,7 +47,7 @@ export class StoreClient {
       onFailure,
     }: {
       now: () => number;
-      /** Makes a key of a text, as it does of a token. */
+      /** Hashes the name of a tombstone, as it hashes a token. */
       keyOf: (text: string) => string | Promise<string>;
       onFailure: (operation: StoreOperation) => void;
     },
@@ -73,38 +59,43 @@ export class StoreClient {
   }
 
   /**
-   * Looks for the answer under a key, and holds it, and the one that this process knows, against the marks of all
-   * processes. `undefined` where the store failed.
+   * Reads the entry of a key. Checks it, and the entry that this process has in memory, against the tombstones in the
+   * store.
+   *
+   * Returns `undefined` if the store failed.
    */
-  async read(key: string, known?: SharedEntry): Promise<StoreReading | undefined> {
+  async read(key: string, local?: SharedEntry): Promise<StoreReadResult | undefined> {
     try {
-      const [value, knownMark] = await Promise.all([
+      const [value, localTombstone] = await Promise.all([
         this.#run('get', () => this.#store.get(key)),
-        known && this.#latestMark(tombstoneNames(key, known.token)),
+        local && this.#latestTombstone(tombstoneNames(key, local.token)),
       ]);
-      const isKnownInvalidated =
-        known !== undefined && knownMark !== undefined && !isAfterTombstone(known.requestedAt, knownMark);
-      const stored = this.#parse(value);
-      if (stored === undefined) return { isKnownInvalidated };
-      const names = tombstoneNames(key, stored.token);
-      const isNamedAlike = known !== undefined && names.join() === tombstoneNames(key, known.token).join();
-      const latest = isNamedAlike && knownMark !== undefined ? knownMark : await this.#latestMark(names);
-      return isAfterTombstone(stored.requestedAt, latest) ? { stored, isKnownInvalidated } : { isKnownInvalidated };
+      const isLocalInvalidated =
+        local !== undefined && localTombstone !== undefined && !isAfterTombstone(local.requestedAt, localTombstone);
+      const entry = this.#parse(value);
+      if (entry === undefined) return { isLocalInvalidated };
+      const names = tombstoneNames(key, entry.token);
+      const hasSameNames = local !== undefined && names.join() === tombstoneNames(key, local.token).join();
+      const tombstone =
+        hasSameNames && localTombstone !== undefined ? localTombstone : await this.#latestTombstone(names);
+      return isAfterTombstone(entry.requestedAt, tombstone) ? { entry, isLocalInvalidated } : { isLocalInvalidated };
     } catch {
       return undefined;
     }
   }
 
+  /** Writes an entry. Never rejects. */
   async write(key: string, { token, requestedAt }: SharedEntry, ttlMs: number): Promise<void> {
     const value = `${Math.floor(requestedAt)} ${JSON.stringify(token)}`;
     await this.#run('set', () => this.#store.set(key, value, ttlMs)).catch(() => {});
   }
 
+  /** Deletes an entry. Never rejects. */
   async delete(key: string): Promise<void> {
     await this.#run('delete', () => this.#store.delete(key)).catch(() => {});
   }
 
-  /** Listens to what other processes set and delete, where the store tells of it. The result ends it. */
+  /** Listens to changes by other processes, if the store can report them. Returns a function that ends it. */
   onInvalidate(listener: (key: string) => void): (() => void) | undefined {
     try {
       return this.#store.onInvalidate?.(listener);
@@ -114,7 +105,7 @@ export class StoreClient {
     }
   }
 
-  /** Whether this process is the one to renew an answer. */
+  /** Returns whether this process must refresh the response of a key: also if the store has no leases, or failed. */
   async lease(key: string, ttlMs: number): Promise<boolean> {
     const { lease } = this.#store;
     if (lease === undefined) return true;
@@ -122,28 +113,29 @@ export class StoreClient {
   }
 
   /**
-   * Leaves a mark for all processes.
+   * Creates a tombstone for all processes.
    *
-   * @throws UnavailableError when the store did not take it
+   * @throws UnavailableError if the store failed
    */
   async addTombstone(name: TombstoneName, { createdAt, ttlMs }: { createdAt: number; ttlMs: number }): Promise<void> {
-    const key = await this.#markKey(name);
-    const other = Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '');
-    const latest = other > createdAt ? other : createdAt; // it may be of a process whose clock is ahead
-    await this.#run('set', () => this.#store.set(key, String(latest), ttlMs)); // in any case: the others are to hear of it
+    const key = await this.#tombstoneKey(name);
+    const existing = Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '');
+    const latest = existing > createdAt ? existing : createdAt; // the clock of another process may be ahead
+    // It writes an unchanged tombstone too, so that the store notifies the other processes.
+    await this.#run('set', () => this.#store.set(key, String(latest), ttlMs));
   }
 
-  /** When the latest of these marks was left; what is no number counts as now. */
-  async #latestMark(names: TombstoneName[]): Promise<number> {
-    const marks = names.map(async (name) => {
-      const markKey = await this.#markKey(name);
-      return Number.parseFloat((await this.#run('get', () => this.#store.get(markKey))) ?? '-Infinity');
+  /** Returns when the latest of these tombstones was created: `-Infinity` without any, NaN if one is unreadable. */
+  async #latestTombstone(names: TombstoneName[]): Promise<number> {
+    const times = names.map(async (name) => {
+      const key = await this.#tombstoneKey(name);
+      return Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '-Infinity');
     });
-    return Math.max(...(await Promise.all(marks)));
+    return Math.max(...(await Promise.all(times)));
   }
 
-  /** A colon cannot be in a bearer token, so that no token has the key of a mark. */
-  async #markKey(name: TombstoneName): Promise<string> {
+  /** A bearer token contains no colon, but a name does. So no token has the key of a tombstone. */
+  async #tombstoneKey(name: TombstoneName): Promise<string> {
     return tombstonePrefix + (await this.#keyOf(name));
   }
 
@@ -155,21 +147,21 @@ export class StoreClient {
       const token = readIntrospectionResponse(response, 'The cache store', this.#now);
       if (token.active && digits !== undefined) return { token, requestedAt: Number(digits) };
     } catch {}
-    this.#onFailure('get'); // somebody else has written it
+    this.#onFailure('get'); // another program wrote this value
     return undefined;
   }
 
   async #run<Value>(operation: StoreOperation, work: () => Promise<Value>): Promise<Value> {
     try {
-      return await withDeadline({ timeoutMs: storeTimeoutMs, late: storeProblem }, work);
+      return await withDeadline({ timeoutMs: storeTimeoutMs, late: storeError }, work);
     } catch {
       this.#onFailure(operation);
-      throw storeProblem();
+      throw storeError();
     }
   }
 }
 
-/** Without its cause: what a store throws may hold the key, the value, or its own password. */
-function storeProblem(): UnavailableError {
+/** An error without its cause: the error of a store may contain the key, the value, or the password of the store. */
+function storeError(): UnavailableError {
   return new UnavailableError(`The cache store failed, or took longer than ${storeTimeoutMs} ms`);
 }

@@ -1,17 +1,24 @@
 import { type ActiveToken, type IntrospectionResponse, takeBodyLength } from '../protocol/introspection-response.js';
 import type { AgeClock } from '../runtime/age-clock.js';
 import { BoundedEntries } from './bounded-entries.js';
+import {
+  activeEntry,
+  type CachedResponse,
+  type CacheEntry,
+  type ClockTime,
+  hasExpired,
+  hasPassed,
+  inactiveEntry,
+} from './cache-entry.js';
 import type { CacheSettings } from './cache-options.js';
-import type { Invalidations, SequencedResponse } from './invalidations.js';
+import type { Invalidations } from './invalidations.js';
 
-/** For how long an active answer speaks against an inactive one, which may be a fault of the server's own. */
+/** An inactive response is rechecked if the token was active less than this ago: the server may have a brief fault. */
 const recheckWindowMs = 60_000;
-/** Answers are renewed up to this part earlier, by chance, so that hot ones are not all renewed at once. */
-const refreshJitter = 0.05;
-/** How long a renewal keeps the next one off, whatever becomes of it. */
+/** After a refresh has begun, no other one begins for this time, whether it succeeds or fails. */
 const refreshPauseMs = 500;
 
-/** The clocks of a cache. */
+/** The clocks of a cache, in milliseconds. */
 export interface CacheClocks {
   /** The wall clock. */
   now(): number;
@@ -21,179 +28,160 @@ export interface CacheClocks {
   readonly age: AgeClock;
 }
 
-interface ClockTime {
-  readonly now: number;
-  readonly monotonicNow: number;
-}
-
-/** An answer, and when it was asked for. */
-export interface CachedResponse extends SequencedResponse {
-  /** How often {@link TokenCache.revalidateAll} had been called by then. */
-  epoch: number;
-}
-
 /**
- * A cache entry. In its times, `undefined` means never.
+ * The cache in memory: introspection responses by cache key, and the rules by which each of them may be used.
  *
- * A process may have very many entries, so they are small: values that can be computed are not stored, and times that
- * need not be exact are whole numbers, for which engines need less memory.
- */
-export interface CacheEntry extends CachedResponse {
-  /** When its `exp` is reached by the monotonic clock, computed from the wall clock when the entry was cached. */
-  readonly expiresAt: number | undefined;
-  /** When to read the second tier again. Compare it with {@link AgeClock.timeFor}. */
-  revalidateAt: number | undefined;
-  /** When to renew the entry. Compare it with {@link AgeClock.timeFor}. */
-  refreshAt: number | undefined;
-  /** The token was called inactive since, or it is what called it so: until that is settled, nothing serves this answer. */
-  isUnconfirmed: boolean;
-}
-
-/**
- * The answers that are kept in this process, and the rules by which they may be used again.
+ * - An entry is *fresh* while it is younger than `maxAgeMs`, or `inactiveMaxAgeMs` if it is inactive. Then it is used
+ *   without a request. With a shared cache, an active entry must also have been compared with the store recently.
+ * - An active entry is *stale* after that, up to the age `maxAgeIfErrorMs`. It is used while the server is unavailable.
+ * - An active entry is *unconfirmed* after the server has said that its token is inactive. It is used for nothing until a
+ *   second introspection decides.
+ * - An entry has *ended* when the token's `exp` has passed, or when a tombstone invalidates it. It is never used again.
  *
- * Active and inactive ones are kept apart, each bounded, the least recently used going first: a flood of unknown tokens
- * evicts no good one.
+ * The age of an entry is the larger of its ages by the wall clock and by the monotonic clock. `exp` counts as passed if
+ * either clock says so. So a clock that is set back revives no entry, and time during which the machine was suspended
+ * counts. No timer runs: an entry that has ended stays in memory until it is read or evicted.
  *
- * The age of an entry is the larger of its ages by the wall clock and by the monotonic clock. An entry has expired when
- * its `exp` has passed by either clock. So a clock that is set back revives no entry, and time in which the machine was
- * suspended counts. No timer runs: an expired entry stays until it is read or evicted.
+ * Active and inactive entries have separate limits, so a flood of unknown tokens evicts no valid one.
  */
 export class TokenCache {
   readonly #active: BoundedEntries<CacheEntry>;
   readonly #inactive: BoundedEntries<CacheEntry>;
   readonly #settings: CacheSettings;
   readonly #clocks: CacheClocks;
-  readonly #marks: Invalidations;
-  #generation = 0;
+  readonly #invalidations: Invalidations;
+  #epoch = 0;
 
-  constructor(settings: CacheSettings, clocks: CacheClocks, marks: Invalidations) {
+  constructor(settings: CacheSettings, clocks: CacheClocks, invalidations: Invalidations) {
     const { maxEntries, maxBytes } = settings;
     this.#active = new BoundedEntries({ maxEntries, maxSize: maxBytes });
     // Each has size 1, because an inactive response has no content.
     this.#inactive = new BoundedEntries({ maxEntries, maxSize: maxEntries });
     this.#settings = settings;
     this.#clocks = clocks;
-    this.#marks = marks;
+    this.#invalidations = invalidations;
   }
 
+  /** How often {@link TokenCache.revalidateAll} was called. */
   get epoch(): number {
-    return this.#generation;
+    return this.#epoch;
   }
 
-  /**
-   * What may be used without a question: fresh, and younger than `maxResponseAgeMs`.
-   *
-   * @param justRead whether the second tier has just been looked at
-   */
-  fresh(key: string, maxResponseAgeMs: number, justRead = false): CacheEntry | undefined {
-    const kept = this.#active.get(key) ?? this.#inactive.get(key);
-    if (kept === undefined) return undefined;
-    const time = this.#look();
-    const { maxAgeMs, inactiveMaxAgeMs } = this.#settings;
-    const entryTime = this.#entryTime(kept, time);
-    const ageMs = entryTime - kept.requestedAt;
-    if (ageMs >= (kept.response.active ? maxAgeMs : inactiveMaxAgeMs) || ageMs >= maxResponseAgeMs) return undefined;
-    if (kept.isUnconfirmed || (hasPassed(kept.revalidateAt, entryTime) && !justRead)) return undefined;
-    if (kept.epoch !== this.#generation && kept.response.active) return undefined;
-    return this.#lives(key, kept, time) ? kept : undefined;
-  }
-
-  /** What may serve while the server is unreachable: an active answer, no older than `maxAgeIfErrorMs`. */
-  stale(key: string, maxResponseAgeMs: number): { response: IntrospectionResponse; ageMs: number } | undefined {
-    const kept = this.#active.peek(key);
-    if (kept === undefined || kept.isUnconfirmed) return undefined;
-    const time = this.#look();
-    const ageMs = this.#entryTime(kept, time) - kept.requestedAt;
-    const { maxAgeIfErrorMs } = this.#settings;
-    if (maxAgeIfErrorMs === 0 || ageMs > maxAgeIfErrorMs || ageMs >= maxResponseAgeMs) return undefined;
-    return this.#lives(key, kept, time) ? { response: kept.response, ageMs } : undefined;
-  }
-
-  /** Whether a token is known as active, or was when it was last asked about: it has not expired since. */
-  hasActive(key: string): boolean {
-    const kept = this.#active.peek(key);
-    return kept !== undefined && this.#lives(key, kept, this.#look());
-  }
-
-  /** How many answers lie here, also those that have ended. */
+  /** The number of entries in memory. It includes entries that have ended. */
   get entries(): { active: number; inactive: number } {
     return { active: this.#active.count, inactive: this.#inactive.count };
   }
 
-  /** Whether it is time to renew an answer. */
-  isRefreshDue(kept: CacheEntry): boolean {
-    return kept.refreshAt !== undefined && hasPassed(kept.refreshAt, this.#entryTime(kept, this.#look()));
-  }
-
-  /** Whether it is time to renew an answer. Whoever is told so is the only one for a while. */
-  takeRefresh(kept: CacheEntry): boolean {
-    if (!this.isRefreshDue(kept)) return false;
-    kept.refreshAt = Math.floor(this.#entryTime(kept, this.#look())) + refreshPauseMs;
-    return true;
-  }
-
   /**
-   * Takes note that a token was called inactive. Where it is known as active, nothing is served from now on, and the
-   * result is `true`: the server is to be asked once more before that is believed.
+   * Returns a fresh entry that is younger than `maxResponseAgeMs`.
+   *
+   * @param wasRead whether the shared cache was just read for this key, so that the entry need not be compared again
    */
-  markUnconfirmed(key: string, asked: CachedResponse): boolean {
-    const kept = this.#active.peek(key);
-    if (kept === undefined) return false;
-    const time = this.#look();
-    const knownMs = Math.max(recheckWindowMs, this.#settings.maxAgeMs);
-    if (this.#entryTime(kept, time) - kept.requestedAt >= knownMs || !this.#lives(key, kept, time)) return false;
-    kept.isUnconfirmed = true;
-    this.#setInactive(key, asked, true); // the doubt outlives what is doubted
-    return true;
+  fresh(key: string, maxResponseAgeMs: number, wasRead = false): CacheEntry | undefined {
+    const entry = this.#active.get(key) ?? this.#inactive.get(key);
+    if (entry === undefined) return undefined;
+    const time = this.#clockTime();
+    const { maxAgeMs, inactiveMaxAgeMs } = this.#settings;
+    const entryTime = this.#entryTime(entry, time);
+    const ageMs = entryTime - entry.requestedAt;
+    if (ageMs >= (entry.response.active ? maxAgeMs : inactiveMaxAgeMs) || ageMs >= maxResponseAgeMs) return undefined;
+    if (entry.isUnconfirmed || (hasPassed(entry.revalidateAt, entryTime) && !wasRead)) return undefined;
+    if (entry.epoch !== this.#epoch && entry.response.active) return undefined;
+    return this.#deleteIfEnded(key, entry, time) ? undefined : entry;
   }
 
-  /** Caches a response that this process requested, except when a newer one is known or it is too large. */
-  set(key: string, asked: CachedResponse): 'kept' | 'older' | 'too_large' {
-    if (this.#newestAskedAt(key) > asked.requestedAt) return 'older';
-    if (!asked.response.active) {
-      this.#setInactive(key, asked, false);
-      this.#active.delete(key);
-      return 'kept';
-    }
-    this.#inactive.delete(key);
-    return this.#setActive(key, asked, { now: this.#clocks.now(), lookedAt: asked.requestedAt }) ? 'kept' : 'too_large';
+  /** Returns an active response that may be used while the server is unavailable, if it is younger than `maxResponseAgeMs`. */
+  stale(key: string, maxResponseAgeMs: number): { response: IntrospectionResponse; ageMs: number } | undefined {
+    const entry = this.#active.peek(key);
+    if (entry === undefined || entry.isUnconfirmed) return undefined;
+    const time = this.#clockTime();
+    const ageMs = this.#entryTime(entry, time) - entry.requestedAt;
+    const { maxAgeIfErrorMs } = this.#settings;
+    if (maxAgeIfErrorMs === 0 || ageMs > maxAgeIfErrorMs || ageMs >= maxResponseAgeMs) return undefined;
+    return this.#deleteIfEnded(key, entry, time) ? undefined : { response: entry.response, ageMs };
   }
 
-  /** The active answer that is known, if one is: also where it has ended. */
+  /** Returns whether the server's last active response about a token is in memory and has not ended, at any age. */
+  hasActive(key: string): boolean {
+    const entry = this.#active.peek(key);
+    return entry !== undefined && !this.#deleteIfEnded(key, entry, this.#clockTime());
+  }
+
+  /** Returns the active entry of a key, even if it has ended. */
   activeEntry(key: string): CacheEntry | undefined {
     return this.#active.peek(key);
   }
 
-  /**
-   * Caches an active response from the second tier. If a newer one is known, keeps that, and counts it as read again.
-   *
-   * @returns `false` if the newer one is inactive or in doubt, or if the response is too large
-   */
-  promote(key: string, asked: CachedResponse & { readonly response: ActiveToken }): boolean {
-    const kept = this.#active.peek(key);
-    if (this.#newestAskedAt(key) < asked.requestedAt) {
-      this.#inactive.delete(key);
-      return this.#setActive(key, asked, { now: this.#clocks.steadyNow(), lookedAt: this.#clocks.monotonicNow() });
-    }
-    if (kept === undefined || kept.isUnconfirmed) return false;
-    kept.revalidateAt = Math.floor(this.#clocks.monotonicNow() + this.#settings.localMaxAgeMs);
-    kept.epoch = asked.epoch;
+  isRefreshDue(entry: CacheEntry): boolean {
+    return entry.refreshAt !== undefined && hasPassed(entry.refreshAt, this.#entryTime(entry, this.#clockTime()));
+  }
+
+  /** Returns `true` to one caller when a refresh is due, then `false` to all callers for 500 ms. */
+  takeRefresh(entry: CacheEntry): boolean {
+    if (!this.isRefreshDue(entry)) return false;
+    entry.refreshAt = Math.floor(this.#entryTime(entry, this.#clockTime())) + refreshPauseMs;
     return true;
   }
 
-  /** The second tier has news of a key. */
+  /**
+   * Makes the active entry of a token unconfirmed, because the server has just said that the token is inactive.
+   *
+   * Returns `true` if the caller must introspect the token again, and `set` that response. Returns `false` if the entry is
+   * missing, has ended, or is too old to contradict the server.
+   */
+  markUnconfirmed(key: string, received: CachedResponse): boolean {
+    const entry = this.#active.peek(key);
+    if (entry === undefined) return false;
+    const time = this.#clockTime();
+    const windowMs = Math.max(recheckWindowMs, this.#settings.maxAgeMs);
+    if (this.#entryTime(entry, time) - entry.requestedAt >= windowMs) return false;
+    if (this.#deleteIfEnded(key, entry, time)) return false;
+    entry.isUnconfirmed = true;
+    // It keeps older responses out of the cache, even if the active entry is evicted before the second introspection ends.
+    this.#inactive.set(key, inactiveEntry(received, true), 1);
+    return true;
+  }
+
+  /** Caches a response that this process requested, except if memory has a newer one or if it is too large. */
+  set(key: string, received: CachedResponse): 'cached' | 'older' | 'too_large' {
+    if (this.#latestRequestedAt(key) > received.requestedAt) return 'older';
+    if (!received.response.active) {
+      this.#inactive.set(key, inactiveEntry(received, false), 1);
+      this.#active.delete(key);
+      return 'cached';
+    }
+    const wasSet = this.#setActive(key, received, { now: this.#clocks.now(), readAt: received.requestedAt });
+    return wasSet ? 'cached' : 'too_large';
+  }
+
+  /**
+   * Caches an active response of the shared cache. If memory has one that is at least as new, it keeps that one, and
+   * counts it as compared with the shared cache.
+   *
+   * @returns `false` if the one in memory is inactive or unconfirmed, or if the response is too large
+   */
+  promote(key: string, shared: CachedResponse & { readonly response: ActiveToken }): boolean {
+    const entry = this.#active.peek(key);
+    if (this.#latestRequestedAt(key) < shared.requestedAt) {
+      return this.#setActive(key, shared, { now: this.#clocks.steadyNow(), readAt: this.#clocks.monotonicNow() });
+    }
+    if (entry === undefined || entry.isUnconfirmed) return false;
+    entry.revalidateAt = Math.floor(this.#clocks.monotonicNow() + this.#settings.localMaxAgeMs);
+    entry.epoch = shared.epoch;
+    return true;
+  }
+
+  /** Requires a read of the shared cache before the active entry of a key is used again. */
   revalidate(key: string): void {
-    const kept = this.#active.peek(key);
-    if (kept !== undefined) kept.revalidateAt = Number.NEGATIVE_INFINITY;
+    const entry = this.#active.peek(key);
+    if (entry !== undefined) entry.revalidateAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** The second tier has news that may concern any key. */
+  /** Requires a read of the shared cache before any active entry of now is used again. */
   revalidateAll(): void {
-    this.#generation++;
+    this.#epoch++;
   }
 
-  /** Forgets what is known of a key. */
   delete(key: string): void {
     this.#active.delete(key);
     this.#inactive.delete(key);
@@ -205,59 +193,37 @@ export class TokenCache {
   }
 
   /**
-   * @param now the wall clock by which `exp` is to be understood
-   * @param lookedAt since when the second tier need not be looked at
+   * @param now the wall clock's time to compare `exp` with
+   * @param readAt from when the time until the next read of the shared cache counts
    * @returns `false` for a response that is too large
    */
-  #setActive(key: string, asked: CachedResponse, { now, lookedAt }: { now: number; lookedAt: number }): boolean {
+  #setActive(key: string, received: CachedResponse, { now, readAt }: { now: number; readAt: number }): boolean {
     const { refreshAfterMs, store, localMaxAgeMs } = this.#settings;
-    const leftMs = expiryOf(asked.response) - now;
-    const renewAt = asked.requestedAt + refreshAfterMs * (1 - refreshJitter * Math.random());
-    const kept: CacheEntry = {
-      ...asked,
-      expiresAt: leftMs === Number.POSITIVE_INFINITY ? undefined : Math.floor(this.#clocks.monotonicNow() + leftMs),
-      revalidateAt: store === undefined ? undefined : Math.floor(lookedAt + localMaxAgeMs),
-      refreshAt: renewAt === Number.POSITIVE_INFINITY ? undefined : Math.floor(renewAt),
-      isUnconfirmed: false,
-    };
-    return this.#active.set(key, kept, takeBodyLength(asked.response));
+    const revalidateAt = store === undefined ? undefined : readAt + localMaxAgeMs;
+    const monotonicNow = this.#clocks.monotonicNow();
+    const entry = activeEntry(received, { now, monotonicNow, refreshAfterMs, revalidateAt });
+    this.#inactive.delete(key);
+    return this.#active.set(key, entry, takeBodyLength(received.response));
   }
 
-  #setInactive(key: string, asked: CachedResponse, isUnconfirmed: boolean): void {
-    this.#inactive.set(
-      key,
-      { ...asked, expiresAt: undefined, revalidateAt: undefined, refreshAt: undefined, isUnconfirmed },
-      1,
-    );
-  }
-
-  #look(): ClockTime {
+  #clockTime(): ClockTime {
     return { now: this.#clocks.now(), monotonicNow: this.#clocks.monotonicNow() };
   }
 
-  #entryTime(kept: CacheEntry, { now, monotonicNow }: ClockTime): number {
-    return this.#clocks.age.timeFor(kept, now, monotonicNow);
+  /** The time to compare with the times of an entry. */
+  #entryTime(entry: CacheEntry, { now, monotonicNow }: ClockTime): number {
+    return this.#clocks.age.timeFor(entry, now, monotonicNow);
   }
 
-  #newestAskedAt(key: string): number {
+  #latestRequestedAt(key: string): number {
     const never = Number.NEGATIVE_INFINITY;
     return Math.max(this.#active.peek(key)?.requestedAt ?? never, this.#inactive.peek(key)?.requestedAt ?? never);
   }
 
-  /** Whether it is neither expired nor forgotten; drops it where it is. */
-  #lives(key: string, kept: CacheEntry, { now, monotonicNow }: ClockTime): boolean {
-    const lives =
-      !hasPassed(kept.expiresAt, monotonicNow) && now < expiryOf(kept.response) && !this.#marks.invalidates(key, kept);
-    if (!lives) (kept.response.active ? this.#active : this.#inactive).delete(key);
-    return lives;
+  /** Deletes an entry that has expired or was invalidated. Returns whether it has. */
+  #deleteIfEnded(key: string, entry: CacheEntry, time: ClockTime): boolean {
+    const hasEnded = hasExpired(entry, time) || this.#invalidations.invalidates(key, entry);
+    if (hasEnded) (entry.response.active ? this.#active : this.#inactive).delete(key);
+    return hasEnded;
   }
-}
-
-function hasPassed(at: number | undefined, now: number): boolean {
-  return at !== undefined && now >= at;
-}
-
-/** When an answer expires, in milliseconds since the epoch. A fraction of a second is left away. */
-export function expiryOf(answer: IntrospectionResponse): number {
-  return answer.active && answer.exp !== undefined ? Math.floor(answer.exp) * 1000 : Number.POSITIVE_INFINITY;
 }

@@ -1,6 +1,11 @@
 import type { InactiveExplanation } from '../events/events.js';
 
-/** Explains one token at a time, and leaves out those that come meanwhile: it is for development. */
+/**
+ * Returns a function that explains why a token may be inactive, for development and operation.
+ *
+ * It explains one token at a time, and ignores the tokens that come meanwhile. It never rejects, because a failed
+ * explanation must not affect a request.
+ */
 export function explainer(
   explain: (token: string) => Promise<InactiveExplanation>,
   emit: (explanation: InactiveExplanation) => void,
@@ -12,7 +17,6 @@ export function explainer(
     try {
       emit(await explain(token));
     } catch {
-      // what cannot be explained must harm nobody
     } finally {
       isBusy = false;
     }

@@ -20,7 +20,7 @@ export function joinFlight({
   /** What a flight does. */
   work: (query: TokenQuery, signal: AbortSignal) => Promise<LookupResult>;
   timeLimit: TimeLimit;
-  /** Without a cache there is no event `miss`. */
+  /** Without a cache, no `cache_miss` is emitted. */
   hasCache: boolean;
   emit: (event: LookupEvent) => void;
 }): Lookup {

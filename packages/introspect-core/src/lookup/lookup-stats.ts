@@ -3,7 +3,7 @@ import type { EventEmitter, IntrospectEvent } from '../events/events.js';
 /** An event of an authorizer itself. The events of its client have an `origin`. */
 export type LookupEvent = Exclude<IntrospectEvent, { origin: string }>;
 
-/** What an authorizer has done since it was made, and how many responses it has cached. */
+/** What an authorizer has done since it was created, and how many responses it has cached. */
 export interface LookupStats {
   /** The number of events of each type. */
   readonly lookups: Readonly<Record<LookupEvent['type'], number>>;
@@ -11,7 +11,7 @@ export interface LookupStats {
   readonly entries: { readonly active: number; readonly inactive: number };
 }
 
-/** Counts the events of lookups, and emits them if somebody listens. */
+/** Counts the events of lookups, and emits them if there is a listener. */
 export class LookupCounters {
   readonly #events: EventEmitter;
   readonly #counts: Record<LookupEvent['type'], number> = {

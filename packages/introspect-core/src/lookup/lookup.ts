@@ -1,11 +1,12 @@
-import type { CachedResponse } from '../cache/token-cache.js';
+import type { CachedResponse } from '../cache/cache-entry.js';
 import type { InvalidTokenReason } from '../errors/errors.js';
 import type { IntrospectionResponse } from '../protocol/introspection-response.js';
 import type { RequestContext } from '../request/request-context.js';
 import type { Moment } from '../runtime/age-clock.js';
 
 /**
- * How often an introspection is repeated because of `forget`. Without a limit, repeated calls would starve good tokens.
+ * How often an introspection is repeated because of `invalidate`. Without a limit, frequent calls of it would let valid
+ * tokens fail at the time limit.
  */
 export const maxRepeats = 3;
 
@@ -20,7 +21,7 @@ export interface TokenQuery {
   readonly maxResponseAgeMs: number;
   /** Returns whether the policy allows a response that was requested at a moment. */
   accepts(requestedAt: Moment): boolean;
-  /** How many invalidations had happened when the HTTP request arrived. */
+  /** The `sequence` of the invalidations when the HTTP request arrived. */
   readonly invalidationsBefore: number;
   /** The time limit of the lookup: see `TimeLimit`. */
   readonly endsAt: number;
@@ -34,7 +35,7 @@ export interface ServerResult {
   readonly received: CachedResponse;
   readonly moment: Moment;
   /**
-   * Whether `forget` has caused all repeats that it may cause. Then the response is used even if it was forgotten
+   * Whether `invalidate` has caused all repeats that it may cause. Then the response is used even if it was invalidated
    * again.
    */
   readonly isLast: boolean;
@@ -42,7 +43,7 @@ export interface ServerResult {
   readonly pendingWrite: Promise<void> | undefined;
 }
 
-/** What a lookup found, and where: `cache` is a response from before, `prefilter` a token that it rejected. */
+/** The result of a lookup and its source: `cache` is an earlier response, `prefilter` a token that it rejected. */
 export type LookupResult =
   | { readonly from: 'cache'; readonly response: IntrospectionResponse }
   | { readonly from: 'prefilter'; readonly reason: InvalidTokenReason }
@@ -50,7 +51,7 @@ export type LookupResult =
 
 export type Lookup = (query: TokenQuery) => Promise<LookupResult>;
 
-/** One step of a lookup. It finds the result itself, or calls `next` and judges what that found. */
+/** One step of a lookup. It returns a result itself, or calls `next` and decides whether that result may be used. */
 export type Stage = (next: Lookup) => Lookup;
 
 /** Puts the stages around `last`, the first one outermost. */

@@ -6,7 +6,7 @@ import type { Stage, TokenQuery } from './lookup.js';
 import type { LookupEvent } from './lookup-stats.js';
 import { SingleFlight } from './single-flight.js';
 
-/** Copies an entry of the shared cache into memory. Returns whether there was one that memory now has. */
+/** Copies an entry of the shared cache into memory. Returns whether memory now has it, or a newer active one. */
 export type ReadShared = (query: TokenQuery) => Promise<boolean>;
 
 /** Lets concurrent lookups of one token share one read of the shared cache. */
@@ -19,8 +19,8 @@ export function readShared(sharedCache: SharedCache | undefined): ReadShared {
 /**
  * Uses a fresh response from memory, or one that the shared cache puts there.
  *
- * Starts a refresh when one is due. A response that is due is used once more meanwhile, except on a runtime that would
- * end the refresh with the request: there the request waits for it.
+ * Starts a refresh when one is due. Meanwhile the request uses the cached response. But if the runtime would end the
+ * refresh together with the request, the request waits for the refresh.
  */
 export function fromMemory({
   cache,

@@ -1,24 +1,28 @@
-import type { IntrospectionClientSettings } from '../client/client-options.js';
-import { type InvalidTokenReason, UnavailableError } from '../errors/errors.js';
-import { type TokenExpectations, timeOrIssuerReason } from '../policy/token-validation.js';
-import { fetchIssuerKeys } from '../protocol/jwk-set.js';
-import { withDeadline } from '../runtime/deadline.js';
+import type { InvalidTokenReason } from '../errors/errors.js';
 
-/** Ask the server, ask it after all others, or refuse the token without a question. */
+/**
+ * What happens with a token: the client introspects it, introspects it after all other tokens that wait, or rejects it
+ * without an introspection request.
+ */
 export type PrefilterVerdict = 'introspect' | 'deprioritize' | { readonly reject: InvalidTokenReason };
 
-/** What an authorizer lends to its prefilter, so that both go by the same rules; one and the same object at each call. */
+/** What an authorizer provides to its prefilter, so that both use the same rules. Each call gets the same object. */
 export interface PrefilterContext {
-  /** Milliseconds that never go back. */
+  /** Returns the time in milliseconds, by a clock that never goes back. */
   monotonicNow(): number;
   /**
-   * The issuer's published keys, a JWK Set (RFC 7517 §5) whose keys were not checked: fetched anew, by the client's own
-   * transport and headers, within a second for each of discovery and keys.
+   * Fetches the issuer's published keys: a JWK Set (RFC 7517 §5). It uses the client's own transport and headers.
    *
-   * @throws IntrospectionError when they cannot be had
+   * Does not cache the keys, and does not check them. Discovery and keys have a time limit of one second each, or the
+   * client's `attemptTimeoutMs` if that is less.
+   *
+   * @throws IntrospectionError if the keys cannot be fetched
    */
   fetchKeys(): Promise<Readonly<Record<string, unknown>>>;
-  /** The first of these claims that is no good here: `exp`, `nbf`, `iss`. What is absent is not judged. */
+  /**
+   * Returns why the first unacceptable claim is unacceptable, in the order `exp`, `nbf`, `iss`. Does not check claims
+   * that are absent, and checks no signature.
+   */
   invalidReason(claims: {
     readonly exp?: number | undefined;
     readonly nbf?: number | undefined;
@@ -35,69 +39,10 @@ export interface PrefilterContext {
  */
 export interface Prefilter {
   (token: string, context: PrefilterContext): Promise<PrefilterVerdict>;
-  /** true: an authorizer without `issuer` is refused at construction. */
+  /**
+   * Whether the prefilter needs the option `issuer`. If `true`, the constructor of an authorizer without it throws.
+   *
+   * @default false
+   */
   readonly needsIssuer?: boolean;
-}
-
-/** A prefilter with all that it needs but the token. Its verdict is there within the deadline, and was checked. */
-export type BoundPrefilter = (token: string, signal: AbortSignal) => Promise<PrefilterVerdict>;
-
-/** What a lookup calls before it introspects a token and after. */
-export interface LookupHooks {
-  /** Judges a token before the introspection request. */
-  prefilter?: BoundPrefilter | undefined;
-  /** Called when the server responded that a token is inactive. */
-  onInactive?: ((token: string) => void) | undefined;
-}
-
-const keysTimeoutMs = 1000;
-
-/** @param tell what it does, for those who listen */
-export function boundPrefilter(
-  prefilter: Prefilter,
-  {
-    settings,
-    expectations,
-    emit,
-  }: {
-    settings: IntrospectionClientSettings;
-    expectations: TokenExpectations;
-    emit: (event: { type: 'prefilter_rejected'; reason: InvalidTokenReason } | { type: 'jwks_failed' }) => void;
-  },
-): BoundPrefilter {
-  if (prefilter.needsIssuer === true && settings.issuer === undefined) {
-    throw new TypeError('Authorizer: "issuer" is needed by this "prefilter"');
-  }
-  const context = prefilterContext(settings, expectations, () => emit({ type: 'jwks_failed' }));
-  const { timeoutMs } = settings;
-  const late = () => new UnavailableError(`The "prefilter" gave no verdict within ${timeoutMs} ms ("timeoutMs")`);
-  return async (token, signal) => {
-    const verdict = await withDeadline({ timeoutMs, late, signal }, async () => prefilter(token, context));
-    if (typeof verdict === 'object' && verdict !== null) emit({ type: 'prefilter_rejected', reason: verdict.reject });
-    else if (verdict !== 'introspect' && verdict !== 'deprioritize') {
-      throw new TypeError('"prefilter" must give "introspect", "deprioritize" or { reject: reason }');
-    }
-    return verdict;
-  };
-}
-
-function prefilterContext(
-  settings: IntrospectionClientSettings,
-  expectations: TokenExpectations,
-  keysFailed: () => void,
-): PrefilterContext {
-  const { issuer = '', now, monotonicNow, retry } = settings;
-  const timeoutMs = Math.min(keysTimeoutMs, retry.attemptTimeoutMs);
-  return {
-    monotonicNow,
-    invalidReason: (claims) => timeOrIssuerReason(claims, expectations, now() / 1000),
-    async fetchKeys() {
-      try {
-        return await fetchIssuerKeys({ ...settings, issuer, timeoutMs });
-      } catch (error) {
-        keysFailed();
-        throw error;
-      }
-    },
-  };
 }

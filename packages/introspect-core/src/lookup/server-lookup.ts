@@ -1,22 +1,30 @@
+import type { CachedResponse } from '../cache/cache-entry.js';
 import type { Invalidations } from '../cache/invalidations.js';
 import type { SharedCache } from '../cache/shared-cache.js';
-import type { CachedResponse, TokenCache } from '../cache/token-cache.js';
+import type { TokenCache } from '../cache/token-cache.js';
 import type { IntrospectionClient } from '../client/introspection-client.js';
 import type { Priority } from '../events/events.js';
 import type { AgeClock, Moment } from '../runtime/age-clock.js';
 import { delay } from '../runtime/delay.js';
+import type { BoundPrefilter } from './bound-prefilter.js';
 import { type LookupResult, maxRepeats, type TokenQuery } from './lookup.js';
 import type { LookupEvent } from './lookup-stats.js';
-import type { LookupHooks } from './prefilter.js';
 import type { TimeLimit } from './time-limit.js';
 
-/** A fault of the server that lasts a second has passed when a suddenly inactive token is introspected again. */
+/** How long to wait before a suddenly inactive token is introspected again. A brief fault of the server is over then. */
 const recheckDelayMs = 1000;
 const recheckJitterMs = 250;
 
 interface Introspected {
   readonly received: CachedResponse;
   readonly moment: Moment;
+}
+
+/** What a lookup at the server calls before and after the introspection request. */
+export interface LookupHooks {
+  readonly prefilter?: BoundPrefilter | undefined;
+  /** Called when the server has responded that a token is inactive. */
+  readonly onInactive?: ((token: string) => void) | undefined;
 }
 
 /** What a lookup at the server needs. */
@@ -31,7 +39,7 @@ export interface ServerLookupParts {
   emit(event: LookupEvent): void;
 }
 
-/** Gets the response from the server, and caches it. This is the work of one flight, and has one time limit. */
+/** Gets the response from the server, and caches it: the work of one flight. It has one time limit. */
 export class ServerLookup {
   readonly #parts: ServerLookupParts;
 
@@ -49,7 +57,7 @@ export class ServerLookup {
     const inTime = (priority: Priority) =>
       timeLimit.run(endsAt, signal, (signal) => this.#introspect(token, priority, signal));
     const wasActive = cache?.hasActive(key) === true;
-    // Its response may not be used. But if another process knows the token as active, an inactive one is rechecked.
+    // This query may not use what the store has. But if it has an active response, an inactive one is rechecked.
     if (maxResponseAgeMs === 0) void sharedCache?.read(key);
     // The prefilter rejects forged tokens. A token that the server itself recently called active is not forged.
     const prefilter = wasActive ? undefined : hooks.prefilter;
@@ -57,9 +65,9 @@ export class ServerLookup {
     if (typeof verdict === 'object') return { from: 'prefilter', reason: verdict.reject };
     const priority = wasActive ? 'high' : verdict === 'deprioritize' ? 'low' : 'normal';
     let last = await (prefilter === undefined ? this.#introspect(token, priority, signal) : inTime(priority));
-    const mayBeShared = cache?.activeEntry(key) !== undefined;
-    const isRemoved = mayBeShared && !last.received.response.active;
-    const removal = isRemoved ? sharedCache?.delete(key) : undefined;
+    const isSharedActive = cache?.activeEntry(key) !== undefined; // it may be in the store, too
+    const isNowInactive = isSharedActive && !last.received.response.active;
+    const removal = isNowInactive ? sharedCache?.delete(key) : undefined;
     if (!last.received.response.active && cache?.markUnconfirmed(key, last.received)) {
       const waitMs = recheckDelayMs + recheckJitterMs * Math.random();
       await delay(Math.min(waitMs, timeLimit.leftMs(endsAt) / 2), signal);
@@ -81,7 +89,7 @@ export class ServerLookup {
     const { cache, sharedCache, emit } = this.#parts;
     const outcome = cache?.set(key, received);
     if (outcome === 'too_large') emit({ type: 'too_large_to_cache' });
-    return outcome === 'kept' && received.response.active ? sharedCache?.share(key, received) : undefined;
+    return outcome === 'cached' && received.response.active ? sharedCache?.share(key, received) : undefined;
   }
 
   async #introspect(token: string, priority: Priority, signal: AbortSignal): Promise<Introspected> {

@@ -38,8 +38,8 @@ export interface JoinOptions<Start> {
  *
  * For each key, at most one flight runs and at most one waits for it to end. A caller that does not accept when the
  * running flight began joins the waiting one. When its last caller leaves, a flight is aborted. An error goes to the
- * callers that wait for the flight, and to no later caller. On workerd, callers share nothing: there, a promise from
- * another request never settles.
+ * callers that wait for the flight, and to no later caller. Callers share nothing on workerd, where a promise
+ * from another request never settles.
  */
 export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
   readonly #flights = new Map<string, Flight<Value, Start>>();

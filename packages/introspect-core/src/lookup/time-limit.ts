@@ -1,7 +1,7 @@
 import { timeoutError } from '../errors/timeout-error.js';
 import { withDeadline } from '../runtime/deadline.js';
 
-/** The time limit of a lookup, the option `timeoutMs`. It is kept as the monotonic time at which the lookup must end. */
+/** The time limit of a lookup, the option `timeoutMs`. It is passed on as the monotonic time at which the lookup must end. */
 export class TimeLimit {
   readonly #settings: { readonly origin: string; readonly timeoutMs: number; monotonicNow(): number };
 

@@ -1,12 +1,7 @@
 import { cacheKey } from '../cache/cache-key.js';
 import type { CacheSettings } from '../cache/cache-options.js';
-import {
-  checkedTarget,
-  Invalidations,
-  type InvalidationTarget,
-  type TombstoneName,
-  tombstoneSlackMs,
-} from '../cache/invalidations.js';
+import { type InvalidationTarget, parseTarget } from '../cache/invalidation-target.js';
+import { Invalidations, type TombstoneName, tombstoneSlackMs } from '../cache/invalidations.js';
 import { SharedCache } from '../cache/shared-cache.js';
 import { TokenCache } from '../cache/token-cache.js';
 import type { IntrospectionClientSettings } from '../client/client-options.js';
@@ -24,9 +19,8 @@ import { compose, type Lookup, type LookupResult, type TokenQuery } from './look
 import { LookupCounters, type LookupEvent, type LookupStats } from './lookup-stats.js';
 import { fromMemory, readShared } from './memory-lookup.js';
 import { pendingWrite } from './pending-write.js';
-import type { LookupHooks } from './prefilter.js';
 import { SameRequest } from './same-request.js';
-import { ServerLookup } from './server-lookup.js';
+import { type LookupHooks, ServerLookup } from './server-lookup.js';
 import { SingleFlight } from './single-flight.js';
 import { staleIfError } from './stale-if-error.js';
 import { TimeLimit } from './time-limit.js';
@@ -34,7 +28,7 @@ import { TimeLimit } from './time-limit.js';
 /**
  * Finds the introspection response for a token: in memory, in the shared cache or at the server.
  *
- * Does not judge the response: what it caches and shares is what the server said.
+ * Does not judge the response: it caches and shares the response itself, and no decision.
  */
 export class TokenLookup {
   readonly #keyOf: (token: string) => string | Promise<string>;
@@ -57,7 +51,7 @@ export class TokenLookup {
     const timeLimit = new TimeLimit(settings);
     const stats = new LookupCounters(settings.events);
     const { emit } = stats;
-    const { invalidations, cache, sharedCache } = makeCaches(cacheSettings, { settings, keyOf, age, emit });
+    const { invalidations, cache, sharedCache } = createCaches(cacheSettings, { settings, keyOf, age, emit });
     const sameRequest = new SameRequest(age, invalidations);
     const server = new ServerLookup({ client, cache, sharedCache, invalidations, age, timeLimit, hooks, emit });
     const work = (query: TokenQuery, signal: AbortSignal) => server.find(query, signal);
@@ -142,23 +136,24 @@ export class TokenLookup {
   }
 
   /**
-   * Forgets cached responses, and those that were requested before this call and are not there yet.
+   * Invalidates the cached responses that match the target, and those that were requested before this call and arrive
+   * after it.
    *
-   * Takes effect here immediately, and through the shared cache in other processes with the same settings.
+   * Takes effect in this process immediately. Other processes with the same settings see it in the shared cache.
    *
    * @throws TypeError if the target is invalid
-   * @throws UnavailableError if the shared cache failed; this process has forgotten all the same
+   * @throws UnavailableError if the shared cache failed; the responses of this process are invalid all the same
    */
   async invalidate(target: InvalidationTarget): Promise<void> {
-    const [kind, value] = checkedTarget(target);
-    const made = kind === 'token' ? this.#keyOf(value) : value;
-    const named = typeof made === 'string' ? made : await made;
-    const name: TombstoneName = `${kind}:${named}`;
+    const [kind, value] = parseTarget(target);
+    const keyOrValue = kind === 'token' ? this.#keyOf(value) : value;
+    const text = typeof keyOrValue === 'string' ? keyOrValue : await keyOrValue;
+    const name: TombstoneName = `${kind}:${text}`;
     this.#invalidations.add(name);
-    if (kind === 'token') this.#cache?.delete(named);
+    if (kind === 'token') this.#cache?.delete(text);
     if (kind === 'all') this.#cache?.clear();
     this.#stats.emit({ type: 'invalidated', by: kind });
-    await this.#sharedCache?.invalidate(name, kind === 'token' ? named : undefined);
+    await this.#sharedCache?.invalidate(name, kind === 'token' ? text : undefined);
   }
 
   stats(): LookupStats {
@@ -170,14 +165,14 @@ export class TokenLookup {
     await this.#sharedCache?.close();
   }
 
-  /** Counts an event, and emits it if somebody listens. */
+  /** Counts an event, and emits it if there is a listener. */
   emit(event: LookupEvent): void {
     this.#stats.emit(event);
   }
 }
 
-/** Makes the cache in memory and the shared cache, as far as they are configured, and what invalidates their entries. */
-function makeCaches(
+/** Creates the tombstones, and the cache in memory and the shared cache if they are configured. */
+function createCaches(
   cacheSettings: CacheSettings | undefined,
   {
     settings: { now, monotonicNow, timeoutMs },

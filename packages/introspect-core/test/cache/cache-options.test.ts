@@ -12,8 +12,8 @@ const construct = (cache: unknown) => () =>
     cache: cache as CacheOptions,
   });
 
-describe('the option cache', () => {
-  it('is checked, with its defaults, in milliseconds', () => {
+describe('the option "cache"', () => {
+  it('is converted to milliseconds, with its defaults', () => {
     expect(v.parse(cacheOptions, { maxAgeSeconds: 60 })).toEqual({
       maxAgeMs: 60_000,
       inactiveMaxAgeMs: 3000,
@@ -51,7 +51,7 @@ describe('the option cache', () => {
     expect([1, 10_324, 10_325, 1_000_000].map(maxBytesOf)).toEqual([67_108_864, 67_108_864, 67_112_500, 6_500_000_000]);
   });
 
-  it('keeps the store as it is, whatever class it is of', () => {
+  it('passes on the store itself, even if it is an instance of a class', () => {
     class Store {
       get = store.get;
       set = store.set;
@@ -59,8 +59,8 @@ describe('the option cache', () => {
       lease = async () => true;
       onInvalidate = () => () => {};
     }
-    const given = new Store();
-    expect(v.parse(cacheOptions, { maxAgeSeconds: 1, store: given }).store).toBe(given);
+    const instance = new Store();
+    expect(v.parse(cacheOptions, { maxAgeSeconds: 1, store: instance }).store).toBe(instance);
   });
 
   it.each([
@@ -70,7 +70,7 @@ describe('the option cache', () => {
     [{ maxAgeSeconds: 60, maxEntries: 2 ** 24 }],
     [{ maxAgeSeconds: 60, maxAgeIfErrorSeconds: 0 }],
     [{ maxAgeSeconds: 60, refreshAfterSeconds: undefined, store: undefined }],
-  ])('may be %j', (cache) => {
+  ])('accepts %j', (cache) => {
     expect(v.safeParse(cacheOptions, cache).success).toBe(true);
   });
 
@@ -123,7 +123,7 @@ describe('the option cache', () => {
       { maxAgeSeconds: 60, maxAgeIfErrorSeconds: 86_401, store },
       '"cache.store" takes no answer that is to be kept for more than 86400 seconds',
     ],
-  ])('may not be %j', (cache, message) => {
+  ])('is rejected if it is %j', (cache, message) => {
     expect(construct(cache)).toThrow(TypeError);
     expect(construct(cache)).toThrow(`Authorizer: ${message}`);
   });

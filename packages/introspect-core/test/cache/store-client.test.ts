@@ -1,11 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
-import { type CacheStore, isTombstoneKey, StoreClient } from '../../src/cache/store-client.js';
+import type { CacheStore } from '../../src/cache/cache-store.js';
+import { isTombstoneKey, StoreClient } from '../../src/cache/store-client.js';
 import type { ActiveToken } from '../../src/index.js';
 import { Clocks, mapStore } from '../support/caching.js';
 
 const token: ActiveToken = { active: true, sub: 's', aud: ['a'] };
 
-function stored(members: Partial<CacheStore> = {}) {
+function setUp(members: Partial<CacheStore> = {}) {
   const clocks = new Clocks();
   const store = mapStore(clocks);
   const onFailure = vi.fn();
@@ -18,42 +19,42 @@ function stored(members: Partial<CacheStore> = {}) {
   };
 }
 
-describe('a stored token', () => {
-  it('is read as it was written, with when it was asked for', async () => {
-    const { client, store, clocks, onFailure } = stored();
+describe('an entry in the store', () => {
+  it('is read as it was written, with the time of its request', async () => {
+    const { client, store, clocks, onFailure } = setUp();
     await client.write('k', { token, requestedAt: clocks.wallMs + 0.9 }, 1000);
     expect(store.set.mock.calls).toEqual([['k', `1750000000000 ${JSON.stringify(token)}`, 1000]]);
     expect(await client.read('k')).toEqual({
-      stored: { token, requestedAt: 1_750_000_000_000 },
-      isKnownInvalidated: false,
+      entry: { token, requestedAt: 1_750_000_000_000 },
+      isLocalInvalidated: false,
     });
     expect(onFailure).not.toHaveBeenCalled();
   });
 
-  it('is read with line breaks in it, though it is not written so', async () => {
+  it('is read even if another program has written line breaks into it', async () => {
     const get = async (key: string) => (isTombstoneKey(key) ? undefined : '5 {\n"active": true\n}');
-    const { client } = stored({ get });
-    expect((await client.read('k'))?.stored).toEqual({ token: { active: true }, requestedAt: 5 });
+    const { client } = setUp({ get });
+    expect((await client.read('k'))?.entry).toEqual({ token: { active: true }, requestedAt: 5 });
   });
 
-  it('is not there once it was removed', async () => {
-    const { client, clocks } = stored();
+  it('is not read after it was deleted', async () => {
+    const { client, clocks } = setUp();
     await client.write('k', { token, requestedAt: clocks.wallMs }, 1000);
     await client.delete('k');
-    expect(await client.read('k')).toEqual({ isKnownInvalidated: false });
+    expect(await client.read('k')).toEqual({ isLocalInvalidated: false });
   });
 
   it('is frozen at every level', async () => {
-    const { client, clocks } = stored();
+    const { client, clocks } = setUp();
     await client.write('k', { token, requestedAt: clocks.wallMs }, 1000);
-    const read = (await client.read('k'))?.stored?.token;
+    const read = (await client.read('k'))?.entry?.token;
     for (const part of [read, read?.aud]) expect(part).toSatisfy(Object.isFrozen);
   });
 
-  it('is not there where it was marked at or after its question, under any of its names', async () => {
-    const { client, clocks } = stored();
+  it('is not read if a tombstone of one of its names was created at or after its request', async () => {
+    const { client, clocks } = setUp();
     const write = () => client.write('k', { token, requestedAt: clocks.wallMs }, 600_000);
-    const read = async () => (await client.read('k'))?.stored;
+    const read = async () => (await client.read('k'))?.entry;
     await write();
     await client.addTombstone('sub:other', { createdAt: clocks.wallMs, ttlMs: 600_000 });
     expect(await read()).toBeDefined();
@@ -69,45 +70,45 @@ describe('a stored token', () => {
   });
 
   it.each(['{"active":true}', '5 {"active":false}', '5 {"active":true,"exp":"never"}', '5 [', '-5 {"active":true}'])(
-    'is not there where something else is: %s',
+    'is not read from an invalid value: %s',
     async (value) => {
-      expect(await stored({ get: async () => value }).client.read('k')).toEqual({ isKnownInvalidated: false });
+      expect(await setUp({ get: async () => value }).client.read('k')).toEqual({ isLocalInvalidated: false });
     },
   );
 
-  it('is not there where a mark is none: who knows what was meant', async () => {
+  it('is not read if a tombstone is unreadable, because its time is unknown', async () => {
     const get = async (key: string) => (isTombstoneKey(key) ? 'soon' : `5 ${JSON.stringify(token)}`);
-    expect(await stored({ get }).client.read('k')).toEqual({ isKnownInvalidated: false });
+    expect(await setUp({ get }).client.read('k')).toEqual({ isLocalInvalidated: false });
   });
 });
 
-describe('a token that this process knows', () => {
-  const known = { token, requestedAt: 1_750_000_000_000 };
+describe('a read with the entry that this process has in memory', () => {
+  const local = { token, requestedAt: 1_750_000_000_000 };
 
-  it('is forgotten where a mark says so, whether or not the store has another', async () => {
-    const { client, clocks } = stored();
-    expect(await client.read('k', known)).toEqual({ isKnownInvalidated: false });
+  it('says that a tombstone invalidates the entry in memory, whether or not the store has a newer one', async () => {
+    const { client, clocks } = setUp();
+    expect(await client.read('k', local)).toEqual({ isLocalInvalidated: false });
     await client.addTombstone('sub:s', { createdAt: clocks.wallMs, ttlMs: 600_000 });
-    expect(await client.read('k', known)).toEqual({ isKnownInvalidated: true });
+    expect(await client.read('k', local)).toEqual({ isLocalInvalidated: true });
     clocks.pass(6);
     await client.write('k', { token, requestedAt: clocks.wallMs }, 1000);
     const newer = { token, requestedAt: clocks.wallMs };
-    expect(await client.read('k', known)).toEqual({ stored: newer, isKnownInvalidated: true });
-    expect(await client.read('k', newer)).toEqual({ stored: newer, isKnownInvalidated: false });
+    expect(await client.read('k', local)).toEqual({ entry: newer, isLocalInvalidated: true });
+    expect(await client.read('k', newer)).toEqual({ entry: newer, isLocalInvalidated: false });
   });
 
-  it('does not answer for the marks of another one under the same key', async () => {
-    const { client, clocks } = stored();
+  it('does not apply the tombstones of a different entry in the store to the entry in memory', async () => {
+    const { client, clocks } = setUp();
     const other: ActiveToken = { active: true, sub: 'other' };
     await client.write('k', { token: other, requestedAt: clocks.wallMs }, 1000);
     await client.addTombstone('sub:other', { createdAt: clocks.wallMs, ttlMs: 600_000 });
-    expect(await client.read('k', known)).toEqual({ isKnownInvalidated: false });
+    expect(await client.read('k', local)).toEqual({ isLocalInvalidated: false });
   });
 
-  it('costs no second look at the marks where it has the same names', async () => {
-    const { client, store, clocks } = stored();
+  it('reads each tombstone once if both entries have the same names', async () => {
+    const { client, store, clocks } = setUp();
     await client.write('k', { token, requestedAt: clocks.wallMs }, 1000);
-    await client.read('k', known);
+    await client.read('k', local);
     expect(store.get.mock.calls.flat().sort()).toEqual([
       'k',
       'tombstone.key-of-all:',
@@ -117,18 +118,18 @@ describe('a token that this process knows', () => {
   });
 });
 
-describe('a mark', () => {
-  it('lies under a key that is no token’s, made as theirs are, and says when it was left', async () => {
-    const { client, clocks, store } = stored();
+describe('a tombstone', () => {
+  it('has a key that no token has, and the time of its creation as value', async () => {
+    const { client, clocks, store } = setUp();
     await client.addTombstone('sub:s', { createdAt: clocks.wallMs, ttlMs: 1000 });
     expect(store.set.mock.calls).toEqual([['tombstone.key-of-sub:s', '1750000000000', 1000]]);
     expect(isTombstoneKey('tombstone.key-of-sub:s')).toBe(true);
     expect(isTombstoneKey('key-of-t')).toBe(false);
   });
 
-  it('that the store did not take is a fault', async () => {
-    const { client, onFailure } = stored({ set: () => Promise.reject(new Error('canary')) });
-    const error = await client.addTombstone('sub:s', { createdAt: 5, ttlMs: 1000 }).catch((fault: unknown) => fault);
+  it('that the store does not accept throws an error without the cause', async () => {
+    const { client, onFailure } = setUp({ set: () => Promise.reject(new Error('canary')) });
+    const error = await client.addTombstone('sub:s', { createdAt: 5, ttlMs: 1000 }).catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       code: 'unavailable',
       message: 'The cache store failed, or took longer than 250 ms',
@@ -138,7 +139,7 @@ describe('a mark', () => {
 });
 
 describe('a store', () => {
-  it('may be of any class: its functions know what they belong to', async () => {
+  it('may be an instance of a class, whose methods use `this`', async () => {
     class Store implements CacheStore {
       readonly #values = new Map<string, string>();
       async get(key: string) {
@@ -158,15 +159,15 @@ describe('a store', () => {
     const client = new StoreClient(new Store(), { now: () => 5, keyOf: async (text) => text, onFailure });
     expect(await client.lease('k', 1)).toBe(true);
     await client.write('k', { token, requestedAt: 5 }, 1);
-    expect((await client.read('k'))?.stored).toEqual({ token, requestedAt: 5 });
+    expect((await client.read('k'))?.entry).toEqual({ token, requestedAt: 5 });
     expect(await client.lease('k', 1)).toBe(false);
     await client.delete('k');
-    expect(await client.read('k')).toEqual({ isKnownInvalidated: false });
+    expect(await client.read('k')).toEqual({ isLocalInvalidated: false });
     expect(onFailure).not.toHaveBeenCalled();
   });
 
-  it('that has no lease lets everyone renew', async () => {
-    expect(await stored().client.lease('k', 1000)).toBe(true);
+  it('without leases lets every process refresh', async () => {
+    expect(await setUp().client.lease('k', 1000)).toBe(true);
   });
 
   it.each<[string, Partial<CacheStore>, (client: StoreClient) => Promise<unknown>, unknown]>([
@@ -179,8 +180,8 @@ describe('a store', () => {
     ],
     ['delete', { delete: () => Promise.reject(new Error()) }, (client) => client.delete('k'), undefined],
     ['lease', { lease: () => Promise.reject(new Error()) }, (client) => client.lease('k', 1), true],
-  ])('that fails to %s is told of, and counts as not there', async (operation, members, act, outcome) => {
-    const { client, onFailure } = stored(members);
+  ])('that fails to %s is reported, and counts as a miss', async (operation, members, act, outcome) => {
+    const { client, onFailure } = setUp(members);
     expect(await act(client)).toBe(outcome);
     expect(onFailure).toHaveBeenCalledExactlyOnceWith(operation);
   });

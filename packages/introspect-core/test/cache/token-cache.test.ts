@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { CachedResponse } from '../../src/cache/cache-entry.js';
 import type { CacheSettings } from '../../src/cache/cache-options.js';
 import { Invalidations } from '../../src/cache/invalidations.js';
-import { type CachedResponse, expiryOf, TokenCache } from '../../src/cache/token-cache.js';
+import { TokenCache } from '../../src/cache/token-cache.js';
 import type { ActiveToken } from '../../src/index.js';
 import { Clocks, mapStore } from '../support/caching.js';
 
@@ -9,10 +10,10 @@ const anyAge = Number.POSITIVE_INFINITY;
 const seconds = 1000;
 
 let clocks: Clocks;
-let marks: Invalidations;
+let invalidations: Invalidations;
 beforeEach(() => {
   clocks = new Clocks();
-  marks = new Invalidations(clocks, 3600 * seconds);
+  invalidations = new Invalidations(clocks, 3600 * seconds);
 });
 afterEach(() => void vi.restoreAllMocks());
 
@@ -30,79 +31,77 @@ const cacheOf = (settings: Partial<CacheSettings> = {}) =>
       ...settings,
     },
     clocks,
-    marks,
+    invalidations,
   );
 
-const dated = (epoch = 0) => {
-  return { ...clocks.age.requestTime(), sequence: marks.sequence, epoch };
-};
+const requestedNow = () => ({ ...clocks.age.requestTime(), sequence: invalidations.sequence, epoch: 0 });
 const active = (claims: object = {}): CachedResponse & { response: ActiveToken } => ({
   response: { active: true, ...claims },
-  ...dated(),
+  ...requestedNow(),
 });
-const inactive = (): CachedResponse => ({ response: { active: false }, ...dated() });
+const inactive = (): CachedResponse => ({ response: { active: false }, ...requestedNow() });
 
-describe('what is kept', () => {
-  it('is fresh while it is younger than its age, and no longer', () => {
+describe('TokenCache', () => {
+  it('returns a fresh entry until it has the maximum age of active or inactive responses', () => {
     const cache = cacheOf();
-    const good = active({ sub: 'a' });
-    cache.set('good', good);
-    cache.set('bad', inactive());
+    const valid = active({ sub: 'a' });
+    cache.set('valid', valid);
+    cache.set('invalid', inactive());
     clocks.pass(2.999);
-    expect(cache.fresh('good', anyAge)?.response).toBe(good.response);
-    expect(cache.fresh('bad', anyAge)?.response).toEqual({ active: false });
+    expect(cache.fresh('valid', anyAge)?.response).toBe(valid.response);
+    expect(cache.fresh('invalid', anyAge)?.response).toEqual({ active: false });
     clocks.pass(0.001);
-    expect(cache.fresh('bad', anyAge)).toBeUndefined();
+    expect(cache.fresh('invalid', anyAge)).toBeUndefined();
     clocks.pass(56.999);
-    expect(cache.fresh('good', anyAge)?.response).toBe(good.response);
+    expect(cache.fresh('valid', anyAge)?.response).toBe(valid.response);
     clocks.pass(0.001);
-    expect(cache.fresh('good', anyAge)).toBeUndefined();
+    expect(cache.fresh('valid', anyAge)).toBeUndefined();
   });
 
   it.each([
     ['active', active],
     ['inactive', inactive],
-  ])('serves only those for whom it is young enough: %s', (_, made) => {
+  ])('returns no %s entry that is older than a policy allows', (_, create) => {
     const cache = cacheOf();
-    cache.set('k', made());
+    cache.set('k', create());
     expect(cache.fresh('k', 0)).toBeUndefined();
     clocks.pass(2);
     expect(cache.fresh('k', 2 * seconds)).toBeUndefined();
     expect(cache.fresh('k', 2 * seconds + 1)).toBeDefined();
   });
 
-  it('gives way to what was asked later, whichever arrives first', () => {
+  it('keeps the response that was requested later, in whichever order they arrive', () => {
     const cache = cacheOf();
     const older = active({ sub: 'older' });
     clocks.pass(1);
     const newer = active({ sub: 'newer' });
-    expect(cache.set('k', newer)).toBe('kept');
+    expect(cache.set('k', newer)).toBe('cached');
     expect(cache.set('k', older)).toBe('older');
     expect(cache.fresh('k', anyAge)?.response).toBe(newer.response);
     clocks.pass(1);
-    expect(cache.set('k', inactive())).toBe('kept');
+    expect(cache.set('k', inactive())).toBe('cached');
     expect(cache.set('k', newer)).toBe('older');
     expect(cache.fresh('k', anyAge)?.response.active).toBe(false);
     clocks.pass(1);
-    expect(cache.set('k', active())).toBe('kept');
+    expect(cache.set('k', active())).toBe('cached');
     expect(cache.fresh('k', anyAge)?.response.active).toBe(true);
   });
 
-  it('is kept apart and bounded: bad tokens evict bad ones, the least recently used first', () => {
+  it('evicts the least recently used entry, and limits active and inactive ones separately', () => {
     const cache = cacheOf({ maxEntries: 2 });
-    cache.set('good', active());
+    cache.set('valid', active());
     for (const key of ['a', 'b']) cache.set(key, inactive());
     cache.fresh('a', anyAge);
     cache.set('c', inactive());
     expect(cache.fresh('a', anyAge)).toBeDefined();
     expect(cache.fresh('b', anyAge)).toBeUndefined();
-    expect(cache.fresh('good', anyAge)).toBeDefined();
+    expect(cache.fresh('valid', anyAge)).toBeDefined();
     for (const key of ['d', 'e']) cache.set(key, active());
-    expect(cache.fresh('good', anyAge)).toBeUndefined();
+    expect(cache.fresh('valid', anyAge)).toBeUndefined();
     expect(cache.fresh('a', anyAge)).toBeDefined();
   });
 
-  it('is gone when it is dropped, or all is', () => {
+  it('returns no entry after delete or clear', () => {
     const cache = cacheOf({ maxAgeIfErrorMs: 60 * seconds });
     cache.set('a', active());
     cache.set('b', inactive());
@@ -120,16 +119,16 @@ describe('what is kept', () => {
   });
 });
 
-describe('what is stale', () => {
-  it('serves up to its bound, at any age that is allowed for, and never when it is inactive', () => {
+describe('TokenCache.stale', () => {
+  it('returns an active response up to maxAgeIfErrorMs and the age that a policy allows, and no inactive one', () => {
     const cache = cacheOf({ maxAgeIfErrorMs: 90 * seconds });
     cache.set('k', active({ sub: 'a' }));
-    cache.set('bad', inactive());
+    cache.set('invalid', inactive());
     clocks.pass(90);
     expect(cache.stale('k', anyAge)).toEqual({ response: { active: true, sub: 'a' }, ageMs: 90 * seconds });
     expect(cache.stale('k', 90 * seconds)).toBeUndefined();
     expect(cache.stale('k', 90 * seconds + 1)).toBeDefined();
-    expect(cache.stale('bad', anyAge)).toBeUndefined();
+    expect(cache.stale('invalid', anyAge)).toBeUndefined();
     expect(cache.stale('unknown', anyAge)).toBeUndefined();
     clocks.pass(0.001);
     expect(cache.stale('k', anyAge)).toBeUndefined();
@@ -138,35 +137,35 @@ describe('what is stale', () => {
   it.each<[string, () => void]>([
     ['expired by the wall clock', () => clocks.turn(10)],
     ['expired by the monotonic clock', () => [clocks.pass(10), clocks.turn(-10)]],
-    ['forgotten', () => marks.add('all:')],
-  ])('serves nobody once it is %s', (_, happen) => {
+    ['invalidated', () => invalidations.add('all:')],
+  ])('returns no response that is %s', (_, change) => {
     const cache = cacheOf({ maxAgeIfErrorMs: 90 * seconds });
     cache.set('k', active({ exp: clocks.in(10) }));
     expect(cache.stale('k', anyAge)).toBeDefined();
-    happen();
+    change();
     expect(cache.stale('k', anyAge)).toBeUndefined();
     expect(cache.fresh('k', anyAge)).toBeUndefined();
   });
 });
 
-describe('a suspicion', () => {
+describe('an unconfirmed entry', () => {
   const known = () => {
     const cache = cacheOf({ maxAgeIfErrorMs: 300 * seconds });
     cache.set('k', active({ exp: clocks.in(300) }));
     return cache;
   };
 
-  it('lets nothing serve, until an answer settles it', () => {
+  it('is not used, fresh or stale, until a newer response is cached', () => {
     const cache = known();
     clocks.pass(10);
     expect(cache.markUnconfirmed('k', inactive())).toBe(true);
     expect(cache.fresh('k', anyAge)).toBeUndefined();
     expect(cache.stale('k', anyAge)).toBeUndefined();
-    expect(cache.set('k', active({ sub: 'again' }))).toBe('kept');
+    expect(cache.set('k', active({ sub: 'again' }))).toBe('cached');
     expect(cache.fresh('k', anyAge)?.response).toEqual({ active: true, sub: 'again' });
   });
 
-  it('is not settled by an answer that was asked for before it, from here or from the second tier', () => {
+  it('is not replaced by an older response from this process or from the shared cache', () => {
     const cache = known();
     clocks.pass(1);
     const before = active({ sub: 'before' });
@@ -178,17 +177,17 @@ describe('a suspicion', () => {
   });
 
   it.each<[string, () => unknown]>([
-    ['unknown', () => marks.add('all:')],
+    ['invalidated', () => invalidations.add('all:')],
     ['expired', () => clocks.turn(300)],
     ['active longer ago than a minute', () => clocks.pass(60)],
-  ])('does not arise of a token that is %s', (_, happen) => {
+  ])('does not come from a token that is %s', (_, change) => {
     const cache = known();
-    happen();
+    change();
     expect(cache.markUnconfirmed('k', inactive())).toBe(false);
     expect(cache.markUnconfirmed('other', inactive())).toBe(false);
   });
 
-  it('arises as long as an answer would be fresh, where that is more than a minute', () => {
+  it('can come from a response of any fresh age if maxAgeMs is more than a minute', () => {
     const cache = cacheOf({ maxAgeMs: 120 * seconds });
     cache.set('k', active());
     clocks.pass(119.999);
@@ -196,107 +195,90 @@ describe('a suspicion', () => {
   });
 });
 
-describe('a renewal', () => {
+describe('a refresh', () => {
   it.each([
     [0, 10],
     [0.5, 9.75],
     [1 - Number.EPSILON, 9.5],
-  ])('is due up to a twentieth early, by chance (%d): at %d s', (chance, due) => {
+  ])('is due up to 5 % early, by the random number %d at %d s, and begins at most once in 500 ms', (chance, due) => {
     vi.spyOn(Math, 'random').mockReturnValue(chance);
     const cache = cacheOf({ refreshAfterMs: 10 * seconds });
-    const asked = active();
-    cache.set('k', asked);
-    const kept = cache.fresh('k', anyAge);
-    if (kept === undefined) throw new Error('it is not kept');
+    const received = active();
+    cache.set('k', received);
+    const entry = cache.fresh('k', anyAge);
+    if (entry === undefined) throw new Error('the cache has no entry');
     clocks.pass(due - 0.01);
-    expect(cache.takeRefresh(kept)).toBe(false);
+    expect(cache.takeRefresh(entry)).toBe(false);
     clocks.pass(0.011);
-    expect(cache.takeRefresh(kept)).toBe(true);
-    expect(cache.takeRefresh(kept)).toBe(false);
+    expect(cache.takeRefresh(entry)).toBe(true);
+    expect(cache.takeRefresh(entry)).toBe(false);
     clocks.pass(0.499);
-    expect(cache.takeRefresh(kept)).toBe(false);
+    expect(cache.takeRefresh(entry)).toBe(false);
     clocks.pass(0.001);
-    expect(cache.takeRefresh(kept)).toBe(true);
+    expect(cache.takeRefresh(entry)).toBe(true);
   });
 });
 
-describe('with a second tier', () => {
+describe('TokenCache with a shared cache', () => {
   const shared = (settings: Partial<CacheSettings> = {}) => cacheOf({ store: mapStore(clocks), ...settings });
 
-  it('an answer is used here for its local age, and again once it was read there', () => {
+  it('uses an entry for localMaxAgeMs, and again after the shared cache was read', () => {
     const cache = shared();
-    const asked = active();
-    cache.set('k', asked);
+    const received = active();
+    cache.set('k', received);
     clocks.pass(4.999);
     expect(cache.fresh('k', anyAge)).toBeDefined();
     clocks.pass(0.001);
     expect(cache.fresh('k', anyAge)).toBeUndefined();
-    cache.promote('k', asked);
+    cache.promote('k', received);
     clocks.pass(4.999);
     expect(cache.fresh('k', anyAge)).toBeDefined();
     clocks.pass(50);
-    cache.promote('k', asked);
+    cache.promote('k', received);
     expect(cache.fresh('k', anyAge)).toBeDefined();
     clocks.pass(0.001);
     expect(cache.fresh('k', anyAge)).toBeUndefined();
   });
 
-  it('what is newer there replaces what is here, also an inactive answer', () => {
+  it('replaces an active or inactive entry with a newer one of the shared cache', () => {
     const cache = shared();
     cache.set('k', active({ sub: 'older' }));
-    cache.set('bad', inactive());
+    cache.set('invalid', inactive());
     clocks.pass(1);
-    for (const key of ['k', 'bad']) cache.promote(key, active({ sub: 'newer' }));
-    for (const key of ['k', 'bad']) expect(cache.fresh(key, anyAge)?.response).toEqual({ active: true, sub: 'newer' });
+    for (const key of ['k', 'invalid']) cache.promote(key, active({ sub: 'newer' }));
+    for (const key of ['k', 'invalid'])
+      expect(cache.fresh(key, anyAge)?.response).toEqual({ active: true, sub: 'newer' });
   });
 
-  it('what is older there replaces nothing', () => {
+  it('does not replace an entry with an older one of the shared cache', () => {
     const cache = shared();
     const older = active({ sub: 'older' });
     clocks.pass(1);
     cache.set('k', active({ sub: 'newer' }));
-    cache.set('bad', inactive());
-    for (const key of ['k', 'bad']) cache.promote(key, older);
+    cache.set('invalid', inactive());
+    for (const key of ['k', 'invalid']) cache.promote(key, older);
     expect(cache.fresh('k', anyAge)?.response).toEqual({ active: true, sub: 'newer' });
-    expect(cache.fresh('bad', anyAge)?.response).toEqual({ active: false });
+    expect(cache.fresh('invalid', anyAge)?.response).toEqual({ active: false });
   });
 
-  it('news of a key, or of any, has active answers read again, and leaves inactive ones alone', () => {
+  it('requires a read of the shared cache after revalidate or revalidateAll, except for inactive entries', () => {
     const cache = shared();
-    const asked = active();
-    for (const key of ['a', 'b']) cache.set(key, asked);
-    cache.set('bad', inactive());
-    for (const key of ['a', 'bad', 'unknown']) cache.revalidate(key);
-    expect(['a', 'b', 'bad'].map((key) => cache.fresh(key, anyAge) !== undefined)).toEqual([false, true, true]);
+    const received = active();
+    for (const key of ['a', 'b']) cache.set(key, received);
+    cache.set('invalid', inactive());
+    for (const key of ['a', 'invalid', 'unknown']) cache.revalidate(key);
+    expect(['a', 'b', 'invalid'].map((key) => cache.fresh(key, anyAge) !== undefined)).toEqual([false, true, true]);
     cache.revalidateAll();
-    expect(['a', 'b', 'bad'].map((key) => cache.fresh(key, anyAge) !== undefined)).toEqual([false, false, true]);
-    for (const key of ['a', 'b']) cache.promote(key, { ...asked, epoch: cache.epoch });
-    expect(['a', 'b', 'bad'].map((key) => cache.fresh(key, anyAge) !== undefined)).toEqual([true, true, true]);
+    expect(['a', 'b', 'invalid'].map((key) => cache.fresh(key, anyAge) !== undefined)).toEqual([false, false, true]);
+    for (const key of ['a', 'b']) cache.promote(key, { ...received, epoch: cache.epoch });
+    expect(['a', 'b', 'invalid'].map((key) => cache.fresh(key, anyAge) !== undefined)).toEqual([true, true, true]);
   });
 
-  it('an answer that was being read when news came is read again', () => {
+  it('requires another read of the shared cache if revalidateAll was called during the first one', () => {
     const cache = shared();
-    const asked = active();
+    const received = active();
     cache.revalidateAll();
-    cache.promote('k', asked);
+    cache.promote('k', received);
     expect(cache.fresh('k', anyAge)).toBeUndefined();
-  });
-});
-
-describe('expiryOf', () => {
-  it.each<[exp: number | undefined, ms: number]>([
-    [undefined, Number.POSITIVE_INFINITY],
-    [10, 10_000],
-    [10.9, 10_000],
-    [-10.5, -11_000],
-    [0, 0],
-    [253402300800, 253402300800000],
-    [1e306, Number.POSITIVE_INFINITY],
-  ])('an exp of %d', (exp, ms) => {
-    expect(expiryOf({ active: true, ...(exp !== undefined && { exp }) })).toBe(ms);
-  });
-
-  it('an inactive answer has none', () => {
-    expect(expiryOf({ active: false })).toBe(Number.POSITIVE_INFINITY);
   });
 });

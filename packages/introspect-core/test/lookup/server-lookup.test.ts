@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type IntrospectionResponse, UnavailableError } from '../../src/index.js';
-import type { LookupHooks } from '../../src/lookup/prefilter.js';
-import { ServerLookup } from '../../src/lookup/server-lookup.js';
+import { type LookupHooks, ServerLookup } from '../../src/lookup/server-lookup.js';
 import { TimeLimit } from '../../src/lookup/time-limit.js';
 import { lookupParts } from '../support/lookups.js';
 import { virtualTime } from '../support/virtual-time.js';

@@ -1,7 +1,8 @@
 import { vi } from 'vitest';
+import type { CachedResponse } from '../../src/cache/cache-entry.js';
 import type { CacheSettings } from '../../src/cache/cache-options.js';
 import { Invalidations } from '../../src/cache/invalidations.js';
-import { type CachedResponse, TokenCache } from '../../src/cache/token-cache.js';
+import { TokenCache } from '../../src/cache/token-cache.js';
 import type { IntrospectionResponse } from '../../src/index.js';
 import type { Lookup, LookupResult, ServerResult, TokenQuery } from '../../src/lookup/lookup.js';
 import type { LookupEvent } from '../../src/lookup/lookup-stats.js';

@@ -1,0 +1,89 @@
+import type { IntrospectionResponse } from '../protocol/introspection-response.js';
+import type { RequestTime } from '../runtime/age-clock.js';
+
+/** A refresh begins up to this part of its time earlier, at random, so that entries are not all refreshed together. */
+const refreshJitter = 0.05;
+
+/** An introspection response, when it was requested, and what had happened in this process by then. */
+export interface CachedResponse extends RequestTime {
+  readonly response: IntrospectionResponse;
+  /**
+   * How many tombstones had been created by then. It is raised after a check has shown that newer tombstones do not
+   * concern the response, so that they are not checked again.
+   */
+  sequence: number;
+  /** The `epoch` of the `TokenCache` by then. In a later epoch, an active response is unused until the store was read. */
+  epoch: number;
+}
+
+/**
+ * An entry of the cache in memory: a response, and the times that limit its use. A time of `undefined` means never.
+ *
+ * A process may have very many entries, so they are small: values that can be computed are not stored. Times that need
+ * not be exact are whole numbers, for which engines need less memory.
+ */
+export interface CacheEntry extends CachedResponse {
+  /** When the token's `exp` is reached, in monotonic time. It was computed from the wall clock when the entry was set. */
+  readonly expiresAt: number | undefined;
+  /** When the shared cache must be read again. Compare it with `AgeClock.timeFor`. */
+  revalidateAt: number | undefined;
+  /** When a refresh is due. Compare it with `AgeClock.timeFor`. */
+  refreshAt: number | undefined;
+  /**
+   * Whether the server has said "active" and then "inactive" about the token. Both entries are then unconfirmed, and
+   * neither is used until the token was introspected again.
+   */
+  isUnconfirmed: boolean;
+}
+
+/** The two clocks at one moment, in milliseconds. */
+export interface ClockTime {
+  /** The wall clock. */
+  readonly now: number;
+  readonly monotonicNow: number;
+}
+
+/** What limits the use of an active entry. */
+interface ActiveLimits extends ClockTime {
+  /** The age at which a refresh is due. `Infinity` means never. */
+  readonly refreshAfterMs: number;
+  /** When the shared cache must be read again, in monotonic time. `undefined` without a shared cache. */
+  readonly revalidateAt: number | undefined;
+}
+
+export function activeEntry(
+  received: CachedResponse,
+  { now, monotonicNow, refreshAfterMs, revalidateAt }: ActiveLimits,
+): CacheEntry {
+  const expiresInMs = expiryOf(received.response) - now;
+  const refreshAt = received.requestedAt + refreshAfterMs * (1 - refreshJitter * Math.random());
+  return {
+    ...received,
+    expiresAt: wholeOrNever(monotonicNow + expiresInMs),
+    revalidateAt: revalidateAt === undefined ? undefined : Math.floor(revalidateAt),
+    refreshAt: wholeOrNever(refreshAt),
+    isUnconfirmed: false,
+  };
+}
+
+export function inactiveEntry(received: CachedResponse, isUnconfirmed: boolean): CacheEntry {
+  return { ...received, expiresAt: undefined, revalidateAt: undefined, refreshAt: undefined, isUnconfirmed };
+}
+
+/** Returns when a token expires, in milliseconds since the epoch. A fraction of a second in `exp` is ignored. */
+export function expiryOf(response: IntrospectionResponse): number {
+  return response.active && response.exp !== undefined ? Math.floor(response.exp) * 1000 : Number.POSITIVE_INFINITY;
+}
+
+/** Returns whether the token has expired by one of the clocks: a clock that is set back must not revive it. */
+export function hasExpired({ expiresAt, response }: CacheEntry, { now, monotonicNow }: ClockTime): boolean {
+  return hasPassed(expiresAt, monotonicNow) || now >= expiryOf(response);
+}
+
+export function hasPassed(time: number | undefined, now: number): boolean {
+  return time !== undefined && now >= time;
+}
+
+function wholeOrNever(time: number): number | undefined {
+  return time === Number.POSITIVE_INFINITY ? undefined : Math.floor(time);
+}

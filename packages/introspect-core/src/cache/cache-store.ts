@@ -1,0 +1,38 @@
+/**
+ * The interface of a shared cache, for example Redis. Several processes can share it behind their caches in memory.
+ *
+ * Keys and values are opaque. Values contain the claims of active tokens, but never a token. Inactive responses are not
+ * stored. Protect the store like the introspection responses. Values are not authenticated: anyone who can write to the
+ * store can make a token active.
+ *
+ * If a function throws, rejects or takes longer than 250 ms, the cache goes on without it and emits `store_failed`. A
+ * failed `get` counts as a miss. Only `Authorizer.invalidate` rejects, because other processes may not know of it.
+ */
+export interface CacheStore {
+  /** Returns the value of a key, or `undefined` if there is no value. */
+  get(key: string): Promise<string | undefined>;
+  /**
+   * Sets the value of a key, and replaces an older one.
+   *
+   * @param ttlMs after how many milliseconds the value ends: a whole number from 1 to 2³¹ − 1
+   */
+  set(key: string, value: string, ttlMs: number): Promise<void>;
+  /** Deletes the value of a key, if there is one. */
+  delete(key: string): Promise<void>;
+  /**
+   * Calls the listener with each key that another process has set or deleted. Calls it with an empty string if any key
+   * may have changed, for example after a lost connection.
+   *
+   * Without this function, a process sees a change when it reads the store again: see `localMaxAgeSeconds`.
+   *
+   * @returns a function that ends the calls
+   */
+  onInvalidate?(listener: (key: string) => void): () => void;
+  /**
+   * Returns `true` to the first caller and `false` to all others, until `ttlMs` milliseconds have passed. The caller that
+   * gets `true` refreshes the response. Must not change the value of the key.
+   *
+   * Without this function, each process refreshes the response.
+   */
+  lease?(key: string, ttlMs: number): Promise<boolean>;
+}

@@ -1,0 +1,32 @@
+import type { InvalidationKind } from '../events/events.js';
+
+/**
+ * Which cached responses to invalidate: that of one token, those with a claim of this value, or all.
+ *
+ * Exactly one member, with a non-empty string or `true`. A claim is compared exactly. No check is made that a token with
+ * this claim exists.
+ */
+export type InvalidationTarget =
+  | { readonly token: string }
+  | { readonly sub: string }
+  | { readonly jti: string }
+  | { readonly client_id: string }
+  | { readonly all: true };
+
+const stringKinds = ['token', 'sub', 'jti', 'client_id'] as const;
+
+/**
+ * Returns the only member of a target. The value of `all` is an empty string.
+ *
+ * @throws TypeError for any other target: an accidental `undefined` must not invalidate nothing, or everything
+ */
+export function parseTarget(target: InvalidationTarget): [kind: InvalidationKind, value: string] {
+  const members = Object.entries(Object(target) as Record<string, unknown>);
+  const [name, value] = members[0] ?? [];
+  if (members.length === 1 && name === 'all' && value === true) return [name, ''];
+  const kind = stringKinds.find((each) => each === name);
+  if (members.length === 1 && kind !== undefined && typeof value === 'string' && value !== '') return [kind, value];
+  throw new TypeError(
+    'invalidate: give one of { token }, { sub }, { jti }, { client_id }, as a string that is not empty, or { all: true }',
+  );
+}
