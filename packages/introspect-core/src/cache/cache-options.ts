@@ -121,7 +121,7 @@ const schema = optionsObject({
   store: v.optional(
     v.custom<CacheStore>(
       isStore,
-      'must have functions "get", "set" and "delete"; "onInvalidate" and "lease" may follow',
+      'must have functions "get", "set" and "delete", and may have functions "onInvalidate" and "lease"',
     ),
   ),
   localMaxAgeSeconds: v.optional(seconds(), 5),
@@ -134,14 +134,14 @@ export const cacheOptions = v.pipe(
     v.check(
       ({ maxAgeSeconds, refreshAfterSeconds }) =>
         refreshAfterSeconds === undefined || refreshAfterSeconds < maxAgeSeconds,
-      'must be less than "maxAgeSeconds", or nothing is ever renewed',
+      'must be less than "maxAgeSeconds"; otherwise no response would ever be refreshed',
     ),
     ['refreshAfterSeconds'],
   ),
   v.forward(
     v.check(
       ({ maxAgeSeconds, maxAgeIfErrorSeconds }) => maxAgeIfErrorSeconds === 0 || maxAgeIfErrorSeconds >= maxAgeSeconds,
-      'is the whole age that an answer may reach, so it must not be less than "maxAgeSeconds"',
+      'must be at least "maxAgeSeconds", because it is the total age that a response may have',
     ),
     ['maxAgeIfErrorSeconds'],
   ),
@@ -149,7 +149,7 @@ export const cacheOptions = v.pipe(
     v.check(
       ({ store, maxAgeSeconds, maxAgeIfErrorSeconds }) =>
         store === undefined || Math.max(maxAgeSeconds, maxAgeIfErrorSeconds) <= maxSharedSeconds,
-      `takes no answer that is to be kept for more than ${maxSharedSeconds} seconds ("maxAgeSeconds", "maxAgeIfErrorSeconds")`,
+      `allows "maxAgeSeconds" and "maxAgeIfErrorSeconds" of at most ${maxSharedSeconds}`,
     ),
     ['store'],
   ),

@@ -27,6 +27,6 @@ export function parseTarget(target: InvalidationTarget): [kind: InvalidationKind
   const kind = stringKinds.find((each) => each === name);
   if (members.length === 1 && kind !== undefined && typeof value === 'string' && value !== '') return [kind, value];
   throw new TypeError(
-    'invalidate: give one of { token }, { sub }, { jti }, { client_id }, as a string that is not empty, or { all: true }',
+    'Authorizer.invalidate: pass exactly one of { token }, { sub }, { jti }, { client_id } with a non-empty string, or { all: true }',
   );
 }

@@ -117,11 +117,14 @@ describe('the option "cache"', () => {
     [{ maxAgeSeconds: 60, maxAge: 60 }, '"cache.maxAge" is no option; there are maxAgeSeconds, inactiveMaxAgeSeconds'],
     [{ maxAgeSeconds: 60, refreshAfterSeconds: 60 }, '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"'],
     [{ maxAgeSeconds: 60, refreshAfterSeconds: 61 }, '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"'],
-    [{ maxAgeSeconds: 60, maxAgeIfErrorSeconds: 59 }, '"cache.maxAgeIfErrorSeconds" is the whole age'],
-    [{ maxAgeSeconds: 86_401, store }, '"cache.store" takes no answer that is to be kept for more than 86400 seconds'],
+    [{ maxAgeSeconds: 60, maxAgeIfErrorSeconds: 59 }, '"cache.maxAgeIfErrorSeconds" must be at least "maxAgeSeconds"'],
+    [
+      { maxAgeSeconds: 86_401, store },
+      '"cache.store" allows "maxAgeSeconds" and "maxAgeIfErrorSeconds" of at most 86400',
+    ],
     [
       { maxAgeSeconds: 60, maxAgeIfErrorSeconds: 86_401, store },
-      '"cache.store" takes no answer that is to be kept for more than 86400 seconds',
+      '"cache.store" allows "maxAgeSeconds" and "maxAgeIfErrorSeconds" of at most 86400',
     ],
   ])('is rejected if it is %j', (cache, message) => {
     expect(construct(cache)).toThrow(TypeError);

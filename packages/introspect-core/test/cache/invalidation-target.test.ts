@@ -32,6 +32,8 @@ describe('parseTarget', () => {
     [{ constructor: 'mickey' }],
   ])('throws a TypeError for the target %j', (target) => {
     expect(() => parseTarget(target as InvalidationTarget)).toThrow(TypeError);
-    expect(() => parseTarget(target as InvalidationTarget)).toThrow('invalidate: give one of { token }');
+    expect(() => parseTarget(target as InvalidationTarget)).toThrow(
+      'Authorizer.invalidate: pass exactly one of { token }, { sub }, { jti }, { client_id } with a non-empty string, or { all: true }',
+    );
   });
 });

@@ -139,7 +139,7 @@ describe('a prefilter', () => {
   it.each([undefined, null, true, 'refuse', 'normal'])('that says %j is a mistake that is named', async (verdict) => {
     const { authorizer } = filtered((async () => verdict) as unknown as Prefilter);
     await expect(authorizer.authorize('Bearer abc')).rejects.toThrow(
-      new TypeError('"prefilter" must give "introspect", "deprioritize" or { reject: reason }'),
+      new TypeError('"prefilter" must return "introspect", "deprioritize" or { reject: reason }'),
     );
     expect(server.introspections).toEqual([]);
   });
