@@ -12,7 +12,8 @@ export interface CacheOptions {
   /**
    * How old a cached active response may be, in seconds, at most 2147483. It is never used after the token's `exp`.
    *
-   * This is also how long a revoked token may stay usable, if nobody calls `invalidate`.
+   * This is also how long a revoked token may stay usable if `invalidate` is not called. While the server is unavailable, it
+   * is `maxAgeIfErrorSeconds`.
    */
   maxAgeSeconds: number;
   /**

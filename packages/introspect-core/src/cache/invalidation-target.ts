@@ -3,8 +3,8 @@ import type { InvalidationKind } from '../events/events.js';
 /**
  * Which cached responses to invalidate: that of one token, those with a claim of this value, or all.
  *
- * Exactly one member, with a non-empty string or `true`. A claim is compared exactly. No check is made that a token with
- * this claim exists.
+ * It has exactly one member: a non-empty string, or `true` for all. Claims are compared exactly. It is not checked that a
+ * response with this claim is cached.
  */
 export type InvalidationTarget =
   | { readonly token: string }

@@ -5,8 +5,8 @@ import { maxRepeats, type Stage } from './lookup.js';
  * Repeats the lookup until the server's response may be used for this HTTP request: it was requested late enough for the
  * policy, and was not invalidated since.
  *
- * After the last repeat that `invalidate` may cause, it uses a response that was invalidated after the HTTP request arrived,
- * but never one that was invalidated before. The time limit of the query ends the repeats.
+ * After the last repeat that `invalidate` may cause, it uses a response that was invalidated after the HTTP request
+ * arrived. It never uses one that was invalidated before. The time limit of the query ends the repeats.
  */
 export function accepted(invalidations: Invalidations): Stage {
   return (next) => async (query) => {
