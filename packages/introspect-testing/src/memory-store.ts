@@ -7,7 +7,7 @@ export type MemoryStoreOptions =
   | { connectTo: MemoryStore };
 
 /** A store in memory, with all that a store may have. */
-export interface MemoryStore extends Required<StoreUnderTest> {
+export interface MemoryStore extends Required<Omit<StoreUnderTest, 'close'>> {
   /** What becomes of every call to this store, and of what it would hear, until it is `undefined` again. */
   fault: 'reject' | 'hang' | undefined;
 }

@@ -7,6 +7,7 @@ export interface StoreUnderTest {
   delete(key: string): Promise<void>;
   onInvalidate?(listener: (key: string) => void): () => void;
   lease?(key: string, ttlMs: number): Promise<boolean>;
+  close?(): Promise<void>;
 }
 
 export interface StoreContractSetup<Store = StoreUnderTest> {

@@ -95,7 +95,7 @@ function isStore(value: unknown): boolean {
   const isFunction = (member: unknown) => typeof member === 'function';
   return (
     [store?.get, store?.set, store?.delete].every(isFunction) &&
-    [store?.onInvalidate, store?.lease].every((member) => member === undefined || isFunction(member))
+    [store?.onInvalidate, store?.lease, store?.close].every((member) => member === undefined || isFunction(member))
   );
 }
 
@@ -122,7 +122,7 @@ const schema = optionsObject({
   store: v.optional(
     v.custom<CacheStore>(
       isStore,
-      'must have functions "get", "set" and "delete", and may have functions "onInvalidate" and "lease"',
+      'must have functions "get", "set" and "delete", and may have functions "onInvalidate", "lease" and "close"',
     ),
   ),
   localMaxAgeSeconds: v.optional(seconds(), 5),

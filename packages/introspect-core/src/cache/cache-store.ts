@@ -35,4 +35,9 @@ export interface CacheStore {
    * Without this function, each process refreshes the response.
    */
   lease?(key: string, ttlMs: number): Promise<boolean>;
+  /**
+   * Ends connections of the store. `Authorizer.close` calls it. If several authorizers share the store, pass each of them
+   * an object without this function, and close the store yourself.
+   */
+  close?(): Promise<void>;
 }

@@ -34,6 +34,7 @@ export class SharedCache {
   readonly #cache: TokenCache;
   readonly #invalidations: Invalidations;
   readonly #settings: SharedCacheSettings;
+  readonly #stopListening: (() => void) | undefined;
   /** The running reads of each key. `wasChanged`: another process has changed the key since the read began. */
   readonly #reads = new Map<string, Set<{ wasChanged: boolean }>>();
 
@@ -48,6 +49,7 @@ export class SharedCache {
       if (sharedCache === undefined) stopListening?.();
       else sharedCache.#onChange(key);
     });
+    this.#stopListening = stopListening;
   }
 
   #onChange(key: unknown): void {
@@ -113,6 +115,12 @@ export class SharedCache {
   /** Returns whether this process may refresh the response of a key: `true` to one of the processes that share it. */
   mayRefresh(key: string): Promise<boolean> {
     return this.#store.lease(key, this.#settings.leaseMs);
+  }
+
+  /** Stops listening to the store, and closes it. Never rejects. */
+  async close(): Promise<void> {
+    this.#stopListening?.();
+    await this.#store.close();
   }
 
   #sharedEntry(received: CachedResponse): SharedEntry | undefined {

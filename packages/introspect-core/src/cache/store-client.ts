@@ -105,6 +105,11 @@ export class StoreClient {
     }
   }
 
+  /** Closes the store, if it can be closed. Never rejects. */
+  async close(): Promise<void> {
+    await this.#run('close', async () => this.#store.close?.()).catch(() => {});
+  }
+
   /** Returns whether this process must refresh the response of a key: also if the store has no leases, or failed. */
   async lease(key: string, ttlMs: number): Promise<boolean> {
     const { lease } = this.#store;

@@ -4,7 +4,7 @@ import type { AnyIntrospectionError, InvalidTokenReason } from '../errors/errors
 export type Priority = 'high' | 'normal' | 'low';
 
 /** What was done with the cache's `store`. */
-export type StoreOperation = 'get' | 'set' | 'delete' | 'lease' | 'onInvalidate';
+export type StoreOperation = 'get' | 'set' | 'delete' | 'lease' | 'onInvalidate' | 'close';
 
 /** What a call of `forget` named. */
 export type InvalidationKind = 'token' | 'sub' | 'jti' | 'client_id' | 'all';

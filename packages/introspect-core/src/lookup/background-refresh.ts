@@ -13,13 +13,17 @@ export function backgroundRefresh({
   sharedCache,
   introspect,
   emit,
+  signal,
 }: {
   cache: TokenCache;
   sharedCache: SharedCache | undefined;
   introspect: Lookup;
   emit: (event: LookupEvent) => void;
+  /** Aborted when the authorizer is closed. */
+  signal: AbortSignal;
 }): (query: TokenQuery) => Promise<void> {
   return async (query) => {
+    if (signal.aborted) return;
     try {
       if ((await sharedCache?.mayRefresh(query.key)) === false) {
         cache.revalidate(query.key); // another process refreshes it

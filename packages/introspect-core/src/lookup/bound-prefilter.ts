@@ -1,6 +1,6 @@
 import type { IntrospectionClientSettings } from '../client/client-options.js';
 import { type InvalidTokenReason, UnavailableError } from '../errors/errors.js';
-import { type Expectations, lifeOrIssuerReason } from '../policy/policy.js';
+import { type TokenExpectations, timeOrIssuerReason } from '../policy/token-validation.js';
 import { fetchIssuerKeys } from '../protocol/jwk-set.js';
 import { withDeadline } from '../runtime/deadline.js';
 import type { Prefilter, PrefilterContext, PrefilterVerdict } from './prefilter.js';
@@ -23,7 +23,7 @@ export function boundPrefilter(
     emit,
   }: {
     settings: IntrospectionClientSettings;
-    expectations: Expectations;
+    expectations: TokenExpectations;
     emit: (event: { type: 'prefilter_rejected'; reason: InvalidTokenReason } | { type: 'jwks_failed' }) => void;
   },
 ): BoundPrefilter {
@@ -45,14 +45,14 @@ export function boundPrefilter(
 
 function prefilterContext(
   settings: IntrospectionClientSettings,
-  expectations: Expectations,
+  expectations: TokenExpectations,
   onKeysFailed: () => void,
 ): PrefilterContext {
   const { issuer = '', now, monotonicNow, retry } = settings;
   const timeoutMs = Math.min(keysTimeoutMs, retry.attemptTimeoutMs);
   return {
     monotonicNow,
-    invalidReason: (claims) => lifeOrIssuerReason(claims, expectations, now() / 1000),
+    invalidReason: (claims) => timeOrIssuerReason(claims, expectations, now() / 1000),
     async fetchKeys() {
       try {
         return await fetchIssuerKeys({ ...settings, issuer, timeoutMs });

@@ -39,6 +39,7 @@ export class TokenLookup {
   readonly #cache: TokenCache | undefined;
   readonly #sharedCache: SharedCache | undefined;
   readonly #sameRequest: SameRequest;
+  readonly #closing = new AbortController();
   readonly #find: Lookup;
   /** Set when the platform has no synchronous SHA-256, so that a cache key needs a promise. */
   #keysArePromises = false;
@@ -56,7 +57,8 @@ export class TokenLookup {
     const server = new ServerLookup({ client, cache, sharedCache, invalidations, age, timeLimit, hooks, emit });
     const work = (query: TokenQuery, signal: AbortSignal) => server.find(query, signal);
     const flights = new SingleFlight<LookupResult, Moment>(() => age.moment());
-    const introspect: Lookup = (query) => flights.join(query.key, {}, (signal) => work(query, signal));
+    const { signal } = this.#closing;
+    const introspect: Lookup = (query) => flights.join(query.key, { signal }, (shared) => work(query, shared));
     const read = readShared(sharedCache);
     const isRateLimited = () => hasMetRateLimit(client);
 
@@ -70,7 +72,7 @@ export class TokenLookup {
               fromMemory({
                 cache,
                 readShared: read,
-                refresh: backgroundRefresh({ cache, sharedCache, introspect, emit }),
+                refresh: backgroundRefresh({ cache, sharedCache, introspect, emit, signal }),
                 emit,
               }),
               staleIfError({ cache, readShared: read, isRateLimited, emit }), // RFC 5861 §4
@@ -160,8 +162,9 @@ export class TokenLookup {
     return { lookups: this.#stats.counts(), entries: this.#cache?.entries ?? { active: 0, inactive: 0 } };
   }
 
-  /** Ends the connection to the store, and starts no further background work. */
+  /** Aborts background refreshes and starts no further ones, and closes the shared cache. Never rejects. */
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.#sharedCache?.close();
   }
 

@@ -38,6 +38,6 @@ export function redisStore({
       client.on('invalidate', heard);
       return () => void client.off('invalidate', heard);
     },
-    close: () => client.destroy(),
+    close: async () => client.destroy(),
   };
 }
