@@ -14,6 +14,7 @@ export {
 } from './authorizer/authorizer-options.js';
 export type { AuthorizerRequest } from './authorizer/authorizer-request.js';
 export { type Decision, type Denial, denial, isDecided } from './authorizer/decision.js';
+export { type FromEnvOptions, fromEnv } from './authorizer/from-env.js';
 export type { CacheOptions } from './cache/cache-options.js';
 export type { CacheStore } from './cache/cache-store.js';
 export type { InvalidationTarget } from './cache/invalidation-target.js';

@@ -12,7 +12,15 @@ it('isAuthorizer: is true for an authorizer of another copy of the package, and 
   const foreign = new second.Authorizer(scripted);
   expect(foreign instanceof first.Authorizer).toBe(false);
   expect(first.isAuthorizer(foreign)).toBe(true);
-  for (const other of [undefined, null, 'x', {}, { authorize: () => {} }, first.Authorizer, new second.IntrospectionClient(scripted)]) {
+  for (const other of [
+    undefined,
+    null,
+    'x',
+    {},
+    { authorize: () => {} },
+    first.Authorizer,
+    new second.IntrospectionClient(scripted),
+  ]) {
     expect(first.isAuthorizer(other)).toBe(false);
   }
 });
@@ -28,6 +36,8 @@ it('Authorizer: takes a client of another copy of the package', async () => {
 
 it('Authorizer: rejects a client that is none', () => {
   for (const client of [{}, { introspect: () => {} }, 'client']) {
-    expect(() => new first.Authorizer({ client } as never)).toThrow('Authorizer: "client" must be an IntrospectionClient');
+    expect(() => new first.Authorizer({ client } as never)).toThrow(
+      'Authorizer: "client" must be an IntrospectionClient',
+    );
   }
 });

@@ -14,7 +14,12 @@ const refresh = (introspect: () => LookupResult | Promise<LookupResult>, getsLea
   const sharedCache: Partial<SharedCache> | undefined =
     getsLease === undefined ? undefined : { mayRefresh: async () => getsLease };
   const server = nextLookup(introspect);
-  const work = backgroundRefresh({ ...parts, sharedCache: sharedCache as SharedCache | undefined, introspect: server, signal: new AbortController().signal });
+  const work = backgroundRefresh({
+    ...parts,
+    sharedCache: sharedCache as SharedCache | undefined,
+    introspect: server,
+    signal: new AbortController().signal,
+  });
   return { server, done: work(parts.query()) };
 };
 

@@ -49,7 +49,9 @@ it('runs a schema once for each response, however often the response is used', (
 });
 
 it('reports a mismatch for each request, although the schema runs once', () => {
-  const validate = vi.fn(() => ({ issues: [{ message: 'canary', path: ['roles', { key: 0 }] }, { message: 'whole' }] }));
+  const validate = vi.fn(() => ({
+    issues: [{ message: 'canary', path: ['roles', { key: 0 }] }, { message: 'whole' }],
+  }));
   const { read, onMismatch } = reader({ '~standard': { version: 1, vendor: 'test', validate } });
   for (const _ of [1, 2]) expect(() => read(token)).toThrow(denied);
   expect(validate).toHaveBeenCalledTimes(1);
@@ -75,7 +77,10 @@ describe('a function', () => {
 it.each<[string, ClaimsSource<unknown>]>([
   ['a function', async () => ({})],
   ['a schema', z.object({ sub: z.string().refine(async () => true) })],
-  ['a schema that rejects', { '~standard': { version: 1, vendor: 'test', validate: () => Promise.reject(new Error()) } }],
+  [
+    'a schema that rejects',
+    { '~standard': { version: 1, vendor: 'test', validate: () => Promise.reject(new Error()) } },
+  ],
 ])('rejects %s that is asynchronous', (_, source) => {
   expect(() => reader(source).read(token)).toThrow(/synchronous|asynchronous/i);
 });

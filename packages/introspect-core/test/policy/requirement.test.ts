@@ -99,7 +99,9 @@ describe('anyOf', () => {
   });
 
   it('may be nested, and each level must hold', async () => {
-    const nested: Policy = { anyOf: [{ scopes: ['a'], anyOf: [{ scopes: ['b'] }, { scopes: ['c'] }] }, { roles: ['r'] }] };
+    const nested: Policy = {
+      anyOf: [{ scopes: ['a'], anyOf: [{ scopes: ['b'] }, { scopes: ['c'] }] }, { roles: ['r'] }],
+    };
     expect(await outcome(nested, { scope: 'a c' })).toBe('ok');
     expect(await outcome(nested, { scope: 'c', roles: ['r'] })).toBe('ok');
     expect(await outcome(nested, { scope: 'a' })).toBe('insufficient_scope a b');
