@@ -56,16 +56,16 @@ export function attempt(
         outcome = 'failed';
         const response = await send(transport, { ...request, signal, maxResponseBytes });
         // Perhaps the server did not respond, but a filter that disliked this one token.
-        if (response.status === 403 && !rejectsClient(response)) outcome = 'answered';
+        if (response.status === 403 && !rejectsClient(response)) outcome = 'responded';
         return readIntrospectionResponse(response, originOf(url), now);
       });
     } catch (error) {
-      if (isAuthorizationError(error)) throw withTraits(error, { outcome: 'answered' });
+      if (isAuthorizationError(error)) throw withTraits(error, { outcome: 'responded' });
       if (!isIntrospectionError(error)) throw error;
       if (sent !== undefined && error.code === 'invalid_client') {
         rememberRejected(error, { ...call, request: sent });
       }
-      throw withTraits(error, { outcome: error.code === 'invalid_response' ? 'answered' : outcome });
+      throw withTraits(error, { outcome: error.code === 'invalid_response' ? 'responded' : outcome });
     }
   };
 }

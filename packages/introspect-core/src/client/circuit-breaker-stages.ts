@@ -1,9 +1,10 @@
 import { InvalidClientError, UnavailableError } from '../errors/errors.js';
 import { traitsOf, withTraits } from '../errors/failure-traits.js';
 import type { EventEmitter } from '../events/events.js';
-import { CircuitBreaker, type CircuitBreakerSettings, failureWindowMs } from './circuit-breaker.js';
+import { CircuitBreaker, type CircuitBreakerSettings } from './circuit-breaker.js';
 import { outcomeOf } from './client-stats.js';
 import type { IntrospectionCall, Stage } from './pipeline.js';
+import { slidingWindowMs } from './sliding-window.js';
 
 interface CircuitBreakerStagesSettings {
   circuitBreaker: CircuitBreakerSettings | undefined;
@@ -46,7 +47,7 @@ export class CircuitBreakerStages {
     // While the breaker is open nothing is counted: what it counted last is why it is open.
     const isOpen = this.#breaker !== undefined && this.#breaker.state !== 'closed';
     const countedAt = isOpen ? this.#lastEndedAt : this.#monotonicNow();
-    return countedAt - this.#rateLimitedAt < failureWindowMs;
+    return countedAt - this.#rateLimitedAt < slidingWindowMs;
   }
 
   /** Rejects a call while the breaker is open. */
@@ -64,7 +65,7 @@ export class CircuitBreakerStages {
     try {
       const response = await next(call);
       this.#lastEndedAt = this.#monotonicNow();
-      settle?.('answered');
+      settle?.('responded');
       return response;
     } catch (error) {
       const { isRateLimit = false, outcome = 'unknown' } = traitsOf(error);

@@ -1,4 +1,5 @@
 import type { Outcome } from '../errors/failure-traits.js';
+import { SlidingWindow } from './sliding-window.js';
 
 export interface CircuitBreakerSettings {
   /** From 0 to 1. */
@@ -7,40 +8,38 @@ export interface CircuitBreakerSettings {
   openMs: number;
 }
 
-/** Failures are counted over the last one to two of these. */
-const windowMs = 5000;
-/** For how long the breaker may still count a failure. */
-export const failureWindowMs = 2 * windowMs;
-/** Up to this part of `openMs` less, by chance: several processes do not probe in step. */
+/** `openMs` is shortened at random by up to this part, so that several processes do not probe in step. */
 const jitter = 0.2;
 
 /**
- * Stops asking a server that mostly fails, and finds out when it is back.
+ * Stops requests to a server that fails most of them, and notices when the server has recovered.
  *
- * Closed, all pass. Once `minimumRequests` were asked within some seconds and `failureRate` of them failed, it opens:
- * nothing passes for `openMs`. Then one question passes, the probe: answered, the breaker closes; failed, it stays open
- * for as long again. A probe that hangs makes place for the next one after that time. Whoever comes while it is open is turned away at once, so that nobody waits to be let go in a herd.
+ * Closed: every request passes. It opens when at least `minimumRequests` ended within the last 5 to 10 s and at least
+ * `failureRate` of them failed. Open: no request passes for `openMs`. Half open: one request passes, the probe. If the
+ * server responds to it, the breaker closes. If it fails, the breaker stays open for another `openMs`. If it hangs, the
+ * next probe may start after `openMs`. The breaker never queues a request, because queued ones would all start together.
  */
 export class CircuitBreaker {
   readonly #settings: CircuitBreakerSettings;
   readonly #monotonicNow: () => number;
-  readonly #changed: (state: 'opened' | 'closed') => void;
+  readonly #onChange: (state: 'opened' | 'closed') => void;
+  readonly #window: SlidingWindow<'requests' | 'failures'>;
   #openUntil: number | undefined;
-  /** The last probe, while it has not ended: of several that hang, only its failure is news. */
+  /** The latest probe until it has ended. If several probes hang, only the failure of the latest one counts. */
   #probe: symbol | undefined;
-  /** Counts how often it has opened: what a question of before tells later is no news. */
-  #opened = 0;
-  #window = { since: Number.NEGATIVE_INFINITY, asked: 0, failed: 0 };
-  #before = { asked: 0, failed: 0 };
+  /** How often the breaker has opened. Requests that started before it opened are not counted afterwards. */
+  #timesOpened = 0;
 
+  /** @param onChange is called when the breaker has opened or closed */
   constructor(
     settings: CircuitBreakerSettings,
     monotonicNow: () => number,
-    changed: (state: 'opened' | 'closed') => void,
+    onChange: (state: 'opened' | 'closed') => void,
   ) {
     this.#settings = settings;
     this.#monotonicNow = monotonicNow;
-    this.#changed = changed;
+    this.#onChange = onChange;
+    this.#window = new SlidingWindow({ requests: 0, failures: 0 }, monotonicNow);
   }
 
   get state(): 'closed' | 'open' | 'half_open' {
@@ -48,63 +47,54 @@ export class CircuitBreaker {
     return this.#probe === undefined && this.#monotonicNow() < this.#openUntil ? 'open' : 'half_open';
   }
 
-  /** For how many milliseconds nothing passes, at least; 0 where a question may pass. */
+  /** For how many milliseconds no request passes. 0: a request may pass now. */
   get openForMs(): number {
     if (this.#openUntil === undefined) return 0;
     return Math.max(0, this.#openUntil - this.#monotonicNow());
   }
 
-  /** Lets a question pass. To be called where `closedForMs` is 0; the result is to be called when it has ended. */
+  /** Starts a request. Call it only while {@link openForMs} is 0, and call the returned function when the request ends. */
   start(): (outcome: Outcome) => void {
     if (this.#openUntil !== undefined) {
       const probe = Symbol('probe');
       this.#probe = probe;
       this.#open();
-      return (outcome) => this.#probed(outcome, probe);
+      return (outcome) => this.#endProbe(outcome, probe);
     }
-    const opened = this.#opened;
+    const timesOpened = this.#timesOpened;
     return (outcome) => {
-      if (opened === this.#opened) this.#count(outcome);
+      if (timesOpened === this.#timesOpened) this.#count(outcome);
     };
   }
 
-  #probed(outcome: Outcome, probe: symbol): void {
-    if (this.#openUntil === undefined) return; // another one has closed it
-    if (outcome === 'answered') this.#close();
-    else if (probe === this.#probe) this.#goOn(outcome);
-  }
-
-  #goOn(outcome: Outcome): void {
-    this.#probe = undefined;
-    if (outcome === 'failed') this.#open();
-    else this.#openUntil = this.#monotonicNow();
+  #endProbe(outcome: Outcome, probe: symbol): void {
+    if (this.#openUntil === undefined) return; // another probe has closed the breaker
+    if (outcome === 'responded') this.#close();
+    else if (probe === this.#probe) {
+      this.#probe = undefined;
+      if (outcome === 'failed') this.#open();
+      else this.#openUntil = this.#monotonicNow(); // the next request may probe
+    }
   }
 
   #close(): void {
     this.#openUntil = undefined;
     this.#probe = undefined;
-    this.#window.asked = this.#window.failed = this.#before.asked = this.#before.failed = 0;
-    this.#changed('closed');
+    this.#window.clear();
+    this.#onChange('closed');
   }
 
   #count(outcome: Outcome): void {
     if (outcome === 'unknown') return;
-    const now = this.#monotonicNow();
-    const passed = now - this.#window.since;
-    if (passed >= windowMs) {
-      this.#before = passed < failureWindowMs ? this.#window : { asked: 0, failed: 0 };
-      this.#window = { since: now, asked: 0, failed: 0 };
-    }
-    this.#window.asked++;
-    if (outcome === 'answered') return;
-    this.#window.failed++;
-    const asked = this.#window.asked + this.#before.asked;
-    const failed = this.#window.failed + this.#before.failed;
+    this.#window.count('requests');
+    if (outcome === 'responded') return;
+    this.#window.count('failures');
     const { minimumRequests, failureRate } = this.#settings;
-    if (asked < minimumRequests || failed < asked * failureRate) return;
-    this.#opened++;
+    const requests = this.#window.total('requests');
+    if (requests < minimumRequests || this.#window.total('failures') < requests * failureRate) return;
+    this.#timesOpened++;
     this.#open();
-    this.#changed('opened');
+    this.#onChange('opened');
   }
 
   #open(): void {

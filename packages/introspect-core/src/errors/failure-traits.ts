@@ -1,7 +1,7 @@
-/** What the end of an attempt says about the server, for the circuit breaker. */
-export type Outcome = 'answered' | 'failed' | 'unknown';
+/** How an attempt ended, as the circuit breaker sees it. `unknown` says nothing about the server. */
+export type Outcome = 'responded' | 'failed' | 'unknown';
 
-/** What the client needs to know about a failure, beside its error class. */
+/** What the client knows about a failure, in addition to the error class. */
 export interface FailureTraits {
   /** Sending the request again soon may help: a connection fault, a late response, 429, 502, 503 or 504. */
   readonly isTransient?: boolean;
@@ -9,7 +9,7 @@ export interface FailureTraits {
   readonly isRateLimit?: boolean;
   /** The client rejected the call itself and sent no request. */
   readonly rejectedBy?: 'limits' | 'circuit_breaker';
-  /** What it says about the server. Absent: the failure did not come from an attempt. */
+  /** Absent if the failure did not come from an attempt. */
   readonly outcome?: Outcome;
 }
 
@@ -22,9 +22,9 @@ export function withTraits<Failure extends Error>(failure: Failure, added: Failu
   return failure;
 }
 
-/** Returns the traits of a failure. Any value may be thrown, so it takes any value. */
+/** Returns the traits of a failure, and `{}` for any other value. */
 export function traitsOf(failure: unknown): FailureTraits {
-  return traits.get(failure as object) ?? none; // a primitive is never found
+  return traits.get(failure as object) ?? none; // a primitive is never a key of the map
 }
 
 /** Returns whether the `limits` of a client rejected a call. That says nothing about the server. */

@@ -124,7 +124,7 @@ describe('record', () => {
   it.each([
     [
       'a failure that is a response of the server',
-      withTraits(new InvalidResponseError('400'), { outcome: 'answered' }),
+      withTraits(new InvalidResponseError('400'), { outcome: 'responded' }),
     ],
     ['a failure before the request was sent', down({ outcome: 'unknown' })],
     ['a failure without traits', new UnavailableError('x')],

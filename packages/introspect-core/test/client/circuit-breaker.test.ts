@@ -42,7 +42,7 @@ describe('a closed breaker', () => {
 
   it('opens at the failure rate, and not below it', () => {
     const { breaker, ask } = breakerOf();
-    ask('answered', 10);
+    ask('responded', 10);
     ask('failed', 9);
     expect(breaker.state).toBe('closed');
     ask('failed');
@@ -54,11 +54,11 @@ describe('a closed breaker', () => {
     [1, 0],
   ])('with a failure rate of %d opens at one failure beside %d answers', (failureRate, answers) => {
     const { breaker, ask } = breakerOf({ failureRate, minimumRequests: 1 });
-    ask('answered', answers + 1);
+    ask('responded', answers + 1);
     ask('failed');
     expect(breaker.state).toBe('closed');
     const other = breakerOf({ failureRate, minimumRequests: 1 });
-    other.ask('answered', answers);
+    other.ask('responded', answers);
     other.ask('failed');
     expect(other.breaker.state).toBe('open');
   });
@@ -85,7 +85,7 @@ describe('a closed breaker', () => {
 
   it('forgets old answers too: they do not hide an outage', () => {
     const { breaker, ask } = breakerOf();
-    ask('answered', 1000);
+    ask('responded', 1000);
     now += 10_000;
     ask('failed', 10);
     expect(breaker.state).toBe('open');
@@ -117,10 +117,10 @@ describe('an open breaker', () => {
     const { breaker, changes, ask } = breakerOf();
     const late = Array.from({ length: 100 }, () => breaker.start());
     ask('failed', 10);
-    for (const end of late.slice(0, 50)) end('answered');
+    for (const end of late.slice(0, 50)) end('responded');
     expect([breaker.state, breaker.openForMs]).toEqual(['open', 1000]);
     now += 1000;
-    ask('answered');
+    ask('responded');
     for (const end of late.slice(50)) end('failed');
     expect([breaker.state, changes]).toEqual(['closed', ['opened', 'closed']]);
   });
@@ -146,7 +146,7 @@ describe('the probe', () => {
     expect([breaker.state, breaker.openForMs]).toEqual(['half_open', 600]);
     hanging('unknown');
     expect(breaker.openForMs).toBe(600);
-    other('answered');
+    other('responded');
     expect([breaker.state, changes]).toEqual(['closed', ['opened', 'closed']]);
     ask('failed', 9);
     expect(breaker.state).toBe('closed');
@@ -156,15 +156,15 @@ describe('the probe', () => {
     const { breaker, changes } = halfOpen();
     const hanging = breaker.start();
     now += 1000;
-    breaker.start()('answered');
+    breaker.start()('responded');
     hanging('failed');
-    hanging('answered');
+    hanging('responded');
     expect([breaker.state, changes]).toEqual(['closed', ['opened', 'closed']]);
   });
 
   it('that is answered closes it, and the failures of before are forgotten', () => {
     const { breaker, changes, ask } = halfOpen();
-    ask('answered');
+    ask('responded');
     expect([breaker.state, breaker.openForMs, changes]).toEqual(['closed', 0, ['opened', 'closed']]);
     ask('failed', 9);
     expect(breaker.state).toBe('closed');
