@@ -258,7 +258,7 @@ describe.each(transports)('a fault of the server, by %s', (_, options) => {
 it('a 200 without any body is no answer', async () => {
   const fetch = vi.spyOn(globalThis, 'fetch');
   fetch.mockResolvedValue(new Response(null, { headers: { 'content-type': 'application/json' } }));
-  await expect(clientOf().introspect('token')).rejects.toThrow('answered with a body that is not JSON');
+  await expect(clientOf().introspect('token')).rejects.toThrow('responded with a body that is not JSON');
   fetch.mockRestore();
 });
 
@@ -279,7 +279,7 @@ describe.each(transports)('the size of a body, by %s', (_, options) => {
       await expect(clientOf({ maxResponseBytes: bytes }).introspect('token')).resolves.toHaveProperty('active', true);
       expect(await errorFor(encode(ofSize(bytes)), { maxResponseBytes: bytes - 1 })).toHaveProperty(
         'message',
-        `${server.origin} answered with a body that is larger than ${bytes - 1} bytes ("maxResponseBytes")`,
+        `${server.origin} responded with a body that is larger than ${bytes - 1} bytes ("maxResponseBytes")`,
       );
     }
   });
@@ -372,7 +372,7 @@ describe.each(transports)('a trap of ofetch, by %s', (_, options) => {
     const body = Buffer.from('{"active":true,"sub":"\xff\xfe"}', 'latin1');
     expect(await errorFor(respond({ headers: { 'content-type': 'application/json' }, body }))).toHaveProperty(
       'message',
-      `${server.origin} answered with a body that is not UTF-8`,
+      `${server.origin} responded with a body that is not UTF-8`,
     );
   });
 

@@ -1,10 +1,11 @@
 import { constants } from 'node:buffer';
 import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync, type ZlibOptions } from 'node:zlib';
+import { BoundedBytes, type BoundedText, decodedText, tooLarge } from '../../runtime/bounded-text.js';
 
-/** The codings (RFC 9110 §8.4.1) that {@link BoundedBody} can undo. */
+/** The codings (RFC 9110 §8.4.1) that {@link BoundedBody} decodes. */
 export const acceptEncoding = 'gzip, deflate, br';
 
-/** As many as fetch undoes. */
+/** The same limit as in fetch. */
 const maxCodings = 5;
 
 type Decoder = (body: Uint8Array, options: ZlibOptions) => Uint8Array;
@@ -15,22 +16,14 @@ const decoders: ReadonlyMap<string, Decoder> = new Map([
   ['deflate', inflate],
   ['br', brotliDecompressSync],
 ]);
-const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-export interface ReadBody {
-  text: string;
-  /** What the body is, where it is not as it must be; the text is then empty. */
-  problem?: string;
-}
-
-/** What arrived of a body, never much more than is allowed. */
+/** The body of a response, of a bounded size before and after decompression. */
 export class BoundedBody {
   readonly #maxBytes: number;
   readonly #isCodedTooOften: boolean;
-  /** In the order of undoing. An unknown coding is left as it is, as by fetch, and `identity` is none. */
+  /** The last coding first. As in fetch, an unknown coding is ignored, and so is `identity`. */
   readonly #decoders: readonly Decoder[];
-  readonly #chunks: Uint8Array[] = [];
-  #size = 0;
+  readonly #received: BoundedBytes;
 
   /** @param contentEncoding the field of the response, if it has one */
   constructor(maxBytes: number, contentEncoding: string | null) {
@@ -38,54 +31,49 @@ export class BoundedBody {
     const codings = contentEncoding === null ? [] : contentEncoding.toLowerCase().split(',').reverse();
     this.#isCodedTooOften = codings.length > maxCodings;
     this.#decoders = codings.flatMap((coding) => decoders.get(coding.trim()) ?? []);
+    // Compression makes nothing much larger, so more than twice the limit cannot be within it when decoded.
+    this.#received = new BoundedBytes(this.#decoders.length === 0 ? maxBytes : 2 * maxBytes + 1024);
   }
 
-  get tooLarge(): string {
-    return `larger than ${this.#maxBytes} bytes ("maxResponseBytes")`;
+  get tooLarge(): BoundedText {
+    return tooLarge(this.#maxBytes);
   }
 
-  /** Takes a piece; `false` when there is too much. */
-  take(chunk: Uint8Array): boolean {
-    this.#chunks.push(chunk);
-    this.#size += chunk.byteLength;
-    // Compression makes nothing much larger: what is coded and twice the limit would not be within it when decoded.
-    return this.#size <= (this.#decoders.length === 0 ? this.#maxBytes : 2 * this.#maxBytes + 1024);
+  /** Adds a chunk, and returns `false` if the body is too large now. */
+  add(chunk: Uint8Array): boolean {
+    return this.#received.add(chunk);
   }
 
   /**
-   * The text, once all is there. At once, not in another thread: that takes longer than decoding a small body.
+   * Returns the text. Call it when all chunks have arrived. Decompresses synchronously, because another thread takes longer
+   * for a small body.
    *
-   * @throws what zlib says of it
+   * @throws the error of zlib for a body that is not in its coding
    */
-  read(): ReadBody {
-    const [first, ...rest] = this.#chunks;
+  read(): BoundedText {
     if (this.#isCodedTooOften) return { text: '', problem: `coded more than ${maxCodings} times` };
-    if (first === undefined) return { text: '' };
-    let bytes = rest.length === 0 ? first : Buffer.concat(this.#chunks, this.#size);
+    let bytes = this.#received.joined();
+    if (bytes.byteLength === 0) return { text: '' }; // not even the frame of a coding
     for (const decoder of this.#decoders) {
       const decoded = decode(bytes, decoder, this.#maxBytes);
-      if (decoded === undefined) return { text: '', problem: this.tooLarge };
+      if (decoded === undefined) return this.tooLarge;
       bytes = decoded;
     }
-    try {
-      return { text: utf8.decode(bytes) };
-    } catch {
-      return { text: '', problem: 'not UTF-8' };
-    }
+    return decodedText(bytes);
   }
 }
 
-/** `undefined` when there would be more than `maxBytes`. */
+/** Returns `undefined` if there would be more than `maxBytes`. */
 function decode(bytes: Uint8Array, decoder: Decoder, maxBytes: number): Uint8Array | undefined {
   try {
-    return decoder(bytes, { maxOutputLength: Math.min(maxBytes, constants.MAX_LENGTH) }); // zlib refuses a larger one
+    return decoder(bytes, { maxOutputLength: Math.min(maxBytes, constants.MAX_LENGTH) }); // zlib accepts no larger limit
   } catch (fault) {
     if ((fault as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
     throw fault;
   }
 }
 
-/** With the frame of zlib, as RFC 9110 §8.4.1.2 has it, or without, as some servers send it. */
+/** Inflates with the zlib frame (RFC 9110 §8.4.1.2), or without it, because some servers leave it out. */
 function inflate(body: Uint8Array, options: ZlibOptions): Uint8Array {
   const hasFrame = ((body[0] ?? 0) & 0x0f) === 8;
   return hasFrame ? inflateSync(body, options) : inflateRawSync(body, options);

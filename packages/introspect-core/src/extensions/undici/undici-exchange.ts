@@ -1,6 +1,7 @@
 import { InvalidResponseError, type TransportRequest, type TransportResponse } from '@acme/introspect-core';
 import type { Dispatcher } from 'undici';
-import { BoundedBody, type ReadBody } from './undici-body.js';
+import type { BoundedText } from '../../runtime/bounded-text.js';
+import { BoundedBody } from './undici-body.js';
 import type { Connection } from './undici-connection.js';
 import type { ConnectionPool, Passenger } from './undici-pool.js';
 
@@ -83,8 +84,8 @@ export class Exchange implements Dispatcher.DispatchHandler, EventListenerObject
     if (this.#isSettled) {
       this.#unread += chunk.byteLength;
       if (this.#unread > unreadBytes) this.#end(controller);
-    } else if (this.#body?.take(chunk) === false) {
-      this.#finish({ text: '', problem: this.#body.tooLarge });
+    } else if (this.#body?.add(chunk) === false) {
+      this.#finish(this.#body.tooLarge);
       this.#end(controller);
     }
   }
@@ -110,12 +111,12 @@ export class Exchange implements Dispatcher.DispatchHandler, EventListenerObject
     if (this.#connection !== undefined) this.#pool?.giveBack(this.#connection, isBroken);
   }
 
-  #finish({ text, problem }: ReadBody): void {
+  #finish({ text, problem }: BoundedText): void {
     if (problem === undefined || this.#status !== 200) {
       this.#succeed(text);
     } else {
       this.#fail(
-        new InvalidResponseError(`${new URL(this.#request.url).origin} answered with a body that is ${problem}`),
+        new InvalidResponseError(`${new URL(this.#request.url).origin} responded with a body that is ${problem}`),
       );
     }
   }
