@@ -1,6 +1,6 @@
 import { InvalidClientError, UnavailableError } from '../errors/errors.js';
 import { traitsOf, withTraits } from '../errors/failure-traits.js';
-import type { EventEmitter } from '../events/events.js';
+import type { EventEmitter } from '../events/event-emitter.js';
 import { CircuitBreaker, type CircuitBreakerSettings } from './circuit-breaker.js';
 import { outcomeOf } from './client-stats.js';
 import type { IntrospectionCall, Stage } from './pipeline.js';

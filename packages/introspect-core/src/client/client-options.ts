@@ -1,5 +1,6 @@
 import type * as v from 'valibot';
-import { EventEmitter, type IntrospectEventListener } from '../events/events.js';
+import { EventEmitter } from '../events/event-emitter.js';
+import type { IntrospectEventListener } from '../events/events.js';
 import { checkedOptions } from '../options.js';
 import type { ClientAuthentication } from '../protocol/client-authentication.js';
 import type { IntrospectionRequestSettings, ResponseInputs } from '../protocol/introspection-request.js';

@@ -1,5 +1,6 @@
 import { isAuthorizationError, isIntrospectionError } from '../errors/errors.js';
-import type { EventEmitter, Priority, RequestOutcome, ShedBy } from '../events/events.js';
+import type { EventEmitter } from '../events/event-emitter.js';
+import type { Priority, RequestOutcome, ShedBy } from '../events/events.js';
 import type { Stage } from './pipeline.js';
 
 /** What a client has done since it was made, and how it stands. */

@@ -1,5 +1,5 @@
 import { isShed } from '../errors/failure-traits.js';
-import type { EventEmitter } from '../events/events.js';
+import type { EventEmitter } from '../events/event-emitter.js';
 import {
   hasSameCredentials,
   type IntrospectionRequest,

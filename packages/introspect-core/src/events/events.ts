@@ -83,38 +83,3 @@ export type IntrospectEvent =
   | { readonly type: 'store_failed'; readonly operation: StoreOperation };
 
 export type IntrospectEventListener = (event: IntrospectEvent) => void;
-
-const channelName = '@acme/introspect-core';
-
-/**
- * Tells what happens to a listener, and to the channel `@acme/introspect-core` of `node:diagnostics_channel` where there
- * is one.
- */
-export class EventEmitter {
-  readonly #listener: IntrospectEventListener | undefined;
-  readonly #channel = globalThis.process?.getBuiltinModule?.('node:diagnostics_channel')?.channel(channelName);
-
-  constructor(listener: IntrospectEventListener | undefined) {
-    this.#listener = listener;
-  }
-
-  /** Whether anybody listens: an event need not be made for nobody. */
-  get hasListeners(): boolean {
-    return this.#listener !== undefined || this.#channel?.hasSubscribers === true;
-  }
-
-  /** What the listener throws is dropped: no request is refused because a log could not be written. */
-  emit(event: IntrospectEvent): void {
-    try {
-      const result: unknown = this.#listener?.(event);
-      if (typeof result === 'object') Promise.resolve(result).catch(() => {});
-    } catch {}
-    this.#channel?.publish(event);
-  }
-
-  /** Emits an event, or writes `message` by `console.error` if nobody listens to events. */
-  emitOrPrint(event: IntrospectEvent, message: string): void {
-    if (this.hasListeners) this.emit(event);
-    else console.error(message);
-  }
-}

@@ -1,4 +1,5 @@
-import type { EventEmitter, IntrospectEvent } from '../events/events.js';
+import type { EventEmitter } from '../events/event-emitter.js';
+import type { IntrospectEvent } from '../events/events.js';
 
 /** An event of an authorizer itself. The events of its client have an `origin`. */
 export type LookupEvent = Exclude<IntrospectEvent, { origin: string }>;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CircuitBreakerStages } from '../../src/client/circuit-breaker-stages.js';
 import type { IntrospectionCall } from '../../src/client/pipeline.js';
 import { type FailureTraits, traitsOf, withTraits } from '../../src/errors/failure-traits.js';
-import { EventEmitter } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/event-emitter.js';
 import { type IntrospectEvent, InvalidClientError, InvalidResponseError, UnavailableError } from '../../src/index.js';
 import { introspectionCall, scriptedNext } from '../support/introspection-call.js';
 import { never } from '../support/scripted-transport.js';

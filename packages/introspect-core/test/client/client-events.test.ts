@@ -10,7 +10,7 @@ import {
   zitadelAnswers,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EventEmitter } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/event-emitter.js';
 import { Authorizer, type AuthorizerOptions, type IntrospectEvent, IntrospectionClient } from '../../src/index.js';
 
 let server: ScriptedServer;

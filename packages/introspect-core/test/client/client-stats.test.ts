@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ClientCounters, type ClientStats, outcomeOf } from '../../src/client/client-stats.js';
-import { EventEmitter } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/event-emitter.js';
 import {
   type IntrospectEvent,
   InvalidClientError,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { rememberRejected, renewCredentials } from '../../src/client/credential-renewal.js';
 import { withTraits } from '../../src/errors/failure-traits.js';
-import { EventEmitter } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/event-emitter.js';
 import { type IntrospectEvent, InvalidClientError, UnavailableError } from '../../src/index.js';
 import type { IntrospectionRequests } from '../../src/protocol/introspection-request.js';
 import { introspectionCall, introspectionRequest, scriptedNext } from '../support/introspection-call.js';

@@ -1,6 +1,7 @@
 import { startScriptedServer } from '@acme/introspect-testing';
 import { expect, it, vi } from 'vitest';
-import { EventEmitter, type IntrospectEvent } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/event-emitter.js';
+import type { IntrospectEvent } from '../../src/events/events.js';
 import { Authorizer, IntrospectionClient } from '../../src/index.js';
 import { Clocks, caching, outcomeOf } from '../support/caching.js';
 

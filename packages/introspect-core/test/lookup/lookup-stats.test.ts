@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { EventEmitter } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/event-emitter.js';
 import { LookupCounters } from '../../src/lookup/lookup-stats.js';
 
 it('lookup stats count each event and pass it to the listener', () => {

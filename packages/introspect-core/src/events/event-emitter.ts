@@ -1,0 +1,36 @@
+import type { IntrospectEvent, IntrospectEventListener } from './events.js';
+
+const channelName = '@acme/introspect-core';
+
+/**
+ * Sends events to the listener `onEvent`, and to the channel `@acme/introspect-core` of `node:diagnostics_channel` if the
+ * runtime has one.
+ */
+export class EventEmitter {
+  readonly #listener: IntrospectEventListener | undefined;
+  readonly #channel = globalThis.process?.getBuiltinModule?.('node:diagnostics_channel')?.channel(channelName);
+
+  constructor(listener: IntrospectEventListener | undefined) {
+    this.#listener = listener;
+  }
+
+  /** Returns whether there is a listener. If not, callers on the request path create no event. */
+  get hasListeners(): boolean {
+    return this.#listener !== undefined || this.#channel?.hasSubscribers === true;
+  }
+
+  /** Emits an event. An error of the listener is ignored: no request may fail because a log cannot be written. */
+  emit(event: IntrospectEvent): void {
+    try {
+      const result: unknown = this.#listener?.(event);
+      if (typeof result === 'object') Promise.resolve(result).catch(() => {});
+    } catch {}
+    this.#channel?.publish(event);
+  }
+
+  /** Emits an event, or writes `message` by `console.error` if nobody listens to events. */
+  emitOrPrint(event: IntrospectEvent, message: string): void {
+    if (this.hasListeners) this.emit(event);
+    else console.error(message);
+  }
+}
