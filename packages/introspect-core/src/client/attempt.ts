@@ -1,13 +1,14 @@
 import { isAuthorizationError, isIntrospectionError } from '../errors/errors.js';
 import { type Outcome, withTraits } from '../errors/failure-traits.js';
 import { timeoutError } from '../errors/timeout-error.js';
+import { rejectsClient } from '../protocol/http-status.js';
 import type { IntrospectionRequest, IntrospectionRequests } from '../protocol/introspection-request.js';
-import { readIntrospectionResponse, rejectsClient } from '../protocol/introspection-response.js';
-import { rememberedOrigin } from '../protocol/secure-url.js';
-import type { EndpointDiscovery } from '../protocol/server-metadata.js';
+import { readIntrospectionResponse } from '../protocol/introspection-response.js';
 import { withDeadline } from '../runtime/deadline.js';
-import { send, type Transport } from '../transport/transport.js';
+import { send } from '../transport/send.js';
+import type { Transport } from '../transport/transport.js';
 import { rememberRejected } from './credential-renewal.js';
+import type { EndpointDiscovery } from './endpoint-discovery.js';
 import type { Introspect } from './pipeline.js';
 
 interface AttemptSettings {
@@ -20,14 +21,14 @@ interface AttemptSettings {
 }
 
 /**
- * Makes one attempt: finds the endpoint, makes the request, sends it and reads the response. All of it has one time
- * limit, the attempt's own or what is left of the call's, and each failure gets its traits.
+ * Makes one attempt: finds the endpoint, makes the request, sends it and reads the response. All of this has one time
+ * limit: the attempt's own, or what is left of the call's. Each failure gets its traits.
  */
 export function attempt(
   { origin, transport, maxResponseBytes, timeoutMs, retry: { attemptTimeoutMs }, now }: AttemptSettings,
   { endpoint, requests }: { endpoint: EndpointDiscovery; requests: IntrospectionRequests },
 ): Introspect {
-  const originOf = rememberedOrigin();
+  const originOf = cachedOrigin();
   const lateAttempt = () =>
     withTraits(timeoutError({ origin, timeoutMs: attemptTimeoutMs, option: 'retry.attemptTimeoutMs' }), {
       isTransient: true,
@@ -36,7 +37,7 @@ export function attempt(
 
   return async (call) => {
     let sent: IntrospectionRequest | undefined;
-    /** What it says about the server if the attempt fails at this moment. */
+    /** The outcome if the attempt fails at this moment. */
     let outcome: Outcome = 'failed';
     const leftMs = call.leftMs();
     const deadline =
@@ -45,17 +46,17 @@ export function attempt(
         : { timeoutMs: leftMs, late: lateCall, signal: call.signal };
     try {
       return await withDeadline(deadline, async (signal) => {
-        const found = endpoint();
-        const url = typeof found === 'string' ? found : await found;
+        const discovered = endpoint();
+        const url = typeof discovered === 'string' ? discovered : await discovered;
         signal.throwIfAborted();
-        outcome = 'unknown'; // our own credentials may fail now, before the server is involved
-        const made = call.request ?? requests(call.token, { endpoint: url, afterRejection: false });
-        const request = 'url' in made ? made : await made;
+        outcome = 'unknown'; // getting our own credentials may fail now, before the server is involved
+        const prepared = call.request ?? requests(call.token, { endpoint: url, afterRejection: false });
+        const request = 'url' in prepared ? prepared : await prepared;
         signal.throwIfAborted();
         sent = request;
         outcome = 'failed';
         const response = await send(transport, { ...request, signal, maxResponseBytes });
-        // Perhaps the server did not respond, but a filter that disliked this one token.
+        // Perhaps a filter in front of the server rejected this one token.
         if (response.status === 403 && !rejectsClient(response)) outcome = 'responded';
         return readIntrospectionResponse(response, originOf(url), now);
       });
@@ -67,5 +68,14 @@ export function attempt(
       }
       throw withTraits(error, { outcome: error.code === 'invalid_response' ? 'responded' : outcome });
     }
+  };
+}
+
+/** Returns a function that returns the origin of a URL. It caches the last one, because the endpoint hardly ever changes. */
+function cachedOrigin(): (url: string) => string {
+  let last = { url: '', origin: '' };
+  return (url) => {
+    if (url !== last.url) last = { url, origin: new URL(url).origin };
+    return last.origin;
   };
 }

@@ -2,7 +2,6 @@ import { InvalidTokenError } from '../errors/errors.js';
 import type { Priority } from '../events/events.js';
 import { introspectionRequests } from '../protocol/introspection-request.js';
 import type { IntrospectionResponse } from '../protocol/introspection-response.js';
-import { endpointDiscovery } from '../protocol/server-metadata.js';
 import { attempt } from './attempt.js';
 import { CircuitBreakerStages } from './circuit-breaker-stages.js';
 import {
@@ -12,6 +11,7 @@ import {
 } from './client-options.js';
 import { ClientCounters, type ClientStats } from './client-stats.js';
 import { renewCredentials } from './credential-renewal.js';
+import { endpointDiscovery } from './endpoint-discovery.js';
 import { compose, type Introspect } from './pipeline.js';
 import { RateLimiter, rateLimiter } from './rate-limiter.js';
 import { countForBudget, Retries, retry } from './retry.js';

@@ -1,38 +1,87 @@
-import { type IntrospectionError, InvalidResponseError, UnavailableError } from '../errors/errors.js';
+import {
+  type IntrospectionError,
+  InvalidClientError,
+  InvalidResponseError,
+  InvalidTokenError,
+  UnavailableError,
+} from '../errors/errors.js';
 import { withTraits } from '../errors/failure-traits.js';
 import type { TransportResponse } from '../transport/transport.js';
+import { ownMember } from './json-object.js';
 
-/** The longest wait that we pass on: a server that says more is asking for an operator, not for patience. */
+/** The longest `Retry-After` that is passed on. A longer one needs an operator, not a wait. */
 const maxRetryAfterSeconds = 3600;
 
-/** The error for a status other than 200, by the status alone. The server's body is never part of it. */
+/**
+ * Returns the error for an introspection response whose status is not 200 (RFC 7662 §2.3). The server's own text is never
+ * part of it.
+ */
+export function introspectionStatusError(
+  response: TransportResponse,
+  origin: string,
+  now: () => number,
+): InvalidTokenError | IntrospectionError {
+  const { status } = response;
+  const code = errorCode(response);
+  if (status === 400 && code === 'unsupported_token_type') return new InvalidTokenError('unsupported_token_type');
+  const isRejection = rejectsClient(response) || (status === 403 && code === undefined);
+  if (!isRejection) return statusError(response, origin, now);
+  return new InvalidClientError(
+    `${origin} rejected this API's own credentials (${status}): check client id and secret, whether the secret was rotated, ` +
+      'and that the client is active and may introspect; a client made a moment ago may need some seconds',
+  );
+}
+
+/**
+ * Returns whether the server says that it rejected this API's own credentials. RFC 7662 §2.3 requires 401, but some
+ * servers send 400 or 403 with an OAuth error code.
+ */
+export function rejectsClient(response: TransportResponse): boolean {
+  return response.status === 401 || /^(invalid|unauthorized)_client$/.test(errorCode(response) ?? '');
+}
+
+/** Returns the error code in the body of a 400 or 403, `''` if there is none, or `undefined` if the body is not JSON. */
+function errorCode({ status, body }: TransportResponse): string | undefined {
+  if (status !== 400 && status !== 403) return '';
+  try {
+    const error = ownMember(Object(JSON.parse(body)), 'error');
+    return typeof error === 'string' ? error : '';
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns the error for a response whose status is not 200, by the status alone. For documents that need no credentials,
+ * such as metadata: a 401 is then as unexpected as any other status.
+ */
 export function statusError(response: TransportResponse, origin: string, now: () => number): IntrospectionError {
   const { status } = response;
   if (status === 429 || status >= 500) {
-    const wait = retryAfterSeconds(response.header('retry-after'), now());
+    const waitSeconds = retryAfterSeconds(response.header('retry-after'), now());
     const cause = status === 429 ? 'it gets too many requests, or a quota is used up' : 'it is overloaded or broken';
-    const error = new UnavailableError(`${origin} answered ${status}: ${cause}`, wait);
+    const error = new UnavailableError(`${origin} responded with ${status}: ${cause}`, waitSeconds);
     const isRateLimit = status === 429;
     return withTraits(error, { isRateLimit, isTransient: isRateLimit || [502, 503, 504].includes(status) });
   }
   if (status >= 300 && status < 400) {
     return new InvalidResponseError(
-      `${origin} answered ${status}, a redirect, which is not followed: a token goes to the configured server only. Configure the final URL`,
+      `${origin} responded with ${status}, a redirect, which is not followed: a token goes to the configured server only. Configure the final URL`,
     );
   }
   return new InvalidResponseError(
-    `${origin} answered ${status} where 200 was expected: check the configured URL, and that it is this server's`,
+    `${origin} responded with ${status} instead of 200: check the configured URL, and that it belongs to this server`,
   );
 }
 
-/** `Retry-After` (RFC 9110 §10.2.3), as seconds or as a date, in whole seconds from now. */
+/** Returns `Retry-After` (RFC 9110 §10.2.3), a number of seconds or a date, in whole seconds from now. */
 function retryAfterSeconds(value: string | null, nowMs: number): number | undefined {
   if (value === null) return undefined;
   const seconds = /^\d+$/.test(value) ? Number(value) : Math.ceil((httpDate(value) - nowMs) / 1000);
   return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), maxRetryAfterSeconds);
 }
 
-/** Milliseconds since the epoch, or NaN for anything but an HTTP date (RFC 9110 §5.6.7): `Date.parse` guesses. */
+/** Returns milliseconds since the epoch, or NaN if the value is not an HTTP date (RFC 9110 §5.6.7): `Date.parse` guesses. */
 function httpDate(value: string): number {
   if (/^[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -](\d\d){1,2} \d\d:\d\d:\d\d GMT$/.test(value))
     return Date.parse(value);

@@ -1,17 +1,12 @@
-import {
-  type IntrospectionError,
-  InvalidClientError,
-  InvalidResponseError,
-  InvalidTokenError,
-} from '../errors/errors.js';
+import { InvalidResponseError } from '../errors/errors.js';
 import type { TransportResponse } from '../transport/transport.js';
 import type { ActiveToken, InactiveToken, IntrospectionResponse } from './active-token.js';
-import { statusError } from './http-status.js';
+import { introspectionStatusError } from './http-status.js';
 import { ownMember, readJsonObject } from './json-object.js';
 
 export type { ActiveToken, InactiveToken, IntrospectionResponse };
 
-/** The members that RFC 7662 §2.2 gives a type, and `cnf`. */
+/** The members whose type RFC 7662 §2.2 defines, and `cnf`. */
 const typeOf: Readonly<Record<string, (value: unknown) => boolean>> = {
   scope: (value) => isText(value) && hasNoControlCharacter(value),
   client_id: isText,
@@ -30,7 +25,7 @@ const typeOf: Readonly<Record<string, (value: unknown) => boolean>> = {
 /** For each token, the length of the response body in characters. The cache counts it as the size of the entry. */
 const bodyLengths = new WeakMap<ActiveToken, number>();
 
-/** Returns the length of the response body as received, in characters, and deletes it: the cache needs it once. */
+/** Returns the length of the response body as received, in characters, and deletes it, because the cache reads it once. */
 export function takeBodyLength(response: IntrospectionResponse): number {
   if (!response.active) return 1;
   const length = bodyLengths.get(response) ?? 1;
@@ -42,9 +37,9 @@ const checkedMembers = Object.entries(typeOf);
 const inactive: InactiveToken = Object.freeze({ active: false });
 
 /**
- * Turns an introspection response (RFC 7662 §2.2, §2.3) into a value, or throws what is wrong with it.
+ * Reads an introspection response (RFC 7662 §2.2, §2.3).
  *
- * Judges nothing: whether an active answer has expired, or is meant for somebody else, is not checked here.
+ * Does not validate the token: expiry, audience and issuer are not checked here.
  *
  * @throws InvalidTokenError (`unsupported_token_type`), InvalidClientError, UnavailableError, InvalidResponseError
  */
@@ -53,65 +48,32 @@ export function readIntrospectionResponse(
   origin: string,
   now: () => number,
 ): IntrospectionResponse {
-  if (isUnsupported(response)) throw new InvalidTokenError('unsupported_token_type');
-  if (response.status !== 200) throw refusal(response, origin, now);
-  const answer = readJsonObject(response, origin);
-  const active = ownMember(answer, 'active');
+  if (response.status !== 200) throw introspectionStatusError(response, origin, now);
+  const members = readJsonObject(response, origin);
+  const active = ownMember(members, 'active');
   if (typeof active !== 'boolean') {
-    throw new InvalidResponseError(`${origin} answered without a boolean "active": is this an introspection endpoint?`);
+    throw new InvalidResponseError(
+      `${origin} responded without a boolean "active": is this an introspection endpoint?`,
+    );
   }
   if (!active) return inactive;
-  const token = activeToken(answer, origin);
+  const token = activeToken(members, origin);
   bodyLengths.set(token, response.body.length);
   return token;
 }
 
-function activeToken(answer: Record<string, unknown>, origin: string): ActiveToken {
+function activeToken(members: Record<string, unknown>, origin: string): ActiveToken {
   for (const [name, hasType] of checkedMembers) {
-    const value = answer[name];
+    const value = members[name];
     if (value === null)
-      delete answer[name]; // as good as absent
+      delete members[name]; // the same as absent
     else if (value !== undefined && !hasType(value)) {
-      throw new InvalidResponseError(`${origin} answered with a "${name}" of another type than RFC 7662 gives it`);
+      throw new InvalidResponseError(`${origin} responded with a "${name}" that is not of the type in RFC 7662`);
     }
   }
-  if ('auth_time' in answer && !Number.isFinite(answer.auth_time)) delete answer.auth_time;
-  if ('acr' in answer && !isText(answer.acr)) delete answer.acr;
-  return Object.freeze(answer) as ActiveToken;
-}
-
-/**
- * Whether the server says that it refused this API's own credentials. RFC 7662 §2.3 wants 401; servers also answer 400 or
- * 403 with an OAuth error code.
- */
-export function rejectsClient({ status, body }: TransportResponse): boolean {
-  if (status === 401) return true;
-  return (status === 400 || status === 403) && /^(invalid|unauthorized)_client$/.test(errorCode(body) ?? '');
-}
-
-/** Returns whether the server does not introspect tokens of this kind, such as JWTs (RFC 7009 §2.2.1). */
-function isUnsupported({ status, body }: TransportResponse): boolean {
-  return status === 400 && errorCode(body) === 'unsupported_token_type';
-}
-
-function refusal(response: TransportResponse, origin: string, now: () => number): IntrospectionError {
-  const { status } = response;
-  const refused = rejectsClient(response) || (status === 403 && errorCode(response.body) === undefined);
-  if (!refused) return statusError(response, origin, now);
-  return new InvalidClientError(
-    `${origin} refused this API's own credentials (${status}): check client id and secret, whether the secret was rotated, ` +
-      'and that the client is active and may introspect; a client made a moment ago may need some seconds',
-  );
-}
-
-/** The `error` in a JSON body, `''` where it has none, or `undefined` where the body is not JSON. */
-function errorCode(body: string): string | undefined {
-  try {
-    const error = ownMember(Object(JSON.parse(body)), 'error');
-    return typeof error === 'string' ? error : '';
-  } catch {
-    return undefined;
-  }
+  if ('auth_time' in members && !Number.isFinite(members.auth_time)) delete members.auth_time;
+  if ('acr' in members && !isText(members.acr)) delete members.acr;
+  return Object.freeze(members) as ActiveToken;
 }
 
 function isText(value: unknown): value is string {

@@ -1,14 +1,14 @@
 import { InvalidResponseError } from '../errors/errors.js';
 import type { TransportResponse } from '../transport/transport.js';
 
-/** Deep enough for any claim; recursion over an answer needs a bound (RFC 8259 §9). */
+/** Deep enough for any claim. Recursion over a response needs a limit (RFC 8259 §9). */
 const maxDepth = 64;
 
 /**
  * Reads the JSON object in the body of a 200.
  *
- * A member called `__proto__` is left out at every level. All that is nested is frozen. Read members by
- * {@link ownMember}: an object also inherits.
+ * Drops each member called `__proto__` and freezes all nested values. The object itself is not frozen. Read its members
+ * with {@link ownMember}, because an object also inherits members.
  *
  * @throws InvalidResponseError
  */
@@ -20,31 +20,31 @@ export function readJsonObject(
   const mediaType = response.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (!mediaTypes.includes(mediaType)) {
     throw new InvalidResponseError(
-      `${origin} answered with a Content-Type other than application/json: is a login page or a proxy in between?`,
+      `${origin} responded with a Content-Type other than application/json: is a login page or a proxy in between?`,
     );
   }
   let value: unknown;
   try {
     value = JSON.parse(response.body);
   } catch {
-    throw new InvalidResponseError(`${origin} answered with a body that is not JSON`);
+    throw new InvalidResponseError(`${origin} responded with a body that is not JSON`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InvalidResponseError(`${origin} answered with JSON that is not an object`);
+    throw new InvalidResponseError(`${origin} responded with JSON that is not an object`);
   }
   const mayHoldProto = response.body.includes('__proto__') || response.body.includes('\\');
   if (!clean(value, 1, mayHoldProto)) {
-    throw new InvalidResponseError(`${origin} answered with JSON that is nested deeper than ${maxDepth} levels`);
+    throw new InvalidResponseError(`${origin} responded with JSON that is nested deeper than ${maxDepth} levels`);
   }
   return value as Record<string, unknown>;
 }
 
-/** A member that was sent, never one that is inherited. */
+/** Returns an own member of an object, never an inherited one. */
 export function ownMember(object: object, name: string): unknown {
   return Object.hasOwn(object, name) ? Reflect.get(object, name) : undefined;
 }
 
-/** Removes `__proto__` members and freezes what is nested; `false` when it is nested too deep. */
+/** Removes `__proto__` members and freezes nested values. Returns `false` if they are nested too deep. */
 function clean(container: object, depth: number, mayHoldProto: boolean): boolean {
   if (depth > maxDepth) return false;
   if (mayHoldProto && Object.hasOwn(container, '__proto__')) Reflect.deleteProperty(container, '__proto__');

@@ -1,15 +1,15 @@
 import { InvalidResponseError } from '../errors/errors.js';
 import { timeoutError } from '../errors/timeout-error.js';
 import { withDeadline } from '../runtime/deadline.js';
-import { send } from '../transport/transport.js';
+import { send } from '../transport/send.js';
+import { type DiscoveryOptions, fetchMetadataUrl } from './fetch-metadata.js';
 import { statusError } from './http-status.js';
 import { ownMember, readJsonObject } from './json-object.js';
-import { type DiscoveryOptions, fetchMetadataUrl } from './server-metadata.js';
 
 const mediaTypes = ['application/json', 'application/jwk-set+json'];
 
 /**
- * Fetches the keys that an issuer publishes (RFC 8414 §2 `jwks_uri`): a JWK Set (RFC 7517 §5), whose keys are not checked.
+ * Fetches the JWK Set (RFC 7517 §5) that an issuer publishes at its `jwks_uri` (RFC 8414 §2). The keys are not checked.
  *
  * @throws UnavailableError, InvalidResponseError
  */
@@ -31,5 +31,5 @@ export async function fetchIssuerKeys(options: DiscoveryOptions): Promise<Readon
   const keySet = readJsonObject(response, origin, mediaTypes);
   const keys = ownMember(keySet, 'keys');
   if (Array.isArray(keys) && keys.every((key) => typeof key === 'object' && key !== null)) return keySet;
-  throw new InvalidResponseError(`${origin} answered with keys that are no JWK Set (RFC 7517)`);
+  throw new InvalidResponseError(`${origin} responded with keys that are not a JWK Set (RFC 7517)`);
 }

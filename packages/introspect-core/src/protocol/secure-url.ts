@@ -1,11 +1,13 @@
 const insecureProblem =
-  'must be https, except on loopback: what is sent there is secret ("allowInsecureHttp" permits it)';
+  'must be https, except on loopback: tokens and secrets are sent there ("allowInsecureHttp" permits it)';
 
 /**
- * What is wrong with a URL that a token or a secret will be sent to, or `undefined`: it must be absolute, without user
- * info and fragment, and `https` unless it stays on this machine (RFC 7662 §4).
+ * Returns why no token or secret may be sent to a URL, or `undefined` if it may. The URL must be absolute, without user
+ * info and fragment, and `https` except on loopback (RFC 7662 §4).
  *
- * Only the name `localhost` and literal loopback addresses count as this machine: nothing is resolved.
+ * Only the name `localhost` and literal loopback addresses count as loopback. No name is resolved.
+ *
+ * @param insecure the message for an http URL that is not on loopback
  */
 export function urlProblem(value: string, allowInsecureHttp: boolean, insecure = insecureProblem): string | undefined {
   if (!/^[a-z]+:\/\/[^\s\\]+$/i.test(value) || !URL.canParse(value)) {
@@ -23,13 +25,4 @@ export function urlProblem(value: string, allowInsecureHttp: boolean, insecure =
 
 function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-}
-
-/** The origin of a URL; of the last one it is remembered, since an endpoint hardly ever changes. */
-export function rememberedOrigin(): (url: string) => string {
-  let last = { url: '', origin: '' };
-  return (url) => {
-    if (url !== last.url) last = { url, origin: new URL(url).origin };
-    return last.origin;
-  };
 }

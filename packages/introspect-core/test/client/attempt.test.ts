@@ -3,7 +3,7 @@ import { attempt } from '../../src/client/attempt.js';
 import { renewCredentials } from '../../src/client/credential-renewal.js';
 import type { IntrospectionCall } from '../../src/client/pipeline.js';
 import { type Outcome, traitsOf } from '../../src/errors/failure-traits.js';
-import { EventEmitter } from '../../src/events/events.js';
+import { EventEmitter } from '../../src/events/event-emitter.js';
 import { InvalidClientError, InvalidResponseError, type Transport, UnavailableError } from '../../src/index.js';
 import type { IntrospectionRequests } from '../../src/protocol/introspection-request.js';
 import { introspectionCall, introspectionRequest } from '../support/introspection-call.js';

@@ -270,7 +270,7 @@ describe('at construction', () => {
     ['https://as.example.com\\a', '"issuer" must be an absolute URL'],
     [' https://as.example.com/a', '"issuer" must be an absolute URL'],
     ['https:as.example.com', '"issuer" must be an absolute URL'],
-    ['https://as.example.com/.well-known/openid-configuration', 'leave "/.well-known/…" away'],
+    ['https://as.example.com/.well-known/openid-configuration', 'without "/.well-known/…"'],
   ])('an issuer must not be "%s"', (issuer, message) => {
     expect(construct(issuers(issuer))).toThrow(message);
   });

@@ -101,7 +101,7 @@ describe('a transport', () => {
   ])('may bring %s (Content-Type %s), and the message says what is wrong', async (body, contentType, message) => {
     const client = clientOf(async () => answerOf(body, contentType));
     await expect(client.introspect('abc')).rejects.toBeInstanceOf(InvalidResponseError);
-    await expect(client.introspect('abc')).rejects.toThrow('https://as.example.com answered with');
+    await expect(client.introspect('abc')).rejects.toThrow('https://as.example.com responded with');
     await expect(client.introspect('abc')).rejects.toThrow(message);
   });
 
@@ -156,7 +156,7 @@ describe('what a transport gives', () => {
   ])('is refused when it is %s', async (_, response) => {
     await expect(clientOf(async () => response as never).introspect('abc')).rejects.toMatchObject({
       code: 'invalid_response',
-      message: expect.stringContaining('The "transport" gave'),
+      message: expect.stringContaining('The "transport" returned'),
     });
   });
 });
@@ -176,7 +176,7 @@ describe('a transport whose response throws', () => {
     const error = await client.introspect('abc').catch((thrown) => thrown);
     expect(error).toMatchObject({ code: 'invalid_response', status: 503 });
     expect(error.message).toBe(
-      'The "transport" gave no status, header and body for https://as.example.com: see the type Transport',
+      'The "transport" returned no status, header and body for https://as.example.com: see the type Transport',
     );
     expect(error.cause).toBeUndefined();
     expect(client.stats().requests).toMatchObject({ invalid_response: 1, aborted: 0 });

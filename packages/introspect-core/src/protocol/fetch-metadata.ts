@@ -1,0 +1,46 @@
+import { InvalidResponseError } from '../errors/errors.js';
+import { withTraits } from '../errors/failure-traits.js';
+import { timeoutError } from '../errors/timeout-error.js';
+import { withDeadline } from '../runtime/deadline.js';
+import { send } from '../transport/send.js';
+import type { Transport } from '../transport/transport.js';
+import { type MetadataMember, type MetadataSettings, metadataUrls, readServerMetadata } from './server-metadata.js';
+
+export interface DiscoveryOptions extends MetadataSettings {
+  headers: Readonly<Record<string, string>>;
+  transport: Transport;
+  timeoutMs: number;
+  maxResponseBytes: number;
+}
+
+/**
+ * Fetches the metadata document of an issuer and returns one URL from it. Tries the next well-known path only after a 404.
+ *
+ * @throws UnavailableError, InvalidResponseError
+ */
+export function fetchMetadataUrl(member: MetadataMember, options: DiscoveryOptions): Promise<string> {
+  const { issuer, headers, transport, timeoutMs, maxResponseBytes } = options;
+  const { origin } = new URL(issuer);
+  return withDeadline(
+    {
+      timeoutMs,
+      late: () =>
+        withTraits(timeoutError({ origin, timeoutMs, option: 'retry.attemptTimeoutMs' }), { isTransient: true }),
+    },
+    async (signal) => {
+      for (const url of metadataUrls(issuer)) {
+        const response = await send(transport, {
+          url,
+          method: 'GET',
+          headers: { ...headers, accept: 'application/json' },
+          signal,
+          maxResponseBytes,
+        });
+        if (response.status !== 404) return readServerMetadata(member, response, options);
+      }
+      throw new InvalidResponseError(
+        `${origin} has no metadata at either well-known path (404): check "issuer", or give "introspectionEndpoint"`,
+      );
+    },
+  );
+}

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { traitsOf } from '../../src/errors/failure-traits.js';
+import { introspectionStatusError, rejectsClient, statusError } from '../../src/protocol/http-status.js';
+
+const origin = 'https://as.example.com';
+const now = () => Date.UTC(2030, 0, 1);
+
+function responseOf(status: number, body: string | object = '', retryAfter: string | null = null) {
+  const header = (name: string) => (name === 'retry-after' ? retryAfter : null);
+  return { status, header, body: typeof body === 'string' ? body : JSON.stringify(body) };
+}
+
+describe('introspectionStatusError', () => {
+  it.each([
+    [401, ''],
+    [401, { error: 'invalid_request' }],
+    [400, { error: 'invalid_client' }],
+    [400, { error: 'unauthorized_client' }],
+    [403, { error: 'invalid_client' }],
+    [403, 'not JSON'],
+  ])('status %d with the body %j → InvalidClientError', (status, body) => {
+    const error = introspectionStatusError(responseOf(status, body), origin, now);
+    expect(error).toMatchObject({ code: 'invalid_client' });
+    expect(error.message).toMatch(`${origin} rejected this API's own credentials (${status}): `);
+  });
+
+  it.each([
+    [400, { error: 'unsupported_token_type' }, 'invalid_token'],
+    [403, { error: 'unsupported_token_type' }, 'invalid_response'],
+    [400, 'not JSON', 'invalid_response'],
+    [403, {}, 'invalid_response'],
+    [403, { error: 'access_denied' }, 'invalid_response'],
+    [404, { error: 'invalid_client' }, 'invalid_response'],
+    [500, { error: 'invalid_client' }, 'unavailable'],
+  ])('status %d with the body %j → code "%s"', (status, body, code) => {
+    expect(introspectionStatusError(responseOf(status, body), origin, now)).toMatchObject({ code });
+  });
+});
+
+describe('rejectsClient', () => {
+  it.each([
+    [401, '', true],
+    [400, { error: 'unauthorized_client' }, true],
+    [400, { error: 'not_invalid_client' }, false],
+    [403, 'not JSON', false],
+    [500, { error: 'invalid_client' }, false],
+  ])('status %d with the body %j → %s', (status, body, expected) => {
+    expect(rejectsClient(responseOf(status, body))).toBe(expected);
+  });
+});
+
+describe('statusError', () => {
+  it('reports a 401 like any other status, because a document needs no credentials', () => {
+    expect(statusError(responseOf(401), origin, now)).toMatchObject({
+      code: 'invalid_response',
+      message: `${origin} responded with 401 instead of 200: check the configured URL, and that it belongs to this server`,
+    });
+  });
+
+  it.each([
+    [429, { isRateLimit: true, isTransient: true }],
+    [500, { isRateLimit: false, isTransient: false }],
+    [502, { isRateLimit: false, isTransient: true }],
+    [503, { isRateLimit: false, isTransient: true }],
+    [504, { isRateLimit: false, isTransient: true }],
+  ])('gives the error of a %d its traits', (status, traits) => {
+    const error = statusError(responseOf(status), origin, now);
+    expect([error.code, traitsOf(error)]).toEqual(['unavailable', traits]);
+  });
+
+  it.each([
+    ['7', 7],
+    ['Tue, 01 Jan 2030 00:00:05 GMT', 5],
+    ['4000', 3600],
+    ['soon', undefined],
+    [null, undefined],
+  ])('reads the Retry-After %j as %j seconds', (retryAfter, retryAfterSeconds) => {
+    expect(statusError(responseOf(503, '', retryAfter), origin, now)).toMatchObject({ retryAfterSeconds });
+  });
+
+  it('says that a redirect is not followed', () => {
+    expect(statusError(responseOf(307), origin, now).message).toMatch('a redirect, which is not followed');
+  });
+});
