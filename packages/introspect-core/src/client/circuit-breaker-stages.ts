@@ -13,17 +13,17 @@ interface CircuitBreakerStagesSettings {
   monotonicNow: () => number;
 }
 
-/** The circuit breaker as two stages: one obeys it, the other tells it how attempts end. */
+/** The circuit breaker as two stages: one rejects calls while it is open, the other records how attempts end. */
 export class CircuitBreakerStages {
   readonly #breaker: CircuitBreaker | undefined;
   readonly #origin: string;
   readonly #monotonicNow: () => number;
   readonly #onReject: (call: IntrospectionCall) => void;
-  /** Whether the last failure that the breaker counted was a rejection of our own credentials. */
+  /** Whether the last counted failure was a rejection of our own credentials. */
   #areCredentialsRejected = false;
   /** When the server last responded 429, by the monotonic clock. */
   #rateLimitedAt = Number.NEGATIVE_INFINITY;
-  /** When the last attempt ended that was not aborted. */
+  /** When the last attempt ended. Aborted attempts do not count. */
   #lastEndedAt = Number.NEGATIVE_INFINITY;
 
   /** @param onReject is called before the breaker rejects a call */
@@ -44,7 +44,7 @@ export class CircuitBreakerStages {
 
   /** Returns whether the server responded 429 so recently that the breaker may still count it. */
   get hasMetRateLimit(): boolean {
-    // While the breaker is open nothing is counted: what it counted last is why it is open.
+    // An open breaker counts nothing, so the last attempt before it opened is the reason why it is open.
     const isOpen = this.#breaker !== undefined && this.#breaker.state !== 'closed';
     const countedAt = isOpen ? this.#lastEndedAt : this.#monotonicNow();
     return countedAt - this.#rateLimitedAt < slidingWindowMs;
@@ -57,8 +57,8 @@ export class CircuitBreakerStages {
   };
 
   /**
-   * Tells the breaker how the attempt ended. No stage between {@link failFast} and this one may wait, because then two
-   * calls could both become the probe of a breaker that is half open.
+   * Records how the attempt ended. No stage between {@link failFast} and this one may wait, because then two calls could
+   * both become the probe of a breaker that is half open.
    */
   readonly record: Stage = async (call, next) => {
     const settle = this.#breaker?.start();
@@ -83,17 +83,17 @@ export class CircuitBreakerStages {
 
   /** @throws UnavailableError or InvalidClientError while the breaker is open */
   throwIfOpen(call: IntrospectionCall): void {
-    const closedForMs = this.#breaker?.openForMs ?? 0;
-    if (closedForMs === 0) return;
+    const openForMs = this.#breaker?.openForMs ?? 0;
+    if (openForMs === 0) return;
     this.#onReject(call);
-    const retryAfterSeconds = Math.max(1, Math.ceil(closedForMs / 1000));
+    const retryAfterSeconds = Math.max(1, Math.ceil(openForMs / 1000));
     const error = this.#areCredentialsRejected
       ? new InvalidClientError(
-          `${this.#origin} refused this API's own credentials a moment ago, and is not asked for now ("circuitBreaker")`,
+          `${this.#origin} is not being called: it rejected this API's own credentials a moment ago ("circuitBreaker" is open)`,
           retryAfterSeconds,
         )
       : new UnavailableError(
-          `${this.#origin} failed most questions of late, and is not asked for now ("circuitBreaker")`,
+          `${this.#origin} is not being called: most recent requests failed ("circuitBreaker" is open)`,
           retryAfterSeconds,
         );
     throw withTraits(error, { rejectedBy: 'circuit_breaker' });

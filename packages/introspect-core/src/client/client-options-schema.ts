@@ -18,7 +18,7 @@ const reservedParameters = [
 const reservedHeaders = ['authorization', 'content-type', 'content-length', 'accept', 'host'];
 const maxTimerMs = 2 ** 31 - 1;
 
-/** By hand, since valibot's record leaves out names such as `constructor`, and takes a `Headers` for an empty object. */
+/** Not valibot's `record`: it drops names such as `constructor`, and reads a `Headers` as an empty object. */
 const texts = v.pipe(
   v.custom<Record<string, string>>((value) => {
     if (typeof value !== 'object' || value === null) return false;
@@ -68,7 +68,7 @@ const headers = v.pipe(
 const rateMessage = 'must be a number above 0, and at most 1';
 const breakerOptions = optionsObject({
   failureRate: v.optional(v.pipe(v.number(rateMessage), v.gtValue(0, rateMessage), v.maxValue(1, rateMessage)), 0.5),
-  minimumRequests: v.optional(wholeNumber(Number.MAX_SAFE_INTEGER, 'questions'), 10),
+  minimumRequests: v.optional(wholeNumber(Number.MAX_SAFE_INTEGER, 'requests'), 10),
   openMs: v.optional(wholeNumber(maxTimerMs, 'milliseconds'), 500),
 });
 
@@ -76,7 +76,7 @@ const text = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'
 
 const isFunction = (value: unknown) => typeof value === 'function';
 
-/** A `ClientAuthentication` may be of any class: it is kept as it is. */
+/** A `ClientAuthentication` may be of any class, so it is not copied. */
 function isClientAuthentication(value: unknown): boolean {
   const candidate = value as Partial<ClientAuthentication> | null;
   return typeof candidate?.clientId === 'string' && typeof candidate.apply === 'function';
@@ -94,7 +94,7 @@ const entries = {
   clientAuthentication: narrowing(
     v.custom<ClientAuthentication>(
       isClientAuthentication,
-      'must have a "clientId" and a function "apply", such as clientSecretPost({…}) gives',
+      'must have a "clientId" and a function "apply", such as clientSecretPost({…}) returns',
     ),
   ),
   tokenTypeHint: v.optional(
@@ -129,8 +129,8 @@ const entries = {
   limits: v.optional(
     v.pipe(
       optionsObject({
-        concurrent: v.optional(wholeNumber(Number.MAX_SAFE_INTEGER, 'questions')),
-        perSecond: v.optional(wholeNumber(100_000, 'questions')),
+        concurrent: v.optional(wholeNumber(Number.MAX_SAFE_INTEGER, 'requests')),
+        perSecond: v.optional(wholeNumber(100_000, 'requests')),
       }),
       v.transform(
         ({ concurrent = Number.POSITIVE_INFINITY, perSecond = Number.POSITIVE_INFINITY }): LimitSettings => ({

@@ -14,62 +14,119 @@ import type { LimitSettings } from './rate-limiter.js';
 import type { RetrySettings } from './retry.js';
 
 /**
+ * The options of an {@link IntrospectionClient}. One of `issuer` and `introspectionEndpoint` is required, and one of
+ * `clientId` with `clientSecret` and `clientAuthentication`.
+ *
  * `issuer`, `clientId` and `clientSecret` may be read from the environment: their types accept `undefined`. The
  * constructor throws a TypeError for `undefined`, `''` and the string `"undefined"`.
  */
 export interface IntrospectionClientOptions {
-  /** The authorization server; its introspection endpoint is then discovered at the first question. */
+  /**
+   * The URL of the authorization server. Without `introspectionEndpoint`, the first request discovers the endpoint from
+   * the issuer's metadata (OpenID Connect Discovery §4, RFC 8414 §3). Must be https, except on loopback.
+   */
   issuer?: string | undefined;
-  /** One of `issuer` and this is needed; with both there is no discovery. */
+  /** The URL of the introspection endpoint (RFC 7662 §2). Turns discovery off. Must be https, except on loopback. */
   introspectionEndpoint?: string;
-  /** With `clientSecret`: `client_secret_basic`. */
+  /** The client id of this API at the server. Used with `clientSecret` for `client_secret_basic` (RFC 6749 §2.3.1). */
   clientId?: string | undefined;
-  /** A function is called for each request, so the secret may rotate. */
+  /** The client secret, or a function that returns it. The function is called for each request, so secrets can rotate. */
   clientSecret?: ClientSecret | undefined;
-  /** Another way than Basic for this client to prove itself, instead of `clientId` and `clientSecret`. */
+  /** Authenticates this API in another way than `client_secret_basic`. Replaces `clientId` and `clientSecret`. */
   clientAuthentication?: ClientAuthentication;
-  /** `"access_token"` unless given; `null` sends none (RFC 7662 §2.1). */
+  /**
+   * The `token_type_hint` of each request (RFC 7662 §2.1). `null` sends none.
+   *
+   * @default "access_token"
+   */
   tokenTypeHint?: string | null;
-  /** Further form parameters, such as `scope`. */
+  /**
+   * Additional form parameters of each request, such as `scope`. Parameters that the client sets itself throw a TypeError.
+   *
+   * @default {}
+   */
   parameters?: Record<string, string>;
-  /** Further header fields, such as `x-zitadel-instance-host`; sent for discovery too. */
+  /**
+   * Additional header fields of each request, such as `x-zitadel-instance-host`. Discovery sends them too.
+   *
+   * @default {}
+   */
   headers?: Record<string, string>;
-  /** 5000 unless given: one deadline for a whole question, discovery and all attempts included. */
+  /**
+   * The time limit for one call of `introspect`, in milliseconds. It covers discovery, waiting for a slot and all attempts.
+   *
+   * @default 5000
+   */
   timeoutMs?: number;
-  /** 262144 unless given; counted after decompression. */
+  /**
+   * The largest response body that is read, in bytes, counted after decompression.
+   *
+   * @default 262144
+   */
   maxResponseBytes?: number;
-  /** ofetch unless given. */
+  /**
+   * Sends the HTTP requests.
+   *
+   * @default ofetchTransport
+   */
   transport?: Transport;
-  /** Plain http to anything but loopback. */
+  /**
+   * Permits http to any host, not only on loopback. Tokens and secrets then travel unencrypted.
+   *
+   * @default false
+   */
   allowInsecureHttp?: boolean;
-  /** Milliseconds since the epoch; `Date.now` unless given. */
+  /**
+   * Returns the time in milliseconds since the epoch.
+   *
+   * @default Date.now
+   */
   now?: () => number;
-  /** Milliseconds that never go back; `performance.now` unless given. */
+  /**
+   * Returns milliseconds from a clock that never goes back.
+   *
+   * @default performance.now
+   */
   monotonicNow?: () => number;
   /**
-   * A question that met a connection fault, 429, 502, 503 or 504, or no answer in time, is asked again, unless retries come
-   * to more than a tenth of all questions lately, and to more than 3. `attempts` counts the first one, and is 2 unless
-   * given; `attemptTimeoutMs` is `timeoutMs` divided by it.
+   * Retries transient failures: a connection fault, no response within `attemptTimeoutMs`, 429, 502, 503 and 504. Nothing
+   * else is retried. The client waits a random time before a retry, or as long as the server's `Retry-After` says.
+   *
+   * `attempts`: how often one call sends its request at most. The first attempt counts; 1 turns retries off. Default 2,
+   * at most 10. An additional attempt with renewed credentials after a rejection counts too.
+   *
+   * `attemptTimeoutMs`: the time limit of one attempt, in milliseconds. Default `timeoutMs` divided by `attempts`.
+   *
+   * Budget: within the last 5 to 10 s, retries are at most a tenth of all calls, or 3 if that is more. Beyond the budget, a
+   * call fails with its first error.
    */
   retry?: { attempts?: number; attemptTimeoutMs?: number };
   /**
-   * Does not ask for `openMs` (500) once at least `minimumRequests` (10) were asked within 5 to 10 s and a part of them
-   * failed, the `failureRate` (0.5); `false` always asks.
+   * Stops calling a server that fails most requests. `false` turns it off.
+   *
+   * It opens when at least `minimumRequests` (default 10) ended within the last 5 to 10 s, and the part `failureRate`
+   * (default 0.5) of them failed. Calls then fail immediately with an UnavailableError, or with an InvalidClientError if the
+   * server rejected our credentials. After up to `openMs` (default 500) milliseconds one request probes the server.
    */
   circuitBreaker?: { failureRate?: number; minimumRequests?: number; openMs?: number } | false;
-  /** How many questions may run at a time, and begin in a second; none unless given. */
+  /**
+   * How many requests may run at a time (`concurrent`) and start in a second (`perSecond`). Calls beyond a limit wait for
+   * a slot for at most half of their time, and then fail with an UnavailableError.
+   *
+   * @default no limits
+   */
   limits?: { concurrent?: number; perSecond?: number };
-  /** Is told what happens, here and in the authorizers built on this client; what it throws is dropped. */
+  /** Receives each event of this client and of the authorizers that use it. An error that it throws is ignored. */
   onEvent?: IntrospectEventListener;
 }
 
-/** The options, checked and with their defaults. */
+/** The client's options, checked and with their defaults. */
 export interface IntrospectionClientSettings extends IntrospectionRequestSettings, ResponseInputs {
   timeoutMs: number;
   allowInsecureHttp: boolean;
   now: () => number;
   monotonicNow: () => number;
-  /** Of the server, for messages; before discovery the issuer's. */
+  /** The server's origin for messages: that of the endpoint if it is configured, otherwise that of the issuer. */
   origin: string;
   events: EventEmitter;
   transport: Transport;
@@ -80,9 +137,9 @@ export interface IntrospectionClientSettings extends IntrospectionRequestSetting
 }
 
 /**
- * Checks a client's options, and copies them.
+ * Checks a client's options and returns a copy with defaults.
  *
- * @throws TypeError naming the option
+ * @throws TypeError that names the option
  */
 export function introspectionClientSettings(options: IntrospectionClientOptions): IntrospectionClientSettings {
   const {
@@ -95,14 +152,14 @@ export function introspectionClientSettings(options: IntrospectionClientOptions)
   if (clientAuthentication.needsIssuer === true && issuer === undefined) {
     throw new TypeError('IntrospectionClient: "issuer" is needed by this "clientAuthentication"');
   }
-  refuse('issuer', issuer && issuerProblem(issuer, allowInsecureHttp));
-  refuse('introspectionEndpoint', endpoint && urlProblem(endpoint, allowInsecureHttp));
+  rejectOption('issuer', issuer && issuerProblem(issuer, allowInsecureHttp));
+  rejectOption('introspectionEndpoint', endpoint && urlProblem(endpoint, allowInsecureHttp));
   if (issuer === undefined && endpoint === undefined) {
     throw new TypeError('IntrospectionClient: "issuer" or "introspectionEndpoint" is needed');
   }
   const { origin } = new URL(endpoint ?? String(issuer));
   const { attempts, attemptTimeoutMs = checked.timeoutMs / attempts } = checked.retry;
-  refuse(
+  rejectOption(
     'retry.attemptTimeoutMs',
     attemptTimeoutMs > checked.timeoutMs ? 'must not be more than "timeoutMs"' : undefined,
   );
@@ -130,7 +187,7 @@ function authenticationOf({
   if (clientAuthentication !== undefined) {
     if (clientId === undefined && clientSecret === undefined) return clientAuthentication;
     throw new TypeError(
-      'IntrospectionClient: "clientAuthentication" stands instead of "clientId" and "clientSecret": give one or the other',
+      'IntrospectionClient: use either "clientAuthentication" or "clientId" and "clientSecret", not both',
     );
   }
   if (clientId === undefined) throw new TypeError('IntrospectionClient: "clientId" is missing');
@@ -138,6 +195,6 @@ function authenticationOf({
   return clientSecretBasic({ clientId, clientSecret });
 }
 
-function refuse(option: string, problem: string | undefined): void {
+function rejectOption(option: string, problem: string | undefined): void {
   if (problem) throw new TypeError(`IntrospectionClient: "${option}" ${problem}`);
 }

@@ -9,8 +9,8 @@ import {
 } from '../protocol/client-authentication.js';
 
 /**
- * A fixed secret, or a function that returns the current secret. The function is called for each request that needs the
- * secret. If it returns `''`, `"undefined"` or anything but a string, that request fails with an UnavailableError.
+ * A fixed secret, or a function that returns the current secret. The function is called for each request. If it throws or
+ * returns `''`, `"undefined"` or anything but a string, that request fails with an UnavailableError.
  */
 export type ClientSecret = string | (() => string | Promise<string>);
 
@@ -22,10 +22,10 @@ export interface ClientSecretOptions {
 }
 
 /**
- * `client_secret_basic`: id and secret in the `Authorization` field (RFC 6749 §2.3.1).
+ * Authenticates with `client_secret_basic`: id and secret in the `Authorization` field (RFC 6749 §2.3.1).
  *
- * @throws TypeError naming the option, when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
- * when there is an unknown option
+ * @throws TypeError that names the option: id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or an
+ * option is unknown
  */
 export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentication {
   const { clientId, clientSecret } = checkedSecretOptions('clientSecretBasic', options);
@@ -41,10 +41,11 @@ export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentic
 }
 
 /**
- * `client_secret_post`: id and secret in the form (RFC 6749 §2.3.1). For servers that do not take Basic.
+ * Authenticates with `client_secret_post`: id and secret in the form (RFC 6749 §2.3.1). For servers that do not accept
+ * Basic.
  *
- * @throws TypeError naming the option, when id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
- * when there is an unknown option
+ * @throws TypeError that names the option: id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or an
+ * option is unknown
  */
 export function clientSecretPost(options: ClientSecretOptions): ClientAuthentication {
   const { clientId, clientSecret } = checkedSecretOptions('clientSecretPost', options);

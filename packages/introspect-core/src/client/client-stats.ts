@@ -3,14 +3,15 @@ import type { EventEmitter } from '../events/event-emitter.js';
 import type { Priority, RequestOutcome, ShedBy } from '../events/events.js';
 import type { Stage } from './pipeline.js';
 
-/** What a client has done since it was made, and how it stands. */
+/** What a client has done since its construction, and its current state. */
 export interface ClientStats {
-  /** Attempts, retries included, by how they ended. */
+  /** How many attempts ended in each way. Retries count too. */
   readonly requests: Readonly<Record<RequestOutcome, number>>;
-  /** Attempts that were not made. */
+  /** How many calls were rejected without a request, by the reason. */
   readonly shed: Readonly<Record<ShedBy, number>>;
-  /** Questions that are being asked, and that wait for their turn. */
+  /** How many calls are sending a request now. */
   readonly inFlight: number;
+  /** How many calls are waiting for a slot of the `limits`. */
   readonly queued: number;
   readonly circuitBreaker: 'closed' | 'open' | 'half_open' | 'off';
 }
@@ -39,7 +40,7 @@ export class ClientCounters {
     this.#monotonicNow = monotonicNow;
   }
 
-  /** Counts the calls that are past all waiting. */
+  /** Counts the calls that no longer wait for a slot, until they end. */
   readonly countInFlight: Stage = async (call, next) => {
     this.#inFlight++;
     try {
@@ -49,7 +50,7 @@ export class ClientCounters {
     }
   };
 
-  /** Counts each attempt by its outcome, and emits it with its duration. */
+  /** Counts each attempt by its outcome, and emits `introspected`. */
   readonly countAttempts: Stage = async (call, next) => {
     const startedAt = this.#monotonicNow();
     const count = (outcome: RequestOutcome) =>
@@ -64,7 +65,7 @@ export class ClientCounters {
     }
   };
 
-  /** Counts a call for which no request was sent, and emits it. */
+  /** Counts a call that was rejected without a request, and emits `shed`. */
   countRejection(by: ShedBy, { priority }: { priority: Priority }): void {
     this.#rejections[by]++;
     if (this.#events.hasListeners) this.#events.emit({ type: 'shed', origin: this.#origin, by, priority });

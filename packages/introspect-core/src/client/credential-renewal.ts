@@ -13,12 +13,12 @@ type SentCall = IntrospectionCall & { readonly request: IntrospectionRequest };
 
 const rejectedCalls = new WeakMap<object, SentCall>();
 
-/** Remembers which call a rejection of our own credentials belongs to, until {@link renewCredentials} sees it. */
+/** Stores the call whose credentials the server rejected, until {@link renewCredentials} reads it. */
 export function rememberRejected(error: Error, call: SentCall): void {
   rejectedCalls.set(error, call);
 }
 
-/** Returns the call and forgets it, because the request holds the token and the error may live long. */
+/** Returns and deletes the call of a rejection, because its request holds the token and the error may live long. */
 function takeRejected(error: unknown): SentCall | undefined {
   const call = rejectedCalls.get(error as object);
   rejectedCalls.delete(error as object);
@@ -26,26 +26,27 @@ function takeRejected(error: unknown): SentCall | undefined {
 }
 
 /**
- * Sends a request once more when the server rejected our own credentials and there are other ones by now: secrets
- * rotate. At most once for each call. The event `credentials_refused` is emitted when no other credentials help.
+ * Sends a request once more if the server rejected our own credentials and they have changed since, because secrets
+ * rotate. At most once for each call. Emits `credentials_refused` if the credentials have not changed, or if the server
+ * rejects the new ones too.
  */
 export function renewCredentials(
   requests: IntrospectionRequests,
   { events, origin }: { events: EventEmitter; origin: string },
 ): Stage {
-  const emitRefused = () => events.emit({ type: 'credentials_refused', origin });
+  const emitRejection = () => events.emit({ type: 'credentials_refused', origin });
 
   async function renewedRequest(rejected: SentCall, error: Error): Promise<IntrospectionRequest | undefined> {
     const { token, signal, request } = rejected;
     let renewed: IntrospectionRequest | undefined;
     try {
-      const again = await withDeadline({ timeoutMs: rejected.leftMs(), late: () => error, signal }, async () =>
+      const authenticated = await withDeadline({ timeoutMs: rejected.leftMs(), late: () => error, signal }, async () =>
         requests(token, { endpoint: request.url, afterRejection: true }),
       );
-      if (!hasSameCredentials(again, request)) renewed = again;
+      if (!hasSameCredentials(authenticated, request)) renewed = authenticated;
       return renewed;
     } finally {
-      if (renewed === undefined) emitRefused();
+      if (renewed === undefined) emitRejection();
     }
   }
 
@@ -60,8 +61,8 @@ export function renewCredentials(
       try {
         return await next({ ...call, attempt: rejected.attempt + 1, request });
       } catch (second) {
-        if (isShed(second)) throw error; // the last that the server said
-        if (takeRejected(second) !== undefined) emitRefused();
+        if (isShed(second)) throw error; // says more than our own limits
+        if (takeRejected(second) !== undefined) emitRejection();
         throw second;
       }
     }

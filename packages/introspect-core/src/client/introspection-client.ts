@@ -40,10 +40,10 @@ export function isIntrospectionClient(value: unknown): value is IntrospectionCli
 }
 
 /**
- * Asks an authorization server about tokens (RFC 7662). Nothing is cached or judged: whether an active token has expired,
- * or is meant for another API, is for the caller to check.
+ * Sends introspection requests to one authorization server (RFC 7662). Use one client for each server, because retries,
+ * limits and the circuit breaker count only the requests of their own client.
  *
- * Retries, limits and the circuit breaker are its own, and shared by all who use it.
+ * Caches nothing and does not validate the token: the caller must check expiry and audience. `Authorizer` does both.
  */
 export class IntrospectionClient {
   readonly #settings: IntrospectionClientSettings;
@@ -53,9 +53,9 @@ export class IntrospectionClient {
   readonly #introspect: Introspect;
 
   /**
-   * Checks the options. The network is not touched, and the object is neither written to nor kept.
+   * Checks and copies the options. Sends no request.
    *
-   * @throws TypeError naming the option
+   * @throws TypeError that names the option
    */
   constructor(options: IntrospectionClientOptions) {
     const settings = introspectionClientSettings(options);
@@ -74,11 +74,11 @@ export class IntrospectionClient {
     this.#breaker = breaker;
     this.#introspect = compose(
       [
-        renewCredentials(requests, settings), // the server rejected our credentials: once more with other ones
-        retry(retries), // failures that are likely to pass, within the budget
+        renewCredentials(requests, settings), // the server rejected our credentials: once more with new ones
+        retry(retries), // transient failures, within the budget
         breaker.failFast, // no call waits for a server that is down
         rateLimiter(limiter, (call) => {
-          breaker.throwIfOpen(call); // says more than that there was no slot
+          breaker.throwIfOpen(call); // says more than "no slot"
           counters.countRejection('limits', call);
         }),
         counters.countInFlight,
@@ -92,13 +92,17 @@ export class IntrospectionClient {
   }
 
   /**
-   * Asks about one token and gives the server's answer.
+   * Introspects one token (RFC 7662 §2.1) and returns the server's response. Does not validate the token: its expiry,
+   * audience and issuer are not checked.
    *
-   * @param options.priority who goes first when one of the `limits` bites
-   * @throws InvalidTokenError (`malformed`) for an empty token, before a request is sent
-   * @throws InvalidTokenError (`unsupported_token_type`) when the server does not introspect tokens of this kind
-   * @throws UnavailableError, InvalidResponseError, InvalidClientError
-   * @throws `signal.reason` when `signal` was aborted
+   * @param options.signal ends the call when it is aborted
+   * @param options.priority which calls get a slot first when `limits` are reached. Default `"normal"`
+   * @throws InvalidTokenError (`malformed`) if the token is empty or has a lone surrogate, without a request
+   * @throws InvalidTokenError (`unsupported_token_type`) if the server does not introspect tokens of this kind
+   * @throws UnavailableError if the server is unreachable, late, overloaded or broken, or if the client rejected the call
+   * @throws InvalidResponseError if the response is not an introspection response
+   * @throws InvalidClientError if the server rejected this API's own credentials
+   * @throws `signal.reason` if `signal` was aborted
    */
   async introspect(
     token: string,
@@ -112,7 +116,7 @@ export class IntrospectionClient {
     return this.#introspect({ token, priority, signal, leftMs, attempt: 1 });
   }
 
-  /** What this client has done, and how it stands: for a health page. */
+  /** Returns counts since construction and the current state, for health pages and metrics. Sends no request. */
   stats(): ClientStats {
     return this.#counters.stats({ queued: this.#limiter?.queued ?? 0, circuitBreaker: this.#breaker.state });
   }

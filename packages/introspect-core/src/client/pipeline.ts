@@ -11,7 +11,7 @@ export interface IntrospectionCall {
   readonly leftMs: () => number;
   /** The number of the attempt, 1 for the first. An attempt with renewed credentials counts too. */
   readonly attempt: number;
-  /** The request to send, with renewed credentials. Absent: the attempt makes its own. */
+  /** The request to send, with renewed credentials. If it is absent, the attempt makes the request. */
   readonly request?: IntrospectionRequest | undefined;
 }
 

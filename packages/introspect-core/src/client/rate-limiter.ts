@@ -6,14 +6,14 @@ import { sharesPromises } from '../runtime/workerd.js';
 import type { IntrospectionCall, Stage } from './pipeline.js';
 
 export interface LimitSettings {
-  /** Infinity where there is none. */
+  /** Each is Infinity if there is no limit. */
   concurrent: number;
   perSecond: number;
 }
 
-/** A second, and what a clock may be short of it. */
+/** A second, plus 1 ms because clocks round. */
 const secondMs = 1001;
-/** The most calls that may wait when only `concurrent` is limited, because nothing tells how long that takes. */
+/** The most calls that may wait when only `concurrent` is limited, because their waiting time is unknown. */
 const maxQueued = 1000;
 
 /**
@@ -57,7 +57,7 @@ export class RateLimiter {
   readonly #monotonicNow: () => number;
   /** For each waiting call the function that gives it a slot. */
   readonly #queues: Record<Priority, Set<() => void>> = { high: new Set(), normal: new Set(), low: new Set() };
-  /** When the last requests ended, the oldest first. The server saw each of them before that, however slow the network. */
+  /** When the last requests ended, the oldest first. The server received each of them before that. */
   readonly #ended: number[] = [];
   #running = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -139,12 +139,12 @@ export class RateLimiter {
     }
   }
 
-  /** For how many milliseconds the limits permit no further request; Infinity: until one has ended. */
+  /** Returns for how many milliseconds no further request may start. Infinity: until one has ended. */
   #waitMs(): number {
     return this.#running >= this.#settings.concurrent ? Number.POSITIVE_INFINITY : this.#rateWaitMs(0);
   }
 
-  /** For how many milliseconds `perSecond` holds back a call behind `ahead` others. A guess for requests that still run. */
+  /** Returns how many milliseconds `perSecond` delays a call behind `ahead` others. An estimate while requests are running. */
   #rateWaitMs(ahead: number): number {
     const { perSecond } = this.#settings;
     const now = this.#monotonicNow();
@@ -155,7 +155,7 @@ export class RateLimiter {
     return ended - now + secondMs * (1 + Math.floor(excess / perSecond));
   }
 
-  /** How many waiting calls come before a new one of this priority. */
+  /** Returns how many waiting calls come before a new one of this priority. */
   #ahead(priority: Priority): number {
     const { high, normal, low } = this.#queues;
     if (priority === 'high') return high.size;
@@ -172,7 +172,7 @@ export class RateLimiter {
 
   #shedError(retryAfterSeconds: number): UnavailableError {
     const error = new UnavailableError(
-      `${this.#origin} was not asked: too many questions are waiting for their turn ("limits")`,
+      `Request to ${this.#origin} rejected: too many requests are queued ("limits")`,
       retryAfterSeconds,
     );
     return withTraits(error, { rejectedBy: 'limits' });

@@ -15,7 +15,7 @@ export interface ChallengeParameters {
   resource_metadata?: string | undefined;
 }
 
-/** In the order in which they are written. */
+/** All parameters, in the order in which they are written. */
 const names = [
   'realm',
   'error',
@@ -29,15 +29,15 @@ const names = [
 const maxDescriptionLength = 200;
 const maxParameterLength = 2048;
 
-/** The value of a `WWW-Authenticate` field: one challenge, each parameter once. */
+/** Returns the value of a `WWW-Authenticate` field: one challenge, each parameter once. */
 export function bearerChallenge(parameters: ChallengeParameters): string {
   const written = names
     .filter((name) => parameters[name] !== undefined)
     .map((name) => `${name}="${quotable(name, String(parameters[name]))}"`);
-  return `Bearer ${written.join(', ') || 'realm="api"'}`; // a scheme alone is no challenge (RFC 6750 §3)
+  return `Bearer ${written.join(', ') || 'realm="api"'}`; // a challenge needs a parameter (RFC 6750 §3)
 }
 
-/** What is wrong with a parameter that was configured, or `undefined`. */
+/** Returns why a configured parameter is invalid, or `undefined` if it is valid. */
 export function challengeProblem(name: 'realm' | 'scope' | 'acr_values', value: string): string | undefined {
   if (value === '') return 'must not be empty';
   if (value.length > maxParameterLength) return `must be no longer than ${maxParameterLength} characters altogether`;
@@ -46,10 +46,10 @@ export function challengeProblem(name: 'realm' | 'scope' | 'acr_values', value: 
   }
   return /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(value)
     ? undefined
-    : 'must be of printable ASCII characters, without spaces, quotation marks and backslashes';
+    : 'must be of printable ASCII characters, without spaces, double quotes and backslashes';
 }
 
-/** A realm is escaped (RFC 9110 §5.6.4); a description may not have what would need it (RFC 6750 §3). */
+/** Escapes a realm (RFC 9110 §5.6.4). In a description, replaces characters that RFC 6750 §3 does not permit. */
 function quotable(name: keyof ChallengeParameters, value: string): string {
   if (name === 'realm') return value.replaceAll(/["\\]/g, '\\$&');
   if (name !== 'error_description') return value;

@@ -1,9 +1,9 @@
 import { bearerChallenge, type ChallengeParameters } from './challenge.js';
 
-/** One HTTP field of an answer: its name and its value. */
+/** One HTTP header field of a response: its name and its value. */
 export type HeaderField = readonly [name: string, value: string];
 
-/** Why a token is no good. A closed list: `switch` over it. */
+/** Why a token was rejected. A closed list: `switch` over it. */
 export type InvalidTokenReason =
   | 'inactive'
   | 'expired'
@@ -17,28 +17,31 @@ export type InvalidTokenReason =
   | 'bad_signature'
   | 'unsupported_token_type';
 
-/** Registered, so that two copies of this package know each other's errors. */
+/** A registered symbol, so that two copies of this package recognise each other's errors. */
 const family: unique symbol = Symbol.for('@acme/introspect-core/error-family');
 
 const noStore = Object.freeze(['Cache-Control', 'no-store'] as const);
 
-/** What both families have in common: each error already knows the HTTP answer that it asks for. */
-abstract class AnsweredError extends Error {
+/** The base of both families. Each error holds the HTTP response that an API sends for it. */
+abstract class ErrorWithResponse extends Error {
   abstract readonly code: string;
-  /** The HTTP status to answer with. */
+  /** The HTTP status of the response. */
   abstract readonly status: number;
-  /** The HTTP fields to answer with, always with `Cache-Control: no-store`. */
+  /** The header fields of the response, always with `Cache-Control: no-store`. */
   abstract readonly headers: readonly HeaderField[];
-  /** The JSON body to answer with. */
+  /** The JSON body of the response. */
   abstract readonly body: Readonly<Record<string, string>>;
 }
 
-/** The request is at fault: its token, or the lack of one (RFC 6750 §3.1). */
-export abstract class AuthorizationError extends AnsweredError {
+/** The request is at fault: its token is missing or rejected (RFC 6750 §3.1). The response is a 4xx. */
+export abstract class AuthorizationError extends ErrorWithResponse {
   readonly headers: readonly HeaderField[];
   readonly body: Readonly<Record<string, string>>;
 
-  /** @param answer the error's name on the wire, and what its challenge holds besides; without either there is none */
+  /**
+   * @param sentence the message and the `error_description`
+   * @param response the error code on the wire, and further challenge parameters. Without `challenge` there is none
+   */
   constructor(sentence: string, { error, challenge }: { error?: string; challenge?: ChallengeParameters }) {
     super(sentence);
     const described = error === undefined ? {} : { error, error_description: sentence };
@@ -56,10 +59,10 @@ export abstract class AuthorizationError extends AnsweredError {
 }
 
 /**
- * No answer could be had from the authorization server. It says nothing about the token, so the API's caller
- * gets 503 and keeps its token. Messages name the server's origin, never a token, a secret or the server's words.
+ * The authorization server gave no usable response. That says nothing about the token, so the API's response is a 503 and
+ * its caller can use the token again. Messages name the server's origin, never a token, a secret or the server's own text.
  */
-export abstract class IntrospectionError extends AnsweredError {
+export abstract class IntrospectionError extends ErrorWithResponse {
   readonly status = 503;
   readonly headers: readonly HeaderField[];
   readonly body: Readonly<Record<string, string>> = Object.freeze({ error: 'temporarily_unavailable' });
@@ -78,7 +81,7 @@ export abstract class IntrospectionError extends AnsweredError {
   }
 }
 
-/** No bearer credentials came with the request (RFC 6750 §3.1): no error code, since nothing was wrong with any. */
+/** The request has no bearer credentials. The challenge has no error code then (RFC 6750 §3.1). */
 export class MissingTokenError extends AuthorizationError {
   override readonly name = 'MissingTokenError';
   readonly code = 'missing_token';
@@ -89,7 +92,7 @@ export class MissingTokenError extends AuthorizationError {
   }
 }
 
-/** The `Authorization` field is broken, or there are two (RFC 6750 §3.1 `invalid_request`). */
+/** The `Authorization` field is malformed, or there are two (RFC 6750 §3.1 `invalid_request`). */
 export class InvalidRequestError extends AuthorizationError {
   override readonly name = 'InvalidRequestError';
   readonly code = 'invalid_request';
@@ -100,7 +103,7 @@ export class InvalidRequestError extends AuthorizationError {
   }
 }
 
-/** One fixed sentence for each reason; what the token or the server said is never part of it. */
+/** One fixed sentence for each reason. Text from the token or the server is never part of it. */
 const sentences: Readonly<Record<InvalidTokenReason, string>> = {
   inactive: 'The access token is not active',
   expired: 'The access token has expired',
@@ -115,7 +118,7 @@ const sentences: Readonly<Record<InvalidTokenReason, string>> = {
   unsupported_token_type: 'The token is of a kind that the authorization server does not introspect',
 };
 
-/** The token is no good (RFC 6750 §3.1 `invalid_token`); `reason` says in what way. */
+/** The token was rejected (RFC 6750 §3.1 `invalid_token`). `reason` says why. */
 export class InvalidTokenError extends AuthorizationError {
   override readonly name = 'InvalidTokenError';
   readonly code = 'invalid_token';
@@ -140,7 +143,7 @@ export class InsufficientScopeError extends AuthorizationError {
   }
 }
 
-/** The user's authentication is too old, too weak, or not known (RFC 9470 §3). */
+/** The user's authentication is too old, too weak or unknown (RFC 9470 §3). */
 export class InsufficientUserAuthenticationError extends AuthorizationError {
   override readonly name = 'InsufficientUserAuthenticationError';
   readonly code = 'insufficient_user_authentication';
@@ -152,7 +155,7 @@ export class InsufficientUserAuthenticationError extends AuthorizationError {
   }
 }
 
-/** The token is good, and whoever it belongs to may not do this. No challenge: asking again cannot help. */
+/** The token is valid, but does not permit this request. No challenge, because another token of the user cannot help. */
 export class AccessDeniedError extends AuthorizationError {
   override readonly name = 'AccessDeniedError';
   readonly code = 'access_denied';
@@ -163,11 +166,11 @@ export class AccessDeniedError extends AuthorizationError {
   }
 }
 
-/** The server is unreachable, late, overloaded (429) or broken (5xx). Asking again later may help. */
+/** The server is unreachable, late, overloaded (429) or broken (5xx), or the client rejected the call. Try again later. */
 export class UnavailableError extends IntrospectionError {
   override readonly name = 'UnavailableError';
   readonly code = 'unavailable';
-  /** How long to wait, in whole seconds: as the server asked (0 to 3600), or as our own limits and breaker know. */
+  /** How long to wait, in whole seconds: the server's `Retry-After` (0 to 3600), or the wait of our limits and breaker. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(message: string, retryAfterSeconds?: number) {
@@ -176,19 +179,19 @@ export class UnavailableError extends IntrospectionError {
   }
 }
 
-/** The server answered something that is not an introspection response (RFC 7662 §2.2) or not its metadata. */
+/** The server's response is not an introspection response (RFC 7662 §2.2), or not its metadata. */
 export class InvalidResponseError extends IntrospectionError {
   override readonly name = 'InvalidResponseError';
   readonly code = 'invalid_response';
 }
 
-/** The server refused *our own* credentials (RFC 7662 §2.3). Never the token's fault. */
+/** The server rejected *our own* credentials (RFC 7662 §2.3). Never the token's fault. */
 export class InvalidClientError extends IntrospectionError {
   override readonly name = 'InvalidClientError';
   readonly code = 'invalid_client';
 }
 
-/** Every error of the request; `switch` over `code`. */
+/** Every error of the request (4xx). `switch` over `code`. */
 export type AnyAuthorizationError =
   | MissingTokenError
   | InvalidRequestError
@@ -197,18 +200,18 @@ export type AnyAuthorizationError =
   | InsufficientUserAuthenticationError
   | AccessDeniedError;
 
-/** Every way in which an introspection fails; `switch` over `code`. */
+/** Every error of a failed introspection (503). `switch` over `code`. */
 export type AnyIntrospectionError = UnavailableError | InvalidResponseError | InvalidClientError;
 
-/** Every error that answers a request. */
+/** Every error that an authorizer throws for a request. `switch` over `code`. */
 export type AuthorizerError = AnyAuthorizationError | AnyIntrospectionError;
 
-/** Tells an error of the request (4xx) from any other value, also across two copies of this package. */
+/** Returns whether a value is an error of the request (4xx), also one of another copy of this package. */
 export function isAuthorizationError(value: unknown): value is AnyAuthorizationError {
   return familyOf(value) === 'authorization';
 }
 
-/** Tells a failed introspection (503) from any other value, also across two copies of this package. */
+/** Returns whether a value is a failed introspection (503), also one of another copy of this package. */
 export function isIntrospectionError(value: unknown): value is AnyIntrospectionError {
   return familyOf(value) === 'introspection';
 }

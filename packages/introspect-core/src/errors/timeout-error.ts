@@ -1,6 +1,6 @@
 import { UnavailableError } from './errors.js';
 
-/** The server did not answer in time, as an option says. */
+/** Returns the error for a server that did not respond within the time of an option. */
 export function timeoutError({
   origin,
   timeoutMs,
@@ -10,5 +10,5 @@ export function timeoutError({
   timeoutMs: number;
   option?: string;
 }): UnavailableError {
-  return new UnavailableError(`${origin} gave no answer within ${timeoutMs} ms ("${option}")`);
+  return new UnavailableError(`${origin} did not respond within ${timeoutMs} ms ("${option}")`);
 }

@@ -1,25 +1,25 @@
 import type { AnyIntrospectionError, InvalidTokenReason } from '../errors/errors.js';
 
-/** Who goes first when a limit bites; the last are the first to be turned away. */
+/** Which calls get a slot first when `limits` are reached. Calls of low priority are rejected first. */
 export type Priority = 'high' | 'normal' | 'low';
 
-/** What was done with the cache's `store`. */
+/** An operation of the cache's `store`. */
 export type StoreOperation = 'get' | 'set' | 'delete' | 'lease' | 'onInvalidate' | 'close';
 
-/** What a call of `forget` named. */
+/** What a call of `invalidate` named. */
 export type InvalidationKind = 'token' | 'sub' | 'jti' | 'client_id' | 'all';
 
-/** Why a token may be inactive, for whoever develops or operates an API; never for a caller. Holds no token. */
+/** Why a token may be inactive. For developers and operators of an API, never for its callers. Holds no token. */
 export interface InactiveExplanation {
-  /** One of few words, such as `expired`. */
+  /** One of a few words, such as `expired`. */
   readonly cause: string;
-  /** One sentence. */
+  /** One sentence that explains the cause. */
   readonly message: string;
   /** What to do about it. */
   readonly advice?: string;
 }
 
-/** How an attempt at a question ended. */
+/** How one attempt ended. */
 export type RequestOutcome =
   | 'active'
   | 'inactive'
@@ -27,59 +27,62 @@ export type RequestOutcome =
   | AnyIntrospectionError['code']
   | 'aborted';
 
-/** What kept the server from being asked. */
+/** Why the client rejected a call without a request. */
 export type ShedBy = 'limits' | 'circuit_breaker';
 
-/** What happened, for logs and metrics: few values, and never a token, a secret, or what the server said. */
+/** What happened, for logs and metrics. Never holds a token, a secret or text from the server. */
 export type IntrospectEvent =
-  /** One attempt has ended. `origin` is the server's. */
+  /** One attempt ended. `origin` is the server's. */
   | {
       readonly type: 'introspected';
       readonly origin: string;
-      /** 1 for the first. */
+      /** The number of the attempt, 1 for the first. */
       readonly attempt: number;
       readonly outcome: RequestOutcome;
       readonly durationMs: number;
     }
-  /** The server refused this API's own credentials: page somebody. */
+  /** The server rejected this API's own credentials, and renewed ones did not help. Alert on it. */
   | { readonly type: 'credentials_refused'; readonly origin: string }
   /**
    * The server does not introspect tokens of this kind, such as JWTs (RFC 7009 §2.2.1): the configuration is wrong.
-   * Each client emits it once. If nobody listens to events, the client writes it by `console.error`.
+   * Each client emits it once. If there is no listener, the client writes it with `console.error`.
    */
   | { readonly type: 'unsupported_token_type'; readonly origin: string }
-  /** The server was not asked: the limits had no turn, or the breaker is open. */
+  /** The client rejected a call without a request: no slot within the `limits`, or the circuit breaker is open. */
   | { readonly type: 'shed'; readonly origin: string; readonly by: ShedBy; readonly priority: Priority }
+  /** The circuit breaker opened: most recent requests failed. */
   | { readonly type: 'breaker_opened'; readonly origin: string }
+  /** The circuit breaker closed: the server responded to a probe. */
   | { readonly type: 'breaker_closed'; readonly origin: string }
-  /** An answer was used again. */
+  /** A cached response was used. */
   | { readonly type: 'cache_hit'; readonly active: boolean }
-  /** None could be, and the server is asked. Only with a cache. */
+  /** No cached response could be used, so a request follows. Only with a cache. */
   | { readonly type: 'cache_miss' }
-  /** A request joined a question that was running already. */
+  /** A request shares the introspection request of another one that is running. */
   | { readonly type: 'coalesced' }
-  /** The server was unreachable, and an answer of this age served (`maxAgeIfErrorSeconds`). */
+  /** The server is unreachable, and a cached response of this age was used (`maxAgeIfErrorSeconds`). Alert on it. */
   | { readonly type: 'stale_served'; readonly ageSeconds: number }
-  /** A renewal in the background was answered. */
+  /** A background refresh received a response. */
   | { readonly type: 'refreshed'; readonly active: boolean }
-  /** A token known as active was called inactive, and then, asked again, was or was not (`active`). */
+  /** A cached token was active and its new response inactive, so it was introspected again: `active` is that result. */
   | { readonly type: 'rechecked'; readonly active: boolean }
-  /** `forget` was called. */
+  /** `invalidate` was called. */
   | { readonly type: 'invalidated'; readonly by: InvalidationKind }
-  /** The `prefilter` refused a token, and the server was not asked. */
+  /** The `prefilter` rejected a token, so no request was sent. */
   | { readonly type: 'prefilter_rejected'; readonly reason: InvalidTokenReason }
   /**
    * The `prefilter` could not fetch the issuer's keys. It uses the keys that it has; without keys it rejects no
    * signature.
    */
   | { readonly type: 'jwks_failed' }
-  /** `explainInactive` was given, and says why a token may be inactive: the issuer, audience and times of a token are in it. */
+  /** `explainInactive` says why a token may be inactive. Its texts may name the token's issuer, audience and times. */
   | ({ readonly type: 'inactive_explained' } & InactiveExplanation)
-  /** The claims of a token do not match the authorizer's `claims`. `paths` names them, such as `address.country`; it holds no value. */
+  /** The claims of a token do not match the authorizer's `claims`. `paths` names them, such as `address.country`. It holds no value. */
   | { readonly type: 'claims_rejected'; readonly paths: readonly string[] }
-  /** A response alone is larger than `cache.maxBytes`, so it is not cached. */
+  /** One response is larger than `cache.maxBytes`, so it is not cached. */
   | { readonly type: 'too_large_to_cache' }
-  /** The cache's `store` failed, or took too long; what it was for was done without it. */
+  /** The cache's `store` failed or took too long. The request continued without it. */
   | { readonly type: 'store_failed'; readonly operation: StoreOperation };
 
+/** Receives each event. What it throws is ignored. */
 export type IntrospectEventListener = (event: IntrospectEvent) => void;

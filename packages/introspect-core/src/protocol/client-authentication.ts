@@ -1,29 +1,43 @@
-/** How this client proves itself to the introspection endpoint (RFC 7662 §2.1). Exactly one is used for a request. */
+/** Authenticates the client at the introspection endpoint (RFC 7662 §2.1). A request uses exactly one. */
 export interface ClientAuthentication {
+  /** The client id at the authorization server. */
   readonly clientId: string;
-  /** `true`: a client without `issuer` is refused at construction. */
+  /**
+   * `true` if `apply` needs the issuer. The client's constructor then throws a TypeError without `issuer`.
+   *
+   * @default false
+   */
   readonly needsIssuer?: boolean;
-  /** Adds the credentials to a request's header fields (lower-case names) or form. */
+  /**
+   * Adds the credentials to the request. Called for each request, so the credentials may change.
+   *
+   * @throws any error fails the request with an UnavailableError, which does not contain the error. An IntrospectionError
+   * passes unchanged
+   */
   apply(request: RequestToAuthenticate, context: ClientAuthenticationContext): void | Promise<void>;
 }
 
 /** The part of a request that a {@link ClientAuthentication} may add to. */
 export interface RequestToAuthenticate {
+  /** Header fields, with names in lower case. */
   headers: Record<string, string>;
+  /** Form parameters. */
   body: URLSearchParams;
 }
 
+/** What a {@link ClientAuthentication} may need to know about a request. */
 export interface ClientAuthenticationContext {
+  /** The option `issuer`, if there is one. */
   issuer?: string;
-  /** The URL that is asked. */
+  /** The URL of the introspection endpoint. */
   endpoint: string;
-  /** `true` when the server has just refused these credentials and the request is made once more. */
+  /** `true` if the server has just rejected the credentials for this token: return newer ones if there are any. */
   afterRejection: boolean;
 }
 
 const fixedAuthorizations = new WeakMap<ClientAuthentication, string>();
 
-/** An authentication by the same `Authorization` field for every request. */
+/** Returns an authentication that sends the same `Authorization` field with every request. */
 export function fixedAuthentication(clientId: string, authorization: string): ClientAuthentication {
   const authentication: ClientAuthentication = Object.freeze({
     clientId,
@@ -35,17 +49,17 @@ export function fixedAuthentication(clientId: string, authorization: string): Cl
   return authentication;
 }
 
-/** The `Authorization` field of credentials that are the same for every request: nothing need be awaited for it. */
+/** Returns the `Authorization` field of a {@link fixedAuthentication}, so that a request needs no promise for it. */
 export function fixedAuthorization(authentication: ClientAuthentication): string | undefined {
   return fixedAuthorizations.get(authentication);
 }
 
 /**
- * The value of an `Authorization` field: `"Basic " + base64(formEncode(id) + ":" + formEncode(secret))`
- * (RFC 6749 §2.3.1). The encoding is `application/x-www-form-urlencoded` of the UTF-8 bytes; nothing is trimmed
- * or normalised. An empty secret is allowed.
+ * Returns the value of an `Authorization` field: `"Basic " + base64(formEncode(id) + ":" + formEncode(secret))`
+ * (RFC 6749 §2.3.1). The encoding is `application/x-www-form-urlencoded` of the UTF-8 bytes. Nothing is trimmed or
+ * normalised. The secret may be empty.
  *
- * @throws TypeError when the id is empty or either has a lone surrogate
+ * @throws TypeError if the id is empty, or if one of them has a lone surrogate
  */
 export function basicCredentials(clientId: string, clientSecret: string): string {
   rejectSecret('clientId', clientIdProblem(clientId));
@@ -53,28 +67,28 @@ export function basicCredentials(clientId: string, clientSecret: string): string
   return `Basic ${btoa(`${formEncode(clientId)}:${formEncode(clientSecret)}`)}`;
 }
 
-/** As `application/x-www-form-urlencoded` has it. */
+/** Encodes a value as `application/x-www-form-urlencoded`. */
 export function formEncode(value: string): string {
   return /^[\w.*-]*$/.test(value) ? value : new URLSearchParams([['', value]]).toString().slice(1);
 }
 
-/** What is wrong with a client id, or `undefined`. */
-export function clientIdProblem(given: unknown): string | undefined {
-  if (typeof given === 'string' && given !== '') return encodingProblem(given);
+/** Returns why a client id is invalid, or `undefined` if it is valid. */
+export function clientIdProblem(value: unknown): string | undefined {
+  if (typeof value === 'string' && value !== '') return encodingProblem(value);
   return 'must be a string that is not empty: copy it from the authorization server';
 }
 
-/** What is wrong with a client secret, or `undefined`. */
-export function secretProblem(given: unknown): string | undefined {
-  return typeof given === 'string' ? encodingProblem(given) : 'must be a string, or a function that returns one';
+/** Returns why a client secret is invalid, or `undefined` if it is valid. */
+export function secretProblem(value: unknown): string | undefined {
+  return typeof value === 'string' ? encodingProblem(value) : 'must be a string, or a function that returns one';
 }
 
-/** A lone surrogate has no UTF-8: form encoding would silently send another secret. */
-function encodingProblem(given: string): string | undefined {
-  return given.isWellFormed() ? undefined : 'has a lone surrogate: it is no valid text, copy it again';
+/** A lone surrogate cannot be encoded as UTF-8, so form encoding would silently send another secret. */
+function encodingProblem(value: string): string | undefined {
+  return value.isWellFormed() ? undefined : 'has a lone surrogate, which is not valid text: copy it again';
 }
 
-/** @throws TypeError with the problem, if there is one */
+/** @throws TypeError that names the option, if there is a problem */
 export function rejectSecret(name: string, problem: string | undefined): void {
   if (problem !== undefined) throw new TypeError(`"${name}" ${problem}`);
 }

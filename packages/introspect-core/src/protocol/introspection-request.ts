@@ -6,7 +6,7 @@ import {
   formEncode,
 } from './client-authentication.js';
 
-/** Everything that an answer depends on, besides the token. */
+/** Everything that a response depends on, except the token. A shared cache must not mix responses with different inputs. */
 export interface ResponseInputs {
   issuer?: string | undefined;
   endpoint?: string | undefined;
@@ -16,14 +16,14 @@ export interface ResponseInputs {
   tokenTypeHint: string | null;
 }
 
-/** What every request of a client has in common. */
+/** What all requests of a client have in common. */
 export interface IntrospectionRequestSettings {
   issuer?: string | undefined;
   clientAuthentication: ClientAuthentication;
-  /** `null` sends none. */
+  /** `null` sends no hint. */
   tokenTypeHint: string | null;
   parameters: Readonly<Record<string, string>>;
-  /** Lower-case names. */
+  /** Names in lower case. */
   headers: Readonly<Record<string, string>>;
 }
 
@@ -35,16 +35,16 @@ export interface IntrospectionRequest {
   body: string;
 }
 
-/** Makes the introspection request (RFC 7662 §2.1) about a token; at once where the credentials are fixed. */
+/** Returns the introspection request (RFC 7662 §2.1) for a token: synchronously if the credentials are fixed. */
 export type IntrospectionRequests = (
   token: string,
   context: { endpoint: string; afterRejection: boolean },
 ) => IntrospectionRequest | Promise<IntrospectionRequest>;
 
 /**
- * Prepares what the requests of a client have in common.
+ * Returns a function that makes the requests of a client. The parts that all requests share are made only once.
  *
- * What it gives throws an UnavailableError when the credentials cannot be had.
+ * The returned function rejects with an UnavailableError if the credentials cannot be fetched.
  */
 export function introspectionRequests(settings: IntrospectionRequestSettings): IntrospectionRequests {
   const { issuer, clientAuthentication, tokenTypeHint, parameters } = settings;
@@ -75,12 +75,12 @@ export function introspectionRequests(settings: IntrospectionRequestSettings): I
   };
 }
 
-/** Whether two requests about one token prove this API in the same way. */
+/** Returns whether two requests for one token have the same credentials. */
 export function hasSameCredentials(one: IntrospectionRequest, other: IntrospectionRequest): boolean {
   return one.headers.authorization === other.headers.authorization && one.body === other.body;
 }
 
-/** Where a secret is fetched, its source may fail too. What it threw may hold the secret, so it is not kept. */
+/** Adds the credentials. The error of their source may hold the secret, so it is not passed on. */
 async function authenticate(
   clientAuthentication: ClientAuthentication,
   request: { headers: Record<string, string>; body: URLSearchParams },
@@ -88,11 +88,11 @@ async function authenticate(
 ): Promise<void> {
   try {
     await clientAuthentication.apply(request, context);
-  } catch (fault) {
-    if (isIntrospectionError(fault)) throw fault;
+  } catch (error) {
+    if (isIntrospectionError(error)) throw error;
     throw new UnavailableError(
-      `This API's own credentials could not be had, so ${new URL(context.endpoint).origin} was not asked: ` +
-        'the "clientSecret" function or "clientAuthentication" failed, or gave no secret',
+      `Could not get this API's own credentials, so no request was sent to ${new URL(context.endpoint).origin}: ` +
+        'the "clientSecret" function or "clientAuthentication" failed, or returned no secret',
     );
   }
 }

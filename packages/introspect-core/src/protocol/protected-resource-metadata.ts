@@ -1,15 +1,20 @@
 import { urlProblem } from './secure-url.js';
 
+/** The options of {@link protectedResourceMetadata}. */
 export interface ProtectedResourceMetadataOptions {
-  /** This API's URL: https, or http on loopback; no fragment. */
+  /** This API's URL (RFC 9728 §1.2). Must be https, except on loopback, and have no fragment. */
   resource: string;
-  /** The authorization server that issues its tokens. */
+  /** The authorization server that issues the API's tokens. Not checked. */
   issuer?: string | undefined;
-  /** The scopes that clients may need. */
+  /**
+   * The scopes that clients may need. Not checked.
+   *
+   * @default []
+   */
   scopes?: readonly string[];
 }
 
-/** An RFC 9728 §2 document. */
+/** A protected resource metadata document (RFC 9728 §2). */
 export interface ProtectedResourceMetadata {
   readonly resource: string;
   readonly authorization_servers?: readonly string[];
@@ -18,9 +23,10 @@ export interface ProtectedResourceMetadata {
 }
 
 /**
- * Describes this API to its clients (RFC 9728 §2): who issues its tokens, and that they go into the header field.
+ * Returns the document that describes this API to its clients (RFC 9728 §2): which server issues its tokens, and that
+ * tokens go into the `Authorization` field.
  *
- * @throws TypeError naming the option
+ * @throws TypeError that names the option
  */
 export function protectedResourceMetadata({
   resource,
@@ -32,17 +38,17 @@ export function protectedResourceMetadata({
   return {
     resource,
     ...(issuer !== undefined && { authorization_servers: [issuer] }),
-    ...(scopes.length > 0 && { scopes_supported: [...scopes] }), // an empty list must be left out
+    ...(scopes.length > 0 && { scopes_supported: [...scopes] }), // RFC 9728 §3.2: no empty lists
     bearer_methods_supported: ['header'],
   };
 }
 
-/** What is wrong with a resource's URL, or `undefined` (RFC 9728 §1.2). */
+/** Returns why a resource's URL is invalid, or `undefined` if it is valid (RFC 9728 §1.2). */
 export function resourceProblem(resource: string): string | undefined {
   return urlProblem(resource, false, 'must be https, except on loopback (RFC 9728 §1.2)');
 }
 
-/** Where that document is found: between host and path (RFC 9728 §3.1). */
+/** Returns the URL of the document: the well-known path goes between host and path (RFC 9728 §3.1). */
 export function protectedResourceMetadataUrl(resource: string): string {
   const { origin, pathname, search } = new URL(resource);
   return `${origin}/.well-known/oauth-protected-resource${pathname.replace(/\/$/, '')}${search}`;

@@ -1,21 +1,21 @@
 import type { ChallengeParameters } from '../errors/challenge.js';
 import { InvalidRequestError, InvalidTokenError } from '../errors/errors.js';
 
-/** The `Authorization` field lines of a request, as they came. */
+/** The `Authorization` field of a request: one line, all lines, or nothing. */
 export type Credentials = string | readonly string[] | null | undefined;
 
 const maxTokenLength = 8192;
 
 /**
- * The bearer token in a request's `Authorization` field (RFC 6750 §2.1), or `undefined` where there are no bearer
- * credentials: no field, an empty one, or another scheme.
+ * Returns the bearer token from a request's `Authorization` field (RFC 6750 §2.1). Returns `undefined` if there are no
+ * bearer credentials: no field, an empty one, or another scheme.
  *
- * Two sets of credentials are refused, whether they came as two lines or joined by a comma. Only the header field is
- * looked at, never query, form or cookie. Takes time linear in the length of the field.
+ * Rejects two sets of credentials, as two lines or joined by a comma. Does not read query, form or cookies, and does not
+ * check whether the token is active. Takes time linear in the length of the field.
  *
- * @param challenge what an error's challenge shall hold besides the error
- * @throws InvalidRequestError when the field is broken, or when there are two
- * @throws InvalidTokenError `malformed` or `too_long` (more than 8192 characters)
+ * @param challenge further parameters for the challenge of an error
+ * @throws InvalidRequestError if the field is malformed, or if there are two
+ * @throws InvalidTokenError `malformed`, or `too_long` for more than 8192 characters
  */
 export function bearerToken(credentials: Credentials, challenge: ChallengeParameters = {}): string | undefined {
   const candidate = bearerCandidate(credentials, challenge);
@@ -24,10 +24,10 @@ export function bearerToken(credentials: Credentials, challenge: ChallengeParame
 }
 
 /**
- * What stands in the place of the token, unchecked: it may be no token at all, or more than one. Whoever has met it before
- * need not check it again.
+ * Returns the text after the scheme `Bearer`, which may be anything. Pass it to {@link checkToken}, except when the same text
+ * has passed before.
  *
- * @throws InvalidRequestError when the field is broken, as far as can be seen without reading the token
+ * @throws InvalidRequestError if the field is malformed before the token
  */
 export function bearerCandidate(credentials: Credentials, challenge: ChallengeParameters): string | undefined {
   const line = singleLine(credentials, challenge);
@@ -44,7 +44,11 @@ export function bearerCandidate(credentials: Credentials, challenge: ChallengePa
   return value.slice(start);
 }
 
-/** @throws InvalidRequestError, InvalidTokenError */
+/**
+ * Checks the characters and the length of a token (RFC 6750 §2.1).
+ *
+ * @throws InvalidRequestError, InvalidTokenError
+ */
 export function checkToken(token: string, challenge: ChallengeParameters): void {
   if (/[ \t\r\n,]/.test(token)) throw new InvalidRequestError(challenge);
   if (token.length > maxTokenLength) throw new InvalidTokenError('too_long', challenge);
@@ -58,7 +62,7 @@ function singleLine(credentials: Credentials, challenge: ChallengeParameters): s
   return credentials[0];
 }
 
-/** Without the spaces and tabs around it, which are no part of a field's value (RFC 9110 §5.5). `trim` takes more. */
+/** Removes outer spaces and tabs, which do not belong to a field's value (RFC 9110 §5.5). `trim` removes more. */
 function withoutOuterSpace(line: string): string {
   let start = 0;
   let end = line.length;
@@ -72,8 +76,8 @@ function isSpace(code: number): boolean {
 }
 
 /**
- * Whether credentials of another scheme are followed by a second set: after a comma there is something else than a
- * further parameter (`name=…`). A comma within a quoted string says nothing.
+ * Returns whether a second set of credentials follows those of another scheme: after a comma outside a quoted string, there
+ * is something else than a parameter (`name=…`).
  */
 function hasSecondCredentials(value: string): boolean {
   const parameter = /[ \t]*[\w!#$%&'*+.^`|~-]+[ \t]*=/y;
@@ -87,5 +91,5 @@ function hasSecondCredentials(value: string): boolean {
       if (!parameter.test(value)) return true;
     }
   }
-  return quoted; // a string that never ends hides what follows
+  return quoted; // an unterminated string could hide a second set
 }

@@ -1,19 +1,19 @@
 import type { Credentials } from './bearer-token.js';
 
-/** What a request brought. An adapter hands over all that its framework has. */
+/** What the authorizer may use of a request. An adapter sets all members that its framework has. */
 export interface RequestContext<Native = unknown> {
   /** The `Authorization` field lines. */
   authorization: Credentials;
   method?: string;
   url?: string;
-  /** The lines of any field; an empty list where there is none. */
+  /** Returns the lines of a header field, and an empty list if there is none. */
   header?(name: string): readonly string[];
-  /** In DER. */
+  /** The client's TLS certificate in DER. */
   clientCertificate?: Uint8Array | undefined;
-  /** Aborted when the caller has gone. */
+  /** Aborted when the caller has disconnected. */
   signal?: AbortSignal | undefined;
-  /** Keeps a runtime awake for work that goes on after the answer. */
+  /** Keeps the runtime awake for work that continues after the response. */
   waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
-  /** The framework's own request, one object for each: guards that see the same one within 5 s share an answer. */
+  /** The framework's own request object, one for each request. Guards with the same one within 5 s share a response. */
   native?: Native;
 }

@@ -1,6 +1,6 @@
 import { onAbort } from './on-abort.js';
 
-/** A promise, or `signal.reason` as soon as that is aborted. Leaves no listener behind. */
+/** Returns the result of a promise, or rejects with `signal.reason` once the signal is aborted. Removes its listener. */
 export async function abortable<Value>(result: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return result;
   let stop = () => {};

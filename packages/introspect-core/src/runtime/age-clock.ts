@@ -52,7 +52,7 @@ export class AgeClock {
     return monotonicNow + Math.max(0, this.#drift(now, monotonicNow) - drift);
   }
 
-  /** Returns the request time of a response of which only the wall clock's time `stamp` is known. */
+  /** Returns the request time of a response of which only the wall-clock time `stamp` is known. */
   requestTimeOf(stamp: number, steadyNow: number): RequestTime {
     const monotonicNow = this.#monotonicNow();
     return { requestedAt: monotonicNow - (steadyNow - stamp), drift: this.#drift(steadyNow, monotonicNow) };

@@ -1,29 +1,29 @@
 import { onAbort } from './on-abort.js';
 
 /**
- * Runs `work` under one deadline, joined with the caller's own signal.
+ * Runs `work` with a time limit and the caller's own signal.
  *
- * Rejects with `late()` when the time is over, or with the caller's `signal.reason`: at once, and whether or not `work`
- * heeds the signal that it is given. Leaves no timer and no listener behind.
+ * Rejects immediately with `late()` when the time is over, or with the caller's `signal.reason`, even if `work` ignores the
+ * signal that it gets. Removes its timer and its listener.
  */
 export function withDeadline<T>(
-  { timeoutMs, late, signal: callers }: { timeoutMs: number; late: () => Error; signal?: AbortSignal | undefined },
+  { timeoutMs, late, signal: callerSignal }: { timeoutMs: number; late: () => Error; signal?: AbortSignal | undefined },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    callers?.throwIfAborted();
+    callerSignal?.throwIfAborted();
     const controller = new AbortController();
     const end = () => {
       clearTimeout(timer);
       stop?.();
     };
-    const leave = (reason: unknown) => {
+    const fail = (reason: unknown) => {
       end();
       reject(reason);
       controller.abort(reason);
     };
-    const timer = setTimeout(() => leave(late()), timeoutMs);
-    const stop = callers && onAbort(callers, () => leave(callers.reason));
+    const timer = setTimeout(() => fail(late()), timeoutMs);
+    const stop = callerSignal && onAbort(callerSignal, () => fail(callerSignal.reason));
     work(controller.signal).then(
       (value) => {
         end();

@@ -1,15 +1,15 @@
 import { onAbort } from './on-abort.js';
 
-/** Waits; rejects with `signal.reason` as soon as it is aborted. */
+/** Waits, and rejects with `signal.reason` once the signal is aborted. */
 export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
-    const stop = signal && onAbort(signal, leave);
+    const stop = signal && onAbort(signal, fail);
     const timer = setTimeout(() => {
       stop?.();
       resolve();
     }, ms);
-    function leave() {
+    function fail() {
       clearTimeout(timer);
       reject(signal?.reason);
     }

@@ -1,6 +1,6 @@
 /**
- * The wall clock, but for that it does not go back until `memoryMs` after it was set back: an answer that was stamped before
- * must not look younger than it is, and a mark not older.
+ * Returns a wall clock that does not go back: after it was set back, it goes on as before for `memoryMs`. Otherwise a
+ * response from before would look younger than it is, and a tombstone older.
  */
 export function steadyClock(
   { now, monotonicNow }: { now: () => number; monotonicNow: () => number },
