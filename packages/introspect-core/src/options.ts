@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 
 /**
- * Checks an options object, once and at construction, and returns a copy of it.
+ * Checks an options object and returns a copy of it. Call it once, at construction.
  *
- * Messages name the option and what it must be, never the value: it may be a secret.
+ * Messages name the option and what it must be, never its value, because the value may be a secret.
  *
- * @throws TypeError
+ * @throws TypeError that starts with `owner`
  */
 export function checkedOptions<const Schema extends v.GenericSchema>(
   owner: string,
@@ -17,10 +17,9 @@ export function checkedOptions<const Schema extends v.GenericSchema>(
   if (result.success) return result.output;
   const [issue] = result.issues;
   const path = v.getDotPath(issue);
-  if (issue.expected === 'never') throw new TypeError(`${owner}: unknown option "${path}"${issue.message}`);
-  throw new TypeError(
-    path === null ? `${owner}: the options ${issue.message}` : `${owner}: "${path}" ${issue.message}`,
-  );
+  if (path === null) throw new TypeError(`${owner}: the options ${issue.message}`);
+  const isUnknown = issue.expected === 'never';
+  throw new TypeError(`${owner}: ${isUnknown ? `unknown option "${path}"; ${issue.message}` : `"${path}" ${issue.message}`}`);
 }
 
 /**
@@ -31,7 +30,7 @@ export function checkedOptions<const Schema extends v.GenericSchema>(
 export function optionsObject<const Entries extends v.ObjectEntries>(entries: Entries) {
   type Options = v.InferInput<v.StrictObjectSchema<Entries, undefined>>;
   return v.pipe(
-    v.custom<Options>((given) => typeof given === 'object' && given !== null, 'must be an object'),
+    v.custom<Options>((value) => typeof value === 'object' && value !== null, 'must be an object'),
     v.rawCheck(({ dataset: { value: input }, addIssue }) => {
       const key = inheritedName(Object(input), Object.keys(entries));
       if (key === undefined) return;
@@ -40,11 +39,45 @@ export function optionsObject<const Entries extends v.ObjectEntries>(entries: En
         path: [{ type: 'object', origin: 'key', input: Object(input), key, value: null }],
       });
     }),
-    v.transform((given): Options => ownMembers(Object(given)) as Options),
+    v.transform((value): Options => ownMembers(Object(value)) as Options),
     v.strictObject(entries, (issue) => {
-      if (issue.expected === 'never') return hints(String(issue.path?.at(-1)?.key), Object.keys(entries));
+      if (issue.expected === 'never') return knownOptions(String(issue.input), Object.keys(entries));
       return 'must be an object';
     }),
+  );
+}
+
+/** Returns what is wrong with an option that does not exist: which options exist, and which one is probably meant. */
+export function unknownOption(name: string, names: readonly string[]): string {
+  return `unknown option "${name}"; ${knownOptions(name, names)}`;
+}
+
+function knownOptions(unknown: string, names: readonly string[]): string {
+  return `known options: ${names.join(', ')}${suggestion(unknown, names)}`;
+}
+
+/** Returns `; did you mean "…"?` with the known name that differs in at most two letters, or an empty text. */
+export function suggestion(unknown: string, names: readonly string[]): string {
+  const lowerCase = unknown.toLowerCase();
+  for (let edits = 0; edits <= Math.min(2, unknown.length / 3); edits++) {
+    const near = names.find((name) => isNear(name.toLowerCase(), lowerCase, edits));
+    if (near !== undefined) return `; did you mean "${near}"?`;
+  }
+  return '';
+}
+
+/** Returns whether `edits` insertions, deletions, replacements or swaps of two neighbours make the texts equal. */
+function isNear(one: string, other: string, edits: number): boolean {
+  let same = 0;
+  while (same < one.length && one[same] === other[same]) same++;
+  const [a, b] = [one.slice(same), other.slice(same)];
+  if (a === b || edits === 0) return a === b;
+  const isSwap = a[0] === b[1] && a[1] === b[0];
+  return (
+    isNear(a.slice(1), b, edits - 1) ||
+    isNear(a, b.slice(1), edits - 1) ||
+    isNear(a.slice(1), b.slice(1), edits - 1) ||
+    (isSwap && isNear(a.slice(2), b.slice(2), edits - 1))
   );
 }
 
@@ -56,9 +89,9 @@ export const inherited = 'is inherited, for example from a class: set it on the 
  * enumerable member that is not a function.
  */
 export function inheritedName(options: object, names: readonly string[]): string | undefined {
-  const found = names.filter((name) => name in options);
-  for (const name in options) if (typeof Reflect.get(options, name) !== 'function') found.push(name);
-  return found.find((name) => !Object.hasOwn(options, name) && !(name in Object.prototype));
+  const candidates = names.filter((name) => name in options);
+  for (const name in options) if (typeof Reflect.get(options, name) !== 'function') candidates.push(name);
+  return candidates.find((name) => !Object.hasOwn(options, name) && !(name in Object.prototype));
 }
 
 /**
@@ -90,25 +123,25 @@ export const isEmpty = `must not be empty: ${unset}`;
 export function narrowing<const Schema extends v.GenericSchema>(schema: Schema) {
   return v.exactOptional(
     v.pipe(
-      v.custom<v.InferInput<Schema>>((given) => given !== undefined, `is undefined: ${unset}`),
+      v.custom<v.InferInput<Schema>>((value) => value !== undefined, `is undefined: ${unset}`),
       schema,
     ),
   );
 }
 
 /** Returns why a value cannot be a credential, or `undefined` if it can. */
-export function credentialProblem(given: unknown): string | undefined {
-  if (given === undefined) return `is undefined: ${unsetVariable}`;
-  if (given === '') return `must not be empty: ${unsetVariable}`;
-  return given === 'undefined' ? `must not be the string "undefined": ${unsetVariable}` : undefined;
+export function credentialProblem(value: unknown): string | undefined {
+  if (value === undefined) return `is undefined: ${unsetVariable}`;
+  if (value === '') return `must not be empty: ${unsetVariable}`;
+  return value === 'undefined' ? `must not be the string "undefined": ${unsetVariable}` : undefined;
 }
 
 /** A schema for an option that may be left out. If present, it must be a credential that `problemOf` accepts. */
-export function credential<Value>(problemOf: (given: unknown) => string | undefined) {
-  const problem = (given: unknown) => credentialProblem(given) ?? problemOf(given);
+export function credential<Value>(problemOf: (value: unknown) => string | undefined) {
+  const problem = (value: unknown) => credentialProblem(value) ?? problemOf(value);
   return v.exactOptional(
     v.custom<Value>(
-      (given) => problem(given) === undefined,
+      (value) => problem(value) === undefined,
       ({ input }) => String(problem(input)),
     ),
   );
@@ -131,36 +164,4 @@ export function textWithout(problemOf: (value: string) => string | undefined) {
       ({ input }) => String(problemOf(input)),
     ),
   );
-}
-
-/** Returns what is wrong with an option that does not exist. */
-export function unknownOption(name: string, known: readonly string[]): string {
-  return `unknown option "${name}"${hints(name, known)}`;
-}
-
-function hints(name: string, known: readonly string[]): string {
-  return `${closest(name, known)}; known options: ${known.join(', ')}`;
-}
-
-/** Returns `; did you mean "…"?` with the known name that differs in at most two letters, or an empty text. */
-export function closest(name: string, known: readonly string[]): string {
-  const near = known
-    .map((each) => ({ each, distance: distance(name.toLowerCase(), each.toLowerCase()) }))
-    .filter(({ each, distance }) => distance <= Math.min(2, each.length / 3))
-    .sort((a, b) => a.distance - b.distance)[0];
-  return near === undefined ? '' : `; did you mean "${near.each}"?`;
-}
-
-/** How many letters must be added, removed or replaced to turn one text into the other (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...b].entries()) {
-      const replaced = (row[j] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

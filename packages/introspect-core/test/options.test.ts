@@ -158,3 +158,34 @@ describe('an option that narrows access', () => {
     expect(construct).toThrow(`Authorizer: "${name}" ${problem}`);
   });
 });
+
+describe('an unknown option', () => {
+  it.each([
+    ['clientID', 'clientId'], // another case
+    ['Issuer', 'issuer'],
+    ['isuer', 'issuer'], // one missing
+    ['timeouttMs', 'timeoutMs'], // one too many
+    ['retri', 'retry'], // another letter
+    ['ehaders', 'headers'], // two swapped
+    ['timeout', 'timeoutMs'], // two missing
+    ['cleintSecert', 'clientSecret'], // two swapped, twice
+  ])('"%s" → the error suggests "%s"', (name, suggestion) => {
+    const message = new RegExp(
+      `^IntrospectionClient: unknown option "${name}"; known options: issuer, .*; did you mean "${suggestion}"\\?$`,
+    );
+    expect(client({ ...api, [name]: 'canary' })).toThrow(message);
+  });
+
+  it.each(['foo', 'no', '', 'retries', 'clientSecretFile'])('"%s", like no other → no suggestion', (name) => {
+    const message = new RegExp(`^IntrospectionClient: unknown option "${name}"; known options: issuer, .*, onEvent$`);
+    expect(client({ ...api, [name]: 'canary' })).toThrow(message);
+  });
+
+  it('within another option → the error names both, and suggests an option of that object', () => {
+    expect(client({ ...api, retry: { attempt: 3 } })).toThrow(
+      new TypeError(
+        'IntrospectionClient: unknown option "retry.attempt"; known options: attempts, attemptTimeoutMs; did you mean "attempts"?',
+      ),
+    );
+  });
+});

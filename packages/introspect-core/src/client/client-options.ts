@@ -90,10 +90,11 @@ export interface IntrospectionClientOptions {
   monotonicNow?: () => number;
   /**
    * Retries transient failures: a connection fault, no response within `attemptTimeoutMs`, 429, 502, 503 and 504. Nothing
-   * else is retried. The client waits a random time before a retry, or as long as the server's `Retry-After` says.
+   * else is retried. The client waits a random time before a retry, or as long as the server's `Retry-After` says. It does
+   * not retry if the time of the call does not permit that wait.
    *
    * `attempts`: how often one call sends its request at most. The first attempt counts; 1 turns retries off. Default 2,
-   * at most 10. An additional attempt with renewed credentials after a rejection counts too.
+   * at most 10. After a rejection of our own credentials, one more attempt with renewed ones may follow.
    *
    * `attemptTimeoutMs`: the time limit of one attempt, in milliseconds. Default `timeoutMs` divided by `attempts`.
    *

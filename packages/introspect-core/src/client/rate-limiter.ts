@@ -6,8 +6,9 @@ import { sharesPromises } from '../runtime/workerd.js';
 import type { IntrospectionCall, Stage } from './pipeline.js';
 
 export interface LimitSettings {
-  /** Each is Infinity if there is no limit. */
+  /** How many requests may run at a time. Infinity: any number. */
   concurrent: number;
+  /** How many requests may start in a second. Infinity: any number. */
   perSecond: number;
 }
 

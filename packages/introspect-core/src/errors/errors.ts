@@ -155,7 +155,7 @@ export class InsufficientUserAuthenticationError extends AuthorizationError {
   }
 }
 
-/** The token is valid, but does not permit this request. No challenge, because another token of the user cannot help. */
+/** The token is valid, but does not permit this request. No challenge, because a new token would not help. */
 export class AccessDeniedError extends AuthorizationError {
   override readonly name = 'AccessDeniedError';
   readonly code = 'access_denied';

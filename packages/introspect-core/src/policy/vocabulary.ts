@@ -1,4 +1,4 @@
-import { closest } from '../options.js';
+import { suggestion } from '../options.js';
 import type { PolicyPart } from './policy.js';
 
 /** The scopes and roles that an API knows. Without a list, any value may be used. */
@@ -20,8 +20,8 @@ export function checkVocabulary(part: PolicyPart, { scopes, roles }: Vocabulary)
     if (unknown === undefined) continue;
     const option = member === 'scopes' || member === 'anyScope' ? 'scopes' : 'roles';
     throw new TypeError(
-      `Policy: "${member}" has the unknown ${option.slice(0, -1)} "${unknown}"${closest(unknown, known ?? [])}; ` +
-        `the authorizer's "${option}" are: ${known?.join(', ')}`,
+      `Policy: "${member}" has the unknown ${option.slice(0, -1)} "${unknown}"; ` +
+        `the authorizer's "${option}" are: ${known?.join(', ')}${suggestion(unknown, known ?? [])}`,
     );
   }
 }

@@ -7,8 +7,8 @@ export type Credentials = string | readonly string[] | null | undefined;
 const maxTokenLength = 8192;
 
 /**
- * Returns the bearer token from a request's `Authorization` field (RFC 6750 §2.1). Returns `undefined` if there are no
- * bearer credentials: no field, an empty one, or another scheme.
+ * Returns the bearer token from a request's `Authorization` field (RFC 6750 §2.1). Returns `undefined` for
+ * a request without bearer credentials: no field, an empty one, or another scheme.
  *
  * Rejects two sets of credentials, as two lines or joined by a comma. Does not read query, form or cookies, and does not
  * check whether the token is active. Takes time linear in the length of the field.

@@ -31,6 +31,6 @@ export interface TransportResponse {
  * A transport follows no redirect and does not retry. It returns every status as it is, without an error.
  *
  * @throws InvalidResponseError if the body of a 200 is larger than `maxResponseBytes` or is not UTF-8
- * @throws any other error if there is no response: the client reports it as `UnavailableError`
+ * @throws any other error if the server sent no response: the client reports it as `UnavailableError`
  */
 export type Transport = (request: TransportRequest) => Promise<TransportResponse>;

@@ -169,7 +169,7 @@ describe('adapterOptions', () => {
 describe('checkPolicy', () => {
   it('checks what can be checked without an authorizer', () => {
     checkPolicy({ anyRole: ['admin'] });
-    expect(() => checkPolicy({ scope: 'x' } as never)).toThrow('"scope" is no option');
+    expect(() => checkPolicy({ scope: 'x' } as never)).toThrow('unknown option "scope"');
   });
 });
 

@@ -114,7 +114,10 @@ describe('the option "cache"', () => {
     [null, '"cache" must be an object'],
     [60, '"cache" must be an object'],
     [{}, '"cache.maxAgeSeconds"'],
-    [{ maxAgeSeconds: 60, maxAge: 60 }, '"cache.maxAge" is no option; there are maxAgeSeconds, inactiveMaxAgeSeconds'],
+    [
+      { maxAgeSeconds: 60, maxAge: 60 },
+      'unknown option "cache.maxAge"; known options: maxAgeSeconds, inactiveMaxAgeSeconds',
+    ],
     [{ maxAgeSeconds: 60, refreshAfterSeconds: 60 }, '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"'],
     [{ maxAgeSeconds: 60, refreshAfterSeconds: 61 }, '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"'],
     [{ maxAgeSeconds: 60, maxAgeIfErrorSeconds: 59 }, '"cache.maxAgeIfErrorSeconds" must be at least "maxAgeSeconds"'],

@@ -71,19 +71,19 @@ describe('an attempt', () => {
 
   it('has its own time limit, after which the failure is transient', async () => {
     const error = await attempting({ reply: never, attemptTimeoutMs: 5 }).failure();
-    expect(error).toMatchObject({ message: `${origin} gave no answer within 5 ms ("retry.attemptTimeoutMs")` });
+    expect(error).toMatchObject({ message: `${origin} did not respond within 5 ms ("retry.attemptTimeoutMs")` });
     expect(traitsOf(error)).toEqual({ isTransient: true, outcome: 'failed' });
   });
 
   it('ends with the deadline of the call, after which the failure is not transient', async () => {
     const error = await attempting({ reply: never, timeoutMs: 7 }).failure({ leftMs: () => 2 });
-    expect(error).toMatchObject({ message: `${origin} gave no answer within 7 ms ("timeoutMs")` });
+    expect(error).toMatchObject({ message: `${origin} did not respond within 7 ms ("timeoutMs")` });
     expect(traitsOf(error)).toEqual({ outcome: 'failed' });
   });
 
   it('names the deadline of the call when both limits are equal, as they are with one attempt', async () => {
     const error = await attempting({ reply: never, timeoutMs: 5, attemptTimeoutMs: 5 }).failure();
-    expect(error).toMatchObject({ message: `${origin} gave no answer within 5 ms ("timeoutMs")` });
+    expect(error).toMatchObject({ message: `${origin} did not respond within 5 ms ("timeoutMs")` });
   });
 
   it.each([

@@ -65,7 +65,7 @@ describe('failFast', () => {
     expect(error).toMatchObject({
       code: 'unavailable',
       retryAfterSeconds: 1,
-      message: `${origin} failed most questions of late, and is not asked for now ("circuitBreaker")`,
+      message: `${origin} is not being called: most recent requests failed ("circuitBreaker" is open)`,
     });
     expect(traitsOf(error)).toEqual({ rejectedBy: 'circuit_breaker' });
     expect([calls, rejected]).toEqual([[], [call]]);
@@ -75,7 +75,7 @@ describe('failFast', () => {
     const { record, failure } = await opened(withTraits(new InvalidClientError('401'), { outcome: 'failed' }));
     expect(await failure()).toMatchObject({
       code: 'invalid_client',
-      message: `${origin} refused this API's own credentials a moment ago, and is not asked for now ("circuitBreaker")`,
+      message: `${origin} is not being called: it rejected this API's own credentials a moment ago ("circuitBreaker" is open)`,
     });
     now = 1000;
     await record(down());

@@ -78,7 +78,7 @@ describe.each(transports)('one deadline, by %s', (_, options) => {
   ] satisfies [string, ScriptedResponse][])('ends a server that %s', async (_, answer) => {
     const error = await errorFor(answer, { timeoutMs });
     expect(error).toBeInstanceOf(UnavailableError);
-    expect(error).toHaveProperty('message', `${server.origin} gave no answer within 150 ms ("timeoutMs")`);
+    expect(error).toHaveProperty('message', `${server.origin} did not respond within 150 ms ("timeoutMs")`);
     await server.introspections[0]?.over;
   });
 
@@ -91,12 +91,12 @@ describe.each(transports)('one deadline, by %s', (_, options) => {
       timeoutMs,
       ...by,
     });
-    await expect(client.introspect('token')).rejects.toThrow('gave no answer within 150 ms');
+    await expect(client.introspect('token')).rejects.toThrow('did not respond within 150 ms');
   });
 
   it('covers a secret function that hangs', async () => {
     const client = clientOf({ timeoutMs, clientSecret: () => new Promise(() => {}) });
-    await expect(client.introspect('token')).rejects.toThrow('gave no answer within 150 ms');
+    await expect(client.introspect('token')).rejects.toThrow('did not respond within 150 ms');
   });
 
   it('ends a transport that heeds no signal', async () => {

@@ -125,7 +125,7 @@ describe('at construction', () => {
     [
       'two client authentications',
       { ...valid, clientAuthentication: { clientId: 'c', apply() {} } },
-      'give one or the other',
+      'use either "clientAuthentication" or "clientId" and "clientSecret", not both',
     ],
     [
       'a client authentication without apply',
@@ -146,7 +146,7 @@ describe('at construction', () => {
       },
       '"issuer" is needed by this "clientAuthentication"',
     ],
-    ['an unknown option', { ...valid, timeout: 5 }, '"timeout" is no option; there are issuer, '],
+    ['an unknown option', { ...valid, timeout: 5 }, 'unknown option "timeout"; known options: issuer, '],
     ['a hint that is empty', { ...valid, tokenTypeHint: '' }, '"tokenTypeHint" must not be empty'],
     ['a hint of another type', { ...valid, tokenTypeHint: 5 }, '"tokenTypeHint" must be a string'],
     ['parameters of another type', { ...valid, parameters: 'scope' }, '"parameters" must be a plain object'],

@@ -129,7 +129,7 @@ describe('a number in a second', () => {
         name: 'd',
         at: 500,
         error: {
-          message: 'https://as.example was not asked: too many questions are waiting for their turn ("limits")',
+          message: 'Request to https://as.example rejected: too many requests are queued ("limits")',
           retryAfterSeconds: 2,
         },
       },

@@ -108,7 +108,7 @@ describe('a secret function', () => {
   it('that fails when it is asked again is why the question fails', async () => {
     let calls = 0;
     const client = clientWith(basic(() => (++calls === 1 ? 'wrong' : Promise.reject(new Error('vault')))));
-    await expect(client.introspect('good')).rejects.toThrow('own credentials could not be had');
+    await expect(client.introspect('good')).rejects.toThrow("Could not get this API's own credentials");
     expect(server.introspections).toHaveLength(1);
   });
 

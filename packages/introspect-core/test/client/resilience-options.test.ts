@@ -12,10 +12,10 @@ describe('refused, with the name of the option', () => {
   describe.each([
     ['retry', 'attempts', whole('attempts', 10), [11]],
     ['retry', 'attemptTimeoutMs', whole('milliseconds', maxTimerMs), [maxTimerMs + 1]],
-    ['circuitBreaker', 'minimumRequests', whole('questions', Number.MAX_SAFE_INTEGER), []],
+    ['circuitBreaker', 'minimumRequests', whole('requests', Number.MAX_SAFE_INTEGER), []],
     ['circuitBreaker', 'openMs', whole('milliseconds', maxTimerMs), [maxTimerMs + 1]],
-    ['limits', 'concurrent', whole('questions', Number.MAX_SAFE_INTEGER), []],
-    ['limits', 'perSecond', whole('questions', 100_000), [100_001]],
+    ['limits', 'concurrent', whole('requests', Number.MAX_SAFE_INTEGER), []],
+    ['limits', 'perSecond', whole('requests', 100_000), [100_001]],
   ])('%s.%s', (option, nested, message, tooMany) => {
     it.each([...notNumbers, ...tooMany])('%j', (value) => {
       const options = { [option]: { [nested]: value } };
@@ -33,9 +33,9 @@ describe('refused, with the name of the option', () => {
     ['retry', 'retries', 'attempts, attemptTimeoutMs'],
     ['circuitBreaker', 'threshold', 'failureRate, minimumRequests, openMs'],
     ['limits', 'rps', 'concurrent, perSecond'],
-  ])('%s.%s, which is none', (option, nested, there) => {
+  ])('an unknown option "%s.%s" throws a TypeError that names the known ones', (option, nested, known) => {
     expect(construct({ [option]: { [nested]: 1 } })).toThrow(
-      new TypeError(`IntrospectionClient: "${option}.${nested}" is no option; there are ${there}`),
+      new TypeError(`IntrospectionClient: unknown option "${option}.${nested}"; known options: ${known}`),
     );
   });
 

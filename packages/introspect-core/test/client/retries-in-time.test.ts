@@ -71,7 +71,7 @@ describe('an attempt that hangs', () => {
     await time.pass(10_000);
     expect(askedAt).toEqual([0, 1000 + backoffMs, 2000 + 2 * backoffMs]);
     expect(ended).toMatchObject([
-      { at: 2500, with: { message: 'https://as.example gave no answer within 2500 ms ("timeoutMs")' } },
+      { at: 2500, with: { message: 'https://as.example did not respond within 2500 ms ("timeoutMs")' } },
     ]);
   });
 });

@@ -121,7 +121,7 @@ describe('a question', () => {
     server.always(hangBeforeHeaders());
     const client = clientOf({ retry: { attemptTimeoutMs: 30 }, timeoutMs: 20_000 });
     await expect(client.introspect('token')).rejects.toThrow(
-      `${server.origin} gave no answer within 30 ms ("retry.attemptTimeoutMs")`,
+      `${server.origin} did not respond within 30 ms ("retry.attemptTimeoutMs")`,
     );
   });
 

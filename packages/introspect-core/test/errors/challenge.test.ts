@@ -119,15 +119,15 @@ describe('challengeProblem', () => {
     ['realm', 'a'.repeat(2049), 'must be no longer than 2048 characters altogether'],
     ['scope', 'a b!#[]~', undefined],
     ['scope', '', 'must not be empty'],
-    ['scope', 'a  b', 'without spaces, quotation marks and backslashes'],
-    ['scope', ' a', 'without spaces, quotation marks and backslashes'],
-    ['scope', 'a ', 'without spaces, quotation marks and backslashes'],
-    ['scope', '"', 'without spaces, quotation marks and backslashes'],
-    ['scope', 'a\n', 'without spaces, quotation marks and backslashes'],
-    ['scope', '\x7f', 'without spaces, quotation marks and backslashes'],
+    ['scope', 'a  b', 'without spaces, double quotes and backslashes'],
+    ['scope', ' a', 'without spaces, double quotes and backslashes'],
+    ['scope', 'a ', 'without spaces, double quotes and backslashes'],
+    ['scope', '"', 'without spaces, double quotes and backslashes'],
+    ['scope', 'a\n', 'without spaces, double quotes and backslashes'],
+    ['scope', '\x7f', 'without spaces, double quotes and backslashes'],
     ['scope', 'a'.repeat(2049), 'must be no longer than'],
     ['acr_values', 'urn:a urn:b', undefined],
-    ['acr_values', '\\', 'without spaces, quotation marks and backslashes'],
+    ['acr_values', '\\', 'without spaces, double quotes and backslashes'],
   ])('%s %j: %s', (name, value, problem) => {
     if (problem === undefined) expect(challengeProblem(name, value)).toBeUndefined();
     else expect(challengeProblem(name, value)).toContain(problem);

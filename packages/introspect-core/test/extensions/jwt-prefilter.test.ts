@@ -664,7 +664,7 @@ describe('the options', () => {
     [{ cooldownSeconds: 0 }, '"cooldownSeconds" must be more than 0'],
     [{ cooldownSeconds: '1' }, '"cooldownSeconds" must be a number of seconds'],
     [{ cooldownSeconds: Number.POSITIVE_INFINITY }, '"cooldownSeconds" must be finite'],
-    [{ issuer: 'https://as.example' }, '"issuer" is no option; there are algorithms, cooldownSeconds'],
+    [{ issuer: 'https://as.example' }, 'unknown option "issuer"; known options: algorithms, cooldownSeconds'],
   ])('%j are refused: %s', (options, message) => {
     expect(() => jwtPrefilter(options as never)).toThrow(`jwtPrefilter: ${message}`);
     expect(() => jwtPrefilter(options as never)).toThrow(TypeError);

@@ -290,13 +290,13 @@ describe('options', () => {
     [signer, '"privateKey" must be a string that is not empty'],
     [
       { ...key, reuseSecond: 9 },
-      '"reuseSecond" is no option; there are clientId, keyId, algorithm, privateKey, reuseS',
+      'unknown option "reuseSecond"; known options: clientId, keyId, algorithm, privateKey, reuseS',
     ],
     [
       { ...signer, sign: async () => new Uint8Array(), issuer: 'x' },
-      '"issuer" is no option; there are clientId, keyId',
+      'unknown option "issuer"; known options: clientId, keyId',
     ],
-    [{ keyFile, clientId: 'c' }, '"clientId" is no option; there are keyFile, reuseSeconds, now, monotonicNow'],
+    [{ keyFile, clientId: 'c' }, 'unknown option "clientId"; known options: keyFile, reuseSeconds, now, monotonicNow'],
     [[key], 'the options must be an object'],
     [{ ...key, now: 5 }, '"now" must be a function'],
     [{ ...key, monotonicNow: null }, '"monotonicNow" must be a function'],

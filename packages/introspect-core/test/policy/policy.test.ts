@@ -349,7 +349,7 @@ describe('where a route is declared', () => {
 
   it.each<[what: string, policy: unknown, message: string]>([
     ['null', null, 'Policy: the options must be an object'],
-    ['an unknown member', { scope: 'read' }, '"scope" is no option; there are scopes, anyRole, '],
+    ['an unknown member', { scope: 'read' }, 'unknown option "scope"; known options: scopes, anyRole, '],
     ['scopes in one string', { scopes: 'read' }, '"scopes" must be a list of strings'],
     ['a scope of another type', { scopes: [5] }, '"scopes.0" must be a string'],
     ['two scopes in one', { scopes: ['read write'] }, '"scopes" must be a list with one value for each entry'],

@@ -126,7 +126,7 @@ describe.each([
     [
       'an option that it does not know',
       { clientId: 'c', clientSecret: 's', clientSecretFile: 'f' } as never,
-      `${name}: "clientSecretFile" is no option; there are clientId, clientSecret`,
+      `${name}: unknown option "clientSecretFile"; known options: clientId, clientSecret`,
     ],
   ])('refuses %s', (_, options, named) => {
     expect(() => method(options)).toThrow(TypeError);

@@ -232,8 +232,8 @@ describe('the request', () => {
       const client = new IntrospectionClient({ introspectionEndpoint, ...credentials });
       const error = await client.introspect('abc').catch((error: unknown) => error);
       expect(error).toBeInstanceOf(UnavailableError);
-      expect(error).toHaveProperty('message', expect.stringContaining("API's own credentials could not be had"));
-      expect(error).toHaveProperty('message', expect.stringContaining('failed, or gave no secret'));
+      expect(error).toHaveProperty('message', expect.stringContaining("Could not get this API's own credentials"));
+      expect(error).toHaveProperty('message', expect.stringContaining('failed, or returned no secret'));
       expect(error).toHaveProperty('message', expect.not.stringContaining('canary'));
       expect(server.requests).toEqual([]);
     }
