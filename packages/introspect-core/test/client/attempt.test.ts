@@ -69,13 +69,13 @@ describe('an attempt', () => {
     expect(made).not.toHaveBeenCalled();
   });
 
-  it('has its own time limit, after which the failure is transient', async () => {
+  it('has its own time limit, and exceeding it is a transient failure', async () => {
     const error = await attempting({ reply: never, attemptTimeoutMs: 5 }).failure();
     expect(error).toMatchObject({ message: `${origin} did not respond within 5 ms ("retry.attemptTimeoutMs")` });
     expect(traitsOf(error)).toEqual({ isTransient: true, outcome: 'failed' });
   });
 
-  it('ends with the deadline of the call, after which the failure is not transient', async () => {
+  it('ends with the deadline of the call, and that failure is not transient', async () => {
     const error = await attempting({ reply: never, timeoutMs: 7 }).failure({ leftMs: () => 2 });
     expect(error).toMatchObject({ message: `${origin} did not respond within 7 ms ("timeoutMs")` });
     expect(traitsOf(error)).toEqual({ outcome: 'failed' });
@@ -113,7 +113,7 @@ describe('an attempt', () => {
   });
 });
 
-describe('what a failure says about the server', () => {
+describe('the outcome of an attempt that fails with', () => {
   const failing = (error: Error) => () => {
     throw error;
   };
@@ -150,14 +150,14 @@ describe('a rejection of our own credentials', () => {
     return { result: stage(introspectionCall(), introspect), renew, sent };
   };
 
-  it('is one that credentials are renewed for, at the endpoint that rejected them', async () => {
+  it('is stored for renewing credentials, with the endpoint that rejected them', async () => {
     const { result, renew, sent } = renewing({ reply: (_, number) => (number === 1 ? { status: 401 } : {}) });
     await expect(result).resolves.toEqual({ active: true });
     expect(renew.mock.calls).toEqual([['token', { endpoint: `${origin}/introspect`, afterRejection: true }]]);
     expect(sent).toHaveLength(2);
   });
 
-  it('is not what a source of credentials throws before the request is sent', async () => {
+  it('is not stored when the source of the credentials throws it before a request is sent', async () => {
     const error = new InvalidClientError('no key');
     const { result, renew, sent } = renewing({ requests: () => Promise.reject(error) });
     await expect(result).rejects.toBe(error);

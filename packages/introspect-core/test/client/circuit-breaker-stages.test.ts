@@ -57,7 +57,7 @@ describe('failFast', () => {
     }
   });
 
-  it('rejects a call while the breaker is open, says for how long, and calls onReject', async () => {
+  it('rejects a call while the breaker is open, with Retry-After, and calls onReject', async () => {
     const { stages, rejected } = await opened();
     const { next, calls } = scriptedNext();
     const call = introspectionCall();
@@ -90,7 +90,7 @@ describe('failFast', () => {
     expect(await failure()).toMatchObject({ code: 'unavailable' });
   });
 
-  it('lets one call through as soon as the time is over, and the next one not before that has ended', async () => {
+  it('lets one call through when openMs has passed, and the next one only after that has ended', async () => {
     const { stages, rejected, failure } = await opened();
     now = 1000;
     expect(await failure()).toBeUndefined();
@@ -110,7 +110,7 @@ describe('record', () => {
     });
   });
 
-  it('tells the breaker of failures, which opens, and of a response, which closes it', async () => {
+  it('opens the breaker after failures, and closes it after a response', async () => {
     const { stages, events, record } = await opened();
     now = 1000;
     await record({ active: true });
@@ -128,20 +128,20 @@ describe('record', () => {
     ],
     ['a failure before the request was sent', down({ outcome: 'unknown' })],
     ['a failure without traits', new UnavailableError('x')],
-    ['a fault that is no failure of an attempt', new Error('x')],
+    ['an error that does not come from an attempt', new Error('x')],
   ])('does not let the breaker open because of %s', async (_, error) => {
     const { stages, record } = stagesOf();
     for (let i = 0; i < 10; i++) await record(error);
     expect(stages.state).toBe('closed');
   });
 
-  it('does not let the breaker open because of callers who leave', async () => {
+  it('does not let the breaker open because of callers who abort', async () => {
     const { stages, record } = stagesOf();
     for (let i = 0; i < 10; i++) await record(down(), introspectionCall({ signal: AbortSignal.abort() }));
     expect(stages.state).toBe('closed');
   });
 
-  it('without a breaker keeps the state off', async () => {
+  it('keeps the state off without a breaker', async () => {
     const { stages, record, failure } = stagesOf({ off: true });
     for (let i = 0; i < 10; i++) await record(down());
     const error = down();
@@ -170,7 +170,7 @@ describe('hasMetRateLimit', () => {
     expect(stages.hasMetRateLimit).toBe(false);
   });
 
-  it('is true after a 429 whose caller has left', async () => {
+  it('is true after a 429 whose caller has aborted', async () => {
     const { stages, record } = stagesOf();
     await record(rateLimited(), introspectionCall({ signal: AbortSignal.abort() }));
     expect(stages.hasMetRateLimit).toBe(true);

@@ -17,85 +17,85 @@ function breakerOf(settings: object = {}) {
     () => now,
     (state) => changes.push(state),
   );
-  const ask = (outcome: Outcome, times = 1) => {
+  const requests = (outcome: Outcome, times = 1) => {
     for (let i = 0; i < times; i++) breaker.start()(outcome);
   };
-  return { breaker, changes, ask };
+  return { breaker, changes, requests };
 }
 
-/** One that is open, and may be probed now. */
+/** Returns a breaker that was open for `openMs`, so that a probe may start now. */
 function halfOpen() {
-  const made = breakerOf();
-  made.ask('failed', 10);
+  const result = breakerOf();
+  result.requests('failed', 10);
   now += 1000;
-  return made;
+  return result;
 }
 
 describe('a closed breaker', () => {
-  it('opens with the question that makes the minimum, and not before', () => {
-    const { breaker, changes, ask } = breakerOf({ minimumRequests: 4 });
-    ask('failed', 3);
+  it('opens with the request that reaches minimumRequests, and not before', () => {
+    const { breaker, changes, requests } = breakerOf({ minimumRequests: 4 });
+    requests('failed', 3);
     expect([breaker.state, breaker.openForMs, changes]).toEqual(['closed', 0, []]);
-    ask('failed');
+    requests('failed');
     expect([breaker.state, breaker.openForMs, changes]).toEqual(['open', 1000, ['opened']]);
   });
 
   it('opens at the failure rate, and not below it', () => {
-    const { breaker, ask } = breakerOf();
-    ask('responded', 10);
-    ask('failed', 9);
+    const { breaker, requests } = breakerOf();
+    requests('responded', 10);
+    requests('failed', 9);
     expect(breaker.state).toBe('closed');
-    ask('failed');
+    requests('failed');
     expect(breaker.state).toBe('open');
   });
 
   it.each([
     [0.1, 9],
     [1, 0],
-  ])('with a failure rate of %d opens at one failure beside %d answers', (failureRate, answers) => {
-    const { breaker, ask } = breakerOf({ failureRate, minimumRequests: 1 });
-    ask('responded', answers + 1);
-    ask('failed');
+  ])('with a failureRate of %d opens at one failure and %d responses', (failureRate, responses) => {
+    const { breaker, requests } = breakerOf({ failureRate, minimumRequests: 1 });
+    requests('responded', responses + 1);
+    requests('failed');
     expect(breaker.state).toBe('closed');
     const other = breakerOf({ failureRate, minimumRequests: 1 });
-    other.ask('responded', answers);
-    other.ask('failed');
+    other.requests('responded', responses);
+    other.requests('failed');
     expect(other.breaker.state).toBe('open');
   });
 
-  it('does not count a question of which nobody knows how it ended', () => {
-    const { breaker, ask } = breakerOf();
-    ask('failed', 9);
-    ask('unknown', 100);
+  it('does not count a request whose outcome is unknown', () => {
+    const { breaker, requests } = breakerOf();
+    requests('failed', 9);
+    requests('unknown', 100);
     expect(breaker.state).toBe('closed');
-    ask('failed');
+    requests('failed');
     expect(breaker.state).toBe('open');
   });
 
   it.each([
     [9999, 'open'],
     [10_000, 'closed'],
-  ])('after %d ms finds nine failures of before: it is %s', (passed, state) => {
-    const { breaker, ask } = breakerOf();
-    ask('failed', 9);
+  ])('%d ms after nine failures and with one more → %s', (passed, state) => {
+    const { breaker, requests } = breakerOf();
+    requests('failed', 9);
     now += passed;
-    ask('failed');
+    requests('failed');
     expect(breaker.state).toBe(state);
   });
 
-  it('forgets old answers too: they do not hide an outage', () => {
-    const { breaker, ask } = breakerOf();
-    ask('responded', 1000);
+  it('does not count old responses either, so that they do not hide an outage', () => {
+    const { breaker, requests } = breakerOf();
+    requests('responded', 1000);
     now += 10_000;
-    ask('failed', 10);
+    requests('failed', 10);
     expect(breaker.state).toBe('open');
   });
 });
 
 describe('an open breaker', () => {
-  it('lets nothing pass until its time is over', () => {
-    const { breaker, ask } = breakerOf();
-    ask('failed', 10);
+  it('is open until openMs has passed, and half open then', () => {
+    const { breaker, requests } = breakerOf();
+    requests('failed', 10);
     now += 999;
     expect([breaker.state, breaker.openForMs]).toEqual(['open', 1]);
     now += 1;
@@ -106,28 +106,31 @@ describe('an open breaker', () => {
     [0, 1000],
     [0.5, 900],
     [0.999_999, 800],
-  ])('at chance %d stays open for %d ms, so that several processes do not probe in step', (chance, openMs) => {
-    vi.mocked(Math.random).mockReturnValue(chance);
-    const { breaker, ask } = breakerOf();
-    ask('failed', 10);
-    expect(breaker.openForMs).toBeCloseTo(openMs, 2);
-  });
+  ])(
+    'with Math.random() = %d stays open for %d ms, so that several processes do not probe in step',
+    (random, openMs) => {
+      vi.mocked(Math.random).mockReturnValue(random);
+      const { breaker, requests } = breakerOf();
+      requests('failed', 10);
+      expect(breaker.openForMs).toBeCloseTo(openMs, 2);
+    },
+  );
 
-  it('heeds no news of questions that began before it opened, neither then nor after it has closed', () => {
-    const { breaker, changes, ask } = breakerOf();
-    const late = Array.from({ length: 100 }, () => breaker.start());
-    ask('failed', 10);
-    for (const end of late.slice(0, 50)) end('responded');
+  it('does not count requests that started before it opened, neither while open nor after it has closed', () => {
+    const { breaker, changes, requests } = breakerOf();
+    const earlier = Array.from({ length: 100 }, () => breaker.start());
+    requests('failed', 10);
+    for (const end of earlier.slice(0, 50)) end('responded');
     expect([breaker.state, breaker.openForMs]).toEqual(['open', 1000]);
     now += 1000;
-    ask('responded');
-    for (const end of late.slice(50)) end('failed');
+    requests('responded');
+    for (const end of earlier.slice(50)) end('failed');
     expect([breaker.state, changes]).toEqual(['closed', ['opened', 'closed']]);
   });
 });
 
 describe('the probe', () => {
-  it('is one alone', () => {
+  it('is the only request until openMs has passed', () => {
     const { breaker } = halfOpen();
     breaker.start();
     expect([breaker.state, breaker.openForMs]).toEqual(['half_open', 1000]);
@@ -135,8 +138,8 @@ describe('the probe', () => {
     expect([breaker.state, breaker.openForMs]).toEqual(['half_open', 1]);
   });
 
-  it('that hangs makes place for another one in time, and its failure then is no news', () => {
-    const { breaker, changes, ask } = halfOpen();
+  it('that hangs is followed by another one, and its later failure does not count', () => {
+    const { breaker, changes, requests } = halfOpen();
     const hanging = breaker.start();
     now += 1000;
     expect([breaker.state, breaker.openForMs]).toEqual(['half_open', 0]);
@@ -148,11 +151,11 @@ describe('the probe', () => {
     expect(breaker.openForMs).toBe(600);
     other('responded');
     expect([breaker.state, changes]).toEqual(['closed', ['opened', 'closed']]);
-    ask('failed', 9);
+    requests('failed', 9);
     expect(breaker.state).toBe('closed');
   });
 
-  it('that hung and failed after another one closed it changes nothing', () => {
+  it('that ends after another one has closed the breaker changes nothing', () => {
     const { breaker, changes } = halfOpen();
     const hanging = breaker.start();
     now += 1000;
@@ -162,26 +165,26 @@ describe('the probe', () => {
     expect([breaker.state, changes]).toEqual(['closed', ['opened', 'closed']]);
   });
 
-  it('that is answered closes it, and the failures of before are forgotten', () => {
-    const { breaker, changes, ask } = halfOpen();
-    ask('responded');
+  it('that gets a response closes the breaker, and earlier failures no longer count', () => {
+    const { breaker, changes, requests } = halfOpen();
+    requests('responded');
     expect([breaker.state, breaker.openForMs, changes]).toEqual(['closed', 0, ['opened', 'closed']]);
-    ask('failed', 9);
+    requests('failed', 9);
     expect(breaker.state).toBe('closed');
-    ask('failed');
+    requests('failed');
     expect(breaker.state).toBe('open');
   });
 
-  it('that fails keeps it open for as long again, and tells nobody', () => {
-    const { breaker, changes, ask } = halfOpen();
+  it('that fails keeps the breaker open for another openMs, without a change of state', () => {
+    const { breaker, changes, requests } = halfOpen();
     now += 300;
-    ask('failed');
+    requests('failed');
     expect([breaker.state, breaker.openForMs, changes]).toEqual(['open', 1000, ['opened']]);
   });
 
-  it('of which nobody knows how it ended is made again', () => {
-    const { breaker, changes, ask } = halfOpen();
-    ask('unknown');
+  it('whose outcome is unknown is followed by the next probe', () => {
+    const { breaker, changes, requests } = halfOpen();
+    requests('unknown');
     expect([breaker.state, breaker.openForMs, changes]).toEqual(['half_open', 0, ['opened']]);
   });
 });

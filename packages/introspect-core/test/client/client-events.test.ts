@@ -35,8 +35,8 @@ const authorizerOf = (options: Partial<AuthorizerOptions> = {}) =>
     onEvent,
     ...options,
   });
-const settled = (question: Promise<unknown>) => question.catch(() => {});
-const question = (outcome: string, more: object = {}) => ({
+const settled = (call: Promise<unknown>) => call.catch(() => {});
+const introspected = (outcome: string, more: object = {}) => ({
   type: 'introspected',
   origin: server.origin,
   attempt: 1,
@@ -45,7 +45,7 @@ const question = (outcome: string, more: object = {}) => ({
   ...more,
 });
 
-describe('each attempt at a question is an event', () => {
+describe('each attempt emits "introspected"', () => {
   it.each([
     ['active', active()],
     ['inactive', json({ active: false })],
@@ -53,24 +53,24 @@ describe('each attempt at a question is an event', () => {
     ['invalid_response', respond({ body: '<html>' })],
     ['invalid_client', zitadelAnswers.invalidClient()],
     ['unsupported_token_type', json({ error: 'unsupported_token_type' }, { status: 400 })],
-  ])('of outcome %s', async (outcome, answer) => {
-    server.next(answer);
+  ])('with the outcome %s', async (outcome, reply) => {
+    server.next(reply);
     await settled(authorizerOf().authorize('Bearer token'));
-    expect(events[0]).toEqual(question(outcome));
+    expect(events[0]).toEqual(introspected(outcome));
     expect(events.filter(({ type }) => type === 'introspected')).toHaveLength(1);
   });
 
-  it('of outcome aborted, when the caller has gone', async () => {
+  it('with the outcome aborted, when the caller has aborted', async () => {
     server.next(hangBeforeHeaders());
     const controller = new AbortController();
-    const asked = authorizerOf().authorize({ authorization: 'Bearer token', signal: controller.signal });
+    const call = authorizerOf().authorize({ authorization: 'Bearer token', signal: controller.signal });
     await server.introspection(1);
     controller.abort('gone');
-    await settled(asked);
-    expect(events).toEqual([question('aborted')]);
+    await settled(call);
+    expect(events).toEqual([introspected('aborted')]);
   });
 
-  it('with its number and how long it took', async () => {
+  it('with its number and its duration', async () => {
     server.next((response, request) => {
       now += 30;
       respond({ status: 503 })(response, request);
@@ -81,49 +81,52 @@ describe('each attempt at a question is an event', () => {
     });
     await authorizerOf({ retry: { attempts: 2 } }).authorize('Bearer token');
     expect(events).toEqual([
-      question('unavailable', { durationMs: 30 }),
-      question('active', { attempt: 2, durationMs: 70 }),
+      introspected('unavailable', { durationMs: 30 }),
+      introspected('active', { attempt: 2, durationMs: 70 }),
     ]);
   });
 });
 
-describe('an event tells', () => {
-  it('that our own credentials were refused', async () => {
+describe('the client emits', () => {
+  it('"credentials_refused" when the server rejects our own credentials', async () => {
     await settled(authorizerOf({ clientSecret: 'wrong' }).authorize('Bearer token'));
-    expect(events).toEqual([question('invalid_client'), { type: 'credentials_refused', origin: server.origin }]);
+    expect(events).toEqual([introspected('invalid_client'), { type: 'credentials_refused', origin: server.origin }]);
   });
 
-  it.each(['high', 'normal', 'low'] as const)('that a question of priority %s was turned away', async (priority) => {
-    const limits = { perSecond: 1 };
-    const client = new IntrospectionClient({
-      introspectionEndpoint: server.introspectionEndpoint,
-      clientId: 'api',
-      clientSecret: 'secret',
-      timeoutMs: 1000,
-      monotonicNow: () => now,
-      limits,
-      onEvent,
-    });
-    await client.introspect('a');
-    await settled(client.introspect('b', { priority }));
-    expect(events.slice(1)).toEqual([{ type: 'shed', origin: server.origin, by: 'limits', priority }]);
-  });
+  it.each(['high', 'normal', 'low'] as const)(
+    '"shed" when the limits reject a call of priority %s',
+    async (priority) => {
+      const limits = { perSecond: 1 };
+      const client = new IntrospectionClient({
+        introspectionEndpoint: server.introspectionEndpoint,
+        clientId: 'api',
+        clientSecret: 'secret',
+        timeoutMs: 1000,
+        monotonicNow: () => now,
+        limits,
+        onEvent,
+      });
+      await client.introspect('a');
+      await settled(client.introspect('b', { priority }));
+      expect(events.slice(1)).toEqual([{ type: 'shed', origin: server.origin, by: 'limits', priority }]);
+    },
+  );
 
-  it('nothing of whoever went away while waiting for a turn', async () => {
+  it('nothing for a call that is aborted while it waits for a slot', async () => {
     const authorizer = authorizerOf({ limits: { concurrent: 1 } });
     server.next(hangBeforeHeaders());
     const controller = new AbortController();
     const { signal } = controller;
-    const asked = ['Bearer a', 'Bearer b'].map((authorization) =>
+    const calls = ['Bearer a', 'Bearer b'].map((authorization) =>
       settled(authorizer.authorize({ authorization, signal })),
     );
     await server.introspection(1);
     controller.abort();
-    await Promise.all(asked);
+    await Promise.all(calls);
     expect(events.map(({ type }) => type)).toEqual(['introspected']);
   });
 
-  it('that the breaker opened, and that it closed', async () => {
+  it('"breaker_opened" and "breaker_closed"', async () => {
     const authorizer = authorizerOf({ circuitBreaker: { minimumRequests: 2, openMs: 100 } });
     server.next(respond({ status: 500 }), respond({ status: 500 }), respond({ status: 500 }), active());
     for (let i = 0; i < 4; i++) {
@@ -144,7 +147,7 @@ describe('an event tells', () => {
     ]);
   });
 
-  it('that the breaker turned a question away', async () => {
+  it('"shed" when the circuit breaker rejects a call', async () => {
     const authorizer = authorizerOf({ circuitBreaker: { minimumRequests: 1 } });
     server.next(respond({ status: 500 }));
     for (let i = 0; i < 3; i++) await settled(authorizer.authorize('Bearer token'));
@@ -153,43 +156,43 @@ describe('an event tells', () => {
     expect(authorizer.stats().shed).toEqual({ limits: 0, circuit_breaker: 2 });
   });
 
-  it('how an answer was had: asked for, shared, used again, renewed, stale, forgotten', async () => {
+  it('each way in which a response was found: introspected, shared, cached, refreshed, stale, and invalidated', async () => {
     const authorizer = authorizerOf({
       cache: { maxAgeSeconds: 60, refreshAfterSeconds: 30, maxAgeIfErrorSeconds: 600 },
     });
     server.tokens.set('good', {});
-    const ask = () => authorizer.authorize('Bearer good');
-    await Promise.all([ask(), ask()]);
-    await ask();
+    const authorize = () => authorizer.authorize('Bearer good');
+    await Promise.all([authorize(), authorize()]);
+    await authorize();
     now += 31_000;
-    await ask();
+    await authorize();
     await vi.waitFor(() => expect(events.at(-1)).toHaveProperty('type', 'refreshed'));
     now += 61_000;
     server.next(respond({ status: 500 }));
-    await ask();
+    await authorize();
     await authorizer.invalidate({ token: 'good' });
     expect(events).toEqual([
       { type: 'cache_miss' },
       { type: 'coalesced' },
-      question('active'),
+      introspected('active'),
       { type: 'cache_hit', active: true },
       { type: 'cache_hit', active: true },
-      question('active'),
+      introspected('active'),
       { type: 'refreshed', active: true },
       { type: 'cache_miss' },
-      question('unavailable'),
+      introspected('unavailable'),
       { type: 'stale_served', ageSeconds: 61 },
       { type: 'invalidated', by: 'token' },
     ]);
   });
 });
 
-describe('who is told', () => {
+describe('an event', () => {
   const name = '@acme/introspect-core';
 
-  it('is who subscribes to the channel, of the same', async () => {
-    const heard: unknown[] = [];
-    const listener = (event: unknown) => heard.push(event);
+  it('is published on the channel too', async () => {
+    const received: unknown[] = [];
+    const listener = (event: unknown) => received.push(event);
     subscribe(name, listener);
     const silent = authorizerOf();
     try {
@@ -197,13 +200,13 @@ describe('who is told', () => {
     } finally {
       unsubscribe(name, listener);
     }
-    expect(heard).toEqual([question('inactive')]);
-    expect(heard).toEqual(events);
+    expect(received).toEqual([introspected('inactive')]);
+    expect(received).toEqual(events);
     await settled(silent.authorize('Bearer token'));
-    expect(heard).toHaveLength(1);
+    expect(received).toHaveLength(1);
   });
 
-  it('may be nobody: then no event is made', () => {
+  it('is not created when nobody listens', () => {
     expect(new EventEmitter(undefined).hasListeners).toBe(false);
     expect(new EventEmitter(() => {}).hasListeners).toBe(true);
     const listener = () => {};
@@ -213,12 +216,12 @@ describe('who is told', () => {
     expect(new EventEmitter(undefined).hasListeners).toBe(false);
   });
 
-  it('is the listener alone, where there are no channels', () => {
+  it('is sent to the listener on a runtime without channels', () => {
     vi.stubGlobal('process', undefined);
-    const told: unknown[] = [];
-    new EventEmitter((event) => told.push(event)).emit({ type: 'cache_miss' });
+    const received: unknown[] = [];
+    new EventEmitter((event) => received.push(event)).emit({ type: 'cache_miss' });
     vi.unstubAllGlobals();
-    expect(told).toEqual([{ type: 'cache_miss' }]);
+    expect(received).toEqual([{ type: 'cache_miss' }]);
   });
 
   it.each([
@@ -229,7 +232,7 @@ describe('who is told', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('log full'))],
-  ])('fails nothing when it %s', async (_, listener) => {
+  ])('does not fail the call when the listener %s', async (_, listener) => {
     const authorizer = authorizerOf({ onEvent: listener, cache: { maxAgeSeconds: 60 } });
     server.tokens.set('good', { sub: 'mickey' });
     await expect(authorizer.authorize('Bearer good')).resolves.toHaveProperty('sub', 'mickey');
@@ -237,22 +240,22 @@ describe('who is told', () => {
   });
 });
 
-it('no event holds the token, the secret, or what the server said', async () => {
+it('no event holds the token, the secret or text from the server', async () => {
   server.tokens.set('canary-token', { sub: 'canary-claim', exp: now / 1000 + 600 });
-  const heard: unknown[] = [];
-  const listener = (event: unknown) => heard.push(event);
+  const received: unknown[] = [];
+  const listener = (event: unknown) => received.push(event);
   subscribe('@acme/introspect-core', listener);
   const cache = { maxAgeSeconds: 1, maxAgeIfErrorSeconds: 60 };
   const authorizer = authorizerOf({ clientSecret: 'canary-secret', cache, circuitBreaker: { minimumRequests: 3 } });
-  const answers = [active({ sub: 'canary-claim' }), zitadelAnswers.invalidClient()];
+  const responses = [active({ sub: 'canary-claim' }), zitadelAnswers.invalidClient()];
   const faults = [json({ error: 'canary-claim' }, { status: 400 }), respond({ status: 500, body: 'canary-claim' })];
-  for (const answer of [...answers, ...faults, respond({ status: 503 })]) {
-    server.next(answer);
+  for (const reply of [...responses, ...faults, respond({ status: 503 })]) {
+    server.next(reply);
     now += 1100;
     await settled(authorizer.authorize('Bearer canary-token'));
   }
   for (const target of [{ token: 'canary-token' }, { sub: 'canary-claim' }]) await authorizer.invalidate(target);
   unsubscribe('@acme/introspect-core', listener);
   expect(events.length).toBeGreaterThan(10);
-  expect(inspect([events, heard], { depth: null })).not.toContain('canary');
+  expect(inspect([events, received], { depth: null })).not.toContain('canary');
 });

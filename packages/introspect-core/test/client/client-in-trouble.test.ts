@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-const refused = (status: number) => json({ error: 'invalid_client' }, { status });
+const rejected = (status: number) => json({ error: 'invalid_client' }, { status });
 const optionsOf = (options: object = {}) => ({
   introspectionEndpoint: server.introspectionEndpoint,
   clientId: 'api',
@@ -26,23 +26,23 @@ const optionsOf = (options: object = {}) => ({
   ...options,
 });
 
-describe('refused credentials', () => {
-  it('that are new each time do not keep a question going once the breaker is open', async () => {
-    server.always(refused(400));
-    let calls = 0;
-    const clientSecret = () => `secret-${++calls}`;
+describe('rejected credentials', () => {
+  it('that are new each time are not renewed any more once the circuit breaker is open', async () => {
+    server.always(rejected(400));
+    let secrets = 0;
+    const clientSecret = () => `secret-${++secrets}`;
     const client = new IntrospectionClient(optionsOf({ clientSecret, monotonicNow: () => 0 }));
-    const questions = Array.from({ length: 12 }, (_, i) => client.introspect(`token-${i}`));
-    const codes = (await Promise.allSettled(questions)).map((each) => each.status === 'rejected' && each.reason.code);
+    const calls = Array.from({ length: 12 }, (_, i) => client.introspect(`token-${i}`));
+    const codes = (await Promise.allSettled(calls)).map((each) => each.status === 'rejected' && each.reason.code);
     expect(codes).toEqual(Array(12).fill('invalid_client'));
     expect(server.introspections.length).toBeLessThanOrEqual(24);
   });
 
-  it('are told of, also where asking for others fails', async () => {
-    server.always(refused(401));
+  it('emit credentials_refused, even if fetching new ones fails', async () => {
+    server.always(rejected(401));
     const events: IntrospectEvent[] = [];
-    let calls = 0;
-    const clientSecret = () => (++calls === 1 ? 'old' : Promise.reject(new Error('vault')));
+    let secrets = 0;
+    const clientSecret = () => (++secrets === 1 ? 'old' : Promise.reject(new Error('vault')));
     const client = new IntrospectionClient(
       optionsOf({ clientSecret, onEvent: (each: IntrospectEvent) => events.push(each) }),
     );
@@ -50,32 +50,35 @@ describe('refused credentials', () => {
     expect(events).toContainEqual({ type: 'credentials_refused', origin: server.origin });
   });
 
-  it.each([400, 401, 403])('open the breaker where the server says so by %i and a code', async (status) => {
-    server.always(refused(status));
-    const client = new IntrospectionClient(optionsOf());
-    for (let i = 0; i < 30; i++) await client.introspect('token').catch(() => {});
-    expect(server.introspections).toHaveLength(10);
-  });
+  it.each([400, 401, 403])(
+    'open the circuit breaker when the server responds with %i and an error code',
+    async (status) => {
+      server.always(rejected(status));
+      const client = new IntrospectionClient(optionsOf());
+      for (let i = 0; i < 30; i++) await client.introspect('token').catch(() => {});
+      expect(server.introspections).toHaveLength(10);
+    },
+  );
 });
 
-describe('an answer that may be stale', () => {
-  it('serves where the server failed and our own limits leave no second attempt', async () => {
+describe('a stale response', () => {
+  it('is used when the server failed and our own limits permit no second attempt', async () => {
     const clocks = new Clocks();
     server.next(active(), respond({ status: 503 }));
-    const { ask } = caching(server, clocks, {
+    const { authorizer } = caching(server, clocks, {
       timeoutMs: 900,
       retry: { attempts: 2 },
       limits: { perSecond: 1 },
       cache: { maxAgeSeconds: 10, maxAgeIfErrorSeconds: 300 },
     });
-    expect(await ask()).toBe('ok');
+    await expect(authorizer.authorize('Bearer t')).resolves.toEqual({ active: true });
     clocks.pass(20);
-    expect(await ask()).toBe('ok');
+    await expect(authorizer.authorize('Bearer t')).resolves.toEqual({ active: true });
     expect(server.introspections).toHaveLength(2);
   });
 });
 
-it('a question that hangs is a failure of the server, also through an authorizer', async () => {
+it('a request that hangs counts as a failure of the server, also in an authorizer', async () => {
   server.always(hangBeforeHeaders());
   const authorizer = new Authorizer(optionsOf({ timeoutMs: 50, retry: { attempts: 1 } }));
   const requests = Array.from({ length: 12 }, (_, i) => authorizer.authorize(`Bearer token-${i}`));
@@ -83,19 +86,19 @@ it('a question that hangs is a failure of the server, also through an authorizer
   expect(authorizer.stats()).toMatchObject({ requests: { unavailable: 12, aborted: 0 }, circuitBreaker: 'open' });
 });
 
-it('a discovery that hangs leaves time for another one', async () => {
+it('a discovery that hangs leaves time for a second one', async () => {
   const issuer = 'https://as.example.com';
   const transport = vi.fn<Transport>(({ method }) => {
     if (transport.mock.calls.length === 1) return new Promise(() => {});
-    const found = { issuer, introspection_endpoint: `${issuer}/introspect` };
-    const body = JSON.stringify(method === 'GET' ? found : { active: true });
+    const metadata = { issuer, introspection_endpoint: `${issuer}/introspect` };
+    const body = JSON.stringify(method === 'GET' ? metadata : { active: true });
     return Promise.resolve({ status: 200, header: () => 'application/json', body });
   });
   const client = new IntrospectionClient({ issuer, clientId: 'c', clientSecret: 's', transport, timeoutMs: 400 });
   await expect(client.introspect('token')).resolves.toEqual({ active: true });
 });
 
-it('a few retries are a few within any ten seconds, also about the turn of a window', () => {
+it('at most three retries are made within any 10 s, also across two windows', () => {
   const clocks = new Clocks();
   const retries = new Retries({ attempts: 9, attemptTimeoutMs: 1000 }, clocks.monotonicNow);
   const retry = () => {

@@ -21,7 +21,7 @@ describe('a client that discovers its endpoint', () => {
     new IntrospectionClient({ issuer: server.origin, clientId: 'api', clientSecret: 'secret', ...options });
   const paths = () => server.requests.map(({ url }) => url);
 
-  it('does so at the first question, not at construction, and once', async () => {
+  it('fetches metadata with the first call, not at construction, and once', async () => {
     const client = clientOf();
     expect(paths()).toEqual([]);
     await client.introspect('a');
@@ -29,7 +29,7 @@ describe('a client that discovers its endpoint', () => {
     expect(paths()).toEqual([openid, '/oauth/v2/introspect', '/oauth/v2/introspect']);
   });
 
-  it('shares one discovery among concurrent questions', async () => {
+  it('shares one discovery among concurrent calls', async () => {
     const client = clientOf();
     await Promise.all(Array.from({ length: 20 }, () => client.introspect('a')));
     expect(paths().filter((path) => path === openid)).toHaveLength(1);
@@ -46,19 +46,19 @@ describe('a client that discovers its endpoint', () => {
     expect(discovery?.body).toBe('');
   });
 
-  it('does not discover when the endpoint is given too', async () => {
+  it('does not fetch metadata when the endpoint is configured too', async () => {
     await clientOf({ introspectionEndpoint: server.introspectionEndpoint }).introspect('a');
     expect(paths()).toEqual(['/oauth/v2/introspect']);
   });
 
-  it('goes on to RFC 8414 after a 404 (v-404)', async () => {
+  it('tries the path of RFC 8414 after a 404 (v-404)', async () => {
     server.at(openid, respond({ status: 404, headers: { 'content-type': 'application/json' }, body: '{}' }));
     server.at(rfc8414, json({ issuer: server.origin, introspection_endpoint: server.introspectionEndpoint }));
     await clientOf().introspect('a');
     expect(paths()).toEqual([openid, rfc8414, '/oauth/v2/introspect']);
   });
 
-  it('says so when there is no metadata at either place', async () => {
+  it('rejects when both well-known paths are 404', async () => {
     server.at(openid, respond({ status: 404 }));
     await expect(clientOf().introspect('a')).rejects.toThrow(/no metadata at either well-known path.*"issuer"/);
     await expect(clientOf().introspect('a')).rejects.toBeInstanceOf(InvalidResponseError);
@@ -71,19 +71,19 @@ describe('a client that discovers its endpoint', () => {
     ['500', respond({ status: 500 }), UnavailableError],
     ['HTML', respond({ headers: { 'content-type': 'text/html' }, body: '<html>' }), InvalidResponseError],
     ['another issuer', json({ issuer: 'https://evil.example' }), InvalidResponseError],
-  ])('does not go on after %s', async (_, answer, error) => {
-    server.at(openid, answer);
+  ])('does not try the second path after %s', async (_, reply, error) => {
+    server.at(openid, reply);
     server.at(rfc8414, json({ issuer: server.origin, introspection_endpoint: server.introspectionEndpoint }));
     await expect(clientOf().introspect('a')).rejects.toBeInstanceOf(error);
     expect(paths()).toEqual([openid]);
   });
 
-  it('refuses a document that is too large (v-too-large)', async () => {
+  it('rejects a document that is too large (v-too-large)', async () => {
     server.at(openid, json({ issuer: server.origin, pad: 'x'.repeat(2 * 1024 * 1024) }));
     await expect(clientOf().introspect('a')).rejects.toThrow('larger than 262144 bytes');
   });
 
-  it('passes on how long to wait', async () => {
+  it('reports the Retry-After of the metadata', async () => {
     server.at(openid, respond({ status: 429, headers: { 'retry-after': '7' } }));
     await expect(clientOf().introspect('a')).rejects.toMatchObject({ code: 'unavailable', retryAfterSeconds: 7 });
   });
@@ -95,14 +95,14 @@ describe('a client that discovers its endpoint', () => {
     await expect(clientOf({ issuer: `${server.origin}/` }).introspect('a')).rejects.toThrow('without a slash there');
   });
 
-  it('never shows what the document says', async () => {
+  it('never shows text from the document in an error', async () => {
     server.at(openid, json({ issuer: 'https://canary.example' }));
     await expect(clientOf().introspect('a')).rejects.toThrow(/^((?!canary).)*$/);
     server.at(openid, json({ issuer: server.origin, introspection_endpoint: 'http://canary.example' }));
     await expect(clientOf().introspect('a')).rejects.toThrow(/^((?!canary).)*$/);
   });
 
-  it('keeps no failure: the next question tries again', async () => {
+  it('does not cache a failure: the next call tries again', async () => {
     const client = clientOf();
     server.at(openid, respond({ status: 503 }));
     await expect(client.introspect('a')).rejects.toBeInstanceOf(UnavailableError);
@@ -110,11 +110,11 @@ describe('a client that discovers its endpoint', () => {
     await expect(client.introspect('a')).resolves.toEqual({ active: false });
   });
 
-  it("is not disturbed by one caller's abort: the others get their answers", async () => {
-    const held = Promise.withResolvers<void>();
+  it("goes on after one caller's abort: the other callers get their responses", async () => {
+    const released = Promise.withResolvers<void>();
     server.at(openid, (response, request) => {
       const document = json({ issuer: server.origin, introspection_endpoint: server.introspectionEndpoint });
-      held.promise.then(() => document(response, request));
+      released.promise.then(() => document(response, request));
     });
     const client = clientOf();
     const controller = new AbortController();
@@ -122,26 +122,26 @@ describe('a client that discovers its endpoint', () => {
     const second = client.introspect('b');
     controller.abort('left');
     await expect(first).rejects.toBe('left');
-    held.resolve();
+    released.resolve();
     await expect(second).resolves.toEqual({ active: false });
     expect(paths().filter((path) => path === openid)).toHaveLength(1);
   });
 
-  it('is never an unhandled rejection, even when nobody waits for it any more', async () => {
+  it('causes no unhandled rejection when it fails and nobody waits for it any more', async () => {
     const unhandled = vi.fn();
     process.on('unhandledRejection', unhandled);
     const controller = new AbortController();
-    const asked = Promise.withResolvers<void>();
+    const requested = Promise.withResolvers<void>();
     const over = Promise.withResolvers<void>();
     server.at(openid, (response) => {
-      asked.resolve();
+      requested.resolve();
       response.once('close', over.resolve);
       controller.signal.addEventListener('abort', () => response.socket?.destroy());
     });
-    const question = clientOf().introspect('a', { signal: controller.signal });
-    await asked.promise;
+    const call = clientOf().introspect('a', { signal: controller.signal });
+    await requested.promise;
     controller.abort('left');
-    await expect(question).rejects.toBe('left');
+    await expect(call).rejects.toBe('left');
     await over.promise;
     await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
@@ -162,23 +162,23 @@ describe('a client that discovers its endpoint', () => {
       await client.introspect('a');
     });
 
-    it('still uses the document one millisecond before', async () => {
+    it('uses the document until one millisecond before', async () => {
       clock += hour - 1;
       await client.introspect('a');
       expect(paths().filter((path) => path === openid)).toHaveLength(1);
     });
 
-    it('fetches it again without making anyone wait: the old one serves meanwhile', async () => {
-      const held = Promise.withResolvers<void>();
+    it('fetches the document again while calls use the old one without waiting', async () => {
+      const released = Promise.withResolvers<void>();
       server.at(openid, (response, request) => {
-        held.promise.then(() => documentAt(moved)(response, request));
+        released.promise.then(() => documentAt(moved)(response, request));
       });
       clock += hour;
       await client.introspect('b');
       await client.introspect('c');
       expect(paths().filter((path) => path === openid)).toHaveLength(2);
       expect(paths()).not.toContain(moved);
-      held.resolve();
+      released.resolve();
       await vi.waitFor(async () => {
         await client.introspect('d');
         expect(paths()).toContain(moved);
@@ -186,7 +186,7 @@ describe('a client that discovers its endpoint', () => {
       expect(paths().filter((path) => path === openid)).toHaveLength(2);
     });
 
-    it('goes on with the old one while a new one cannot be had, and tries again', async () => {
+    it('uses the old document while a new one cannot be fetched, and tries again after a minute', async () => {
       server.at(openid, respond({ status: 500 }));
       clock += hour;
       await expect(client.introspect('b')).resolves.toEqual({ active: false });
@@ -213,28 +213,28 @@ describe('a client that discovers its endpoint', () => {
       expect(paths().filter((path) => path === openid)).toHaveLength(2);
     });
 
-    it('keeps the document that was asked for last, whichever comes first', async () => {
+    it('uses the document that was requested last, even if an older request ends later', async () => {
       let clock = 0;
       const client = clientOf({ monotonicNow: () => ++clock });
-      const held = Promise.withResolvers<void>();
+      const released = Promise.withResolvers<void>();
       const documentAt = (path: string) =>
         json({ issuer: server.origin, introspection_endpoint: `${server.origin}${path}` });
-      const asked = Promise.withResolvers<void>();
+      const requested = Promise.withResolvers<void>();
       server.at(openid, (response, request) => {
-        asked.resolve();
-        held.promise.then(() => documentAt('/oauth/v2/introspect?old')(response, request));
+        requested.resolve();
+        released.promise.then(() => documentAt('/oauth/v2/introspect?old')(response, request));
       });
       const first = client.introspect('a');
-      await asked.promise;
+      await requested.promise;
       server.at(openid, documentAt('/oauth/v2/introspect?new'));
       await client.introspect('b');
-      held.resolve();
+      released.resolve();
       await first;
       await client.introspect('c');
       expect(paths().at(-1)).toBe('/oauth/v2/introspect?new');
     });
 
-    it('lets the caller that finds the document old wait for the new one, or take the old', async () => {
+    it('lets the call that starts a refresh wait for it, and use the old document if it fails', async () => {
       let clock = 0;
       const client = clientOf({ monotonicNow: () => clock });
       await client.introspect('a');

@@ -58,15 +58,15 @@ const clientOf = (options: Partial<IntrospectionClientOptions> = {}) =>
     ...options,
   });
 
-/** What the client makes of one answer. */
-async function errorFor(answer: ScriptedResponse, options: Partial<IntrospectionClientOptions> = {}): Promise<unknown> {
-  server.next(answer);
+/** Returns the error of the client for one response. */
+async function errorFor(reply: ScriptedResponse, options: Partial<IntrospectionClientOptions> = {}): Promise<unknown> {
+  server.next(reply);
   return clientOf(options)
     .introspect('token')
     .catch((error: unknown) => error);
 }
 
-describe.each(transports)('one deadline, by %s', (_, options) => {
+describe.each(transports)('the deadline of a client with %s', (_, options) => {
   useTransport(options);
   const timeoutMs = 150;
 
@@ -75,8 +75,8 @@ describe.each(transports)('one deadline, by %s', (_, options) => {
     ['hangs in its body, after headers in time', hangInBody()],
     ['drips its body, each byte in time', drip('{"active":true,"sub":"mickey"}', { everyMs: 20 })],
     ['hangs after a status whose body matters', hangInBody({ status: 400 })],
-  ] satisfies [string, ScriptedResponse][])('ends a server that %s', async (_, answer) => {
-    const error = await errorFor(answer, { timeoutMs });
+  ] satisfies [string, ScriptedResponse][])('ends a server that %s', async (_, reply) => {
+    const error = await errorFor(reply, { timeoutMs });
     expect(error).toBeInstanceOf(UnavailableError);
     expect(error).toHaveProperty('message', `${server.origin} did not respond within 150 ms ("timeoutMs")`);
     await server.introspections[0]?.over;
@@ -99,12 +99,12 @@ describe.each(transports)('one deadline, by %s', (_, options) => {
     await expect(client.introspect('token')).rejects.toThrow('did not respond within 150 ms');
   });
 
-  it('ends a transport that heeds no signal', async () => {
+  it('ends a transport that ignores its signal', async () => {
     const client = clientOf({ timeoutMs, transport: () => new Promise(() => {}) });
     await expect(client.introspect('token')).rejects.toBeInstanceOf(UnavailableError);
   });
 
-  it('is the same for every question of a client', async () => {
+  it('starts anew with each call', async () => {
     const client = clientOf({ timeoutMs });
     server.next(hangBeforeHeaders(), inactive(), hangInBody(), inactive());
     for (const outcome of ['rejected', 'fulfilled', 'rejected', 'fulfilled']) {
@@ -124,16 +124,16 @@ describe.each(transports)('one deadline, by %s', (_, options) => {
   });
 });
 
-describe.each(transports)("the caller's signal, by %s", (_, options) => {
+describe.each(transports)("the caller's signal, with %s", (_, options) => {
   useTransport(options);
   it('rejects with its own reason, and ends the request', async () => {
     server.next(hangBeforeHeaders());
     const controller = new AbortController();
     const reason = { any: 'value' };
-    const question = clientOf().introspect('token', { signal: controller.signal });
+    const call = clientOf().introspect('token', { signal: controller.signal });
     const request = await server.introspection(1);
     controller.abort(reason);
-    await expect(question).rejects.toBe(reason);
+    await expect(call).rejects.toBe(reason);
     await request.over;
   });
 
@@ -147,18 +147,18 @@ describe.each(transports)("the caller's signal, by %s", (_, options) => {
     await server.introspections[0]?.over;
   });
 
-  it('that was aborted before makes no request', async () => {
+  it('that is already aborted prevents the request', async () => {
     await expect(clientOf().introspect('token', { signal: AbortSignal.abort('before') })).rejects.toBe('before');
     expect(server.requests).toEqual([]);
   });
 
-  it('joined with the deadline leaves the deadline in force', async () => {
+  it('does not replace the deadline', async () => {
     server.next(hangInBody());
     const { signal } = new AbortController();
     await expect(clientOf({ timeoutMs: 100 }).introspect('token', { signal })).rejects.toBeInstanceOf(UnavailableError);
   });
 
-  it('keeps no listener, however many questions it was given to', async () => {
+  it('has no listener left after any number of calls', async () => {
     server.always(inactive());
     const { signal } = new AbortController();
     const add = vi.spyOn(signal, 'addEventListener');
@@ -169,7 +169,7 @@ describe.each(transports)("the caller's signal, by %s", (_, options) => {
   });
 });
 
-describe.each(transports)('a fault of the server, by %s', (_, options) => {
+describe.each(transports)('a fault of the server, with %s', (_, options) => {
   useTransport(options);
   it.each([
     ['a reset', reset(), UnavailableError],
@@ -177,7 +177,7 @@ describe.each(transports)('a fault of the server, by %s', (_, options) => {
     ['10 MB', large(), InvalidResponseError],
     ['a gzip bomb', gzipBomb(), InvalidResponseError],
     [
-      'a gzip that is none',
+      'an invalid gzip',
       respond({ headers: { 'content-encoding': 'gzip', 'content-type': 'application/json' }, body: '{"active":true}' }),
       UnavailableError,
     ],
@@ -217,8 +217,8 @@ describe.each(transports)('a fault of the server, by %s', (_, options) => {
     ['a redirect that hangs in its body', hangInBody({ status: 302 }), InvalidResponseError],
     ['10 MB with a 500', respond({ status: 500, body: 'x'.repeat(10_485_760) }), UnavailableError],
     ['bad UTF-8 with a 401', respond({ status: 401, body: Buffer.from([0xff]) }), InvalidClientError],
-  ])('%s is told as what it is', async (_, answer, error) => {
-    expect(await errorFor(answer)).toBeInstanceOf(error);
+  ])('%s → the right error', async (_, reply, error) => {
+    expect(await errorFor(reply)).toBeInstanceOf(error);
   });
 
   it.each([
@@ -240,7 +240,7 @@ describe.each(transports)('a fault of the server, by %s', (_, options) => {
     ['a month with a number', 'May 5', undefined],
     ['a date with something before it', `x ${new Date(1750000030_000).toUTCString()}`, undefined],
     ['a date with something after it', `${new Date(1750000030_000).toUTCString()} x`, undefined],
-  ])('Retry-After of %s', async (_, value, seconds) => {
+  ])('a Retry-After of %s → whole seconds from 0 to 3600, or undefined', async (_, value, seconds) => {
     for (const status of [429, 503]) {
       const error = await errorFor(respond({ status, headers: { 'retry-after': value } }), {
         now: () => 1750000000_000,
@@ -255,14 +255,14 @@ describe.each(transports)('a fault of the server, by %s', (_, options) => {
   });
 });
 
-it('a 200 without any body is no answer', async () => {
+it('a 200 without a body → InvalidResponseError', async () => {
   const fetch = vi.spyOn(globalThis, 'fetch');
   fetch.mockResolvedValue(new Response(null, { headers: { 'content-type': 'application/json' } }));
   await expect(clientOf().introspect('token')).rejects.toThrow('responded with a body that is not JSON');
   fetch.mockRestore();
 });
 
-describe.each(transports)('the size of a body, by %s', (_, options) => {
+describe.each(transports)('the size of a body, with %s', (_, options) => {
   useTransport(options);
   const ofSize = (bytes: number) => {
     const body = JSON.stringify({ active: true, pad: '' });
@@ -272,7 +272,7 @@ describe.each(transports)('the size of a body, by %s', (_, options) => {
     };
   };
 
-  it('may be the limit, counted in bytes after decompression, and no more', async () => {
+  it('may reach the limit, in bytes after decompression, but not exceed it', async () => {
     const bytes = JSON.stringify({ active: true, pad: '' }).length + 1000;
     for (const encode of [respond, gzipped]) {
       server.next(encode(ofSize(bytes)));
@@ -287,7 +287,7 @@ describe.each(transports)('the size of a body, by %s', (_, options) => {
   it.each([
     ['text', 'x'],
     ['bytes that are not UTF-8', '\xff'],
-  ])('is not read past the first fault: the rest of a stream of %s without end is cancelled', async (_, character) => {
+  ])('ends reading when it exceeds the limit: an endless stream of %s is cancelled', async (_, character) => {
     const error = await errorFor((response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       const chunk = Buffer.from(character.repeat(65_536), 'latin1');
@@ -301,7 +301,7 @@ describe.each(transports)('the size of a body, by %s', (_, options) => {
     await server.introspections[0]?.over;
   });
 
-  it('does not matter to a character that comes in two pieces', async () => {
+  it('does not break a character that arrives in two chunks', async () => {
     const body = Buffer.from('{"active":true,"sub":"€"}');
     const [first, second] = [body.subarray(0, 23), body.subarray(23)]; // in the middle of the euro sign
     server.next((response) => {
@@ -313,20 +313,20 @@ describe.each(transports)('the size of a body, by %s', (_, options) => {
 });
 
 /** Each trap of ofetch that the transport must avoid. */
-describe.each(transports)('a trap of ofetch, by %s', (_, options) => {
+describe.each(transports)('a weakness of ofetch is avoided with %s:', (_, options) => {
   useTransport(options);
-  it('timeout ends with the headers: ours covers the body', async () => {
+  it('its timeout ends with the headers; ours covers the body', async () => {
     server.next(hangInBody());
     await expect(clientOf({ timeoutMs: 100 }).introspect('token')).rejects.toBeInstanceOf(UnavailableError);
   });
 
-  it('timeout is ignored beside a signal: ours is not', async () => {
+  it('its timeout is ignored with a signal; ours is not', async () => {
     server.next(hangBeforeHeaders());
     const { signal } = new AbortController();
     await expect(clientOf({ timeoutMs: 100 }).introspect('token', { signal })).rejects.toBeInstanceOf(UnavailableError);
   });
 
-  it('retries of its own: there are none', async () => {
+  it('its own retries are off', async () => {
     server.always(respond({ status: 503 }));
     await expect(clientOf().introspect('token')).rejects.toBeInstanceOf(UnavailableError);
     expect(server.introspections).toHaveLength(1);
@@ -343,7 +343,7 @@ describe.each(transports)('a trap of ofetch, by %s', (_, options) => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it.each([301, 302, 303, 307, 308])('a %i is followed, with token and secret: not by us', async (status) => {
+  it.each([301, 302, 303, 307, 308])('it follows a %i with token and secret; we do not', async (status) => {
     const other = await startScriptedServer();
     other.always(active());
     const error = await errorFor(redirect(other.introspectionEndpoint, status));
@@ -353,13 +353,13 @@ describe.each(transports)('a trap of ofetch, by %s', (_, options) => {
     await other.close();
   });
 
-  it('a body that is not JSON resolves with the string: ours throws', async () => {
+  it('it resolves a body that is not JSON with the text; ours throws', async () => {
     expect(await errorFor(respond({ headers: { 'content-type': 'application/json' }, body: 'active' }))).toBeInstanceOf(
       InvalidResponseError,
     );
   });
 
-  it('a lenient parser handles __proto__ and NaN: ours is JSON.parse', async () => {
+  it('it parses __proto__ and NaN leniently; ours is JSON.parse', async () => {
     const body = (text: string) => respond({ headers: { 'content-type': 'application/json' }, body: text });
     expect(await errorFor(body('NaN'))).toBeInstanceOf(InvalidResponseError);
     server.next(body('{"active":true,"__proto__":{"admin":true}}'));
@@ -368,7 +368,7 @@ describe.each(transports)('a trap of ofetch, by %s', (_, options) => {
     expect((token as { admin?: true }).admin).toBeUndefined();
   });
 
-  it('text decodes bad UTF-8 silently: ours refuses it', async () => {
+  it('it decodes invalid UTF-8 silently; ours rejects it', async () => {
     const body = Buffer.from('{"active":true,"sub":"\xff\xfe"}', 'latin1');
     expect(await errorFor(respond({ headers: { 'content-type': 'application/json' }, body }))).toHaveProperty(
       'message',
@@ -376,7 +376,7 @@ describe.each(transports)('a trap of ofetch, by %s', (_, options) => {
     );
   });
 
-  it('FetchError holds the credentials and the token: ours never shows one', async () => {
+  it('its FetchError holds the credentials and the token; ours never does', async () => {
     const fault = await ofetch(server.introspectionEndpoint, {
       method: 'POST',
       body: 'token=canary',
@@ -392,7 +392,7 @@ describe.each(transports)('a trap of ofetch, by %s', (_, options) => {
   });
 });
 
-describe.each(transports)('a canary, by %s', (_, options) => {
+describe.each(transports)('a canary, with %s,', (_, options) => {
   useTransport(options);
   const canaries = ['CANARYtoken', 'CANARYsecret', 'CANARYbody', 'CANARYheader', 'CANARYfunction'];
   const [token = '', clientSecret = '', body = '', header = '', inFunction = ''] = canaries;
@@ -445,13 +445,13 @@ describe.each(transports)('a canary, by %s', (_, options) => {
     ['a transport that throws no error', null, { transport: (request) => Promise.reject(request) }],
   ];
 
-  it.each(faults)('in token, secret and answer never comes out: %s', async (_, answer, options = {}) => {
+  it.each(faults)('in token, secret and response never appears in an error: %s', async (_, reply, options = {}) => {
     const output = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
     const errors = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     const consoles = (['log', 'info', 'warn', 'error', 'debug'] as const).map((name) =>
       vi.spyOn(console, name).mockReturnValue(),
     );
-    if (answer !== null) server.next(answer);
+    if (reply !== null) server.next(reply);
     const error = await clientOf({ clientSecret, headers: { 'x-key': header }, ...options })
       .introspect(token)
       .then(
@@ -468,8 +468,8 @@ describe.each(transports)('a canary, by %s', (_, options) => {
     ['no endpoint', json({ issuer: body, [body]: body })],
     ['status 500', respond({ status: 500, headers: jsonHead, body })],
     ['not JSON', respond({ headers: jsonHead, body })],
-  ] as [string, ScriptedResponse][])('in a metadata document never comes out: %s', async (_, answer) => {
-    server.at(wellKnown, answer);
+  ] as [string, ScriptedResponse][])('in a metadata document never appears in an error: %s', async (_, reply) => {
+    server.at(wellKnown, reply);
     const client = new IntrospectionClient({ issuer: server.origin, clientId: 'c', clientSecret, ...by });
     const error = await client.introspect(token).then(
       () => undefined,

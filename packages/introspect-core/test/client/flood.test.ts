@@ -11,15 +11,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** An authorizer, whose server takes 20 ms for an answer, and when that was asked. */
-function asking(options: Partial<AuthorizerOptions>) {
-  const askedAt: number[] = [];
+/** Returns an authorizer whose server responds after 20 ms, and the times of its requests. */
+function setup(options: Partial<AuthorizerOptions>) {
+  const sentAt: number[] = [];
   const { transport } = scriptedTransport(async (token) => {
-    askedAt.push(time.passed());
+    sentAt.push(time.passed());
     await new Promise((resolve) => setTimeout(resolve, 20));
     return { body: { active: token.startsWith('user') } };
   });
-  return { authorizer: new Authorizer({ ...scripted, ...time.clocks, transport, ...options }), askedAt };
+  return { authorizer: new Authorizer({ ...scripted, ...time.clocks, transport, ...options }), sentAt };
 }
 
 /** The most that lie in any second; the times are in their order. */
@@ -29,13 +29,13 @@ function mostInASecond(times: readonly number[]): number {
 
 const users = Array.from({ length: 20 }, (_, i) => `user-${i}`);
 
-describe('500 random tokens a second beside 20 good users, with 40 questions a second', () => {
+describe('500 random tokens a second do not fail 20 users with valid tokens, at 40 requests a second,', () => {
   it.each([
-    ['whose answers are renewed', { maxAgeSeconds: 6, refreshAfterSeconds: 3 }],
-    ['whose answers end', { maxAgeSeconds: 3 }],
+    ['whose responses are refreshed', { maxAgeSeconds: 6, refreshAfterSeconds: 3 }],
+    ['whose responses expire', { maxAgeSeconds: 3 }],
   ])('%s', async (_, cache) => {
     const perSecond = 40;
-    const { authorizer, askedAt } = asking({ cache, limits: { perSecond } });
+    const { authorizer, sentAt } = setup({ cache, limits: { perSecond } });
     const served = { users: 0, failures: [] as unknown[], unknown: {} as Record<string, number>, hasty: 0 };
     const asUser = (user: string) =>
       authorizer.authorize(`Bearer ${user}`).then(
@@ -58,7 +58,7 @@ describe('500 random tokens a second beside 20 good users, with 40 questions a s
     await time.pass(5000);
     await Promise.all(requests);
 
-    expect(mostInASecond(askedAt)).toBeLessThanOrEqual(perSecond);
+    expect(mostInASecond(sentAt)).toBeLessThanOrEqual(perSecond);
     expect(served.failures).toHaveLength(0);
     expect(served.users).toBe(20 * 101);
     expect(served.unknown.unavailable).toBeGreaterThan(4000);
@@ -67,19 +67,19 @@ describe('500 random tokens a second beside 20 good users, with 40 questions a s
   });
 });
 
-describe('40 tokens in use, asked about ten times a second each', () => {
+describe('40 tokens, each used ten times a second', () => {
   it.each([
     ['renewed after 10 s', { maxAgeSeconds: 30, refreshAfterSeconds: 10 }],
-    ['kept for 10 s', { maxAgeSeconds: 10 }],
-  ])('cost no more than 4 questions a second and 5 %% when their answers are %s', async (_, cache) => {
+    ['cached for 10 s', { maxAgeSeconds: 10 }],
+  ])('cost at most 4 requests a second plus 5 %% when their responses are %s', async (_, cache) => {
     const tokens = Array.from({ length: 40 }, (_, i) => `user-${i}`);
-    const { authorizer, askedAt } = asking({ cache });
+    const { authorizer, sentAt } = setup({ cache });
     for (let step = 0; step < 1000; step++) {
       const requests = tokens.map((token) => authorizer.authorize(`Bearer ${token}`));
       await time.pass(100);
       await Promise.all(requests);
     }
-    const afterTheFirst = askedAt.length - tokens.length;
+    const afterTheFirst = sentAt.length - tokens.length;
     expect(afterTheFirst).toBeLessThanOrEqual((40 / 10) * 100 * 1.05);
     expect(afterTheFirst).toBeGreaterThanOrEqual((40 / 10) * 100 * 0.85);
   });

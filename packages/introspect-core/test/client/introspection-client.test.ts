@@ -26,7 +26,7 @@ describe('a client', () => {
       ...options,
     });
 
-  it('tells an active token from an inactive one', async () => {
+  it('returns an active token with its members, and an inactive one without', async () => {
     server.tokens.set('good', { sub: 'mickey', scope: 'openid profile', exp: 4102444800 });
     const client = clientOf();
     await expect(client.introspect('good')).resolves.toEqual({
@@ -38,7 +38,7 @@ describe('a client', () => {
     await expect(client.introspect('garbage')).resolves.toEqual({ active: false });
   });
 
-  it('tells its own refused credentials from a bad token', async () => {
+  it('reports rejected credentials of its own as InvalidClientError, not as an inactive token', async () => {
     await expect(clientOf({ clientSecret: 'wrong' }).introspect('good')).rejects.toMatchObject({
       name: 'InvalidClientError',
       code: 'invalid_client',
@@ -46,7 +46,7 @@ describe('a client', () => {
     });
   });
 
-  it('tells a server that is down, by the code of the fault and without its cause', async () => {
+  it('reports a server that is down with the code of the fault, and without its cause', async () => {
     const client = clientOf();
     await server.close();
     const error = await client.introspect('good').catch((error: unknown) => error);
@@ -58,12 +58,12 @@ describe('a client', () => {
     expect(error).not.toHaveProperty('cause');
   });
 
-  it('judges nothing: an answer that has expired is an answer', async () => {
+  it('does not validate the token: an expired one is returned', async () => {
     server.tokens.set('old', { exp: 1, aud: 'somebody else' });
     await expect(clientOf().introspect('old')).resolves.toMatchObject({ active: true, exp: 1 });
   });
 
-  it('is not affected by what is done to its options afterwards, and does not write to them', async () => {
+  it('copies its options: later changes do not matter, and it does not write to them', async () => {
     const headers = { 'X-Tenant': 'a' };
     const parameters = { scope: 'openid' };
     const options = Object.freeze({ headers, parameters });
@@ -83,7 +83,7 @@ describe('a client', () => {
 });
 
 describe('at construction', () => {
-  it('the network is not touched', () => {
+  it('the client sends no request', () => {
     const fetch = vi.spyOn(globalThis, 'fetch');
     construct({ ...valid, issuer: 'https://as.example.com' })();
     expect(fetch).not.toHaveBeenCalled();
@@ -91,7 +91,7 @@ describe('at construction', () => {
   });
 
   const unset = 'is an environment variable unset?';
-  const refused: [what: string, options: unknown, message: string][] = [
+  const rejected: [what: string, options: unknown, message: string][] = [
     ['no options at all', undefined, 'the options must be an object'],
     ['null', null, 'the options must be an object'],
     [
@@ -192,13 +192,13 @@ describe('at construction', () => {
     ['no listener, said so by null', { ...valid, onEvent: null }, '"onEvent" must be a function'],
   ];
 
-  it.each(refused)('refuses %s, naming the option', (_, options, message) => {
+  it.each(rejected)('the client rejects %s with an error that names the option', (_, options, message) => {
     expect(construct(options)).toThrow(TypeError);
     expect(construct(options)).toThrow(message);
     expect(construct(options)).toThrow(/^((?!canary).)*$/);
   });
 
-  it('takes every option there is', () => {
+  it('the client accepts every option', () => {
     construct({
       ...valid,
       issuer: 'https://as.example.com/tenant/',
@@ -255,7 +255,7 @@ describe('at construction', () => {
       expect(construct(withUrl(url))).toThrow(`IntrospectionClient: "${option}" ${message}`);
     });
 
-    it('may be plain http anywhere when that is allowed', () => {
+    it('may be plain http on any host with allowInsecureHttp', () => {
       construct({ ...withUrl('http://as.example.com'), allowInsecureHttp: true })();
     });
   });
@@ -277,7 +277,7 @@ describe('at construction', () => {
 });
 
 describe('plain http', () => {
-  it('is not used for a discovered endpoint off loopback, unless allowed', async () => {
+  it('is not used for a discovered endpoint beyond loopback, except with allowInsecureHttp', async () => {
     const server = createServer((_, response) => {
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify({ issuer: origin, introspection_endpoint: 'http://as.example.com/introspect' }));

@@ -6,7 +6,7 @@ import { Authorizer } from '../../src/index.js';
 import { never, scripted, scriptedTransport } from '../support/scripted-transport.js';
 import { virtualTime } from '../support/virtual-time.js';
 
-describe('a thousand first requests at once, with one token', () => {
+describe('a thousand concurrent first requests with one token', () => {
   let server: ScriptedServer;
   beforeEach(async () => {
     server = await startScriptedServer();
@@ -17,11 +17,11 @@ describe('a thousand first requests at once, with one token', () => {
   it.each([
     ['without a cache', {}],
     ['with one', { cache: { maxAgeSeconds: 60 } }],
-  ])('are one question, %s', async (_, options) => {
+  ])('send one introspection request, %s', async (_, options) => {
     const authorizer = new Authorizer({ issuer: server.origin, clientId: 'api', clientSecret: 'secret', ...options });
     const requests = Array.from({ length: 1000 }, () => authorizer.authorize('Bearer good'));
-    const answers = await Promise.all(requests);
-    expect(answers.every(({ sub }) => sub === 'mickey')).toBe(true);
+    const responses = await Promise.all(requests);
+    expect(responses.every(({ sub }) => sub === 'mickey')).toBe(true);
     expect(server.introspections).toHaveLength(1);
     expect(authorizer.stats()).toMatchObject({ lookups: { coalesced: 999 }, requests: { active: 1 } });
   });
@@ -95,7 +95,7 @@ describe('a server that is gone for 30 s', () => {
   );
 });
 
-it('a server whose socket was closed and is there again is asked again within a second', async () => {
+it('a server that was closed and listens again gets requests again within a second', async () => {
   const server = createServer((_, response) => {
     response.setHeader('content-type', 'application/json');
     response.end('{"active":true}');

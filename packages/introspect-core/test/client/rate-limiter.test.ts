@@ -22,26 +22,26 @@ function limitsOf(settings: { concurrent?: number; perSecond?: number }) {
     { concurrent: POSITIVE_INFINITY, perSecond: POSITIVE_INFINITY, ...settings },
     { origin: 'https://as.example', ...time.clocks },
   );
-  const begun: { name: string; at: number }[] = [];
-  const refused: { name: string; at: number; error: unknown }[] = [];
-  const come = (name: string, { priority = 'normal' as Priority, leftMs = 5000, signal = signalOfNobody } = {}) =>
+  const started: { name: string; at: number }[] = [];
+  const rejected: { name: string; at: number; error: unknown }[] = [];
+  const acquire = (name: string, { priority = 'normal' as Priority, leftMs = 5000, signal = signalOfNobody } = {}) =>
     limiter.acquire(priority, { leftMs, signal }).then(
-      () => void begun.push({ name, at: time.passed() }),
-      (error) => void refused.push({ name, at: time.passed(), error }),
+      () => void started.push({ name, at: time.passed() }),
+      (error) => void rejected.push({ name, at: time.passed(), error }),
     );
-  /** One whose question is answered as soon as it has begun. */
-  const pass = (...[name, options]: Parameters<typeof come>) =>
-    come(name, options).then(
-      () => void (begun.some((each) => each.name === name) && limiter.release({ isSent: true })),
+  /** A call that releases its slot as soon as it has it. */
+  const pass = (...[name, options]: Parameters<typeof acquire>) =>
+    acquire(name, options).then(
+      () => void (started.some((each) => each.name === name) && limiter.release({ isSent: true })),
     );
-  return { limiter, come, pass, begun, refused, names: () => begun.map(({ name }) => name) };
+  return { limiter, acquire, pass, started, rejected, names: () => started.map(({ name }) => name) };
 }
 const { signal: signalOfNobody } = new AbortController();
 
-describe('a number at a time', () => {
-  it('begin, and each that ends makes room for one', async () => {
-    const { limiter, come, names } = limitsOf({ concurrent: 2 });
-    for (const name of ['a', 'b', 'c', 'd']) void come(name);
+describe('calls with a limit "concurrent"', () => {
+  it('start up to the limit, and each that ends lets the next one start', async () => {
+    const { limiter, acquire, names } = limitsOf({ concurrent: 2 });
+    for (const name of ['a', 'b', 'c', 'd']) void acquire(name);
     await time.pass(1);
     expect([names(), limiter.queued]).toEqual([['a', 'b'], 2]);
     limiter.release({ isSent: true });
@@ -54,46 +54,46 @@ describe('a number at a time', () => {
     expect([names(), limiter.queued]).toEqual([['a', 'b', 'c', 'd'], 0]);
   });
 
-  it('wait no longer than half of the time that they have', async () => {
-    const { limiter, come, refused } = limitsOf({ concurrent: 1 });
-    void come('a');
-    void come('b', { leftMs: 1000 });
+  it('wait for at most half of their time', async () => {
+    const { limiter, acquire, rejected } = limitsOf({ concurrent: 1 });
+    void acquire('a');
+    void acquire('b', { leftMs: 1000 });
     await time.pass(499);
-    expect([refused, limiter.queued]).toEqual([[], 1]);
+    expect([rejected, limiter.queued]).toEqual([[], 1]);
     await time.pass(1);
-    expect(refused).toMatchObject([{ name: 'b', at: 500, error: { code: 'unavailable', retryAfterSeconds: 1 } }]);
+    expect(rejected).toMatchObject([{ name: 'b', at: 500, error: { code: 'unavailable', retryAfterSeconds: 1 } }]);
     expect(limiter.queued).toBe(0);
   });
 
-  it('wait up to a thousand; whoever comes then is turned away at once', async () => {
-    const { limiter, come, refused } = limitsOf({ concurrent: 1 });
-    for (let i = 0; i < 1003; i++) void come(String(i));
+  it('wait in a queue of at most a thousand; further calls are rejected immediately', async () => {
+    const { limiter, acquire, rejected } = limitsOf({ concurrent: 1 });
+    for (let i = 0; i < 1003; i++) void acquire(String(i));
     await time.pass(0);
     expect(limiter.queued).toBe(1000);
-    expect(refused.map(({ name }) => name)).toEqual(['1001', '1002']);
+    expect(rejected.map(({ name }) => name)).toEqual(['1001', '1002']);
   });
 });
 
-describe('a number in a second', () => {
-  it.each([1, 7, 40])('is never more than %d, in whichever second, and all are answered in time', async (perSecond) => {
-    const { pass, begun, refused } = limitsOf({ perSecond });
+describe('calls with a limit "perSecond"', () => {
+  it.each([1, 7, 40])('start at most %d times in any second, and all of them get a slot in time', async (perSecond) => {
+    const { pass, started, rejected } = limitsOf({ perSecond });
     const many = perSecond * 8;
     for (let i = 0; i < many; i++) {
       void pass(String(i), { leftMs: 20_000 });
       await time.pass(Math.random() < 0.1 ? Math.floor(Math.random() * 400) : 0);
     }
     await time.pass(10_000);
-    expect([begun.length, refused]).toEqual([many, []]);
-    for (const { at } of begun) {
-      expect(begun.filter((each) => each.at >= at && each.at < at + 1000).length).toBeLessThanOrEqual(perSecond);
+    expect([started.length, rejected]).toEqual([many, []]);
+    for (const { at } of started) {
+      expect(started.filter((each) => each.at >= at && each.at < at + 1000).length).toBeLessThanOrEqual(perSecond);
     }
   });
 
-  it('begin at once after a quiet second, and the others as soon as they may', async () => {
-    const { pass, begun } = limitsOf({ perSecond: 2 });
+  it('start immediately after a quiet second, and the others as soon as the limit permits', async () => {
+    const { pass, started } = limitsOf({ perSecond: 2 });
     for (const name of ['a', 'b', 'c', 'd', 'e']) void pass(name);
     await time.pass(2400);
-    expect(begun).toEqual([
+    expect(started).toEqual([
       { name: 'a', at: 0 },
       { name: 'b', at: 0 },
       { name: 'c', at: 1001 },
@@ -102,29 +102,29 @@ describe('a number in a second', () => {
     ]);
   });
 
-  it('count from the end of a question, before which the server has seen it, and not where it was not asked', async () => {
-    const { limiter, come, begun } = limitsOf({ perSecond: 2 });
-    for (const name of ['a', 'b', 'c', 'd']) void come(name);
+  it('count from the end of their request, and do not count if no request was sent', async () => {
+    const { limiter, acquire, started } = limitsOf({ perSecond: 2 });
+    for (const name of ['a', 'b', 'c', 'd']) void acquire(name);
     await time.pass(300);
     limiter.release({ isSent: true });
     limiter.release({ isSent: false });
     await time.pass(0);
-    expect(begun.map(({ name, at }) => [name, at])).toEqual([
+    expect(started.map(({ name, at }) => [name, at])).toEqual([
       ['a', 0],
       ['b', 0],
       ['c', 300],
     ]);
     await time.pass(1001);
-    expect(begun.at(-1)).toEqual({ name: 'd', at: 1301 });
+    expect(started.at(-1)).toEqual({ name: 'd', at: 1301 });
   });
 
-  it('turns away at once whom it would let wait for more than half of the time, and says for how long', async () => {
-    const { come, pass, refused } = limitsOf({ perSecond: 2 });
+  it('are rejected immediately, with Retry-After, if they would wait for more than half of their time', async () => {
+    const { acquire, pass, rejected } = limitsOf({ perSecond: 2 });
     void pass('a');
     await time.pass(500);
-    for (const name of ['b', 'c', 'd']) void come(name, { leftMs: 2000 });
+    for (const name of ['b', 'c', 'd']) void acquire(name, { leftMs: 2000 });
     await time.pass(0);
-    expect(refused).toMatchObject([
+    expect(rejected).toMatchObject([
       {
         name: 'd',
         at: 500,
@@ -134,82 +134,82 @@ describe('a number in a second', () => {
         },
       },
     ]);
-    void come('e', { leftMs: 10_000 });
-    void come('f', { leftMs: 1000 });
+    void acquire('e', { leftMs: 10_000 });
+    void acquire('f', { leftMs: 1000 });
     await time.pass(0);
-    expect(refused.slice(1)).toMatchObject([{ name: 'f', at: 500, error: { retryAfterSeconds: 2 } }]);
+    expect(rejected.slice(1)).toMatchObject([{ name: 'f', at: 500, error: { retryAfterSeconds: 2 } }]);
   });
 });
 
-describe('when a limit bites', () => {
-  it('the first go before the others, and the last after them', async () => {
-    const { limiter, come, names } = limitsOf({ concurrent: 1 });
-    void come('begun');
+describe('when a limit is reached', () => {
+  it('calls of high priority start before the others, and those of low priority after them', async () => {
+    const { limiter, acquire, names } = limitsOf({ concurrent: 1 });
+    void acquire('started');
     for (const priority of ['low', 'normal', 'high', 'low', 'normal', 'high'] as const) {
-      void come(priority, { priority });
+      void acquire(priority, { priority });
     }
     for (let i = 0; i < 6; i++) {
       await time.pass(1);
       limiter.release({ isSent: true });
     }
     await time.pass(1);
-    expect(names()).toEqual(['begun', 'high', 'high', 'normal', 'normal', 'low', 'low']);
+    expect(names()).toEqual(['started', 'high', 'high', 'normal', 'normal', 'low', 'low']);
   });
 
-  it('nobody passes those who wait, except one who goes first', async () => {
-    const { limiter, come, names } = limitsOf({ concurrent: 2, perSecond: 2 });
-    void come('a');
-    void come('b');
-    void come('c');
+  it('no new call overtakes waiting ones, except one of high priority', async () => {
+    const { limiter, acquire, names } = limitsOf({ concurrent: 2, perSecond: 2 });
+    void acquire('a');
+    void acquire('b');
+    void acquire('c');
     limiter.release({ isSent: true });
     limiter.release({ isSent: true });
     await time.pass(999);
     vi.setSystemTime(Date.now() + 2); // before the timer that wakes the next one
-    void come('d', { priority: 'high' });
-    void come('e');
+    void acquire('d', { priority: 'high' });
+    void acquire('e');
     await time.pass(1);
     expect(names()).toEqual(['a', 'b', 'd', 'c']);
   });
 
-  it('the last are the first to be turned away', async () => {
-    const { pass, names, refused } = limitsOf({ perSecond: 1 });
-    void pass('begun');
+  it('calls of low priority are rejected first', async () => {
+    const { pass, names, rejected } = limitsOf({ perSecond: 1 });
+    void pass('started');
     await time.pass(0);
     void pass('last', { priority: 'low' });
     void pass('normal');
     void pass('another last', { priority: 'low' });
     void pass('first', { priority: 'high' });
     await time.pass(5000);
-    expect(names()).toEqual(['begun', 'first', 'normal']);
-    expect(refused).toMatchObject([
+    expect(names()).toEqual(['started', 'first', 'normal']);
+    expect(rejected).toMatchObject([
       { name: 'another last', at: 0, error: { retryAfterSeconds: 4 } },
       { name: 'last', at: 2500, error: { retryAfterSeconds: 1 } },
     ]);
   });
 
-  it('whoever goes away leaves the queue, and nothing behind', async () => {
-    const { limiter, come, names, refused } = limitsOf({ concurrent: 1 });
+  it('an aborted call leaves the queue, without a timer or a listener', async () => {
+    const { limiter, acquire, names, rejected } = limitsOf({ concurrent: 1 });
     const controller = new AbortController();
-    void come('a');
-    void come('b', { signal: controller.signal });
-    void come('c');
+    void acquire('a');
+    void acquire('b', { signal: controller.signal });
+    void acquire('c');
     await time.pass(1);
     controller.abort('gone');
     await time.pass(0);
-    expect(refused).toEqual([{ name: 'b', at: 1, error: 'gone' }]);
+    expect(rejected).toEqual([{ name: 'b', at: 1, error: 'gone' }]);
     limiter.release({ isSent: true });
     await time.pass(1);
     expect([names(), limiter.queued]).toEqual([['a', 'c'], 0]);
     expect([getEventListeners(controller.signal, 'abort'), vi.getTimerCount()]).toEqual([[], 0]);
   });
 
-  it('nobody waits on workerd, where nobody else can end that', async () => {
+  it('no call waits on workerd, where another request cannot settle its promise', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
-    const { limiter, come, names, refused } = limitsOf({ perSecond: 1 });
-    for (const name of ['a', 'b']) void come(name, { priority: 'high' });
+    const { limiter, acquire, names, rejected } = limitsOf({ perSecond: 1 });
+    for (const name of ['a', 'b']) void acquire(name, { priority: 'high' });
     await time.pass(0);
     expect([names(), limiter.queued]).toEqual([['a'], 0]);
-    expect(refused).toMatchObject([{ name: 'b', at: 0, error: { code: 'unavailable', retryAfterSeconds: 2 } }]);
+    expect(rejected).toMatchObject([{ name: 'b', at: 0, error: { code: 'unavailable', retryAfterSeconds: 2 } }]);
   });
 });
 
@@ -264,7 +264,7 @@ describe('the stage rateLimiter', () => {
     await expect(telling(call, scriptedNext().next)).rejects.toBe(breaker);
   });
 
-  it('throws the reason of the abort when the caller leaves while it waits, and calls no onReject', async () => {
+  it('throws the reason of the abort when the caller aborts while it waits, and calls no onReject', async () => {
     const stage = rateLimiter(limiterOf({ concurrent: 1 }), expectNoRejection);
     void stage(introspectionCall(), () => new Promise(() => {}));
     const controller = new AbortController();

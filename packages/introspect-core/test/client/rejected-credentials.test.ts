@@ -39,9 +39,9 @@ const clientWith = (
   });
 const basic = (clientSecret: string | (() => string | Promise<string>)) =>
   clientSecretBasic({ clientId: 'api', clientSecret });
-const refusals = () => events.filter(({ type }) => type === 'credentials_refused');
+const rejections = () => events.filter(({ type }) => type === 'credentials_refused');
 
-/** Answers by the secret in the form, as a server that knows `client_secret_post`. */
+/** Responds according to the secret in the form, as a server with `client_secret_post`. */
 const byForm: ScriptedResponse = (response, request) =>
   (request.form.get('client_secret') === 'secret' ? active() : zitadelAnswers.invalidClient())(response, request);
 
@@ -49,21 +49,21 @@ describe('a fixed secret that is wrong', () => {
   it.each([
     ['in the header field', basic('wrong')],
     ['in the form', clientSecretPost({ clientId: 'api', clientSecret: 'wrong' })],
-  ])('%s is sent once for a question', async (_, authentication) => {
+  ])('(%s) is sent once for each call', async (_, authentication) => {
     server.always(zitadelAnswers.invalidClient());
     await expect(clientWith(authentication).introspect('good')).rejects.toBeInstanceOf(InvalidClientError);
     expect(server.introspections).toHaveLength(1);
-    expect(refusals()).toEqual([{ type: 'credentials_refused', origin: server.origin }]);
+    expect(rejections()).toEqual([{ type: 'credentials_refused', origin: server.origin }]);
   });
 
-  it('is 503 for the caller, and what ready() throws', async () => {
+  it('is a 503 for the caller, and ready() throws it', async () => {
     const authorizer = new Authorizer({ client: clientWith(basic('wrong')) });
     await expect(authorizer.ready()).rejects.toMatchObject({ code: 'invalid_client', status: 503 });
     await expect(authorizer.authorize('Bearer good')).rejects.toMatchObject({ code: 'invalid_client', status: 503 });
-    expect(refusals()).toHaveLength(2);
+    expect(rejections()).toHaveLength(2);
   });
 
-  it('is not hammered on: of a hundred requests in one second, ten ask', async () => {
+  it('does not flood the server: of a hundred calls in one second, ten send a request', async () => {
     const authorizer = new Authorizer({ client: clientWith(basic('wrong'), { monotonicNow: () => 0 }) });
     for (let i = 0; i < 100; i++) {
       await expect(authorizer.authorize(`Bearer ${i}`)).rejects.toMatchObject({ code: 'invalid_client', status: 503 });
@@ -76,20 +76,23 @@ describe('a secret function', () => {
   it.each([
     ['in the header field', basic, undefined],
     ['in the form', (clientSecret: () => string) => clientSecretPost({ clientId: 'api', clientSecret }), byForm],
-  ] as const)('is called again after a refusal, and its new secret is used at once: %s', async (_, made, answer) => {
-    if (answer !== undefined) server.always(answer);
-    const secrets = ['old', 'secret', 'secret'];
-    const client = clientWith(made(() => String(secrets.shift())));
-    await expect(client.introspect('good')).resolves.toHaveProperty('active', true);
-    expect(server.introspections).toHaveLength(2);
-    await client.introspect('good');
-    expect([server.introspections.length, secrets]).toEqual([3, []]);
-  });
+  ] as const)(
+    'is called again after a rejection, and its new secret is used immediately: %s',
+    async (_, made, reply) => {
+      if (reply !== undefined) server.always(reply);
+      const secrets = ['old', 'secret', 'secret'];
+      const client = clientWith(made(() => String(secrets.shift())));
+      await expect(client.introspect('good')).resolves.toHaveProperty('active', true);
+      expect(server.introspections).toHaveLength(2);
+      await client.introspect('good');
+      expect([server.introspections.length, secrets]).toEqual([3, []]);
+    },
+  );
 
   it.each([
     ['in the header field', basic],
     ['in the form', (clientSecret: () => string) => clientSecretPost({ clientId: 'api', clientSecret })],
-  ])('that gives the same secret again is called once more, and that is not sent: %s', async (_, made) => {
+  ])('that returns the same secret again is called once more, and nothing is sent: %s', async (_, made) => {
     server.always(zitadelAnswers.invalidClient());
     let calls = 0;
     const client = clientWith(made(() => `wrong${++calls && ''}`));
@@ -97,22 +100,22 @@ describe('a secret function', () => {
     expect([calls, server.introspections.length]).toEqual([2, 1]);
   });
 
-  it('is asked again once in a question, however often it changes its mind', async () => {
+  it('is called again only once for each call, even if its secret changes each time', async () => {
     let calls = 0;
     const client = clientWith(basic(() => `wrong-${++calls}`));
     await expect(client.introspect('good')).rejects.toBeInstanceOf(InvalidClientError);
     expect([calls, server.introspections.length]).toEqual([2, 2]);
-    expect(refusals()).toHaveLength(1);
+    expect(rejections()).toHaveLength(1);
   });
 
-  it('that fails when it is asked again is why the question fails', async () => {
+  it('that fails when it is called again → the call fails with that error', async () => {
     let calls = 0;
     const client = clientWith(basic(() => (++calls === 1 ? 'wrong' : Promise.reject(new Error('vault')))));
     await expect(client.introspect('good')).rejects.toThrow("Could not get this API's own credentials");
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('that hangs when it is asked again is waited for no longer than the deadline', async () => {
+  it('that hangs when it is called again → the call fails at its deadline', async () => {
     let calls = 0;
     const client = clientWith(
       basic(() => (++calls === 1 ? 'wrong' : new Promise(() => {}))),
@@ -121,7 +124,7 @@ describe('a secret function', () => {
     await expect(client.introspect('good')).rejects.toBeInstanceOf(InvalidClientError);
   });
 
-  it('whose caller has gone meanwhile leaves it at that', async () => {
+  it('is not called again for a caller who has aborted', async () => {
     const controller = new AbortController();
     let calls = 0;
     const client = clientWith(
@@ -136,31 +139,31 @@ describe('a secret function', () => {
   });
 });
 
-it('tells a client authentication when it is asked again', async () => {
-  const told: boolean[] = [];
+it('a client authentication gets afterRejection: true when it is called again', async () => {
+  const afterRejections: boolean[] = [];
   const client = clientWith({
     clientId: 'api',
     apply({ headers }, { afterRejection }) {
-      told.push(afterRejection);
+      afterRejections.push(afterRejection);
       headers.authorization = afterRejection ? 'Basic YXBpOnNlY3JldA==' : 'Basic YXBpOndyb25n';
     },
   });
   await expect(client.introspect('good')).resolves.toHaveProperty('sub', 'mickey');
-  expect(told).toEqual([false, true]);
+  expect(afterRejections).toEqual([false, true]);
 });
 
-it('a further attempt, after a refusal and an overloaded server, has fresh credentials too', async () => {
-  const told: boolean[] = [];
+it('an attempt after a rejection and an overloaded server has fresh credentials too', async () => {
+  const afterRejections: boolean[] = [];
   const authentication: ClientAuthentication = {
     clientId: 'api',
     apply({ headers }, { afterRejection }) {
-      headers.authorization = `Custom ${told.push(afterRejection)}`;
+      headers.authorization = `Custom ${afterRejections.push(afterRejection)}`;
     },
   };
   server.next(zitadelAnswers.invalidClient(), respond({ status: 503 }), active());
   await clientWith(authentication, { retry: { attempts: 3 } }).introspect('good');
-  expect(told).toEqual([false, true, false]);
-  expect(server.introspections.map((question) => question.field('authorization'))).toEqual([
+  expect(afterRejections).toEqual([false, true, false]);
+  expect(server.introspections.map((request) => request.field('authorization'))).toEqual([
     ['Custom 1'],
     ['Custom 2'],
     ['Custom 3'],

@@ -4,7 +4,7 @@ import { Authorizer, IntrospectionClient } from '../../src/index.js';
 const complete = { introspectionEndpoint: 'https://as.example/introspect', clientId: 'api', clientSecret: 's' };
 const construct = (options: object) => () => new IntrospectionClient({ ...complete, ...options });
 
-describe('refused, with the name of the option', () => {
+describe('the client throws a TypeError that names the option for', () => {
   const whole = (unit: string, most: number) => `must be a whole number of ${unit}, at least 1 and at most ${most}`;
   const maxTimerMs = 2 ** 31 - 1;
   const notNumbers = [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '2', null];
@@ -33,13 +33,13 @@ describe('refused, with the name of the option', () => {
     ['retry', 'retries', 'attempts, attemptTimeoutMs'],
     ['circuitBreaker', 'threshold', 'failureRate, minimumRequests, openMs'],
     ['limits', 'rps', 'concurrent, perSecond'],
-  ])('an unknown option "%s.%s" throws a TypeError that names the known ones', (option, nested, known) => {
+  ])('an unknown option "%s.%s", and names the known ones', (option, nested, known) => {
     expect(construct({ [option]: { [nested]: 1 } })).toThrow(
       new TypeError(`IntrospectionClient: unknown option "${option}.${nested}"; known options: ${known}`),
     );
   });
 
-  it.each(['retry', 'circuitBreaker', 'limits'])('%s that is no object', (option) => {
+  it.each(['retry', 'circuitBreaker', 'limits'])('a %s that is not an object', (option) => {
     for (const value of [true, 3, 'yes', null]) {
       expect(construct({ [option]: value })).toThrow(
         new TypeError(`IntrospectionClient: "${option}" must be an object`),
@@ -47,23 +47,23 @@ describe('refused, with the name of the option', () => {
     }
   });
 
-  it('retry and limits that are false: one attempt is { attempts: 1 }, and no limits is none', () => {
+  it('retry: false and limits: false, because { attempts: 1 } and leaving them out do that', () => {
     expect(construct({ retry: false })).toThrow('"retry" must be an object');
     expect(construct({ limits: false })).toThrow('"limits" must be an object');
   });
 
-  it('an attempt that may take longer than all of them', () => {
+  it('an attemptTimeoutMs above timeoutMs', () => {
     expect(construct({ timeoutMs: 500, retry: { attemptTimeoutMs: 501 } })).toThrow(
       new TypeError('IntrospectionClient: "retry.attemptTimeoutMs" must not be more than "timeoutMs"'),
     );
     expect(construct({ timeoutMs: 500, retry: { attemptTimeoutMs: 500 } })).not.toThrow();
   });
 
-  it('onEvent that is no function', () => {
+  it('an onEvent that is not a function', () => {
     expect(construct({ onEvent: {} })).toThrow(new TypeError('IntrospectionClient: "onEvent" must be a function'));
   });
 
-  it('the same when an authorizer is made of them, and beside a client of its own', () => {
+  it('the same options of an authorizer, also together with a client', () => {
     const make = (options: object) => () => new Authorizer({ ...complete, ...options });
     expect(make({ retry: { attempts: 0 } })).toThrow('IntrospectionClient: "retry.attempts" must be');
     const client = new IntrospectionClient(complete);
@@ -82,6 +82,6 @@ it.each([
   { circuitBreaker: { failureRate: 0.001 } },
   { limits: { concurrent: 1 } },
   { limits: { perSecond: 100_000 } },
-])('taken: %j', (options) => {
+])('the client accepts %j', (options) => {
   expect(construct(Object.freeze(options))).not.toThrow();
 });

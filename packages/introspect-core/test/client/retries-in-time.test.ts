@@ -16,15 +16,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A client, when it asked, and how a question of it ended. */
-function asking(
+/** Returns a client, the times of its requests, and how its calls ended. */
+function setup(
   reply: Parameters<typeof scriptedTransport>[0],
   { signal, ...options }: Partial<IntrospectionClientOptions> & { signal?: AbortSignal } = {},
 ) {
-  const askedAt: number[] = [];
-  const { transport, requests } = scriptedTransport((...told) => {
-    askedAt.push(time.passed());
-    return reply(...told);
+  const sentAt: number[] = [];
+  const { transport, requests } = scriptedTransport((...request) => {
+    sentAt.push(time.passed());
+    return reply(...request);
   });
   const client = new IntrospectionClient({
     ...scripted,
@@ -35,8 +35,8 @@ function asking(
   });
   const ended: { at: number; with: unknown }[] = [];
   const end = (outcome: unknown) => ended.push({ at: time.passed(), with: outcome });
-  const ask = () => client.introspect('token', signal && { signal }).then(end, end);
-  return { client, requests, askedAt, ended, ask };
+  const introspect = () => client.introspect('token', signal && { signal }).then(end, end);
+  return { client, requests, sentAt, ended, introspect };
 }
 
 describe('an attempt that hangs', () => {
@@ -44,32 +44,35 @@ describe('an attempt that hangs', () => {
     [2, 5000, 2500],
     [4, 4000, 1000],
     [2, 900, 450],
-  ])('leaves time for the others: of %d attempts in %d ms each has %d ms', async (attempts, timeoutMs, eachMs) => {
-    const { ask, askedAt, ended } = asking((_, number) => (number < attempts ? never() : {}), {
+  ])('leaves time for the others: %d attempts in %d ms have %d ms each', async (attempts, timeoutMs, eachMs) => {
+    const { introspect, sentAt, ended } = setup((_, number) => (number < attempts ? never() : {}), {
       timeoutMs,
       retry: { attempts },
     });
-    void ask();
+    void introspect();
     await time.pass(timeoutMs);
     const times = Array.from({ length: attempts }, (_, index) => index * (eachMs + backoffMs));
-    expect(askedAt).toEqual(times);
+    expect(sentAt).toEqual(times);
     expect(ended).toEqual([{ at: times.at(-1), with: { active: true } }]);
   });
 
-  it('has the time that is configured', async () => {
-    const { ask, askedAt } = asking((_, number) => (number < 3 ? never() : {}), {
+  it('has the time of attemptTimeoutMs', async () => {
+    const { introspect, sentAt } = setup((_, number) => (number < 3 ? never() : {}), {
       retry: { attempts: 3, attemptTimeoutMs: 100 },
     });
-    void ask();
+    void introspect();
     await time.pass(300);
-    expect(askedAt).toEqual([0, 100 + backoffMs, 200 + 2 * backoffMs]);
+    expect(sentAt).toEqual([0, 100 + backoffMs, 200 + 2 * backoffMs]);
   });
 
-  it('has no more than what is left: one deadline is over all attempts', async () => {
-    const { ask, askedAt, ended } = asking(never, { timeoutMs: 2500, retry: { attempts: 10, attemptTimeoutMs: 1000 } });
-    void ask();
+  it('has no more than the time that is left, because one deadline covers all attempts', async () => {
+    const { introspect, sentAt, ended } = setup(never, {
+      timeoutMs: 2500,
+      retry: { attempts: 10, attemptTimeoutMs: 1000 },
+    });
+    void introspect();
     await time.pass(10_000);
-    expect(askedAt).toEqual([0, 1000 + backoffMs, 2000 + 2 * backoffMs]);
+    expect(sentAt).toEqual([0, 1000 + backoffMs, 2000 + 2 * backoffMs]);
     expect(ended).toMatchObject([
       { at: 2500, with: { message: 'https://as.example did not respond within 2500 ms ("timeoutMs")' } },
     ]);
@@ -79,38 +82,38 @@ describe('an attempt that hangs', () => {
 describe('Retry-After', () => {
   const busy = (seconds: string) => ({ status: 429, headers: { 'retry-after': seconds } });
 
-  it('is waited for', async () => {
-    const { ask, askedAt, ended } = asking((_, number) => (number === 1 ? busy('2') : {}));
-    void ask();
+  it('is the time before the next attempt', async () => {
+    const { introspect, sentAt, ended } = setup((_, number) => (number === 1 ? busy('2') : {}));
+    void introspect();
     await time.pass(1999);
-    expect(askedAt).toEqual([0]);
+    expect(sentAt).toEqual([0]);
     await time.pass(1);
-    expect([askedAt, ended]).toEqual([[0, 2000], [{ at: 2000, with: { active: true } }]]);
+    expect([sentAt, ended]).toEqual([[0, 2000], [{ at: 2000, with: { active: true } }]]);
   });
 
-  it('that is longer than the deadline is not, and the caller hears of it at once', async () => {
-    const { ask, requests, ended } = asking(() => busy('5'));
-    await ask();
+  it('longer than the deadline → no retry, and the caller gets the error immediately', async () => {
+    const { introspect, requests, ended } = setup(() => busy('5'));
+    await introspect();
     expect(ended).toMatchObject([{ at: 0, with: { code: 'unavailable', retryAfterSeconds: 5 } }]);
     await time.pass(10_000);
     expect(requests).toHaveLength(1);
   });
 
-  it('that is longer than what is left of the deadline is not either', async () => {
+  it('longer than the rest of the deadline → no retry', async () => {
     const lateBusy = () => new Promise<ReturnType<typeof busy>>((resolve) => setTimeout(resolve, 2400, busy('3')));
-    const { ask, requests, ended } = asking(lateBusy);
-    void ask();
+    const { introspect, requests, ended } = setup(lateBusy);
+    void introspect();
     await time.pass(10_000);
     expect(ended).toMatchObject([{ at: 2400, with: { code: 'unavailable', retryAfterSeconds: 3 } }]);
     expect(requests).toHaveLength(1);
   });
 });
 
-it('a caller who goes while the next attempt is awaited ends the question at once, and leaves no timer', async () => {
+it('a caller who aborts before the next attempt ends the call immediately, and leaves no timer', async () => {
   vi.mocked(Math.random).mockReturnValue(0.9);
   const controller = new AbortController();
-  const { ask, requests, ended } = asking(() => ({ status: 503 }), { signal: controller.signal });
-  void ask();
+  const { introspect, requests, ended } = setup(() => ({ status: 503 }), { signal: controller.signal });
+  void introspect();
   await time.pass(50);
   controller.abort('gone');
   await time.pass(0);
@@ -120,45 +123,45 @@ it('a caller who goes while the next attempt is awaited ends the question at onc
   expect(requests).toHaveLength(1);
 });
 
-describe('an outage', () => {
-  it('is not doubled: beside 200 questions that fail there are at most 20 further attempts', async () => {
-    const { ask, requests } = asking(() => ({ status: 503 }));
+describe('the load of an outage', () => {
+  it('is not doubled: 200 failing calls have at most 20 retries', async () => {
+    const { introspect, requests } = setup(() => ({ status: 503 }));
     for (let i = 0; i < 200; i++) {
-      void ask();
+      void introspect();
       await time.pass(10);
     }
     expect(requests.length).toBeGreaterThan(203);
     expect(requests.length).toBeLessThanOrEqual(220);
   });
 
-  it('is not doubled by a thousand questions at once, each with ten attempts', async () => {
-    const { ask, requests } = asking(() => ({ status: 503 }), { retry: { attempts: 10 } });
-    const questions = Array.from({ length: 1000 }, ask);
+  it('is not doubled by a thousand concurrent calls with ten attempts each', async () => {
+    const { introspect, requests } = setup(() => ({ status: 503 }), { retry: { attempts: 10 } });
+    const calls = Array.from({ length: 1000 }, introspect);
     await time.pass(5000);
-    await Promise.all(questions);
+    await Promise.all(calls);
     expect(requests.length).toBeLessThanOrEqual(1100);
   });
 
-  it('of a moment is no error for a quiet client', async () => {
-    const { ask, ended } = asking((_, number) => (number % 2 === 1 ? { status: 503 } : {}));
+  it('is small for a client with few calls: each failure is retried', async () => {
+    const { introspect, ended } = setup((_, number) => (number % 2 === 1 ? { status: 503 } : {}));
     for (let i = 0; i < 3; i++) {
-      void ask();
+      void introspect();
       await time.pass(1);
     }
     expect(ended.map((each) => each.with)).toEqual(Array(3).fill({ active: true }));
   });
 
-  it('that is long over has used up nothing', async () => {
+  it('from long ago does not count for the budget', async () => {
     let failures = Number.POSITIVE_INFINITY;
-    const { ask, requests, ended } = asking(() => (failures-- > 0 ? { status: 503 } : {}));
+    const { introspect, requests, ended } = setup(() => (failures-- > 0 ? { status: 503 } : {}));
     for (let i = 0; i < 9; i++) {
-      void ask();
+      void introspect();
       await time.pass(1);
     }
     expect(requests).toHaveLength(9 + 3);
     await time.pass(10_000);
     failures = 1;
-    void ask();
+    void introspect();
     await time.pass(1);
     expect(ended.at(-1)?.with).toEqual({ active: true });
   });

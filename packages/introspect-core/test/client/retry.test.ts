@@ -22,7 +22,7 @@ import { introspectionCall, introspectionRequest, scriptedNext } from '../suppor
 
 const transient = (error: UnavailableError) => withTraits(error, { isTransient: true });
 
-describe('how long to wait', () => {
+describe('the wait before a retry', () => {
   afterEach(() => vi.restoreAllMocks());
   const failure = transient(new UnavailableError('x'));
   const retries = (attempts = 10) => new Retries({ attempts, attemptTimeoutMs: 1000 }, () => 0);
@@ -33,46 +33,46 @@ describe('how long to wait', () => {
     [3, 400],
     [6, 2000],
     [9, 2000],
-  ])('after attempt %d is by chance between nothing and %d ms', (attempt, mostMs) => {
+  ])('after attempt %d is random, between 0 and %d ms', (attempt, mostMs) => {
     const random = vi.spyOn(Math, 'random').mockReturnValue(0);
     expect(retries().waitMs(failure, { attempt, leftMs: 60_000 })).toBe(0);
     random.mockReturnValue(0.75);
     expect(retries().waitMs(failure, { attempt, leftMs: 60_000 })).toBe(0.75 * mostMs);
   });
 
-  it('leaves half of what is left for the answer', () => {
+  it('is at most half of the time that is left', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.999);
     expect(retries().waitMs(failure, { attempt: 9, leftMs: 100 })).toBeCloseTo(49.95);
   });
 
-  it('is what the server asked for, if that is in time', () => {
-    const asked = transient(new UnavailableError('x', 2));
-    expect(retries().waitMs(asked, { attempt: 1, leftMs: 2001 })).toBe(2000);
-    expect(retries().waitMs(asked, { attempt: 1, leftMs: 2000 })).toBeUndefined();
+  it('is the Retry-After of the server, if that is less than the time that is left', () => {
+    const busy = transient(new UnavailableError('x', 2));
+    expect(retries().waitMs(busy, { attempt: 1, leftMs: 2001 })).toBe(2000);
+    expect(retries().waitMs(busy, { attempt: 1, leftMs: 2000 })).toBeUndefined();
   });
 
-  it('is nothing once there were three in ten seconds, or a tenth of the questions', () => {
+  it('is undefined after three retries in 10 s, or after a tenth of all calls if that is more', () => {
     let now = 0;
-    const kept = new Retries({ attempts: 2, attemptTimeoutMs: 1000 }, () => now);
+    const budget = new Retries({ attempts: 2, attemptTimeoutMs: 1000 }, () => now);
     let times = 0;
-    for (let questions = 1; questions <= 500; questions++) {
-      kept.count();
-      if (kept.waitMs(failure, { attempt: 1, leftMs: 1000 }) !== undefined) times++;
-      expect(times).toBe(Math.max(Math.min(3, questions), Math.floor(questions / 10)));
+    for (let calls = 1; calls <= 500; calls++) {
+      budget.count();
+      if (budget.waitMs(failure, { attempt: 1, leftMs: 1000 }) !== undefined) times++;
+      expect(times).toBe(Math.max(Math.min(3, calls), Math.floor(calls / 10)));
     }
     now += 10_000;
-    kept.count();
-    expect(kept.waitMs(failure, { attempt: 1, leftMs: 1000 })).toBeTypeOf('number');
+    budget.count();
+    expect(budget.waitMs(failure, { attempt: 1, leftMs: 1000 })).toBeTypeOf('number');
   });
 
-  it('is nothing after the last attempt, and after a failure that asking again does not help', () => {
+  it('is undefined after the last attempt, and after a failure that is not transient', () => {
     expect(retries(2).waitMs(failure, { attempt: 2, leftMs: 1000 })).toBeUndefined();
     expect(retries().waitMs(new UnavailableError('x'), { attempt: 1, leftMs: 1000 })).toBeUndefined();
     expect(retries().waitMs(undefined, { attempt: 1, leftMs: 1000 })).toBeUndefined();
   });
 });
 
-describe('a question', () => {
+describe('a call', () => {
   let server: ScriptedServer;
   beforeEach(async () => {
     server = await startScriptedServer();
@@ -86,18 +86,18 @@ describe('a question', () => {
       clientSecret: 'secret',
       ...options,
     });
-  const errorOf = (question: Promise<unknown>) => question.catch((error: unknown) => error);
+  const errorOf = (call: Promise<unknown>) => call.catch((error: unknown) => error);
 
   it.each([
     ['a reset', reset()],
-    ['an answer that breaks off', truncated('{"active":true}', 5)],
+    ['a response that breaks off', truncated('{"active":true}', 5)],
     ['429', respond({ status: 429 })],
     ['429 with Retry-After', respond({ status: 429, headers: { 'retry-after': '0' } })],
     ['502', respond({ status: 502 })],
     ['503', respond({ status: 503 })],
     ['504', respond({ status: 504 })],
-  ] satisfies [string, ScriptedResponse][])('is asked again after %s', async (_, answer) => {
-    server.next(answer, active({ sub: 'mickey' }));
+  ] satisfies [string, ScriptedResponse][])('is retried after %s', async (_, reply) => {
+    server.next(reply, active({ sub: 'mickey' }));
     await expect(clientOf().introspect('token')).resolves.toEqual({ active: true, sub: 'mickey' });
     expect(server.introspections.map(({ body }) => body)).toEqual(
       Array(2).fill('token=token&token_type_hint=access_token'),
@@ -108,8 +108,8 @@ describe('a question', () => {
     ['hangs', hangBeforeHeaders()],
     ['hangs in its body', hangInBody()],
     ['drips', drip('{"active":true,"sub":"mickey"}', { everyMs: 50 })],
-  ] satisfies [string, ScriptedResponse][])('is asked again after an attempt that %s', async (_, answer) => {
-    server.next(answer);
+  ] satisfies [string, ScriptedResponse][])('is retried after an attempt that %s', async (_, reply) => {
+    server.next(reply);
     server.always(active({ sub: 'mickey' }));
     const client = clientOf({ retry: { attempts: 4, attemptTimeoutMs: 150 }, timeoutMs: 20_000 });
     await expect(client.introspect('token')).resolves.toEqual({ active: true, sub: 'mickey' });
@@ -117,7 +117,7 @@ describe('a question', () => {
     expect(server.introspections.length).toBeGreaterThan(1);
   });
 
-  it('tells which option ended its last attempt', async () => {
+  it('names the option that ended its last attempt', async () => {
     server.always(hangBeforeHeaders());
     const client = clientOf({ retry: { attemptTimeoutMs: 30 }, timeoutMs: 20_000 });
     await expect(client.introspect('token')).rejects.toThrow(
@@ -135,29 +135,29 @@ describe('a question', () => {
     ['401', zitadelAnswers.invalidClient(), 'invalid_client'],
     ['unauthorized_client', zitadelAnswers.unauthorizedClient(), 'invalid_client'],
     ['403 without JSON', respond({ status: 403 }), 'invalid_client'],
-  ] satisfies [string, ScriptedResponse, string][])('is not asked again after %s', async (_, answer, code) => {
-    server.next(answer);
+  ] satisfies [string, ScriptedResponse, string][])('is not retried after %s', async (_, reply, code) => {
+    server.next(reply);
     await expect(clientOf().introspect('token')).rejects.toHaveProperty('code', code);
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('is not asked again after an inactive answer', async () => {
+  it('is not retried after an inactive response', async () => {
     server.next(inactive());
     await expect(clientOf().introspect('token')).resolves.toEqual({ active: false });
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('is not asked again for a caller who has gone', async () => {
+  it('is not retried for a caller who has aborted', async () => {
     server.next(hangBeforeHeaders());
     const controller = new AbortController();
-    const question = clientOf().introspect('token', { signal: controller.signal });
+    const call = clientOf().introspect('token', { signal: controller.signal });
     await server.introspection(1);
     controller.abort('gone');
-    await expect(question).rejects.toBe('gone');
+    await expect(call).rejects.toBe('gone');
     expect(server.introspections).toHaveLength(1);
   });
 
-  it.each([1, 2, 3])('has %d attempts where these are configured, the first one included', async (attempts) => {
+  it.each([1, 2, 3])('has as many attempts as configured, %d, including the first', async (attempts) => {
     vi.spyOn(Math, 'random').mockReturnValue(0);
     server.always(respond({ status: 503 }));
     const client = clientOf({ retry: { attempts } });
@@ -166,31 +166,31 @@ describe('a question', () => {
     vi.restoreAllMocks();
   });
 
-  it('is answered by the third of three attempts', async () => {
+  it('returns the response to the third of three attempts', async () => {
     server.next(reset(), respond({ status: 502 }), active());
     await expect(clientOf({ retry: { attempts: 3 } }).introspect('token')).resolves.toEqual({ active: true });
   });
 
   it('has fresh credentials for each attempt', async () => {
-    const told: boolean[] = [];
+    const afterRejections: boolean[] = [];
     const client = new IntrospectionClient({
       introspectionEndpoint: server.introspectionEndpoint,
       clientAuthentication: {
         clientId: 'api',
         apply({ headers }, { afterRejection }) {
-          headers.authorization = `Custom ${told.push(afterRejection)}`;
+          headers.authorization = `Custom ${afterRejections.push(afterRejection)}`;
         },
       },
       retry: { attempts: 3 },
     });
     server.next(reset(), respond({ status: 503 }), active());
     await client.introspect('token');
-    const sent = server.introspections.map((question) => question.field('authorization'));
+    const sent = server.introspections.map((request) => request.field('authorization'));
     expect(sent).toEqual([['Custom 1'], ['Custom 2'], ['Custom 3']]);
-    expect(told).toEqual([false, false, false]);
+    expect(afterRejections).toEqual([false, false, false]);
   });
 
-  it('repeats its discovery too', async () => {
+  it('retries discovery too', async () => {
     const client = new IntrospectionClient({ issuer: server.origin, clientId: 'api', clientSecret: 'secret' });
     server.at('/.well-known/openid-configuration', (response, request) => {
       server.at('/.well-known/openid-configuration', json({ issuer: server.origin, introspection_endpoint: endpoint }));
@@ -208,7 +208,7 @@ describe('the stage retry', () => {
   const shed = () => withTraits(new UnavailableError('no slot'), { rejectedBy: 'limits' });
   const stage = (attempts = 3) => retry(new Retries({ attempts, attemptTimeoutMs: 1000 }, () => 0));
 
-  it('numbers the attempts, and sends a request that was handed to it in the first one only', async () => {
+  it('numbers the attempts, and passes the request of the call to the first one only', async () => {
     const { next, calls } = scriptedNext(failure(), { active: true });
     const call = introspectionCall({ attempt: 2, request: introspectionRequest() });
     await expect(stage()(call, next)).resolves.toEqual({ active: true });
@@ -218,7 +218,7 @@ describe('the stage retry', () => {
     ]);
   });
 
-  it('counts the attempts before it: after the last permitted one it throws', async () => {
+  it('counts earlier attempts too, and throws after the last permitted one', async () => {
     const error = failure();
     const { next, calls } = scriptedNext(error);
     await expect(stage(2)(introspectionCall({ attempt: 2 }), next)).rejects.toBe(error);
@@ -232,14 +232,14 @@ describe('the stage retry', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('throws the last failure of the server when our own limits leave no further attempt', async () => {
+  it('throws the last failure of the server when our own limits permit no further attempt', async () => {
     const error = failure();
     await expect(stage()(introspectionCall(), scriptedNext(error, shed()).next)).rejects.toBe(error);
     const rejected = shed();
     await expect(stage()(introspectionCall(), scriptedNext(rejected).next)).rejects.toBe(rejected);
   });
 
-  it('throws the reason of the abort when the caller has left', async () => {
+  it('throws the reason of the abort when the caller has aborted', async () => {
     const { next, calls } = scriptedNext(failure());
     await expect(stage()(introspectionCall({ signal: AbortSignal.abort('gone') }), next)).rejects.toBe('gone');
     expect(calls).toHaveLength(1);

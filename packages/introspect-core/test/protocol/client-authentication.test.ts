@@ -20,16 +20,16 @@ describe('basicCredentials', () => {
     else expect(basicCredentials(clientId, clientSecret)).toBe(vector.authorization);
   });
 
-  it('refuses an empty client id', () => {
+  it('rejects an empty client id', () => {
     expect(() => basicCredentials('', 's')).toThrow('"clientId" must be a string that is not empty');
   });
 
-  it('refuses a lone surrogate in either half, naming which', () => {
+  it('rejects a lone surrogate in either value, and names which', () => {
     expect(() => basicCredentials('a\ud800', 's')).toThrow('"clientId" has a lone surrogate');
     expect(() => basicCredentials('a', 's\udc00')).toThrow('"clientSecret" has a lone surrogate');
   });
 
-  it('gives back what went in, to a server that splits at the first colon and form-decodes', () => {
+  it('can be decoded by a server that splits at the first colon and form-decodes', () => {
     const text = fc.string({ unit: 'binary' });
     fc.assert(
       fc.property(
@@ -55,7 +55,7 @@ describe('clientSecretBasic', () => {
     expect(request.body.size).toBe(0);
   });
 
-  it('asks a secret function for each request, so that the secret may rotate', async () => {
+  it('calls a secret function for each request, so that the secret may rotate', async () => {
     const secrets = ['one', 'two'];
     const authentication = clientSecretBasic({ clientId: 'c', clientSecret: async () => secrets.shift() ?? '' });
     const first = emptyRequest();
@@ -86,13 +86,13 @@ describe('clientSecretPost', () => {
     expect(request.headers).toEqual({});
   });
 
-  it('asks a secret function for each request', async () => {
+  it('calls a secret function for each request', async () => {
     const request = emptyRequest();
     await clientSecretPost({ clientId: 'c', clientSecret: () => 'from a function' }).apply(request, context);
     expect(request.body.get('client_secret')).toBe('from a function');
   });
 
-  it('refuses what a secret function may not return', async () => {
+  it('rejects an invalid secret from a function', async () => {
     const returning = (secret: unknown) =>
       Promise.resolve(
         clientSecretPost({ clientId: 'c', clientSecret: () => secret as string }).apply(emptyRequest(), context),
@@ -111,11 +111,11 @@ describe.each([
 ])('%s at construction', (name, method) => {
   it.each([
     ['an empty client id', { clientId: '', clientSecret: 's' }, '"clientId"'],
-    ['a client id that is no string', { clientId: 5 as never, clientSecret: 's' }, '"clientId"'],
+    ['a client id that is not a string', { clientId: 5 as never, clientSecret: 's' }, '"clientId"'],
     ['a lone surrogate in the client id', { clientId: '\ud800', clientSecret: 's' }, '"clientId"'],
     ['a lone surrogate beside a secret function', { clientId: '\ud800', clientSecret: () => 's' }, '"clientId"'],
     ['a lone surrogate in the secret', { clientId: 'c', clientSecret: 'x\ud800x' }, '"clientSecret"'],
-    ['a secret that is no string', { clientId: 'c', clientSecret: 5 as never }, '"clientSecret" must be a string'],
+    ['a secret that is not a string', { clientId: 'c', clientSecret: 5 as never }, '"clientSecret" must be a string'],
     ...[undefined, '', 'undefined'].flatMap((unset): [string, ClientSecretOptions, string][] => [
       [`a client id of ${JSON.stringify(unset)}`, { clientId: unset, clientSecret: 's' }, '"clientId"'],
       [`a secret of ${JSON.stringify(unset)}`, { clientId: 'c', clientSecret: unset }, '"clientSecret"'],
@@ -128,7 +128,7 @@ describe.each([
       { clientId: 'c', clientSecret: 's', clientSecretFile: 'f' } as never,
       `${name}: unknown option "clientSecretFile"; known options: clientId, clientSecret`,
     ],
-  ])('refuses %s', (_, options, named) => {
+  ])('rejects %s', (_, options, named) => {
     expect(() => method(options)).toThrow(TypeError);
     expect(() => method(options)).toThrow(named);
   });

@@ -36,13 +36,13 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** Asks once, and gives the request as the server received it. */
-async function ask(options: Partial<IntrospectionClientOptions> = {}, token = 'abc') {
+/** Introspects once, and returns the request as the server received it. */
+async function sentRequest(options: Partial<IntrospectionClientOptions> = {}, token = 'abc') {
   const credentials = options.clientAuthentication ? {} : { clientId: 'c', clientSecret: 's' };
   const { introspectionEndpoint } = server;
   await new IntrospectionClient({ introspectionEndpoint, ...credentials, ...options }).introspect(token);
   const request = server.introspections.at(-1);
-  if (request === undefined) throw new Error('the server was not asked');
+  if (request === undefined) throw new Error('no request was sent');
   return request;
 }
 
@@ -53,7 +53,7 @@ describe('introspection-requests', () => {
   );
 
   it.each(onTheWire)('$id', async ({ token, hint, clientId = 'c', clientSecret = 's', clientAuth, ...vector }) => {
-    const request = await ask(
+    const request = await sentRequest(
       {
         ...(clientAuth === 'client_secret_post'
           ? { clientAuthentication: clientSecretPost({ clientId, clientSecret }) }
@@ -72,7 +72,7 @@ describe('introspection-requests', () => {
     expect(request.body).toContain(bodyContains);
   });
 
-  it('are all run here or in a test of their own below; a bearer client and signed answers are not built', () => {
+  it('are all tested here or in a test of their own below; bearer clients and signed responses do not exist', () => {
     const elsewhere = all.filter((vector) => !onTheWire.includes(vector)).map(({ id }) => id);
     expect(elsewhere).toEqual([
       'bearer', // later: no server of ours authenticates its clients so
@@ -87,7 +87,7 @@ describe('introspection-requests', () => {
   });
 
   it.each(['token', 'token_type_hint', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type'])(
-    'token-once: "%s" is refused among the parameters',
+    'token-once: "%s" is rejected among the parameters',
     (name) => {
       const { introspectionEndpoint } = server;
       const options = { introspectionEndpoint, clientId: 'c', clientSecret: 's', parameters: { [name]: 'evil' } };
@@ -95,8 +95,8 @@ describe('introspection-requests', () => {
     },
   );
 
-  it('no-token-in-url: keeps the query of the endpoint, and adds nothing to it', async () => {
-    const request = await ask({ introspectionEndpoint: `${server.introspectionEndpoint}?tenant=a` });
+  it('no-token-in-url: sends the query of the endpoint unchanged', async () => {
+    const request = await sentRequest({ introspectionEndpoint: `${server.introspectionEndpoint}?tenant=a` });
     expect(request.url).toBe('/oauth/v2/introspect?tenant=a');
     expect(request.fields.filter(([name]) => name !== 'authorization').flat()).not.toContain('abc');
   });
@@ -104,14 +104,14 @@ describe('introspection-requests', () => {
   // credentials and cache stay unset: server runtimes have neither cookies nor an HTTP cache, and workerd refuses them.
   it('fetch-options: follows no redirect, keeps nothing alive, and has one signal', async () => {
     const fetch = vi.spyOn(globalThis, 'fetch');
-    await ask();
+    await sentRequest();
     const options = fetch.mock.calls[0]?.[1];
     fetch.mockRestore();
     expect(options).toMatchObject({ redirect: 'manual', signal: expect.any(AbortSignal) });
     expect(options?.keepalive ?? false).toBe(false);
   });
 
-  it('dpop-proof-not-forwarded: sends no field of its own but those that it needs', async () => {
+  it('dpop-proof-not-forwarded: sends only the header fields that it needs', async () => {
     const ofFetch = [
       'accept-encoding',
       'accept-language',
@@ -121,12 +121,12 @@ describe('introspection-requests', () => {
       'sec-fetch-mode',
       'user-agent',
     ];
-    const names = (await ask()).fields.map(([name]) => name).filter((name) => !ofFetch.includes(name));
+    const names = (await sentRequest()).fields.map(([name]) => name).filter((name) => !ofFetch.includes(name));
     expect(names.sort()).toEqual(['accept', 'authorization', 'content-type']);
   });
 
   it.each(['', undefined as never, 5 as never, 'lone \ud800 surrogate'])(
-    'empty-token: %j is refused without a request',
+    'empty-token: %j is rejected without a request',
     async (token) => {
       const { introspectionEndpoint } = server;
       const client = new IntrospectionClient({ introspectionEndpoint, clientId: 'c', clientSecret: 's' });
@@ -144,7 +144,7 @@ describe('introspection-requests', () => {
       ['client_id', 'client_secret'],
     ],
   ])('one-auth-method: %s uses nothing else', async (_, options, inField, inForm) => {
-    const request = await ask(options);
+    const request = await sentRequest(options);
     expect(request.field('authorization')).toHaveLength(inField ? 1 : 0);
     expect([...request.form.keys()].filter((name) => name.startsWith('client_'))).toEqual(inForm);
   });
@@ -152,7 +152,7 @@ describe('introspection-requests', () => {
 
 describe('the request', () => {
   it('carries the token once, then the hint, then the parameters', async () => {
-    const request = await ask({ parameters: { scope: 'openid', 'a b': 'c&d=e' } });
+    const request = await sentRequest({ parameters: { scope: 'openid', 'a b': 'c&d=e' } });
     expect(request.body).toBe('token=abc&token_type_hint=access_token&scope=openid&a+b=c%26d%3De');
   });
 
@@ -160,24 +160,24 @@ describe('the request', () => {
     ['refresh_token', 'token=abc&token_type_hint=refresh_token'],
     [null, 'token=abc'],
   ])('sends the hint %j', async (tokenTypeHint, body) => {
-    expect((await ask({ tokenTypeHint })).body).toBe(body);
+    expect((await sentRequest({ tokenTypeHint })).body).toBe(body);
   });
 
   it('carries the configured header fields', async () => {
-    const request = await ask({ headers: { 'X-Zitadel-Instance-Host': 'auth.example.com' } });
+    const request = await sentRequest({ headers: { 'X-Zitadel-Instance-Host': 'auth.example.com' } });
     expect(request.field('x-zitadel-instance-host')).toEqual(['auth.example.com']);
   });
 
   it('carries any token whole', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ minLength: 1, unit: 'binary' }), async (token) => {
-        expect((await ask({}, token)).form.getAll('token')).toEqual([token]);
+        expect((await sentRequest({}, token)).form.getAll('token')).toEqual([token]);
       }),
       { numRuns: 50 },
     );
   });
 
-  it('asks the secret function for each request, so that a rotated secret is used at once', async () => {
+  it('calls the secret function for each request, so that a rotated secret is used immediately', async () => {
     const secrets = ['old', 'new'];
     const { introspectionEndpoint } = server;
     const clientSecret = async () => secrets.shift() ?? '';
@@ -190,11 +190,11 @@ describe('the request', () => {
     ]);
   });
 
-  it('hands the request and its context to any other client authentication', async () => {
+  it('passes the request and its context to any other client authentication', async () => {
     const apply = vi.fn<ClientAuthentication['apply']>(({ headers }) => {
       headers['x-proof'] = 'given';
     });
-    const request = await ask({
+    const request = await sentRequest({
       issuer: server.origin,
       clientAuthentication: { clientId: 'c', needsIssuer: true, apply },
     });
@@ -206,7 +206,7 @@ describe('the request', () => {
     });
   });
 
-  it('is not sent when a client authentication refuses by an error of ours, which is passed on', async () => {
+  it('is not sent when a client authentication throws an error of ours, which is passed on', async () => {
     const refusal = new InvalidClientError('the key is gone');
     const clientAuthentication = { clientId: 'c', apply: () => Promise.reject(refusal) };
     const { introspectionEndpoint } = server;

@@ -57,7 +57,7 @@ const defaults = {
   clockSkewSeconds: 30,
 };
 
-/** Which error says which of the vectors' reasons; the body's own faults are all told in one way. */
+/** The error class for each reason of the vectors. All faults of the body are InvalidResponseError. */
 const errorOf: Record<string, new (...args: never[]) => Error> = {
   as_unavailable: UnavailableError,
   network: UnavailableError,
@@ -83,19 +83,19 @@ describe('introspection-responses, over a socket', () => {
   afterAll(() => server.close());
 
   it.each(all.filter(({ scope }) => scope !== 'later'))('$id', async (vector) => {
-    server.next(answerOf(vector.response));
+    server.next(replyOf(vector.response));
     const outcome = outcomeOf(await client.introspect('token').catch((error: unknown) => error), vector.config);
     expect(outcome).toEqual(expectedOutcome(vector.expect));
   });
 
-  // Arrays of scopes are refused, and sender constraints cannot be proved yet: no option asks for either.
-  it('leaves out only the vectors for what is not built: lenient scope arrays and mutual TLS', () => {
+  // Arrays of scopes are rejected, and sender constraints cannot be proved yet: neither has an option.
+  it('only vectors for lenient scope arrays and mutual TLS are left out, which do not exist yet', () => {
     const later = all.filter(({ scope }) => scope === 'later').map(({ id }) => id);
     expect(later).toEqual(['scope-array-lenient', 'scope-array-smuggle', 'mtls-match', 'mtls-mismatch']);
   });
 });
 
-function answerOf({ status, headers, stream, encode, ...response }: ResponseVector['response']): ScriptedResponse {
+function replyOf({ status, headers, stream, encode, ...response }: ResponseVector['response']): ScriptedResponse {
   const body = bodyOf(response);
   if (stream !== undefined) return truncated(body.toString(), stream.resetAfterBytes);
   return respond({ status, headers, body: encode === 'gzip' ? gzipSync(body) : body });
@@ -108,10 +108,10 @@ function bodyOf({ body = '', bodyBase64, bodyGenerator }: Partial<ResponseVector
   return Buffer.from(`${prefix}${repeat.repeat(count)}${suffix}${close.repeat(count)}${tail}`);
 }
 
-/** The client reads what was sent, the policy judges it: together they give a vector's outcome. */
-function outcomeOf(answer: unknown, config: ResponseVector['config'] = {}): unknown {
-  if (answer instanceof Error) return { outcome: 'error', error: answer.constructor };
-  const token = answer as IntrospectionResponse;
+/** The client reads the response and the policy validates it: together they have a vector's outcome. */
+function outcomeOf(response: unknown, config: ResponseVector['config'] = {}): unknown {
+  if (response instanceof Error) return { outcome: 'error', error: response.constructor };
+  const token = response as IntrospectionResponse;
   if (!token.active) {
     expect(token).toEqual({ active: false });
     return { outcome: 'inactive' };
@@ -138,14 +138,14 @@ describe('readIntrospectionResponse', () => {
     );
   const readActive = (members: object) => read(JSON.stringify({ active: true, ...members })) as ActiveToken;
 
-  it('gives an answer that is frozen at every level', () => {
+  it('returns a response that is frozen at every level', () => {
     const token = readActive({ aud: ['a'], 'urn:x': { deep: [{ deeper: true }] } });
     const nested = token['urn:x'] as { deep: [object] };
     for (const part of [token, token.aud, nested, nested.deep, nested.deep[0]]) expect(part).toSatisfy(Object.isFrozen);
     expect(read('{"active":false}')).toSatisfy(Object.isFrozen);
   });
 
-  it('keeps claims that it does not know, of any type', () => {
+  it('returns unknown claims unchanged, of any type', () => {
     expect(readActive({ extension_field: 'twenty-seven', roles: ['a'], n: null })).toEqual({
       active: true,
       extension_field: 'twenty-seven',
@@ -154,7 +154,7 @@ describe('readIntrospectionResponse', () => {
     });
   });
 
-  it('leaves __proto__ out at every level, and never inherits from the answer', () => {
+  it('drops __proto__ at every level, and never inherits from the response', () => {
     const token = read('{"active":true,"__proto__":{"isAdmin":true},"nested":{"__proto__":{"isAdmin":true}}}');
     expect((token as ActiveToken).isAdmin).toBeUndefined();
     expect(Object.keys(token)).toEqual(['active', 'nested']);
@@ -173,7 +173,7 @@ describe('readIntrospectionResponse', () => {
     },
   );
 
-  it('takes `active` from the object itself, not from a prototype', () => {
+  it('reads `active` from the object itself, not from a prototype', () => {
     expect(() => read('{"__proto__":{"active":true}}')).toThrow(InvalidResponseError);
   });
 
@@ -195,7 +195,7 @@ describe('readIntrospectionResponse', () => {
     ['scope', 'read\u007fwrite'],
     ['scope', 'read\nwrite'],
     ['exp', '1750003600'],
-  ])('refuses a %s of %j', (member, value) => {
+  ])('rejects a %s of %j', (member, value) => {
     expect(() => readActive({ [member]: value })).toThrow(InvalidResponseError);
   });
 
@@ -206,12 +206,12 @@ describe('readIntrospectionResponse', () => {
     ['acr', 'urn:mfa', 'urn:mfa'],
     ['acr', 2, undefined],
     ['acr', null, undefined],
-  ])('takes an %s of %j for %j', (member, value, expected) => {
+  ])('reads an %s of %j as %j', (member, value, expected) => {
     expect(readActive({ [member]: value })[member]).toBe(expected);
     if (expected === undefined) expect(member in readActive({ [member]: value })).toBe(false);
   });
 
-  it('takes an auth_time that overflows for absent', () => {
+  it('drops an auth_time that overflows', () => {
     expect(read('{"active":true,"auth_time":1e400}')).toEqual({ active: true });
   });
 
@@ -250,13 +250,13 @@ describe('readIntrospectionResponse', () => {
     [500, '{"active":false}', UnavailableError],
     [502, '', UnavailableError],
     [504, '', UnavailableError],
-  ])('tells a %i with %j as the right error', (status, body, error) => {
+  ])('throws the right error for a %i with %j', (status, body, error) => {
     expect(() => read(body, status)).toThrow(error);
     expect(() => read(body, status)).toThrow(`https://as.example.com`);
     expect(() => read(body, status)).toThrow(String(status));
   });
 
-  it('says of our own refused credentials what usually causes it', () => {
+  it('names the usual causes of rejected credentials of our own', () => {
     expect(() => read('', 401)).toThrow(/client id and secret.*rotated.*active.*a moment ago/);
   });
 
@@ -267,14 +267,14 @@ describe('readIntrospectionResponse', () => {
     },
   );
 
-  it('says what a redirect means', () => {
+  it('says that a redirect is not followed', () => {
     expect(() => read('', 307)).toThrow(/redirect/);
     expect(() => read('', 399)).toThrow(/redirect/);
     expect(() => read('', 400)).not.toThrow(/redirect/);
     expect(() => read('', 299)).not.toThrow(/redirect/);
   });
 
-  it('never gives anything but an honest value or one of its own errors, whatever the server sends', () => {
+  it('returns the value that was sent or throws one of its own errors, for any response', () => {
     const own = [InvalidResponseError, InvalidClientError, UnavailableError];
     fc.assert(
       fc.property(
@@ -290,17 +290,17 @@ describe('readIntrospectionResponse', () => {
         ),
         fc.oneof({ weight: 5, arbitrary: fc.constant(200) }, fc.integer({ min: 200, max: 599 })),
         (body, status) => {
-          let answer: IntrospectionResponse;
+          let response: IntrospectionResponse;
           try {
-            answer = read(body, status);
+            response = read(body, status);
           } catch (error) {
             expect(own).toContain((error as Error).constructor);
             return;
           }
           expect(status).toBe(200);
-          expect(answer.active).toBe(JSON.parse(body).active);
-          expect(answer).toSatisfy(Object.isFrozen);
-          if (!answer.active) expect(Object.keys(answer)).toEqual(['active']);
+          expect(response.active).toBe(JSON.parse(body).active);
+          expect(response).toSatisfy(Object.isFrozen);
+          if (!response.active) expect(Object.keys(response)).toEqual(['active']);
         },
       ),
     );

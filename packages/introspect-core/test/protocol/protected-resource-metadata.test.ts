@@ -41,7 +41,7 @@ describe('protectedResourceMetadata', () => {
     });
   });
 
-  it('prm-http-resource: refused, but on loopback', () => {
+  it('prm-http-resource: rejected, except on loopback', () => {
     const [vector] = now.filter(({ id }) => id === 'prm-http-resource');
     expect(() => vector && build(vector)).toThrow('protectedResourceMetadata: "resource" must be https');
     expect(protectedResourceMetadata({ resource: 'http://127.0.0.1:3000', issuer }).resource).toBe(
@@ -53,18 +53,18 @@ describe('protectedResourceMetadata', () => {
     ['https://api.example.com/#x', 'must not have a fragment'],
     ['https://me@api.example.com', 'must not hold a user name'],
     ['api.example.com', 'must be an absolute URL'],
-  ])('refuses the resource %s', (resource, message) => {
+  ])('rejects the resource %s', (resource, message) => {
     expect(() => protectedResourceMetadata({ resource, issuer })).toThrow(message);
   });
 
-  it('is not affected by what is done to its list afterwards', () => {
+  it('copies its list, so that later changes do not matter', () => {
     const scopes = ['items:read'];
     const document = protectedResourceMetadata({ resource: 'https://api.example.com', issuer, scopes });
     scopes.push('items:write');
     expect(document.scopes_supported).toEqual(['items:read']);
   });
 
-  it('leaves out only what it never writes, and what MCP alone asks for', () => {
+  it('only vectors for members that it never writes, and for MCP, are left out', () => {
     expect(now.map(({ id }) => id)).toEqual(['prm-min', 'prm-mcp', 'prm-empty-array', 'prm-http-resource']);
     expect(all.filter(({ scope }) => scope === 'later').map(({ id }) => id)).toEqual([
       'prm-mcp-no-as', // ours names its server always
@@ -80,14 +80,14 @@ it('a document without an issuer names no authorization server', () => {
   });
 });
 
-describe('the place of that document', () => {
+describe('protectedResourceMetadataUrl', () => {
   const urls = vectors<UrlVector>('discovery').filter(({ kind }) => kind === 'protected-resource');
 
   it.each(urls)('$id', ({ identifier, candidates: [{ url }] }) => {
     expect(protectedResourceMetadataUrl(identifier)).toBe(url);
   });
 
-  it('can be put into a challenge as it is, whatever the resource', () => {
+  it('needs no escaping in a challenge, for any resource', () => {
     const url = protectedResourceMetadataUrl('https://api.example.com/a"b/ü?c="d"');
     expect(url).toBe('https://api.example.com/.well-known/oauth-protected-resource/a%22b/%C3%BC?c=%22d%22');
   });

@@ -19,12 +19,12 @@ const now = vectors<DiscoveryVector>('discovery').filter(({ scope }) => scope !=
 
 describe('discovery', () => {
   it.each(now.filter((vector) => vector.type === 'urls').filter(({ kind }) => kind === 'oidc'))(
-    '$id: looked for first',
+    '$id: is the first URL',
     ({ identifier, candidates }) => expect(metadataUrls(identifier)[0]).toBe(candidates[0]?.url),
   );
 
   it.each(now.filter((vector) => vector.type === 'urls').filter(({ kind }) => kind === 'oauth'))(
-    '$id: looked for second',
+    '$id: is the second URL',
     ({ identifier, candidates }) => expect(metadataUrls(identifier)).toEqual([expect.any(String), candidates[0]?.url]),
   );
 
@@ -62,8 +62,8 @@ describe('discovery', () => {
     expect(() => new IntrospectionClient({ issuer, clientId: 'c', clientSecret: 's' })).toThrow(/"issuer" must/);
   });
 
-  // where a *resource* is described is tested in protected-resource-metadata.test.ts
-  it('leaves out only what has another reader: MCP, shared signals, mTLS, key algorithms', () => {
+  // the vectors for the metadata of a *resource* are tested in protected-resource-metadata.test.ts
+  it('only vectors for other readers are left out: MCP, shared signals, mTLS, key algorithms', () => {
     const left = all.filter(
       (vector) => vector.scope === 'later' && !(vector.type === 'urls' && vector.kind === 'protected-resource'),
     );

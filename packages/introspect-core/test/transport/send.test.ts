@@ -7,7 +7,7 @@ import {
   UnavailableError,
 } from '../../src/index.js';
 
-const answerOf = (body: string, contentType: string | null = 'application/json') => ({
+const responseOf = (body: string, contentType: string | null = 'application/json') => ({
   status: 200,
   header: (name: string) => (name === 'content-type' ? contentType : null),
   body,
@@ -19,8 +19,8 @@ function clientOf(transport: Transport, options: { issuer?: string; headers?: Re
 }
 
 describe('a transport', () => {
-  it('is given the whole request: lower-case names, the body as text, the bound and a signal', async () => {
-    const transport = vi.fn<Transport>(async () => answerOf('{"active":false}'));
+  it('gets the whole request: names in lower case, the body as text, the size limit and a signal', async () => {
+    const transport = vi.fn<Transport>(async () => responseOf('{"active":false}'));
     await clientOf(transport, { headers: { 'X-Tenant': 'a' } }).introspect('abc');
     expect(transport).toHaveBeenCalledExactlyOnceWith({
       url: 'https://as.example.com/introspect',
@@ -37,8 +37,8 @@ describe('a transport', () => {
     } satisfies TransportRequest);
   });
 
-  it('is given no body for a GET', async () => {
-    const transport = vi.fn<Transport>(async () => ({ ...answerOf(''), status: 404 }));
+  it('gets no body with a GET', async () => {
+    const transport = vi.fn<Transport>(async () => ({ ...responseOf(''), status: 404 }));
     await clientOf(transport, { issuer: 'https://as.example.com' })
       .introspect('abc')
       .catch(() => {});
@@ -49,14 +49,14 @@ describe('a transport', () => {
     for (const [request] of transport.mock.calls) expect(request).not.toHaveProperty('body');
   });
 
-  it('may throw an error of ours, which is passed on', async () => {
-    const refusal = new InvalidResponseError('too large');
-    await expect(clientOf(() => Promise.reject(refusal)).introspect('abc')).rejects.toBe(refusal);
+  it('may throw an error of ours, which passes unchanged', async () => {
+    const error = new InvalidResponseError('too large');
+    await expect(clientOf(() => Promise.reject(error)).introspect('abc')).rejects.toBe(error);
   });
 
-  it('may throw at once', async () => {
+  it('may throw synchronously', async () => {
     const transport = () => {
-      throw new Error('at once');
+      throw new Error('synchronous');
     };
     await expect(clientOf(transport).introspect('abc')).rejects.toBeInstanceOf(UnavailableError);
   });
@@ -68,7 +68,7 @@ describe('a transport', () => {
   it.each([
     ['ECONNREFUSED', { code: 'ECONNREFUSED' }, ' (ECONNREFUSED)'],
     ['a code of Bun', { code: 'ConnectionRefused' }, ' (ConnectionRefused)'],
-    ['a code that nobody knows', { code: 'ECANARY' }, ''],
+    ['an unknown code', { code: 'ECANARY' }, ''],
     [
       'a code that throws',
       {
@@ -98,8 +98,8 @@ describe('a transport', () => {
     ['{"active":true', undefined, 'a body that is not JSON'],
     ['5', undefined, 'JSON that is not an object'],
     ['{"active":1}', undefined, 'without a boolean "active"'],
-  ])('may bring %s (Content-Type %s), and the message says what is wrong', async (body, contentType, message) => {
-    const client = clientOf(async () => answerOf(body, contentType));
+  ])('may return %s (Content-Type %s), and the error says what is invalid', async (body, contentType, message) => {
+    const client = clientOf(async () => responseOf(body, contentType));
     await expect(client.introspect('abc')).rejects.toBeInstanceOf(InvalidResponseError);
     await expect(client.introspect('abc')).rejects.toThrow('https://as.example.com responded with');
     await expect(client.introspect('abc')).rejects.toThrow(message);
@@ -110,8 +110,8 @@ describe('a transport', () => {
     [503, /overloaded or broken/],
     [300, /redirect/],
     [404, /check the configured URL/],
-  ])('may bring a %i, and the message says what to do', async (status, message) => {
-    const client = clientOf(async () => ({ ...answerOf(''), status }));
+  ])('may return a %i, and the error says what to do', async (status, message) => {
+    const client = clientOf(async () => ({ ...responseOf(''), status }));
     await expect(client.introspect('abc')).rejects.toThrow(message);
   });
 
@@ -126,12 +126,12 @@ describe('a transport', () => {
     },
   );
 
-  it('is asked about the age of what is known by the clock of the platform, unless another is given', async () => {
+  it('gets metadata requests by the clock of the platform if no other clock is configured', async () => {
     let clock = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => clock);
     const issuer = 'https://as.example.com';
     const transport = vi.fn<Transport>(async ({ method }) =>
-      answerOf(
+      responseOf(
         method === 'GET' ? JSON.stringify({ issuer, introspection_endpoint: `${issuer}/i` }) : '{"active":false}',
       ),
     );
@@ -144,16 +144,16 @@ describe('a transport', () => {
   });
 });
 
-describe('what a transport gives', () => {
+describe('the response of a transport', () => {
   it.each([
     ['nothing', undefined],
     ['null', null],
     ['a text', 'active'],
     ['no header function', { status: 200, body: '{"active":true}' }],
     ['a status that is a text', { status: '200', header: () => 'application/json', body: '{"active":true}' }],
-    ['a body that is no text', { status: 200, header: () => 'application/json', body: { active: true } }],
-    ['more than was allowed', answerOf(`{"active":true,"pad":"${'x'.repeat(262_144)}"}`)],
-  ])('is refused when it is %s', async (_, response) => {
+    ['a body that is not text', { status: 200, header: () => 'application/json', body: { active: true } }],
+    ['larger than maxResponseBytes', responseOf(`{"active":true,"pad":"${'x'.repeat(262_144)}"}`)],
+  ])('is rejected when it is %s', async (_, response) => {
     await expect(clientOf(async () => response as never).introspect('abc')).rejects.toMatchObject({
       code: 'invalid_response',
       message: expect.stringContaining('The "transport" returned'),
@@ -166,11 +166,11 @@ describe('a transport whose response throws', () => {
     throw new Error('canary');
   };
   it.each<[string, () => object]>([
-    ['in "header"', () => ({ ...answerOf('{"active":true}'), header: canary })],
-    ['in "header", beside a 503', () => ({ ...answerOf(''), status: 503, header: canary })],
-    ['in a getter "header"', () => Object.defineProperty(answerOf('{"active":true}'), 'header', { get: canary })],
-    ['in a getter "status"', () => Object.defineProperty(answerOf('{"active":true}'), 'status', { get: canary })],
-    ['in a getter "body"', () => Object.defineProperty(answerOf('{"active":true}'), 'body', { get: canary })],
+    ['in "header"', () => ({ ...responseOf('{"active":true}'), header: canary })],
+    ['in "header", beside a 503', () => ({ ...responseOf(''), status: 503, header: canary })],
+    ['in a getter "header"', () => Object.defineProperty(responseOf('{"active":true}'), 'header', { get: canary })],
+    ['in a getter "status"', () => Object.defineProperty(responseOf('{"active":true}'), 'status', { get: canary })],
+    ['in a getter "body"', () => Object.defineProperty(responseOf('{"active":true}'), 'body', { get: canary })],
   ])('%s fails as an invalid response, without its message', async (_, response) => {
     const client = clientOf(async () => response() as never);
     const error = await client.introspect('abc').catch((thrown) => thrown);
@@ -183,7 +183,9 @@ describe('a transport whose response throws', () => {
   });
 
   it('in "header" during discovery fails as an invalid response', async () => {
-    const client = clientOf(async () => ({ ...answerOf('{}'), header: canary }), { issuer: 'https://as.example.com' });
+    const client = clientOf(async () => ({ ...responseOf('{}'), header: canary }), {
+      issuer: 'https://as.example.com',
+    });
     await expect(client.introspect('abc')).rejects.toBeInstanceOf(InvalidResponseError);
   });
 
@@ -206,7 +208,7 @@ describe('a transport whose response throws', () => {
 
 describe('an abort', () => {
   it('while the secret is fetched sends nothing', async () => {
-    const transport = vi.fn<Transport>(async () => answerOf('{"active":false}'));
+    const transport = vi.fn<Transport>(async () => responseOf('{"active":false}'));
     const secret = Promise.withResolvers<string>();
     const controller = new AbortController();
     const client = new IntrospectionClient({
@@ -215,27 +217,27 @@ describe('an abort', () => {
       clientSecret: () => secret.promise,
       transport,
     });
-    const question = client.introspect('abc', { signal: controller.signal });
+    const call = client.introspect('abc', { signal: controller.signal });
     controller.abort('left');
-    await expect(question).rejects.toBe('left');
+    await expect(call).rejects.toBe('left');
     secret.resolve('s');
     await new Promise((resolve) => setImmediate(resolve));
     expect(transport).not.toHaveBeenCalled();
   });
 
-  it('during discovery asks for no secret', async () => {
+  it('during discovery fetches no secret', async () => {
     const issuer = 'https://as.example.com';
     const metadata = Promise.withResolvers<void>();
     const clientSecret = vi.fn(() => 's');
     const controller = new AbortController();
     const transport: Transport = async () => {
       await metadata.promise;
-      return answerOf(JSON.stringify({ issuer, introspection_endpoint: `${issuer}/i` }));
+      return responseOf(JSON.stringify({ issuer, introspection_endpoint: `${issuer}/i` }));
     };
     const client = new IntrospectionClient({ issuer, clientId: 'c', clientSecret, transport });
-    const question = client.introspect('abc', { signal: controller.signal });
+    const call = client.introspect('abc', { signal: controller.signal });
     controller.abort('left');
-    await expect(question).rejects.toBe('left');
+    await expect(call).rejects.toBe('left');
     metadata.resolve();
     await new Promise((resolve) => setImmediate(resolve));
     expect(clientSecret).not.toHaveBeenCalled();
@@ -246,11 +248,11 @@ describe('members that an object inherits', () => {
   it('are never read: a polluted prototype sends no token elsewhere and makes nothing active', async () => {
     const issuer = 'https://as.example.com';
     const inherited = { introspection_endpoint: 'https://evil.example/', active: true, error: 'invalid_client' };
-    const transport = vi.fn<Transport>(async () => answerOf(JSON.stringify({ issuer })));
+    const transport = vi.fn<Transport>(async () => responseOf(JSON.stringify({ issuer })));
     const clients = [
       clientOf(transport, { issuer }),
-      clientOf(async () => answerOf('{}')),
-      clientOf(async () => ({ ...answerOf('{}'), status: 400 })),
+      clientOf(async () => responseOf('{}')),
+      clientOf(async () => ({ ...responseOf('{}'), status: 400 })),
     ];
     for (const [name, value] of Object.entries(inherited)) {
       Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
