@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeRequestContext } from '../../src/adapter/node-request.js';
+import { listen } from '../support/network.js';
 
 const server = createServer();
+let port: number;
 beforeAll(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  port = await listen(server);
 });
 afterAll(() => {
   server.close();
@@ -17,7 +17,6 @@ afterAll(() => {
 
 /** Sends these field lines, and gives request and response as Node made them. */
 async function exchange(lines: string[], path = '/a?b') {
-  const { port } = server.address() as AddressInfo;
   const client = httpRequest({ port, host: '127.0.0.1', path, headers: ['Host', 'x', ...lines], agent: false });
   client.on('error', () => {});
   client.end();
@@ -88,9 +87,8 @@ describe('nodeRequestContext', () => {
   });
 
   it('returns an aborted signal when the HTTP/2 stream was reset before the signal is first read', async () => {
-    const http2 = createHttp2Server().listen(0, '127.0.0.1');
-    await once(http2, 'listening');
-    const session = connectHttp2(`http://127.0.0.1:${(http2.address() as AddressInfo).port}`);
+    const http2 = createHttp2Server();
+    const session = connectHttp2(`http://127.0.0.1:${await listen(http2)}`);
     const stream = session.request();
     stream.on('error', () => {});
     const [request, response] = await once(http2, 'request');

@@ -25,7 +25,9 @@ import {
   type Policy,
   type RequestContext,
 } from '../../src/index.js';
-import { held } from '../support/caching.js';
+import { errorOf } from '../support/authorizer.js';
+import { eventLoopTurns } from '../support/event-loop.js';
+import { holdResponse } from '../support/held-response.js';
 
 let server: ScriptedServer;
 beforeEach(async () => {
@@ -44,12 +46,6 @@ const authorizerOf = (options: object = {}) =>
     retry: { attempts: 1 },
     ...options,
   });
-
-const errorOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
 
 describe('what a request brings', () => {
   beforeEach(() => server.tokens.set('good', { sub: 'mickey' }));
@@ -420,8 +416,8 @@ describe('the types', () => {
 
 describe('concurrent equal questions', () => {
   it('are one: 20 requests, and each is judged by its own policy', async () => {
-    const { waits, release } = held(active({ scope: 'read' }));
-    server.always(waits);
+    const { held, release } = holdResponse(active({ scope: 'read' }));
+    server.always(held);
     const authorizer = authorizerOf();
     const requests = Array.from({ length: 20 }, (_, i) =>
       authorizer.authorize('Bearer t', { scopes: [i % 2 === 0 ? 'read' : 'write'] }),
@@ -445,18 +441,18 @@ describe('concurrent equal questions', () => {
   it('are several for different tokens, for different authorizers, and one after the other', async () => {
     server.always(inactive());
     const authorizer = authorizerOf();
-    const ask = (token: string, by = authorizer) => errorOf(by.authorize(`Bearer ${token}`));
-    await Promise.all([ask('a'), ask('b')]);
+    const authorize = (token: string, by = authorizer) => errorOf(by.authorize(`Bearer ${token}`));
+    await Promise.all([authorize('a'), authorize('b')]);
     expect(server.introspections).toHaveLength(2);
-    await Promise.all([ask('a'), ask('a', authorizerOf())]);
+    await Promise.all([authorize('a'), authorize('a', authorizerOf())]);
     expect(server.introspections).toHaveLength(4);
-    await ask('a');
+    await authorize('a');
     expect(server.introspections).toHaveLength(5);
   });
 
   it('are not ended by one who leaves', async () => {
-    const { waits, release } = held(active());
-    server.always(waits);
+    const { held, release } = holdResponse(active());
+    server.always(held);
     const authorizer = authorizerOf();
     const controller = new AbortController();
     const leaves = authorizer.authorize({ authorization: 'Bearer t', signal: controller.signal });
@@ -482,8 +478,8 @@ describe('concurrent equal questions', () => {
   });
 
   it('share a fault with those who wait, and with nobody later', async () => {
-    const { waits, release } = held(respond({ status: 500 }));
-    server.next(waits, active());
+    const { held, release } = holdResponse(respond({ status: 500 }));
+    server.next(held, active());
     const authorizer = authorizerOf();
     const waiting = [errorOf(authorizer.authorize('Bearer t')), errorOf(authorizer.authorize('Bearer t'))];
     await server.introspection(1);
@@ -568,8 +564,8 @@ describe('ready', () => {
   });
 
   it('is one question for all who ask while it runs', async () => {
-    const { waits, release } = held(inactive());
-    server.always(waits);
+    const { held, release } = holdResponse(inactive());
+    server.always(held);
     const authorizer = authorizerOfClock();
     const waiting = Array.from({ length: 20 }, () => authorizer.ready());
     await server.introspection(1);
@@ -579,8 +575,8 @@ describe('ready', () => {
   });
 
   it('is one question for as long as it runs, however long that is', async () => {
-    const { waits, release } = held(inactive());
-    server.always(waits);
+    const { held, release } = holdResponse(inactive());
+    server.always(held);
     const authorizer = authorizerOfClock({ timeoutMs: 60_000 });
     const first = authorizer.ready();
     await server.introspection(1);
@@ -612,7 +608,7 @@ describe('ready', () => {
     process.on('unhandledRejection', unhandled);
     server.always(reset());
     await expect(authorizerOf().ready()).rejects.toMatchObject({ code: 'unavailable' });
-    await new Promise((resolve) => setImmediate(resolve));
+    await eventLoopTurns();
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CachedResponse } from '../../src/cache/cache-entry.js';
 import { Invalidations, tombstoneNames } from '../../src/cache/invalidations.js';
 import type { IntrospectionResponse } from '../../src/index.js';
-import { Clocks } from '../support/caching.js';
+import { Clocks } from '../support/clocks.js';
 
 describe('tombstoneNames', () => {
   it('returns "all", the cache key, and the claims that the response has', () => {

@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import type { CacheStore } from '../../src/cache/cache-store.js';
 import { isTombstoneKey, StoreClient } from '../../src/cache/store-client.js';
 import type { ActiveToken } from '../../src/index.js';
-import { Clocks, mapStore } from '../support/caching.js';
+import { Clocks } from '../support/clocks.js';
+import { mapStore } from '../support/map-store.js';
 
 const token: ActiveToken = { active: true, sub: 's', aud: ['a'] };
 

@@ -4,7 +4,8 @@ import type { CacheSettings } from '../../src/cache/cache-options.js';
 import { Invalidations } from '../../src/cache/invalidations.js';
 import { TokenCache } from '../../src/cache/token-cache.js';
 import type { ActiveToken } from '../../src/index.js';
-import { Clocks, mapStore } from '../support/caching.js';
+import { Clocks } from '../support/clocks.js';
+import { mapStore } from '../support/map-store.js';
 
 const anyAge = Number.POSITIVE_INFINITY;
 const seconds = 1000;

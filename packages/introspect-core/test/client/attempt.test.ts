@@ -6,6 +6,7 @@ import { type Outcome, traitsOf } from '../../src/errors/failure-traits.js';
 import { EventEmitter } from '../../src/events/event-emitter.js';
 import { InvalidClientError, InvalidResponseError, type Transport, UnavailableError } from '../../src/index.js';
 import type { IntrospectionRequests } from '../../src/protocol/introspection-request.js';
+import { eventLoopTurns } from '../support/event-loop.js';
 import { introspectionCall, introspectionRequest } from '../support/introspection-call.js';
 import { never, scriptedTransport } from '../support/scripted-transport.js';
 
@@ -108,7 +109,7 @@ describe('an attempt', () => {
     controller.abort('gone');
     reject();
     expect(await failed).toBe('gone');
-    await new Promise((resolve) => setImmediate(resolve));
+    await eventLoopTurns();
     expect([made.mock.calls.length, sent]).toEqual([name === 'the request' ? 1 : 0, []]);
   });
 });

@@ -10,7 +10,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Retries } from '../../src/client/retry.js';
 import { withTraits } from '../../src/errors/failure-traits.js';
 import { Authorizer, type IntrospectEvent, IntrospectionClient, type Transport } from '../../src/index.js';
-import { Clocks, caching } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
 
 let server: ScriptedServer;
 beforeEach(async () => {

@@ -10,6 +10,7 @@ import {
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Authorizer, IntrospectionClient, type IntrospectionClientOptions } from '../../src/index.js';
+import { errorOf } from '../support/authorizer.js';
 
 let server: ScriptedServer;
 beforeEach(async () => {

@@ -3,7 +3,8 @@ import { expect, it, vi } from 'vitest';
 import { EventEmitter } from '../../src/events/event-emitter.js';
 import type { IntrospectEvent } from '../../src/events/events.js';
 import { Authorizer, IntrospectionClient } from '../../src/index.js';
-import { Clocks, caching, outcomeOf } from '../support/caching.js';
+import { cachingAuthorizer, outcomeOf } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
 
 const event: IntrospectEvent = { type: 'cache_miss' };
 
@@ -32,22 +33,22 @@ it('what a listener throws fails no request, and nothing that the cache does', a
   const clocks = new Clocks();
   const fails = () => Promise.reject(new Error('no store'));
   const store = { get: fails, set: fails, delete: fails };
-  const { authorizer, ask, settle } = caching(server, clocks, {
+  const { authorizer, authorize, settle } = cachingAuthorizer(server, clocks, {
     onEvent: told,
     cache: { refreshAfterSeconds: 3, maxAgeIfErrorSeconds: 300, store },
   });
-  expect(await ask('good')).toBe('ok');
-  expect(await ask('good')).toBe('ok');
-  expect(await Promise.all([ask('bad'), ask('bad')])).toEqual(['inactive', 'inactive']);
+  expect(await authorize('good')).toBe('ok');
+  expect(await authorize('good')).toBe('ok');
+  expect(await Promise.all([authorize('bad'), authorize('bad')])).toEqual(['inactive', 'inactive']);
   clocks.pass(3);
-  expect(await ask('good')).toBe('ok');
+  expect(await authorize('good')).toBe('ok');
   await settle();
   expect(server.introspections).toHaveLength(3);
   await server.close();
   clocks.pass(60);
-  expect(await ask('good')).toBe('ok');
+  expect(await authorize('good')).toBe('ok');
   await expect(authorizer.invalidate({ token: 'good' })).rejects.toMatchObject({ code: 'unavailable' });
-  expect(await ask('good')).toBe('unavailable');
+  expect(await authorize('good')).toBe('unavailable');
   const types = new Set(told.mock.calls.map(([event]) => event.type));
   const all = [
     'cache_hit',

@@ -12,7 +12,8 @@ import { base64url } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type JwtPrefilterOptions, jwtPrefilter } from '../../src/extensions/jwt/jwt-prefilter.js';
 import { Authorizer, type AuthorizerOptions, type IntrospectEvent, IntrospectionClient } from '../../src/index.js';
-import { Clocks } from '../support/caching.js';
+import { Clocks } from '../support/clocks.js';
+import { eventLoopTurns } from '../support/event-loop.js';
 import { type IssuerKey, issuerKey, keyFetches, publish } from '../support/issuer.js';
 
 let server: ScriptedServer;
@@ -250,7 +251,7 @@ describe('10,000 forged tokens', () => {
       isOver = true;
     });
     while (!isOver) {
-      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await eventLoopTurns(3);
       await vi.advanceTimersByTimeAsync(20);
     }
     vi.useRealTimers();
@@ -313,7 +314,7 @@ describe('an unknown kid', () => {
     await judge(await key.sign());
     publish(server, [next]);
     clocks.pass(30);
-    clocks.turn(-1000);
+    clocks.stepWall(-1000);
     expect(await judge(await next.sign())).toBe('active');
     expect(keyFetches(server)).toBe(2);
   });

@@ -9,7 +9,7 @@ import {
   privateKeyJwt,
 } from '../../src/extensions/private-key-jwt/private-key-jwt.js';
 import { IntrospectionClient } from '../../src/index.js';
-import { Clocks } from '../support/caching.js';
+import { Clocks } from '../support/clocks.js';
 
 const { rules: vector } = JSON.parse(
   readFileSync(new URL('../vectors/client-assertion.json', import.meta.url), 'utf8'),
@@ -153,7 +153,7 @@ describe('reuse', () => {
     ['forward', 3600],
     ['back', -3600],
   ])('ends where the wall clock is set %s', async (_, seconds) => {
-    expect(await assertionsOf({ keyFile }, [() => clocks.turn(seconds)])).toBe(2);
+    expect(await assertionsOf({ keyFile }, [() => clocks.stepWall(seconds)])).toBe(2);
   });
 
   it('ends where the server refuses it: a new one is tried, once', async () => {

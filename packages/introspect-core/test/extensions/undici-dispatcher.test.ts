@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { createServer, request as forward, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { makeCertificate, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { undiciTransport } from '../../src/extensions/undici/undici.js';
 import { IntrospectionClient, UnavailableError } from '../../src/index.js';
+import { listen } from '../support/network.js';
 
 const clientOf = (introspectionEndpoint: string, dispatcher?: Dispatcher) =>
   new IntrospectionClient({
@@ -17,11 +18,6 @@ const clientOf = (introspectionEndpoint: string, dispatcher?: Dispatcher) =>
     retry: { attempts: 1 },
     transport: undiciTransport(dispatcher && { dispatcher }),
   });
-
-async function listen(server: Server): Promise<number> {
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  return (server.address() as AddressInfo).port;
-}
 
 async function close(server: Server): Promise<void> {
   server.close();

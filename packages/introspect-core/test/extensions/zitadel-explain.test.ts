@@ -8,7 +8,7 @@ import {
 import { base64url } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ExplainInactiveOptions, explainInactive } from '../../src/extensions/zitadel/zitadel-explain.js';
-import { Clocks } from '../support/caching.js';
+import { Clocks } from '../support/clocks.js';
 import { type IssuerKey, issuerKey, keyFetches, publish } from '../support/issuer.js';
 
 let server: ScriptedServer;

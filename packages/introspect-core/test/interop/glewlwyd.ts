@@ -1,17 +1,16 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { basename, delimiter, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../support/network.js';
+import { endProcess, findProgram } from '../support/programs.js';
 
 /** The tables and a first administrator (admin/password), as the Debian package ships them. */
 const SCHEMA = '/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3';
 const MODULES = '/usr/lib/glewlwyd';
 const READY_WITHIN_MS = 10_000;
-const STOP_WITHIN_MS = 5_000;
 
 export interface Glewlwyd {
   introspectionEndpoint: string;
@@ -25,9 +24,7 @@ export interface Glewlwyd {
 
 /** Where the glewlwyd program is, or undefined on a machine that lacks it (or the sqlite3 command). */
 export function findGlewlwyd(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const find = (name: string) => folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
-  return find('sqlite3') && existsSync(SCHEMA) ? find('glewlwyd') : undefined;
+  return findProgram('sqlite3') && existsSync(SCHEMA) ? findProgram('glewlwyd') : undefined;
 }
 
 /** Starts glewlwyd on a free loopback port, with its own temporary folder; everything is gone after stop(). */
@@ -37,7 +34,7 @@ export async function startGlewlwyd(): Promise<Glewlwyd> {
   const folder = mkdtempSync(join(tmpdir(), 'glewlwyd-'));
   let child: ChildProcess | undefined;
   const stop = async () => {
-    if (child) await end(child);
+    if (child) await endProcess(child, 'SIGTERM');
     rmSync(folder, { recursive: true, force: true });
   };
   try {
@@ -52,7 +49,7 @@ export async function startGlewlwyd(): Promise<Glewlwyd> {
       if (problem === undefined) return { ...(await setUp(origin)), stop };
       // Someone else may have taken the port since freePort() looked: that deserves one more try.
       if (attempt === 2 || !problem.includes('Address already in use')) throw new Error(problem);
-      await end(child);
+      await endProcess(child, 'SIGTERM');
     }
   } catch (error) {
     await stop();
@@ -156,24 +153,4 @@ async function untilReady(child: ChildProcess, origin: string, name: string): Pr
     await delay(20);
   }
   return `glewlwyd ${ended || `did not answer within ${READY_WITHIN_MS} ms`}; it last wrote:\n${log}`;
-}
-
-/** Ends the process by its pid and waits until it is gone. */
-async function end(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
-  await gone;
-  clearTimeout(timer);
-}
-
-/** A loopback port nothing listens on at this moment. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,11 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import Provider from 'oidc-provider';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { privateKeyJwt } from '../../src/extensions/private-key-jwt/private-key-jwt.js';
 import { Authorizer, clientSecretPost, type IntrospectEvent, IntrospectionClient } from '../../src/index.js';
+import { listen } from '../support/network.js';
 
 const resourceServer = { clientId: 'resource@server', clientSecret: 'p@ss+w%rd: &=' };
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -27,9 +26,8 @@ describe('oidc-provider', () => {
   beforeAll(async () => {
     // It reminds of settings that matter in production.
     for (const level of ['info', 'warn'] as const) vi.spyOn(console, level).mockReturnValue();
-    http = createServer().listen(0, '127.0.0.1');
-    await once(http, 'listening');
-    issuer = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+    http = createServer();
+    issuer = `http://127.0.0.1:${await listen(http)}`;
     const common = { redirect_uris: [], response_types: [] };
     provider = new Provider(issuer, {
       clients: [

@@ -2,7 +2,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { active, inactive, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Clocks, caching, held, mapStore, until } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { until } from '../support/event-loop.js';
+import { holdResponse } from '../support/held-response.js';
+import { mapStore } from '../support/map-store.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -20,7 +24,7 @@ afterEach(async () => {
 /** A process whose wall clock differs from that of the others by so many seconds. */
 function processOf(cache: object = {}, ahead = { seconds: 0 }) {
   const now = () => clocks.wallMs + ahead.seconds * 1000;
-  return caching(server, clocks, { now, cache: { store, ...cache } });
+  return cachingAuthorizer(server, clocks, { now, cache: { store, ...cache } });
 }
 
 describe('what was forgotten stays so', () => {
@@ -28,35 +32,35 @@ describe('what was forgotten stays so', () => {
     server.next(active({ sub: 's' }));
     server.always(inactive());
     const patient = processOf({ maxAgeSeconds: 3600 });
-    await patient.ask();
+    await patient.authorize();
     await patient.settle();
     clocks.pass(1);
     await processOf({ maxAgeSeconds: 10 }).authorizer.invalidate({ sub: 's' });
     clocks.pass(600);
-    expect(await patient.ask()).toBe('inactive');
-    expect(await processOf({ maxAgeSeconds: 3600 }).ask()).toBe('inactive');
+    expect(await patient.authorize()).toBe('inactive');
+    expect(await processOf({ maxAgeSeconds: 3600 }).authorize()).toBe('inactive');
   });
 
   it.each([2, -2])('in processes whose clocks are %i s apart', async (seconds) => {
     server.next(active({ sub: 's' }));
     server.always(inactive());
     const [one, other] = [processOf(), processOf({}, { seconds })];
-    await other.ask();
+    await other.authorize();
     await other.settle();
     clocks.pass(1);
     await one.authorizer.invalidate({ sub: 's' });
     clocks.pass(6);
-    expect(await one.ask()).toBe('inactive');
-    expect(await other.ask()).toBe('inactive');
+    expect(await one.authorize()).toBe('inactive');
+    expect(await other.authorize()).toBe('inactive');
   });
 
   it('where the clock of the one who asked goes forward before its answer comes', async () => {
-    const { waits, release } = held(active({ sub: 's' }));
-    server.next(waits);
+    const { held, release } = holdResponse(active({ sub: 's' }));
+    server.next(held);
     server.always(inactive());
     const clock = { seconds: 0 };
     const [one, other] = [processOf(), processOf({}, clock)];
-    const asked = other.ask();
+    const asked = other.authorize();
     await server.introspection(1);
     clocks.pass(1);
     await one.authorizer.invalidate({ sub: 's' });
@@ -65,7 +69,7 @@ describe('what was forgotten stays so', () => {
     await asked;
     await other.settle();
     clocks.pass(30);
-    expect(await one.ask()).toBe('inactive');
+    expect(await one.authorize()).toBe('inactive');
   });
 
   it('while the server is unreachable, where the clock of the one who knows it went forward', async () => {
@@ -73,13 +77,13 @@ describe('what was forgotten stays so', () => {
     server.always(respond({ status: 500 }));
     const clock = { seconds: 0 };
     const [one, other] = [processOf(), processOf({ maxAgeIfErrorSeconds: 600 }, clock)];
-    await other.ask();
+    await other.authorize();
     await other.settle();
     clocks.pass(1);
     await one.authorizer.invalidate({ sub: 's' });
     clock.seconds = 20;
     clocks.pass(10);
-    expect(await other.ask()).toBe('unavailable');
+    expect(await other.authorize()).toBe('unavailable');
   });
 });
 
@@ -87,11 +91,11 @@ describe('a token that others know as active', () => {
   it('is doubted before it is called inactive, also where this process has never asked', async () => {
     server.next(active(), inactive(), active({ still: true }));
     const one = processOf();
-    await one.ask();
+    await one.authorize();
     await one.settle();
     clocks.pass(1);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const asked = processOf().ask('t', { maxResponseAgeSeconds: 0 });
+    const asked = processOf().authorize('t', { maxResponseAgeSeconds: 0 });
     await until(
       () => server.introspections.length === 2 && vi.getTimerCount() > 0 && store.delete.mock.calls.length > 0,
     );
@@ -104,12 +108,12 @@ describe('a token that others know as active', () => {
     const lease = vi.fn(async () => lease.mock.calls.length === 1);
     const [one, other] = [1, 2].map(() => processOf({ refreshAfterSeconds: 2, store: { ...store, lease } }));
     for (const each of [one, other]) {
-      await each?.ask();
+      await each?.authorize();
       await each?.settle();
     }
     clocks.pass(3);
     for (const each of [one, other]) {
-      await each?.ask();
+      await each?.authorize();
       await each?.settle();
     }
     expect(server.introspections).toHaveLength(2);
@@ -118,7 +122,7 @@ describe('a token that others know as active', () => {
 });
 
 describe('a store that tells', () => {
-  const telling = () => {
+  const notifyingStore = () => {
     const listeners: ((key: string) => void)[] = [];
     const end = vi.fn();
     const onInvalidate = (listener: (key: string) => void) => {
@@ -130,19 +134,19 @@ describe('a store that tells', () => {
 
   it.each(['', null, undefined, 5])('of no key, but %j, has everything looked at again', async (key) => {
     server.always(active());
-    const { listeners, store: told } = telling();
-    const { ask, settle } = processOf({ store: told });
-    await ask();
+    const { listeners, store: notifying } = notifyingStore();
+    const { authorize, settle } = processOf({ store: notifying });
+    await authorize();
     await settle();
     store.get.mockClear();
     for (const listener of listeners) listener(key as string);
-    await ask();
+    await authorize();
     expect(store.get).toHaveBeenCalled();
   });
 
   it('keeps no authorizer that nobody uses any more', async () => {
-    const { listeners, end, store: told } = telling();
-    processOf({ store: told });
+    const { listeners, end, store: notifying } = notifyingStore();
+    processOf({ store: notifying });
     setFlagsFromString('--expose-gc');
     const collect: () => void = runInNewContext('gc');
     await vi.waitFor(() => {
@@ -158,5 +162,5 @@ it('a request whose waitUntil throws is answered all the same', async () => {
   const waitUntil = () => {
     throw new TypeError('Illegal invocation');
   };
-  expect(await processOf().ask('t', {}, { waitUntil })).toBe('ok');
+  expect(await processOf().authorize('t', {}, { waitUntil })).toBe('ok');
 });

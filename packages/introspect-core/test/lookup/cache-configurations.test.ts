@@ -1,6 +1,9 @@
 import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Clocks, caching, held, mapStore } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { holdResponse } from '../support/held-response.js';
+import { mapStore } from '../support/map-store.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -34,7 +37,7 @@ const bothOrders = differences.flatMap(([what, one, other]): [string, Side, Side
 ]);
 
 describe('two authorizers that share a store and differ in their', () => {
-  const subjectOf = async (by: ReturnType<typeof caching>) => {
+  const subjectOf = async (by: ReturnType<typeof cachingAuthorizer>) => {
     const { sub } = await by.authorizer.authorize('Bearer t');
     return sub;
   };
@@ -42,13 +45,13 @@ describe('two authorizers that share a store and differ in their', () => {
   it.each(bothOrders)('%s never read each other’s answers', async (_, one, other) => {
     server.next(active({ sub: 'one' }), active({ sub: 'other' }));
     const store = mapStore(clocks);
-    const a = caching(server, clocks, { ...one(server), cache: { store } });
-    const b = caching(server, clocks, { ...other(server), cache: { store } });
-    await a.ask();
+    const a = cachingAuthorizer(server, clocks, { ...one(server), cache: { store } });
+    const b = cachingAuthorizer(server, clocks, { ...other(server), cache: { store } });
+    await a.authorize();
     await a.settle();
-    await b.ask();
+    await b.authorize();
     await b.settle();
-    const again = [one, other].map((side) => caching(server, clocks, { ...side(server), cache: { store } }));
+    const again = [one, other].map((side) => cachingAuthorizer(server, clocks, { ...side(server), cache: { store } }));
     const subjects = [];
     for (const each of [a, b, ...again]) subjects.push(await subjectOf(each));
     expect(subjects).toEqual(['one', 'other', 'one', 'other']);
@@ -57,11 +60,11 @@ describe('two authorizers that share a store and differ in their', () => {
   });
 
   it.each(bothOrders)('%s never read each other’s answers in flight', async (_, one, other) => {
-    const { waits, release } = held(active({ sub: 'one' }));
-    server.next(waits, active({ sub: 'other' }));
+    const { held, release } = holdResponse(active({ sub: 'one' }));
+    server.next(held, active({ sub: 'other' }));
     const store = mapStore(clocks);
-    const a = caching(server, clocks, { ...one(server), cache: { store } });
-    const b = caching(server, clocks, { ...other(server), cache: { store } });
+    const a = cachingAuthorizer(server, clocks, { ...one(server), cache: { store } });
+    const b = cachingAuthorizer(server, clocks, { ...other(server), cache: { store } });
     const first = subjectOf(a);
     await server.introspection(1);
     expect(await subjectOf(b)).toBe('other');
@@ -74,19 +77,19 @@ describe('two authorizers that share a store and differ in their', () => {
 it('authorizers that are configured alike read each other’s answers, in whichever order things were said', async () => {
   server.always(active());
   const store = mapStore(clocks);
-  const a = caching(server, clocks, {
+  const a = cachingAuthorizer(server, clocks, {
     parameters: { a: '1', b: '2' },
     headers: { 'X-A': '1', b: '2' },
     cache: { store },
   });
-  const b = caching(server, clocks, {
+  const b = cachingAuthorizer(server, clocks, {
     headers: { B: '2', 'x-a': '1' },
     parameters: { b: '2', a: '1' },
     cache: { store },
   });
-  await a.ask();
+  await a.authorize();
   await a.settle();
-  expect(await b.ask()).toBe('ok');
+  expect(await b.authorize()).toBe('ok');
   expect(server.introspections).toHaveLength(1);
-  expect(b.told('cache_hit')).toBe(1);
+  expect(b.count('cache_hit')).toBe(1);
 });

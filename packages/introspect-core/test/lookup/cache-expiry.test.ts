@@ -10,7 +10,8 @@ import {
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Authorizer } from '../../src/index.js';
-import { Clocks, caching, outcomeOf } from '../support/caching.js';
+import { cachingAuthorizer, outcomeOf } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
 import { vectors } from '../support/vectors.js';
 
 interface CachingVector {
@@ -92,23 +93,23 @@ describe('how long an answer is used', () => {
     ['far in the past', -1e300, 0],
   ])('with an exp that is %s (%d): %d s', async (_, exp, seconds) => {
     server.always(active({ exp }));
-    const { ask } = caching(server, clocks);
-    await ask();
+    const { authorize } = cachingAuthorizer(server, clocks);
+    await authorize();
     clocks.pass(Math.max(0, seconds - 0.001));
-    await ask();
+    await authorize();
     expect(server.introspections).toHaveLength(seconds > 0 ? 1 : 2);
     clocks.pass(0.001);
-    await ask();
+    await authorize();
     expect(server.introspections).toHaveLength(seconds > 0 ? 2 : 3);
   });
 
   it('is not lengthened by a skew, which lengthens how long the token is accepted', async () => {
     server.always(active({ exp: clocks.in(10) }));
-    const { ask } = caching(server, clocks, { clockSkewSeconds: 30 });
-    await ask();
+    const { authorize } = cachingAuthorizer(server, clocks, { clockSkewSeconds: 30 });
+    await authorize();
     clocks.pass(10);
     for (let i = 2; i < 5; i++) {
-      expect(await ask()).toBe('ok');
+      expect(await authorize()).toBe('ok');
       expect(server.introspections).toHaveLength(i);
     }
   });
@@ -117,11 +118,11 @@ describe('how long an answer is used', () => {
 describe('after the machine was suspended and only the wall clock ran, the cache', () => {
   const suspended = async (cache: object = {}, policy: object = {}) => {
     server.next(active(), inactive(), inactive());
-    const caches = caching(server, clocks, { cache });
-    await caches.ask();
+    const caches = cachingAuthorizer(server, clocks, { cache });
+    await caches.authorize();
     clocks.pass(1);
-    clocks.turn(3 * 3600);
-    return caches.ask('t', policy);
+    clocks.stepWall(3 * 3600);
+    return caches.authorize('t', policy);
   };
 
   it('accepts no token that was revoked meanwhile, and rejects it after one introspection', async () => {
@@ -136,27 +137,27 @@ describe('after the machine was suspended and only the wall clock ran, the cache
   it('counts that time for stale responses too', async () => {
     server.next(active());
     server.always(reset());
-    const { ask } = caching(server, clocks, { cache: { maxAgeIfErrorSeconds: 3600 } });
-    await ask();
+    const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeIfErrorSeconds: 3600 } });
+    await authorize();
     clocks.pass(60);
-    expect(await ask()).toBe('ok');
-    clocks.turn(3600);
-    expect(await ask()).toBe('unavailable');
+    expect(await authorize()).toBe('ok');
+    clocks.stepWall(3600);
+    expect(await authorize()).toBe('unavailable');
   });
 
   it('counts that time for inactive responses and for guards of one request too', async () => {
     server.next(inactive(), active());
-    const { ask } = caching(server, clocks);
-    expect(await ask()).toBe('inactive');
-    clocks.turn(3);
-    expect(await ask()).toBe('ok');
+    const { authorize } = cachingAuthorizer(server, clocks);
+    expect(await authorize()).toBe('inactive');
+    clocks.stepWall(3);
+    expect(await authorize()).toBe('ok');
     server.next(active(), inactive());
     const { introspectionEndpoint } = server;
     const { now, monotonicNow } = clocks;
     const uncached = new Authorizer({ introspectionEndpoint, clientId: 'c', clientSecret: 's', now, monotonicNow });
     const request = { authorization: 'Bearer t', native: {} };
     await uncached.authorize(request);
-    clocks.turn(3600);
+    clocks.stepWall(3600);
     await expect(uncached.authorize(request)).rejects.toMatchObject({ reason: 'inactive' });
   });
 });
@@ -164,65 +165,65 @@ describe('after the machine was suspended and only the wall clock ran, the cache
 describe('clocks that are set', () => {
   const expiring = () => {
     server.always(active({ exp: clocks.in(10) }));
-    return caching(server, clocks);
+    return cachingAuthorizer(server, clocks);
   };
 
   it('back before exp lengthen nothing: it is then over by the monotonic one', async () => {
-    const { ask } = expiring();
-    await ask();
+    const { authorize } = expiring();
+    await authorize();
     clocks.pass(5);
-    clocks.turn(-3600);
-    expect(await ask()).toBe('ok');
+    clocks.stepWall(-3600);
+    expect(await authorize()).toBe('ok');
     expect(server.introspections).toHaveLength(1);
     clocks.pass(4.999);
-    await ask();
+    await authorize();
     expect(server.introspections).toHaveLength(1);
     clocks.pass(0.001);
-    await ask();
+    await authorize();
     expect(server.introspections).toHaveLength(2);
   });
 
   it('back after exp revive nothing, when nobody came in between', async () => {
-    const { ask } = expiring();
-    await ask();
+    const { authorize } = expiring();
+    await authorize();
     clocks.pass(10);
-    clocks.turn(-10);
-    await ask();
+    clocks.stepWall(-10);
+    await authorize();
     expect(server.introspections).toHaveLength(2);
   });
 
   it('back after exp revive nothing that had been seen to be over', async () => {
-    const { ask } = expiring();
-    await ask();
+    const { authorize } = expiring();
+    await authorize();
     clocks.pass(10);
-    expect(await ask()).toBe('expired');
+    expect(await authorize()).toBe('expired');
     expect(server.introspections).toHaveLength(2);
-    clocks.turn(-10);
-    expect(await ask()).toBe('ok');
+    clocks.stepWall(-10);
+    expect(await authorize()).toBe('ok');
     expect(server.introspections).toHaveLength(3);
   });
 
   it('forward end an answer at its exp, and setting them back again does not revive it', async () => {
-    const { ask } = expiring();
-    await ask();
-    clocks.turn(10);
-    expect(await ask()).toBe('expired');
+    const { authorize } = expiring();
+    await authorize();
+    clocks.stepWall(10);
+    expect(await authorize()).toBe('expired');
     expect(server.introspections).toHaveLength(2);
-    clocks.turn(-10);
-    await ask();
+    clocks.stepWall(-10);
+    await authorize();
     expect(server.introspections).toHaveLength(3);
   });
 
   it('back do not change the maximum age of a response without exp', async () => {
     server.always(active());
-    const { ask } = caching(server, clocks);
-    await ask();
-    clocks.turn(-3600);
+    const { authorize } = cachingAuthorizer(server, clocks);
+    await authorize();
+    clocks.stepWall(-3600);
     clocks.pass(59.999);
-    await ask();
+    await authorize();
     expect(server.introspections).toHaveLength(1);
     clocks.pass(0.001);
-    await ask();
+    await authorize();
     expect(server.introspections).toHaveLength(2);
   });
 
@@ -230,15 +231,15 @@ describe('clocks that are set', () => {
     'forward by %d s make a response that much older, and cost one introspection',
     async (seconds) => {
       server.always(active());
-      const { ask } = caching(server, clocks);
-      await ask();
-      clocks.turn(seconds);
+      const { authorize } = cachingAuthorizer(server, clocks);
+      await authorize();
+      clocks.stepWall(seconds);
       clocks.pass(Math.max(0, 60 - seconds));
-      await ask();
+      await authorize();
       expect(server.introspections).toHaveLength(2);
       for (let i = 0; i < 5; i++) {
         clocks.pass(10);
-        await ask();
+        await authorize();
       }
       expect(server.introspections).toHaveLength(2);
     },
@@ -246,23 +247,23 @@ describe('clocks that are set', () => {
 
   it('forward cause a background refresh when the response is then due for one', async () => {
     server.always(active());
-    const { ask, settle, told } = caching(server, clocks, { cache: { refreshAfterSeconds: 30 } });
-    await ask();
-    clocks.turn(40);
+    const { authorize, settle, count } = cachingAuthorizer(server, clocks, { cache: { refreshAfterSeconds: 30 } });
+    await authorize();
+    clocks.stepWall(40);
     for (let i = 0; i < 3; i++) {
-      expect(await ask()).toBe('ok');
+      expect(await authorize()).toBe('ok');
       await settle();
     }
-    expect([server.introspections.length, told('cache_hit'), told('refreshed')]).toEqual([2, 3, 1]);
+    expect([server.introspections.length, count('cache_hit'), count('refreshed')]).toEqual([2, 3, 1]);
   });
 
   it('back leave an answer that outlived its exp unserved, when the server cannot be reached either', async () => {
     server.next(active({ exp: clocks.in(10) }));
     server.always(reset());
-    const { ask } = caching(server, clocks, { cache: { maxAgeIfErrorSeconds: 300 } });
-    await ask();
+    const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeIfErrorSeconds: 300 } });
+    await authorize();
     clocks.pass(10);
-    clocks.turn(-10);
-    expect(await ask()).toBe('unavailable');
+    clocks.stepWall(-10);
+    expect(await authorize()).toBe('unavailable');
   });
 });

@@ -1,6 +1,7 @@
 import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Clocks, caching } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -18,7 +19,7 @@ const good = { authorization: 'Bearer good' };
 
 describe('a hit', () => {
   it('comes without a promise, a timer, a signal or a copy', async () => {
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     const policy = { scopes: ['a'] };
     const token = await authorizer.authorize('Bearer good', policy);
     const decide = authorizer.decider(policy);
@@ -31,7 +32,7 @@ describe('a hit', () => {
   });
 
   it('that is refused is refused at once, and by a promise where one is wanted', async () => {
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     const guard = authorizer.guard({ scopes: ['c'] });
     await expect(guard('Bearer good')).rejects.toMatchObject({ code: 'insufficient_scope' });
     const error = expect.objectContaining({ code: 'insufficient_scope' });
@@ -40,7 +41,7 @@ describe('a hit', () => {
   });
 
   it('waits for a check of the route, and for nothing else', async () => {
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     const decide = authorizer.decider({ check: async () => false });
     await authorizer.authorize('Bearer good');
     const decision = decide(good);
@@ -52,7 +53,7 @@ describe('a hit', () => {
     ['bearer   good', 'a token in another spelling of its field'],
     ['Bearer good ', 'space after it'],
   ])('is one for %j', async (credentials) => {
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     await authorizer.authorize('Bearer good');
     const decision = authorizer.decider()({ authorization: credentials });
     expect(decision).toMatchObject({ allowed: true, token: { active: true } });
@@ -67,7 +68,7 @@ describe('a hit', () => {
     ['Bearer good=x', 'invalid_token'],
     [['Bearer good', 'Bearer good'], 'invalid_request'],
   ])('is none for %j, whatever is kept', async (credentials, code) => {
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     await authorizer.authorize('Bearer good');
     await expect(authorizer.authorize(credentials)).rejects.toMatchObject({ code });
   });
@@ -75,7 +76,7 @@ describe('a hit', () => {
 
 describe('the scopes of a route', () => {
   it('are looked for in each text anew, however many there are', async () => {
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     const guard = authorizer.guard({ scopes: ['s7'] });
     for (let round = 0; round < 2; round++) {
       for (let i = 0; i < 250; i++) {

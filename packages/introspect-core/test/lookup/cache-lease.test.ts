@@ -1,7 +1,9 @@
 import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CacheStore } from '../../src/index.js';
-import { Clocks, caching, mapStore } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { mapStore } from '../support/map-store.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -17,11 +19,11 @@ describe('a lease', () => {
   /** A process whose answer, the first of the server's, is due for renewal. */
   const due = async (lease: NonNullable<CacheStore['lease']>) => {
     server.next(...[1, 2].map((version) => active({ version })));
-    const first = caching(server, clocks, { cache: { store: { ...store, lease }, refreshAfterSeconds: 10 } });
-    await first.ask();
+    const first = cachingAuthorizer(server, clocks, { cache: { store: { ...store, lease }, refreshAfterSeconds: 10 } });
+    await first.authorize();
     await first.settle();
     clocks.pass(10);
-    expect(await first.ask()).toBe('ok');
+    expect(await first.authorize()).toBe('ok');
     return first;
   };
 
@@ -40,8 +42,8 @@ describe('a lease', () => {
   it('that another process has leaves this one to find the new answer in the store', async () => {
     const first = await due(async () => false);
     await first.settle();
-    const other = caching(server, clocks, { cache: { store } });
-    await other.ask('t', { maxResponseAgeSeconds: 0 });
+    const other = cachingAuthorizer(server, clocks, { cache: { store } });
+    await other.authorize('t', { maxResponseAgeSeconds: 0 });
     await other.settle();
     clocks.pass(5);
     expect(await first.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
@@ -50,12 +52,12 @@ describe('a lease', () => {
 
   it('is asked for again after half a second, not by every request', async () => {
     const lease = vi.fn(async () => false);
-    const { ask, settle } = await due(lease);
-    await ask();
+    const { authorize, settle } = await due(lease);
+    await authorize();
     await settle();
     expect(lease).toHaveBeenCalledTimes(1);
     clocks.pass(0.5);
-    await ask();
+    await authorize();
     await settle();
     expect(lease).toHaveBeenCalledTimes(2);
   });
@@ -67,11 +69,14 @@ describe('a lease', () => {
   ])('ends with the question or before the next renewal: %j, %j, %d ms', async (options, cache, ttlMs) => {
     server.always(active());
     const lease = vi.fn(async (_key: string, _ttlMs: number) => false);
-    const { ask, settle } = caching(server, clocks, { ...options, cache: { store: { ...store, lease }, ...cache } });
-    await ask();
+    const { authorize, settle } = cachingAuthorizer(server, clocks, {
+      ...options,
+      cache: { store: { ...store, lease }, ...cache },
+    });
+    await authorize();
     clocks.pass(11);
-    await ask();
-    await ask();
+    await authorize();
+    await authorize();
     await settle();
     expect(lease.mock.calls[0]?.[1]).toBe(ttlMs);
   });

@@ -1,7 +1,10 @@
 import { active, inactive, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { InvalidationTarget } from '../../src/index.js';
-import { Clocks, caching, mapStore, until } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { until } from '../support/event-loop.js';
+import { mapStore } from '../support/map-store.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -31,11 +34,11 @@ async function two(cache: object = {}, versions = [1, 2, 3]) {
     return () => {};
   };
   const processes = [1, 2].map(() =>
-    caching(server, clocks, { cache: { store: { ...store, onInvalidate }, ...cache } }),
+    cachingAuthorizer(server, clocks, { cache: { store: { ...store, onInvalidate }, ...cache } }),
   );
-  const [one, other] = processes as [ReturnType<typeof caching>, ReturnType<typeof caching>];
+  const [one, other] = processes as [ReturnType<typeof cachingAuthorizer>, ReturnType<typeof cachingAuthorizer>];
   for (const each of processes) {
-    await each.ask();
+    await each.authorize();
     await each.settle();
     clocks.pass(1);
   }
@@ -63,7 +66,7 @@ describe('what one process forgets', () => {
   it.each(targets)('a new one never reads, though the store should not let go of it: %j', async (target) => {
     const { one } = await two({ store: { ...store, delete: async () => {} } });
     await one.authorizer.invalidate(target);
-    const third = caching(server, clocks, { cache: { store } });
+    const third = cachingAuthorizer(server, clocks, { cache: { store } });
     expect(await third.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
   });
 
@@ -72,7 +75,7 @@ describe('what one process forgets', () => {
     await one.authorizer.invalidate(target);
     server.always(respond({ status: 500 }));
     clocks.pass(10);
-    expect(await other.ask()).toBe('unavailable');
+    expect(await other.authorize()).toBe('unavailable');
   });
 
   it('another believes to be inactive without asking twice', async () => {
@@ -80,7 +83,7 @@ describe('what one process forgets', () => {
     await one.authorizer.invalidate({ sub: 's' });
     clocks.pass(5);
     server.always(inactive());
-    expect(await other.ask()).toBe('inactive');
+    expect(await other.authorize()).toBe('inactive');
     expect(server.introspections).toHaveLength(2);
   });
 
@@ -112,9 +115,9 @@ describe('what one process forgets', () => {
   it('is not forgotten again by one whose clock is behind', async () => {
     const { one, other, versionOf } = await two();
     await one.authorizer.invalidate({ sub: 's' });
-    clocks.turn(-60);
-    await caching(server, clocks, { cache: { store } }).authorizer.invalidate({ sub: 's' });
-    clocks.turn(60);
+    clocks.stepWall(-60);
+    await cachingAuthorizer(server, clocks, { cache: { store } }).authorizer.invalidate({ sub: 's' });
+    clocks.stepWall(60);
     clocks.pass(5);
     expect(await versionOf(other)).toBe(2);
   });
@@ -134,7 +137,7 @@ describe('news from the store', () => {
       listeners.push(listener);
       return () => {};
     };
-    const reader = caching(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
+    const reader = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
     const asked = reader.authorizer.authorize('Bearer t');
     await until(() => get.mock.calls.length === 6);
     store.set.mockClear();

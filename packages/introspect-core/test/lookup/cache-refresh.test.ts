@@ -1,7 +1,10 @@
 import { active, reset, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ActiveToken, Authorizer } from '../../src/index.js';
-import { Clocks, caching, held, until } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { eventLoopTurns, until } from '../support/event-loop.js';
+import { holdResponse } from '../support/held-response.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -15,7 +18,8 @@ afterEach(async () => {
   await server.close();
 });
 
-const renewing = (options: object = {}) => caching(server, clocks, { cache: { refreshAfterSeconds: 10 }, ...options });
+const renewing = (options: object = {}) =>
+  cachingAuthorizer(server, clocks, { cache: { refreshAfterSeconds: 10 }, ...options });
 const subjectOf = async (authorizer: Authorizer, request: object = {}) => {
   const { sub }: ActiveToken = await authorizer.authorize({ authorization: 'Bearer t', ...request });
   return sub;
@@ -23,8 +27,8 @@ const subjectOf = async (authorizer: Authorizer, request: object = {}) => {
 
 describe('a renewal', () => {
   it('is not waited for: requests are answered while the server is not, and it is one question', async () => {
-    const { waits, release } = held(active({ sub: 'new' }));
-    server.next(active({ sub: 'old' }), waits);
+    const { held, release } = holdResponse(active({ sub: 'new' }));
+    server.next(active({ sub: 'old' }), held);
     const { authorizer, events } = renewing();
     await subjectOf(authorizer);
     clocks.pass(10);
@@ -41,11 +45,11 @@ describe('a renewal', () => {
 
   it('begins the life of an answer anew', async () => {
     server.always(active());
-    const { ask, settle } = renewing();
-    await ask();
+    const { authorize, settle } = renewing();
+    await authorize();
     for (let i = 2; i < 20; i++) {
       clocks.pass(10);
-      expect(await ask()).toBe('ok');
+      expect(await authorize()).toBe('ok');
       await settle();
       expect(server.introspections).toHaveLength(i);
     }
@@ -53,11 +57,11 @@ describe('a renewal', () => {
 
   it('is for tokens in use alone', async () => {
     server.always(active());
-    const { ask, settle } = renewing();
-    for (const token of ['used', 'unused']) await ask(token);
+    const { authorize, settle } = renewing();
+    for (const token of ['used', 'unused']) await authorize(token);
     for (let i = 0; i < 3; i++) {
       clocks.pass(10);
-      await ask('used');
+      await authorize('used');
       await settle();
     }
     const asked = server.introspections.map(({ form }) => form.get('token'));
@@ -71,14 +75,14 @@ describe('a renewal', () => {
   ])('comes by chance (%d) up to a twentieth earlier: after %d s', async (chance, seconds) => {
     vi.spyOn(Math, 'random').mockReturnValue(chance);
     server.always(active());
-    const { ask, settle } = renewing();
-    await ask();
+    const { authorize, settle } = renewing();
+    await authorize();
     clocks.pass(seconds - 0.002);
-    await ask();
+    await authorize();
     await settle();
     expect(server.introspections).toHaveLength(1);
     clocks.pass(0.002);
-    await ask();
+    await authorize();
     await settle();
     expect(server.introspections).toHaveLength(2);
   });
@@ -86,10 +90,10 @@ describe('a renewal', () => {
   it('that fails leaves the answer to serve on, is tried again after half a second, and never lengthens its life', async () => {
     server.next(active());
     server.always(respond({ status: 500 }));
-    const { ask, settle, told } = renewing();
+    const { authorize, settle, count } = renewing();
     const asked = async (seconds: number) => {
       clocks.pass(seconds);
-      const outcome = await ask();
+      const outcome = await authorize();
       await settle();
       return [outcome, server.introspections.length];
     };
@@ -99,7 +103,7 @@ describe('a renewal', () => {
     expect(await asked(0.001)).toEqual(['ok', 3]);
     expect(await asked(49.499)).toEqual(['ok', 4]);
     expect(await asked(0.001)).toEqual(['unavailable', 5]);
-    expect(told('refreshed')).toBe(0);
+    expect(count('refreshed')).toBe(0);
   });
 
   it('that fails is nobody’s unhandled fault', async () => {
@@ -111,15 +115,15 @@ describe('a renewal', () => {
     clocks.pass(10);
     await subjectOf(authorizer);
     await (await server.introspection(2)).over;
-    for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+    await eventLoopTurns(10);
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();
   });
 
   it('goes on when the one who began it leaves', async () => {
-    const { waits, release } = held(active({ sub: 'new' }));
-    server.next(active({ sub: 'old' }), waits);
-    const { authorizer, told } = renewing();
+    const { held, release } = holdResponse(active({ sub: 'new' }));
+    server.next(active({ sub: 'old' }), held);
+    const { authorizer, count } = renewing();
     await subjectOf(authorizer);
     clocks.pass(10);
     const controller = new AbortController();
@@ -127,21 +131,21 @@ describe('a renewal', () => {
     await server.introspection(2);
     controller.abort();
     release();
-    await until(() => told('refreshed') === 1);
+    await until(() => count('refreshed') === 1);
     expect(await subjectOf(authorizer)).toBe('new');
   });
 
   it('is shared by a route that accepts a response of its age, and not by one that requires a newer response', async () => {
-    const { waits, release } = held(active({ sub: 'renewed' }));
-    server.next(active({ sub: 'old' }), waits, active({ sub: 'newest' }));
-    const { authorizer, told } = renewing();
+    const { held, release } = holdResponse(active({ sub: 'renewed' }));
+    server.next(active({ sub: 'old' }), held, active({ sub: 'newest' }));
+    const { authorizer, count } = renewing();
     await subjectOf(authorizer);
     clocks.pass(10);
     await subjectOf(authorizer);
     await server.introspection(2);
     const recent = authorizer.authorize('Bearer t', { maxResponseAgeSeconds: 5 });
     const sensitive = authorizer.authorize('Bearer t', { maxResponseAgeSeconds: 0 });
-    await until(() => told('coalesced') === 1 && told('cache_miss') === 2);
+    await until(() => count('coalesced') === 1 && count('cache_miss') === 2);
     release();
     expect(await recent).toMatchObject({ sub: 'renewed' });
     expect(await sensitive).toMatchObject({ sub: 'newest' });
@@ -153,8 +157,8 @@ describe('on workerd, a renewal', () => {
   beforeEach(() => vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' }));
 
   it('goes through waitUntil, and the answer does not wait', async () => {
-    const { waits, release } = held(active({ sub: 'new' }));
-    server.next(active({ sub: 'old' }), waits);
+    const { held, release } = holdResponse(active({ sub: 'new' }));
+    server.next(active({ sub: 'old' }), held);
     const { authorizer } = renewing();
     await subjectOf(authorizer);
     clocks.pass(10);

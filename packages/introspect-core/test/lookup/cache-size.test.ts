@@ -1,7 +1,10 @@
 import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Authorizer, type CacheOptions } from '../../src/index.js';
-import { Clocks, caching, mapStore, until } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { until } from '../support/event-loop.js';
+import { mapStore } from '../support/map-store.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -20,27 +23,27 @@ function activeOf(characters: number) {
 describe('maxBytes', () => {
   it('limits the characters of the cached response bodies, and evicts the least recently used token', async () => {
     server.always(activeOf(1000));
-    const { ask, authorizer, told } = caching(server, clocks, { cache: { maxBytes: 3999 } });
-    for (const token of ['a', 'b', 'c', 'a', 'd']) await ask(token);
+    const { authorize, authorizer, count } = cachingAuthorizer(server, clocks, { cache: { maxBytes: 3999 } });
+    for (const token of ['a', 'b', 'c', 'a', 'd']) await authorize(token);
     expect(authorizer.stats().entries.active).toBe(3);
-    expect(told('cache_hit')).toBe(1);
-    for (const token of ['a', 'c', 'd']) await ask(token);
-    expect(told('cache_hit')).toBe(4);
-    await ask('b');
-    expect(told('cache_hit')).toBe(4);
+    expect(count('cache_hit')).toBe(1);
+    for (const token of ['a', 'c', 'd']) await authorize(token);
+    expect(count('cache_hit')).toBe(4);
+    await authorize('b');
+    expect(count('cache_hit')).toBe(4);
   });
 
   it('limits large responses when maxEntries would allow more of them', async () => {
     server.always(activeOf(100_000));
-    const { ask, authorizer } = caching(server, clocks, { cache: { maxBytes: 5_000_000 } });
-    for (let i = 0; i < 60; i++) await ask(`token-${i}`);
+    const { authorize, authorizer } = cachingAuthorizer(server, clocks, { cache: { maxBytes: 5_000_000 } });
+    for (let i = 0; i < 60; i++) await authorize(`token-${i}`);
     expect(authorizer.stats().entries.active).toBe(50);
   });
 
   it('does not cache a response that alone is larger, but uses it, emits an event and counts it in the stats', async () => {
     server.always(activeOf(1001));
-    const { ask, events, authorizer } = caching(server, clocks, { cache: { maxBytes: 1000 } });
-    expect([await ask(), await ask()]).toEqual(['ok', 'ok']);
+    const { authorize, events, authorizer } = cachingAuthorizer(server, clocks, { cache: { maxBytes: 1000 } });
+    expect([await authorize(), await authorize()]).toEqual(['ok', 'ok']);
     expect(server.introspections).toHaveLength(2);
     expect(events.map(({ type }) => type)).toEqual([
       'cache_miss',
@@ -50,31 +53,31 @@ describe('maxBytes', () => {
     ]);
     expect(authorizer.stats()).toMatchObject({ lookups: { too_large_to_cache: 2 }, entries: { active: 0 } });
     server.always(activeOf(1000));
-    expect([await ask(), await ask()]).toEqual(['ok', 'ok']);
+    expect([await authorize(), await authorize()]).toEqual(['ok', 'ok']);
     expect(server.introspections).toHaveLength(3);
   });
 
   it('counts a response from a store too', async () => {
     server.always(activeOf(600));
     const store = mapStore(clocks);
-    const writer = caching(server, clocks, { cache: { store } });
-    for (const token of ['a', 'b']) await writer.ask(token);
+    const writer = cachingAuthorizer(server, clocks, { cache: { store } });
+    for (const token of ['a', 'b']) await writer.authorize(token);
     await until(() => store.entries.size === 2);
-    const reader = caching(server, clocks, { cache: { store, maxBytes: 1000 } });
-    for (const token of ['a', 'b']) expect(await reader.ask(token)).toBe('ok');
+    const reader = cachingAuthorizer(server, clocks, { cache: { store, maxBytes: 1000 } });
+    for (const token of ['a', 'b']) expect(await reader.authorize(token)).toBe('ok');
     expect([server.introspections.length, reader.authorizer.stats().entries.active]).toEqual([2, 1]);
   });
 
   it('does not apply to inactive tokens, which only maxEntries limits', async () => {
-    const { ask, authorizer } = caching(server, clocks, { cache: { maxBytes: 1, maxEntries: 3 } });
-    for (let i = 0; i < 5; i++) expect(await ask(`unknown-${i}`)).toBe('inactive');
+    const { authorize, authorizer } = cachingAuthorizer(server, clocks, { cache: { maxBytes: 1, maxEntries: 3 } });
+    for (let i = 0; i < 5; i++) expect(await authorize(`unknown-${i}`)).toBe('inactive');
     expect(authorizer.stats().entries.inactive).toBe(3);
   });
 
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '1000'])(
     'rejects %j with an error that names cache.maxBytes',
     (maxBytes) => {
-      expect(() => caching(server, clocks, { cache: { maxBytes } as CacheOptions })).toThrow(
+      expect(() => cachingAuthorizer(server, clocks, { cache: { maxBytes } as CacheOptions })).toThrow(
         /"cache\.maxBytes" must be/,
       );
     },

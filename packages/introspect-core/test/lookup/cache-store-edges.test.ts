@@ -1,6 +1,10 @@
 import { active, inactive, reset, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Clocks, caching, held, mapStore, until } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { until } from '../support/event-loop.js';
+import { holdResponse } from '../support/held-response.js';
+import { mapStore } from '../support/map-store.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -21,28 +25,32 @@ describe('a wall clock that is set back', () => {
     ['past its age', {}, 59],
   ])('does not let the store serve an answer %s', async (_, claims, seconds) => {
     server.always(active(claims));
-    const { ask, settle } = caching(server, clocks, { cache: { store, localMaxAgeSeconds: seconds - 1 } });
-    await ask();
+    const { authorize, settle } = cachingAuthorizer(server, clocks, {
+      cache: { store, localMaxAgeSeconds: seconds - 1 },
+    });
+    await authorize();
     await settle();
     clocks.pass(seconds);
-    clocks.turn(-seconds);
-    await ask();
+    clocks.stepWall(-seconds);
+    await authorize();
     expect(server.introspections).toHaveLength(1);
     clocks.pass(1);
-    await ask();
+    await authorize();
     expect(server.introspections).toHaveLength(2);
   });
 
   it('does not let the store serve what was forgotten after it', async () => {
     server.next(active({ sub: 's' }));
     server.always(inactive());
-    const { ask, settle, authorizer } = caching(server, clocks, { cache: { store, maxAgeSeconds: 7200 } });
-    await ask();
+    const { authorize, settle, authorizer } = cachingAuthorizer(server, clocks, {
+      cache: { store, maxAgeSeconds: 7200 },
+    });
+    await authorize();
     await settle();
-    clocks.turn(-3600);
+    clocks.stepWall(-3600);
     await authorizer.invalidate({ sub: 's' });
     clocks.pass(3601);
-    expect(await ask()).toBe('inactive');
+    expect(await authorize()).toBe('inactive');
   });
 });
 
@@ -50,8 +58,8 @@ describe('news from the store', () => {
   it('of a key that is being read is not lost', async () => {
     server.next(active());
     server.always(inactive());
-    const one = caching(server, clocks, { cache: { store } });
-    await one.ask();
+    const one = cachingAuthorizer(server, clocks, { cache: { store } });
+    await one.authorize();
     await one.settle();
     let tell = (_: string) => {};
     const gate = Promise.withResolvers<void>();
@@ -64,9 +72,9 @@ describe('news from the store', () => {
       tell = listener;
       return () => {};
     };
-    const other = caching(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
+    const other = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
     clocks.pass(1);
-    const asked = other.ask();
+    const asked = other.authorize();
     await until(() => get.mock.calls.length === 1);
     const [key = ''] = store.entries.keys();
     store.entries.delete(key);
@@ -79,7 +87,7 @@ describe('news from the store', () => {
     const onInvalidate = () => {
       throw new Error('no connection');
     };
-    const { events } = caching(server, clocks, { cache: { store: { ...store, onInvalidate } } });
+    const { events } = cachingAuthorizer(server, clocks, { cache: { store: { ...store, onInvalidate } } });
     expect(events).toEqual([{ type: 'store_failed', operation: 'onInvalidate' }]);
   });
 });
@@ -87,14 +95,18 @@ describe('news from the store', () => {
 describe('what is in the store', () => {
   it('and is no answer is told of', async () => {
     server.always(active());
-    const { ask, events } = caching(server, clocks, { cache: { store: { ...store, get: async () => 'garbage' } } });
-    expect(await ask()).toBe('ok');
+    const { authorize, events } = cachingAuthorizer(server, clocks, {
+      cache: { store: { ...store, get: async () => 'garbage' } },
+    });
+    expect(await authorize()).toBe('ok');
     expect(events).toContainEqual({ type: 'store_failed', operation: 'get' });
   });
 
   it.each(['', '  ', 'soon'])('as a mark, and is no time, forgets: %j', async (mark) => {
     const get = async (key: string) => (key.startsWith('tombstone.') ? mark : `${clocks.wallMs} {"active":true}`);
-    expect(await caching(server, clocks, { cache: { store: { ...store, get } } }).ask()).toBe('inactive');
+    expect(await cachingAuthorizer(server, clocks, { cache: { store: { ...store, get } } }).authorize()).toBe(
+      'inactive',
+    );
   });
 });
 
@@ -103,7 +115,7 @@ it('a store that hangs costs a request on workerd its 250 ms, and not its answer
   server.always(active());
   const set = () => new Promise<never>(() => {});
   const options = { timeoutMs: 200, now: Date.now, monotonicNow: () => performance.now() };
-  const { authorizer } = caching(server, clocks, { ...options, cache: { store: { ...store, set } } });
+  const { authorizer } = cachingAuthorizer(server, clocks, { ...options, cache: { store: { ...store, set } } });
   await expect(authorizer.authorize('Bearer t')).resolves.toEqual({ active: true });
 });
 
@@ -112,10 +124,10 @@ it('an answer that is only being told to the store is no question that runs: who
   const gate = Promise.withResolvers<void>();
   const set = vi.fn(() => gate.promise);
   const options = { refreshAfterSeconds: 10, store: { ...store, set } };
-  const { ask, authorizer, settle } = caching(server, clocks, { cache: options });
-  await ask();
+  const { authorize, authorizer, settle } = cachingAuthorizer(server, clocks, { cache: options });
+  await authorize();
   clocks.pass(10);
-  await ask();
+  await authorize();
   await until(() => set.mock.calls.length === 2);
   expect(await authorizer.authorize('Bearer t', { maxResponseAgeSeconds: 0 })).toMatchObject({ version: 3 });
   gate.resolve();
@@ -127,7 +139,7 @@ it('an answer that is forgotten while the store is told is asked for again, wher
   server.next(active({ version: 1 }), active({ version: 2 }));
   const gate = Promise.withResolvers<void>();
   const set = vi.fn(() => gate.promise);
-  const { authorizer } = caching(server, clocks, { cache: { store: { ...store, set } } });
+  const { authorizer } = cachingAuthorizer(server, clocks, { cache: { store: { ...store, set } } });
   const asked = authorizer.authorize('Bearer t');
   await until(() => set.mock.calls.length === 1);
   const forgotten = authorizer.invalidate({ all: true });
@@ -138,9 +150,9 @@ it('an answer that is forgotten while the store is told is asked for again, wher
 
 it('a caller who leaves need not wait for a renewal that he would have to wait for', async () => {
   vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
-  const { waits, release } = held(active());
-  server.next(active(), waits);
-  const { authorizer } = caching(server, clocks, { cache: { refreshAfterSeconds: 10 } });
+  const { held, release } = holdResponse(active());
+  server.next(active(), held);
+  const { authorizer } = cachingAuthorizer(server, clocks, { cache: { refreshAfterSeconds: 10 } });
   await authorizer.authorize('Bearer t');
   clocks.pass(10);
   const controller = new AbortController();
@@ -154,7 +166,7 @@ it('a caller who leaves need not wait for a renewal that he would have to wait f
 it('nothing serves while the server is unreachable unless it is allowed, whatever its age', async () => {
   server.next(active());
   server.always(reset());
-  const { ask } = caching(server, clocks, { cache: { maxAgeSeconds: 0 } });
-  expect(await ask()).toBe('ok');
-  expect(await ask()).toBe('unavailable');
+  const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeSeconds: 0 } });
+  expect(await authorize()).toBe('ok');
+  expect(await authorize()).toBe('unavailable');
 });

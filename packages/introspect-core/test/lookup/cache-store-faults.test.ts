@@ -1,7 +1,10 @@
 import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CacheStore } from '../../src/index.js';
-import { Clocks, caching, mapStore, until } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { eventLoopTurns, until } from '../support/event-loop.js';
+import { mapStore } from '../support/map-store.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -34,9 +37,9 @@ const storeOf = (member: () => Promise<never>): CacheStore => ({
 
 describe.each(fails)('a store whose every function %s', (_, member) => {
   it('is done without: the server is asked, and what it says is kept here', async () => {
-    const { ask, settle, events } = caching(server, clocks, { cache: { store: storeOf(member) } });
-    expect(await ask('good')).toBe('ok');
-    expect(await ask('bad')).toBe('inactive');
+    const { authorize, settle, events } = cachingAuthorizer(server, clocks, { cache: { store: storeOf(member) } });
+    expect(await authorize('good')).toBe('ok');
+    expect(await authorize('bad')).toBe('inactive');
     await settle();
     expect(events).toEqual([
       { type: 'store_failed', operation: 'get' },
@@ -45,19 +48,21 @@ describe.each(fails)('a store whose every function %s', (_, member) => {
       { type: 'store_failed', operation: 'get' },
       { type: 'cache_miss' },
     ]);
-    expect(await ask('good')).toBe('ok');
+    expect(await authorize('good')).toBe('ok');
     expect(server.introspections).toHaveLength(2);
     clocks.pass(5);
-    expect(await ask('good')).toBe('ok');
+    expect(await authorize('good')).toBe('ok');
     expect(server.introspections).toHaveLength(3);
   });
 
   it('elects nobody: everyone renews', async () => {
     const store = { ...mapStore(clocks), lease: member };
-    const { ask, settle, events } = caching(server, clocks, { cache: { store, refreshAfterSeconds: 3 } });
-    await ask('good');
+    const { authorize, settle, events } = cachingAuthorizer(server, clocks, {
+      cache: { store, refreshAfterSeconds: 3 },
+    });
+    await authorize('good');
     clocks.pass(3);
-    expect(await ask('good')).toBe('ok');
+    expect(await authorize('good')).toBe('ok');
     await settle();
     expect(events.slice(-2)).toEqual([
       { type: 'store_failed', operation: 'lease' },
@@ -66,29 +71,31 @@ describe.each(fails)('a store whose every function %s', (_, member) => {
   });
 
   it('cannot be told to forget: that rejects, and this process has forgotten', async () => {
-    const { authorizer, ask, told } = caching(server, clocks, { cache: { store: storeOf(member) } });
+    const { authorizer, authorize, count } = cachingAuthorizer(server, clocks, { cache: { store: storeOf(member) } });
     const targets = [{ token: 'good' }, { all: true }] as const;
     for (const [i, target] of targets.entries()) {
-      expect(await ask('good')).toBe('ok');
+      expect(await authorize('good')).toBe('ok');
       const error = await authorizer.invalidate(target).catch((fault: unknown) => fault);
       expect(error).toMatchObject({ code: 'unavailable' });
       expect(String(error)).not.toContain('canary');
       expect(error).not.toHaveProperty('cause');
-      expect(await ask('good')).toBe('ok');
+      expect(await authorize('good')).toBe('ok');
       expect(server.introspections).toHaveLength(i + 2);
     }
-    expect(told('invalidated')).toBe(2);
+    expect(count('invalidated')).toBe(2);
   });
 
   it('leaves no fault unhandled', async () => {
     const unhandled = vi.fn();
     process.on('unhandledRejection', unhandled);
-    const { authorizer } = caching(server, clocks, { cache: { store: storeOf(member), refreshAfterSeconds: 1 } });
+    const { authorizer } = cachingAuthorizer(server, clocks, {
+      cache: { store: storeOf(member), refreshAfterSeconds: 1 },
+    });
     for (let i = 0; i < 3; i++) {
       await authorizer.authorize('Bearer good');
       clocks.pass(2);
     }
-    for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+    await eventLoopTurns(10);
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();
   });
@@ -108,8 +115,8 @@ describe('a store that hangs', () => {
   });
 
   it('is waited for 250 ms, and then done without', async () => {
-    const { ask, settle, events } = caching(server, clocks, { cache: { store: storeOf(hangs) } });
-    const asked = ask('good');
+    const { authorize, settle, events } = cachingAuthorizer(server, clocks, { cache: { store: storeOf(hangs) } });
+    const asked = authorize('good');
     await until(() => limits() === 1);
     vi.advanceTimersByTime(249);
     expect(server.introspections).toHaveLength(0);
@@ -127,33 +134,35 @@ describe('a store that hangs', () => {
 
   it('is waited for as long again for each mark, all at once', async () => {
     const store = mapStore(clocks);
-    const first = caching(server, clocks, { cache: { store } });
+    const first = cachingAuthorizer(server, clocks, { cache: { store } });
     server.next(active({ sub: 's', jti: 'j' }));
-    await first.ask('good');
+    await first.authorize('good');
     await first.settle();
     const get = (key: string) => (key.startsWith('tombstone.') ? hangs() : store.get(key));
-    const other = caching(server, clocks, { cache: { store: { ...store, get } } });
+    const other = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get } } });
     const before = limits();
-    const asked = other.ask('good');
+    const asked = other.authorize('good');
     await passLimit(before + 5);
     expect(await asked).toBe('ok');
     expect(server.introspections).toHaveLength(2);
     expect(limits()).toBe(before + 6);
-    expect(other.told('store_failed')).toBe(4);
+    expect(other.count('store_failed')).toBe(4);
   });
 
   it('elects nobody, and cannot be told to forget', async () => {
     const store = { ...mapStore(clocks), lease: hangs };
-    const { ask, settle, told } = caching(server, clocks, { cache: { store, refreshAfterSeconds: 3 } });
-    await ask('good');
+    const { authorize, settle, count } = cachingAuthorizer(server, clocks, {
+      cache: { store, refreshAfterSeconds: 3 },
+    });
+    await authorize('good');
     await settle();
     clocks.pass(3);
     const before = limits();
-    expect(await ask('good')).toBe('ok');
+    expect(await authorize('good')).toBe('ok');
     await passLimit(before + 1);
     await settle();
-    expect(told('refreshed')).toBe(1);
-    const dead = caching(server, clocks, { cache: { store: { ...store, set: hangs } } });
+    expect(count('refreshed')).toBe(1);
+    const dead = cachingAuthorizer(server, clocks, { cache: { store: { ...store, set: hangs } } });
     const unheard = limits();
     const forgotten = dead.authorizer.invalidate({ all: true });
     const rejected = expect(forgotten).rejects.toMatchObject({ code: 'unavailable' });
@@ -169,13 +178,13 @@ describe('garbage in the store', () => {
   /** A process that finds this in the store, for an answer and for all marks. */
   const finding = (value: unknown, mark?: unknown) => {
     const get = async (key: string) => (key.startsWith('tombstone.') ? mark : value) as string;
-    return caching(server, clocks, { cache: { store: { ...mapStore(clocks), get } } });
+    return cachingAuthorizer(server, clocks, { cache: { store: { ...mapStore(clocks), get } } });
   };
 
   it('is not what this is', async () => {
-    expect(await finding(good).ask('good')).toBe('ok');
-    expect(await finding(good, null).ask('bad')).toBe('ok');
-    expect(await finding(good, String(now - 5001)).ask('bad')).toBe('ok');
+    expect(await finding(good).authorize('good')).toBe('ok');
+    expect(await finding(good, null).authorize('bad')).toBe('ok');
+    expect(await finding(good, String(now - 5001)).authorize('bad')).toBe('ok');
     expect(server.introspections).toHaveLength(0);
   });
 
@@ -214,15 +223,15 @@ describe('garbage in the store', () => {
   ];
 
   it.each(garbage)('lets nobody in and refuses nobody: %j', async (value) => {
-    expect(await finding(value).ask('bad')).toBe('inactive');
-    expect(await finding(value).ask('good')).toBe('ok');
+    expect(await finding(value).authorize('bad')).toBe('inactive');
+    expect(await finding(value).authorize('good')).toBe('ok');
     expect(server.introspections).toHaveLength(2);
   });
 
   it.each([['garbage'], ['NaN'], ['Infinity'], ['{}'], [String(now)], [String(now + 1)]])(
     'for a mark counts as one: %j',
     async (mark) => {
-      expect(await finding(good, mark).ask('bad')).toBe('inactive');
+      expect(await finding(good, mark).authorize('bad')).toBe('inactive');
       expect(server.introspections).toHaveLength(1);
     },
   );

@@ -1,6 +1,10 @@
 import { active, inactive, reset, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Clocks, caching, cachingByWebCrypto, held, mapStore, until } from '../support/caching.js';
+import { cachingAuthorizer, cachingAuthorizerOnWebCrypto } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { until } from '../support/event-loop.js';
+import { holdResponse } from '../support/held-response.js';
+import { mapStore } from '../support/map-store.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -16,7 +20,7 @@ afterEach(async () => {
 });
 
 /** One of the processes that share the store. */
-const processOf = (cache: object = {}) => caching(server, clocks, { cache: { store, ...cache } });
+const processOf = (cache: object = {}) => cachingAuthorizer(server, clocks, { cache: { store, ...cache } });
 type Process = ReturnType<typeof processOf>;
 
 /** The server's answers, as they reach requests: they count up. */
@@ -29,7 +33,7 @@ const versionOf = async ({ authorizer, settle }: Process, policy = {}) => {
 /** A process that has asked, and stored what it heard. */
 async function asked(cache: object = {}): Promise<Process> {
   const first = processOf(cache);
-  await first.ask();
+  await first.authorize();
   await first.settle();
   return first;
 }
@@ -105,13 +109,13 @@ describe('an answer in the store', () => {
   it('is found, and forgotten, by a process that makes keys in another way', async () => {
     server.always(active());
     const tokens = Array.from({ length: 20 }, (_, i) => `token${i}`); // some keys then hold the letters - and _
-    const [first, other] = [processOf(), cachingByWebCrypto(server, clocks, { cache: { store } })];
-    for (const token of tokens) await first.ask(token);
+    const [first, other] = [processOf(), cachingAuthorizerOnWebCrypto(server, clocks, { cache: { store } })];
+    for (const token of tokens) await first.authorize(token);
     await first.settle();
-    for (const token of tokens) expect(await other.ask(token)).toBe('ok');
+    for (const token of tokens) expect(await other.authorize(token)).toBe('ok');
     expect(server.introspections).toHaveLength(20);
     await other.authorizer.invalidate({ all: true });
-    await processOf().ask('token0');
+    await processOf().authorize('token0');
     expect(server.introspections).toHaveLength(21);
   });
 
@@ -120,7 +124,7 @@ describe('an answer in the store', () => {
     await asked();
     store.get.mockClear();
     const other = processOf();
-    expect(await Promise.all(Array.from({ length: 20 }, () => other.ask()))).toEqual(Array(20).fill('ok'));
+    expect(await Promise.all(Array.from({ length: 20 }, () => other.authorize()))).toEqual(Array(20).fill('ok'));
     const keys = store.get.mock.calls.map(([key]) => key);
     expect(new Set(keys).size).toBe(keys.length);
     expect(server.introspections).toHaveLength(1);
@@ -131,14 +135,14 @@ describe('an answer in the store', () => {
     await asked();
     for (const entry of store.entries.values()) entry.until = Number.POSITIVE_INFINITY;
     clocks.pass(10);
-    expect(await processOf().ask()).toBe('expired');
+    expect(await processOf().authorize()).toBe('expired');
     expect(server.introspections).toHaveLength(2);
   });
 
   it('from the future is nobody’s: no one knows how old it is', async () => {
     versions();
     await asked();
-    clocks.turn(-0.001);
+    clocks.stepWall(-0.001);
     expect(await versionOf(processOf())).toBe(2);
   });
 
@@ -148,7 +152,7 @@ describe('an answer in the store', () => {
     await asked({ maxAgeIfErrorSeconds: 300 });
     clocks.pass(200);
     const other = processOf({ maxAgeIfErrorSeconds: 300 });
-    expect(await other.ask()).toBe('ok');
+    expect(await other.authorize()).toBe('ok');
     expect(other.events).toEqual([{ type: 'cache_miss' }, { type: 'stale_served', ageSeconds: 200 }]);
   });
 
@@ -166,13 +170,13 @@ describe('an answer in the store', () => {
 describe('what goes to the store', () => {
   it('is no inactive answer; one that was active is taken out', async () => {
     server.next(active(), inactive(), inactive());
-    const { ask, settle } = await asked();
-    expect(await ask('unknown')).toBe('inactive');
+    const { authorize, settle } = await asked();
+    expect(await authorize('unknown')).toBe('inactive');
     await settle();
     expect(store.set).toHaveBeenCalledOnce();
     expect(store.entries.size).toBe(1);
     clocks.pass(60);
-    expect(await ask()).toBe('inactive');
+    expect(await authorize()).toBe('inactive');
     await settle();
     expect(store.set).toHaveBeenCalledOnce();
     expect(store.entries.size).toBe(0);
@@ -183,9 +187,9 @@ describe('what goes to the store', () => {
     server.always(active(claims));
     const lease = vi.fn(async (_key: string, _ttlMs: number) => true);
     const options = { clientSecret: 'canary-secret', cache: { store: { ...store, lease }, refreshAfterSeconds: 1 } };
-    const { authorizer, ask, settle, events } = caching(server, clocks, options);
+    const { authorizer, authorize, settle, events } = cachingAuthorizer(server, clocks, options);
     for (let i = 0; i < 3; i++) {
-      expect(await ask('canary-token')).toBe('ok');
+      expect(await authorize('canary-token')).toBe('ok');
       await settle();
       clocks.pass(5);
     }
@@ -209,7 +213,7 @@ describe('what goes to the store', () => {
     ['whole milliseconds', { maxAgeSeconds: 0.0015 }, {}, 1],
     ['a day at most', { maxAgeSeconds: 86_400 }, { exp: 1e300 }, 86_400_000],
   ])('is kept there for %s', async (_, cache, claims, ttlMs) => {
-    clocks.turn(0.0005);
+    clocks.stepWall(0.0005);
     server.always(active(claims));
     await asked(cache);
     expect(store.set.mock.calls.map(([, , ttl]) => ttl)).toEqual([ttlMs]);
@@ -221,17 +225,17 @@ describe('what goes to the store', () => {
     ['expires in less than a millisecond', {}, { exp: now + 1 }],
     ['is not to be used again', { maxAgeSeconds: 0 }, {}],
   ])('is no answer that %s', async (_, cache, claims) => {
-    clocks.turn(0.9995);
+    clocks.stepWall(0.9995);
     server.always(active(claims));
     await asked(cache);
     expect(store.set).not.toHaveBeenCalled();
   });
 
   it('is as old as its question: what took 3 s to answer is kept for 3 s less', async () => {
-    const { waits, release } = held(active());
-    server.next(waits);
+    const { held, release } = holdResponse(active());
+    server.next(held);
     const first = processOf();
-    const waiting = first.ask();
+    const waiting = first.authorize();
     await server.introspection(1);
     const askedAt = clocks.wallMs;
     clocks.pass(3);

@@ -1,7 +1,9 @@
 import { active, json, reset, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ActiveToken, Authorizer, type Policy } from '../../src/index.js';
-import { Clocks, caching, mapStore } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { mapStore } from '../support/map-store.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -15,7 +17,7 @@ describe('an answer that is used again', () => {
   it('is judged by the policy of each request', async () => {
     server.always(active({ scope: 'read', acr: 'pwd', roles: ['reader'], auth_time: clocks.in(0) }));
     const rolesOf = vi.fn(({ roles }: ActiveToken) => roles as string[]);
-    const { ask } = caching(server, clocks, { rolesOf });
+    const { authorize } = cachingAuthorizer(server, clocks, { rolesOf });
     const judged: [Policy, string][] = [
       [{}, 'ok'],
       [{ scopes: ['read'] }, 'ok'],
@@ -26,16 +28,16 @@ describe('an answer that is used again', () => {
       [{ anyRole: ['admin'] }, 'access_denied'],
       [{ maxAuthenticationAgeSeconds: 30 }, 'ok'],
     ];
-    for (const [policy, outcome] of judged) expect(await ask('t', policy)).toBe(outcome);
+    for (const [policy, outcome] of judged) expect(await authorize('t', policy)).toBe(outcome);
     clocks.pass(31);
-    expect(await ask('t', { maxAuthenticationAgeSeconds: 30 })).toBe('insufficient_user_authentication');
+    expect(await authorize('t', { maxAuthenticationAgeSeconds: 30 })).toBe('insufficient_user_authentication');
     expect(rolesOf).toHaveBeenCalledTimes(2);
     expect(server.introspections).toHaveLength(1);
   });
 
   it('is given to check every time, together with the request of that time', async () => {
     server.always(active({ sub: 'mickey' }));
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     const check = vi.fn(() => true);
     const guard = authorizer.guard({ check });
     const requests = [1, 2, 3].map((native) => ({ authorization: 'Bearer t', native: { native } }));
@@ -53,24 +55,24 @@ describe('an answer that is used again', () => {
     ['issuer', { iss: 'https://b.example.com' }, { issuer: 'https://a.example.com' }, 'issuer_mismatch'],
   ])('is refused every time for its %s', async (_, claims, options, reason) => {
     server.always(active(claims));
-    const { ask } = caching(server, clocks, options);
-    for (let i = 0; i < 3; i++) expect(await ask()).toBe(reason);
+    const { authorize } = cachingAuthorizer(server, clocks, options);
+    for (let i = 0; i < 3; i++) expect(await authorize()).toBe(reason);
     expect(server.introspections).toHaveLength(1);
   });
 
   it('is judged by the clock of each request', async () => {
     server.always(active({ nbf: clocks.in(0) }));
-    const { ask } = caching(server, clocks);
-    expect(await ask()).toBe('ok');
-    clocks.turn(-31);
-    expect(await ask()).toBe('not_yet_valid');
+    const { authorize } = cachingAuthorizer(server, clocks);
+    expect(await authorize()).toBe('ok');
+    clocks.stepWall(-31);
+    expect(await authorize()).toBe('not_yet_valid');
     expect(server.introspections).toHaveLength(1);
   });
 
   it('does not go to one who has left', async () => {
     server.always(active());
-    const { ask, authorizer } = caching(server, clocks);
-    await ask();
+    const { authorize, authorizer } = cachingAuthorizer(server, clocks);
+    await authorize();
     clocks.pass(60);
     const request = { authorization: 'Bearer t', signal: AbortSignal.abort('left') };
     await expect(authorizer.authorize(request)).rejects.toBe('left');
@@ -79,8 +81,8 @@ describe('an answer that is used again', () => {
 
   it('is told as a hit, the other as a miss', async () => {
     server.tokens.set('good', {});
-    const { ask, events } = caching(server, clocks);
-    for (const token of ['good', 'good', 'bad', 'bad']) await ask(token);
+    const { authorize, events } = cachingAuthorizer(server, clocks);
+    for (const token of ['good', 'good', 'bad', 'bad']) await authorize(token);
     expect(events).toEqual([
       { type: 'cache_miss' },
       { type: 'cache_hit', active: true },
@@ -97,9 +99,9 @@ describe('an answer that is used again', () => {
       json({ error: 'invalid_client' }, { status: 401 }),
     ];
     server.next(...faults, active());
-    const { ask } = caching(server, clocks);
+    const { authorize } = cachingAuthorizer(server, clocks);
     const outcomes = [];
-    for (let i = 0; i < 6; i++) outcomes.push(await ask());
+    for (let i = 0; i < 6; i++) outcomes.push(await authorize());
     expect(outcomes).toEqual(['unavailable', 'unavailable', 'invalid_response', 'invalid_client', 'ok', 'ok']);
     expect(server.introspections).toHaveLength(5);
   });
@@ -126,11 +128,11 @@ describe('returned tokens', () => {
   it('are frozen at every level: asked for, kept, and read from a store', async () => {
     server.always(active(claims));
     const store = mapStore(clocks);
-    const { authorizer, ask, settle } = caching(server, clocks, { cache: { store } });
-    await ask();
+    const { authorizer, authorize, settle } = cachingAuthorizer(server, clocks, { cache: { store } });
+    await authorize();
     await settle();
-    const other = caching(server, clocks, { cache: { store } });
-    const fresh = caching(server, clocks);
+    const other = cachingAuthorizer(server, clocks, { cache: { store } });
+    const fresh = cachingAuthorizer(server, clocks);
     for (const by of [fresh, fresh, { authorizer }, other, other]) {
       const token = await tokenOf(by.authorizer);
       expect(token).toEqual({ active: true, ...claims });
@@ -141,7 +143,7 @@ describe('returned tokens', () => {
 
   it('cannot be changed by one request for the next', async () => {
     server.always(active(claims));
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     const check = (token: ActiveToken) =>
       Reflect.set(token, 'sub', 'donald') || Reflect.set(token, 'admin', true) || true;
     await authorizer.authorize('Bearer t', { check });
@@ -151,63 +153,65 @@ describe('returned tokens', () => {
 
 describe('inactive answers', () => {
   it('are kept for 3 s', async () => {
-    const { ask } = caching(server, clocks);
-    expect(await ask()).toBe('inactive');
+    const { authorize } = cachingAuthorizer(server, clocks);
+    expect(await authorize()).toBe('inactive');
     clocks.pass(2.999);
-    expect(await ask()).toBe('inactive');
+    expect(await authorize()).toBe('inactive');
     expect(server.introspections).toHaveLength(1);
     clocks.pass(0.001);
-    expect(await ask()).toBe('inactive');
+    expect(await authorize()).toBe('inactive');
     expect(server.introspections).toHaveLength(2);
   });
 
   it('are kept for as long as is said, also longer than active ones', async () => {
-    const { ask } = caching(server, clocks, { cache: { maxAgeSeconds: 1, inactiveMaxAgeSeconds: 10 } });
-    await ask();
+    const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeSeconds: 1, inactiveMaxAgeSeconds: 10 } });
+    await authorize();
     clocks.pass(9.999);
-    await ask();
+    await authorize();
     expect(server.introspections).toHaveLength(1);
     clocks.pass(0.001);
-    await ask();
+    await authorize();
     expect(server.introspections).toHaveLength(2);
   });
 
   it('are not kept at all where that is said', async () => {
-    const { ask } = caching(server, clocks, { cache: { inactiveMaxAgeSeconds: 0 } });
-    await ask();
+    const { authorize } = cachingAuthorizer(server, clocks, { cache: { inactiveMaxAgeSeconds: 0 } });
+    await authorize();
     server.tokens.set('t', {});
-    expect(await ask()).toBe('ok');
+    expect(await authorize()).toBe('ok');
     expect(server.introspections).toHaveLength(2);
   });
 
   it('are not renewed', async () => {
-    const { ask, settle } = caching(server, clocks, { cache: { refreshAfterSeconds: 1, inactiveMaxAgeSeconds: 10 } });
-    await ask();
+    const { authorize, settle } = cachingAuthorizer(server, clocks, {
+      cache: { refreshAfterSeconds: 1, inactiveMaxAgeSeconds: 10 },
+    });
+    await authorize();
     clocks.pass(5);
-    await ask();
+    await authorize();
     await settle();
     expect(server.introspections).toHaveLength(1);
   });
 
   it('of a flood of unknown tokens evict no good one, and not more of themselves than is said are kept', async () => {
     server.tokens.set('good', {});
-    const { ask } = caching(server, clocks, { cache: { maxEntries: 10, inactiveMaxAgeSeconds: 60 } });
-    expect(await ask('good')).toBe('ok');
-    for (let i = 0; i < 100; i++) expect(await ask(`bad${i}`)).toBe('inactive');
+    const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxEntries: 10, inactiveMaxAgeSeconds: 60 } });
+    expect(await authorize('good')).toBe('ok');
+    for (let i = 0; i < 100; i++) expect(await authorize(`bad${i}`)).toBe('inactive');
     expect(server.introspections).toHaveLength(101);
-    expect(await ask('good')).toBe('ok');
-    for (let i = 99; i >= 90; i--) await ask(`bad${i}`);
+    expect(await authorize('good')).toBe('ok');
+    for (let i = 99; i >= 90; i--) await authorize(`bad${i}`);
     expect(server.introspections).toHaveLength(101);
-    await ask('bad89');
+    await authorize('bad89');
     expect(server.introspections).toHaveLength(102);
   });
 });
 
 it('good answers beyond the bound push out the one that was used longest ago', async () => {
   server.always(active());
-  const { ask } = caching(server, clocks, { cache: { maxEntries: 2 } });
-  for (const token of ['a', 'b', 'a', 'c', 'a']) await ask(token);
+  const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxEntries: 2 } });
+  for (const token of ['a', 'b', 'a', 'c', 'a']) await authorize(token);
   expect(server.introspections).toHaveLength(3);
-  await ask('b');
+  await authorize('b');
   expect(server.introspections).toHaveLength(4);
 });

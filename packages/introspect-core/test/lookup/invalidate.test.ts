@@ -1,7 +1,11 @@
 import { active, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Authorizer, type InvalidationTarget } from '../../src/index.js';
-import { Clocks, caching, cachingByWebCrypto, held, mapStore, until } from '../support/caching.js';
+import { cachingAuthorizer, cachingAuthorizerOnWebCrypto } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { until } from '../support/event-loop.js';
+import { holdResponse } from '../support/held-response.js';
+import { mapStore } from '../support/map-store.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -31,7 +35,7 @@ const version = (number: number) => active({ ...claims, version: number });
 describe('forget', () => {
   it.each(targets)('%j drops what is kept, within one tick of the clock, and tells so', async (target) => {
     server.next(version(1), version(2));
-    const { authorizer, events } = caching(server, clocks);
+    const { authorizer, events } = cachingAuthorizer(server, clocks);
     await versionOf(authorizer);
     await authorizer.invalidate(target);
     expect(events.at(-1)).toEqual({ type: 'invalidated', by: Object.keys(target)[0] });
@@ -42,15 +46,15 @@ describe('forget', () => {
 
   it.each(others)('%j drops nothing else', async (target) => {
     server.next(version(1), version(2));
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     await versionOf(authorizer);
     await authorizer.invalidate(target);
     expect(await versionOf(authorizer)).toBe(1);
   });
 
-  it('holds before its promise does', async () => {
+  it('held before its promise does', async () => {
     server.next(version(1), version(2));
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     await versionOf(authorizer);
     const forgotten = authorizer.invalidate({ sub: 's' });
     expect(await versionOf(authorizer)).toBe(2);
@@ -59,14 +63,14 @@ describe('forget', () => {
 
   it('drops inactive answers too, of a token or of all', async () => {
     server.next(inactive(), active(), inactive(), active());
-    const { authorizer, ask } = caching(server, clocks);
+    const { authorizer, authorize } = cachingAuthorizer(server, clocks);
     for (const [token, target] of [
       ['t', { token: 't' }],
       ['u', { all: true }],
     ] as const) {
-      expect(await ask(token)).toBe('inactive');
+      expect(await authorize(token)).toBe('inactive');
       await authorizer.invalidate(target);
-      expect(await ask(token)).toBe('ok');
+      expect(await authorize(token)).toBe('ok');
     }
   });
 
@@ -83,17 +87,17 @@ describe('forget', () => {
     [{ username: 's' }],
   ])('refuses %j, and forgets nothing', async (target) => {
     server.next(version(1), version(2));
-    const { authorizer, told } = caching(server, clocks);
+    const { authorizer, count } = cachingAuthorizer(server, clocks);
     await versionOf(authorizer);
     await expect(authorizer.invalidate(target as InvalidationTarget)).rejects.toThrow(TypeError);
     expect(await versionOf(authorizer)).toBe(1);
-    expect(told('invalidated')).toBe(0);
+    expect(count('invalidated')).toBe(0);
   });
 
   it.each(targets)('%j drops it also where a key is not made at once', async (target) => {
-    const { waits, release } = held(version(2));
-    server.next(version(1), waits, version(3));
-    const { authorizer } = cachingByWebCrypto(server, clocks);
+    const { held, release } = holdResponse(version(2));
+    server.next(version(1), held, version(3));
+    const { authorizer } = cachingAuthorizerOnWebCrypto(server, clocks);
     await versionOf(authorizer);
     expect(await versionOf(authorizer)).toBe(1);
     await authorizer.invalidate(target);
@@ -106,7 +110,7 @@ describe('forget', () => {
   });
 
   it('in a loop does not starve a good token: the fourth response is used, and is not cached', async () => {
-    const { authorizer, told } = caching(server, clocks);
+    const { authorizer, count } = cachingAuthorizer(server, clocks);
     let questions = 0;
     server.always((response, request) => {
       const answer = version(++questions);
@@ -115,13 +119,13 @@ describe('forget', () => {
     expect(await versionOf(authorizer)).toBe(4);
     expect(authorizer.stats().entries.active).toBe(0);
     expect(await versionOf(authorizer)).toBe(8);
-    expect(told('cache_hit')).toBe(0);
+    expect(count('cache_hit')).toBe(0);
   });
 
   it('in a loop gives no caller a response that was requested before a forget that ended before the caller came', async () => {
-    const { authorizer, told } = caching(server, clocks);
-    const questions = Array.from({ length: 5 }, (_, index) => held(version(index + 1)));
-    server.next(...questions.map(({ waits }) => waits));
+    const { authorizer, count } = cachingAuthorizer(server, clocks);
+    const questions = Array.from({ length: 5 }, (_, index) => holdResponse(version(index + 1)));
+    server.next(...questions.map(({ held }) => held));
     const first = versionOf(authorizer);
     for (const [index, { release }] of questions.slice(0, 3).entries()) {
       await server.introspection(index + 1);
@@ -130,10 +134,10 @@ describe('forget', () => {
     }
     await server.introspection(4);
     const beforeForget = versionOf(authorizer);
-    await until(() => told('coalesced') === 1);
+    await until(() => count('coalesced') === 1);
     await authorizer.invalidate({ sub: 's' });
     const afterForget = versionOf(authorizer);
-    await until(() => told('coalesced') === 2);
+    await until(() => count('coalesced') === 2);
     questions[3]?.release();
     expect(await Promise.all([first, beforeForget])).toEqual([4, 4]);
     await server.introspection(5);
@@ -142,7 +146,7 @@ describe('forget', () => {
   });
 
   it('of another token does not repeat an introspection', async () => {
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     server.always((response, request) => {
       void authorizer.invalidate({ sub: 'other' }).then(() => version(1)(response, request));
     });
@@ -153,7 +157,7 @@ describe('forget', () => {
 
   it('of 10 000 subjects forgets none but them; one more forgets all', async () => {
     server.next(version(1), version(2));
-    const { authorizer } = caching(server, clocks);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     await versionOf(authorizer);
     for (let i = 0; i < 10_000; i++) await authorizer.invalidate({ sub: `${i}` });
     expect(await versionOf(authorizer)).toBe(1);
@@ -163,12 +167,12 @@ describe('forget', () => {
 
   it('outlasts what it forgot: neither fresh nor stale, for as long as that could serve', async () => {
     server.next(version(1));
-    const { authorizer, ask } = caching(server, clocks, { cache: { maxAgeIfErrorSeconds: 300 } });
+    const { authorizer, authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeIfErrorSeconds: 300 } });
     await versionOf(authorizer);
     await authorizer.invalidate({ sub: 's' });
     await server.close();
     for (let age = 0; age <= 300; age += 30) {
-      expect(await ask()).toBe('unavailable');
+      expect(await authorize()).toBe('unavailable');
       await authorizer.invalidate({ sub: `at ${age}` });
       clocks.pass(30);
     }
@@ -177,10 +181,10 @@ describe('forget', () => {
 
 describe('an answer that was asked for before forget and arrives after it', () => {
   it.each(targets)('is not served, nor kept, nor stored: %j', async (target) => {
-    const { waits, release } = held(version(1));
-    server.next(waits, version(2));
+    const { held, release } = holdResponse(version(1));
+    server.next(held, version(2));
     const store = mapStore(clocks);
-    const { authorizer, settle } = caching(server, clocks, { cache: { store } });
+    const { authorizer, settle } = cachingAuthorizer(server, clocks, { cache: { store } });
     const asked = Array.from({ length: 3 }, () => versionOf(authorizer));
     await server.introspection(1);
     await authorizer.invalidate(target);
@@ -194,8 +198,8 @@ describe('an answer that was asked for before forget and arrives after it', () =
   });
 
   it.each(targets)('is not served where there is no cache either: %j', async (target) => {
-    const { waits, release } = held(version(1));
-    server.next(waits, version(2), version(3));
+    const { held, release } = holdResponse(version(1));
+    server.next(held, version(2), version(3));
     const { introspectionEndpoint } = server;
     const authorizer = new Authorizer({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret' });
     const native = {};
@@ -210,9 +214,9 @@ describe('an answer that was asked for before forget and arrives after it', () =
   });
 
   it.each(others)('is served where it is not concerned: %j', async (target) => {
-    const { waits, release } = held(version(1));
-    server.next(waits);
-    const { authorizer } = caching(server, clocks);
+    const { held, release } = holdResponse(version(1));
+    server.next(held);
+    const { authorizer } = cachingAuthorizer(server, clocks);
     const asked = versionOf(authorizer);
     await server.introspection(1);
     await authorizer.invalidate(target);
@@ -223,9 +227,9 @@ describe('an answer that was asked for before forget and arrives after it', () =
   });
 
   it('is asked for again as often as it is forgotten', async () => {
-    const answers = [1, 2, 3].map((number) => held(version(number)));
-    server.next(...answers.map(({ waits }) => waits));
-    const { authorizer } = caching(server, clocks);
+    const answers = [1, 2, 3].map((number) => holdResponse(version(number)));
+    server.next(...answers.map(({ held }) => held));
+    const { authorizer } = cachingAuthorizer(server, clocks);
     const asked = versionOf(authorizer);
     for (const [i, { release }] of answers.entries()) {
       await server.introspection(i + 1);
@@ -236,16 +240,16 @@ describe('an answer that was asked for before forget and arrives after it', () =
   });
 
   it('is not what a renewal keeps', async () => {
-    const { waits, release } = held(version(2));
-    server.next(version(1), waits, version(3));
-    const { authorizer, told } = caching(server, clocks, { cache: { refreshAfterSeconds: 10 } });
+    const { held, release } = holdResponse(version(2));
+    server.next(version(1), held, version(3));
+    const { authorizer, count } = cachingAuthorizer(server, clocks, { cache: { refreshAfterSeconds: 10 } });
     await versionOf(authorizer);
     clocks.pass(10);
     expect(await versionOf(authorizer)).toBe(1);
     await server.introspection(2);
     await authorizer.invalidate({ sub: 's' });
     const waiting = versionOf(authorizer);
-    await until(() => told('coalesced') === 1);
+    await until(() => count('coalesced') === 1);
     release();
     expect(await waiting).toBe(3);
   });
@@ -253,8 +257,8 @@ describe('an answer that was asked for before forget and arrives after it', () =
   it('is not what the store had when it was being read', async () => {
     server.next(version(1), version(2));
     const store = mapStore(clocks);
-    const first = caching(server, clocks, { cache: { store } });
-    await first.ask();
+    const first = cachingAuthorizer(server, clocks, { cache: { store } });
+    await first.authorize();
     await first.settle();
     const reading = Promise.withResolvers<void>();
     const get = vi.fn(async (key: string) => {
@@ -262,7 +266,7 @@ describe('an answer that was asked for before forget and arrives after it', () =
       await reading.promise;
       return value;
     });
-    const second = caching(server, clocks, { cache: { store: { ...store, get, set: async () => {} } } });
+    const second = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, set: async () => {} } } });
     clocks.pass(1);
     const asked = versionOf(second.authorizer);
     await until(() => get.mock.calls.length === 1);

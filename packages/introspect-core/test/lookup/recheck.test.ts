@@ -9,7 +9,11 @@ import {
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { delay } from '../../src/runtime/delay.js';
-import { Clocks, caching, held, mapStore, until } from '../support/caching.js';
+import { cachingAuthorizer } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
+import { until } from '../support/event-loop.js';
+import { holdResponse } from '../support/held-response.js';
+import { mapStore } from '../support/map-store.js';
 
 vi.mock('../../src/runtime/delay.js', { spy: true });
 
@@ -52,8 +56,8 @@ async function known(
 ) {
   server.next(active(claims), ...answers);
   server.always(inactive());
-  const cached = caching(server, clocks, options);
-  expect(await cached.ask()).toBe('ok');
+  const cached = cachingAuthorizer(server, clocks, options);
+  expect(await cached.authorize()).toBe('ok');
   return cached;
 }
 
@@ -61,47 +65,47 @@ beforeEach(() => void vi.mocked(delay).mockClear());
 
 describe('a token known as active that is called inactive', () => {
   it('is asked about once more, and then active: one further question for each revocation', async () => {
-    const { ask, events } = await known([]);
+    const { authorize, events } = await known([]);
     clocks.pass(1);
-    const asked = ask('t', always);
+    const asked = authorize('t', always);
     await endWait();
     expect(await asked).toBe('inactive');
     expect(server.introspections).toHaveLength(3);
     expect(events.at(-1)).toEqual({ type: 'rechecked', active: false });
-    expect(await ask()).toBe('inactive');
+    expect(await authorize()).toBe('inactive');
     clocks.pass(2.9);
-    expect(await ask()).toBe('inactive');
+    expect(await authorize()).toBe('inactive');
     expect(server.introspections).toHaveLength(3);
     clocks.pass(0.1);
-    expect(await ask()).toBe('inactive');
+    expect(await authorize()).toBe('inactive');
     expect(server.introspections).toHaveLength(4);
     expect(waits()).toHaveLength(1);
   });
 
   it('stays active when that was a blip', async () => {
-    const { ask, events } = await known([inactive(), active({ sub: 'still' })]);
-    const asked = ask('t', always);
+    const { authorize, events } = await known([inactive(), active({ sub: 'still' })]);
+    const asked = authorize('t', always);
     await endWait();
     expect(await asked).toBe('ok');
     expect(events.at(-1)).toEqual({ type: 'rechecked', active: true });
-    expect(await ask()).toBe('ok');
+    expect(await authorize()).toBe('ok');
     expect(server.introspections).toHaveLength(3);
   });
 
   it('is not served meanwhile: others wait, and hear what becomes of it', async () => {
-    const { waits: holds, release } = held(inactive());
-    const { ask, told } = await known([inactive(), holds]);
-    const asked = ask('t', always);
+    const { held, release } = holdResponse(inactive());
+    const { authorize, count } = await known([inactive(), held]);
+    const asked = authorize('t', always);
     await waited();
     const settled = vi.fn();
-    const others = [ask(), ask('t', { maxResponseAgeSeconds: 30 })];
+    const others = [authorize(), authorize('t', { maxResponseAgeSeconds: 30 })];
     for (const each of others) each.then(settled);
-    await until(() => told('coalesced') === 2);
+    await until(() => count('coalesced') === 2);
     expect(settled).not.toHaveBeenCalled();
     await endWait();
     await server.introspection(3);
-    others.push(ask());
-    await until(() => told('coalesced') === 3);
+    others.push(authorize());
+    await until(() => count('coalesced') === 3);
     expect(settled).not.toHaveBeenCalled();
     release();
     expect(await Promise.all([asked, ...others])).toEqual(Array(4).fill('inactive'));
@@ -109,12 +113,14 @@ describe('a token known as active that is called inactive', () => {
   });
 
   it('is doubted also where a renewal in the background hears of it', async () => {
-    const { ask, settle, told, events } = await known([inactive(), inactive()], { cache: { refreshAfterSeconds: 10 } });
+    const { authorize, settle, count, events } = await known([inactive(), inactive()], {
+      cache: { refreshAfterSeconds: 10 },
+    });
     clocks.pass(10);
-    expect(await ask()).toBe('ok');
+    expect(await authorize()).toBe('ok');
     await waited();
-    const waiting = ask();
-    await until(() => told('coalesced') === 1);
+    const waiting = authorize();
+    await until(() => count('coalesced') === 1);
     await endWait();
     expect(await waiting).toBe('inactive');
     await settle();
@@ -128,44 +134,44 @@ describe('a token known as active that is called inactive', () => {
     ['cannot be asked about', reset(), 'unavailable'],
     ['is answered with garbage', json({ active: 'no' }), 'invalid_response'],
   ])('is neither served nor refused when it %s', async (_, fault, code) => {
-    const { ask, told } = await known([inactive(), fault, fault], { cache: { maxAgeIfErrorSeconds: 300 } });
-    const asked = ask('t', always);
+    const { authorize, count } = await known([inactive(), fault, fault], { cache: { maxAgeIfErrorSeconds: 300 } });
+    const asked = authorize('t', always);
     await endWait();
     expect(await asked).toBe(code);
-    expect(told('rechecked')).toBe(0);
-    expect(await ask()).toBe(code);
-    expect(told('stale_served')).toBe(0);
+    expect(count('rechecked')).toBe(0);
+    expect(await authorize()).toBe(code);
+    expect(count('stale_served')).toBe(0);
     expect(server.introspections).toHaveLength(4);
   });
 
   it('is still doubted when it could not be asked about', async () => {
-    const { ask } = await known([inactive(), reset(), inactive(), active()]);
-    const asked = ask('t', always);
+    const { authorize } = await known([inactive(), reset(), inactive(), active()]);
+    const asked = authorize('t', always);
     await endWait();
     expect(await asked).toBe('unavailable');
-    const again = ask();
+    const again = authorize();
     await endWait(2);
     expect(await again).toBe('ok');
     expect(server.introspections).toHaveLength(5);
   });
 
   it('is left by one who does not want to wait, and not served afterwards', async () => {
-    const { ask, authorizer } = await known([inactive(), active({ sub: 'again' })]);
+    const { authorize, authorizer } = await known([inactive(), active({ sub: 'again' })]);
     const controller = new AbortController();
     const leaves = authorizer.authorize({ authorization: 'Bearer t', signal: controller.signal }, always);
     await waited();
     controller.abort('left');
     await expect(leaves).rejects.toBe('left');
-    expect(await ask()).toBe('ok');
+    expect(await authorize()).toBe('ok');
     expect(server.introspections).toHaveLength(3);
   });
 
   it('is gone from the store at once, before it is asked about once more', async () => {
     const store = mapStore(clocks);
-    const { ask, settle } = await known([inactive(), active()], { cache: { store } });
+    const { authorize, settle } = await known([inactive(), active()], { cache: { store } });
     await settle();
     expect(store.entries.size).toBe(1);
-    const asked = ask('t', always);
+    const asked = authorize('t', always);
     await waited();
     await settle();
     expect(store.entries.size).toBe(0);
@@ -177,11 +183,11 @@ describe('a token known as active that is called inactive', () => {
 
   it('is not served from the store meanwhile either, if that cannot let go of it', async () => {
     const store = { ...mapStore(clocks), delete: () => new Promise<void>(() => {}) };
-    const { ask, told } = await known([], { cache: { store } });
-    const asked = ask('t', always);
+    const { authorize, count } = await known([], { cache: { store } });
+    const asked = authorize('t', always);
     await waited();
-    const other = ask();
-    await until(() => told('coalesced') === 1);
+    const other = authorize();
+    await until(() => count('coalesced') === 1);
     await endWait();
     expect(await Promise.all([asked, other])).toEqual(['inactive', 'inactive']);
   });
@@ -197,18 +203,18 @@ describe('the wait before the further question', () => {
     [1, 1000, 500],
     [1, 10, 5],
   ])('is, by chance (%d) and with %s ms for all, %d ms', async (chance, timeoutMs, ms) => {
-    const { ask } = await known([], timeoutMs === undefined ? {} : { timeoutMs });
+    const { authorize } = await known([], timeoutMs === undefined ? {} : { timeoutMs });
     vi.spyOn(Math, 'random').mockReturnValue(chance);
-    const asked = ask('t', always);
+    const asked = authorize('t', always);
     expect(await waited()).toBe(ms);
     await endWait();
     expect(await asked).toBe('inactive');
   });
 
   it('is half of what the deadline leaves, where the first question took long', async () => {
-    const { waits: holds, release } = held(inactive());
-    const { ask } = await known([holds]);
-    const asked = ask('t', always);
+    const { held, release } = holdResponse(inactive());
+    const { authorize } = await known([held]);
+    const asked = authorize('t', always);
     await server.introspection(2);
     clocks.pass(4);
     release();
@@ -218,10 +224,10 @@ describe('the wait before the further question', () => {
   });
 
   it('ends with the deadline over the whole, and nothing is active then', async () => {
-    const { waits: holds } = held(inactive());
-    const { ask } = await known([inactive(), holds], { timeoutMs: 2000 });
+    const { held } = holdResponse(inactive());
+    const { authorize } = await known([inactive(), held], { timeoutMs: 2000 });
     vi.spyOn(Math, 'random').mockReturnValue(0);
-    const asked = ask('t', always);
+    const asked = authorize('t', always);
     await endWait();
     await server.introspection(3);
     vi.advanceTimersByTime(1000);
@@ -243,33 +249,33 @@ describe('an inactive answer is active at once', () => {
   ])('%s', async (_, options, happen) => {
     const cached = await known([], options);
     await happen(cached);
-    expect(await cached.ask('t', always)).toBe('inactive');
+    expect(await cached.authorize('t', always)).toBe('inactive');
     expect(server.introspections).toHaveLength(2);
     expect(waits()).toEqual([]);
-    expect(cached.told('rechecked')).toBe(0);
+    expect(cached.count('rechecked')).toBe(0);
   });
 
   it('where the token was never known', async () => {
-    const { ask } = caching(server, clocks);
-    expect(await ask()).toBe('inactive');
-    expect(await ask('t', always)).toBe('inactive');
+    const { authorize } = cachingAuthorizer(server, clocks);
+    expect(await authorize()).toBe('inactive');
+    expect(await authorize('t', always)).toBe('inactive');
     expect(server.introspections).toHaveLength(2);
     expect(waits()).toEqual([]);
   });
 
   it('within the minute it is not, though the answer is kept for less', async () => {
-    const { ask } = await known([], { cache: { maxAgeSeconds: 1 } });
+    const { authorize } = await known([], { cache: { maxAgeSeconds: 1 } });
     clocks.pass(59.999);
-    const asked = ask();
+    const asked = authorize();
     await endWait();
     expect(await asked).toBe('inactive');
     expect(server.introspections).toHaveLength(3);
   });
 
   it('past the minute it is not, where the answer is kept for more', async () => {
-    const { ask } = await known([], { cache: { maxAgeSeconds: 300 } });
+    const { authorize } = await known([], { cache: { maxAgeSeconds: 300 } });
     clocks.pass(299);
-    const asked = ask('t', always);
+    const asked = authorize('t', always);
     await endWait();
     expect(await asked).toBe('inactive');
     expect(server.introspections).toHaveLength(3);

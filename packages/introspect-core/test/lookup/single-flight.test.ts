@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SingleFlight } from '../../src/lookup/single-flight.js';
+import { eventLoopTurns } from '../support/event-loop.js';
 
 /** A question that is answered by hand, and counts how often it was asked. */
 function heldQuestion() {
@@ -17,8 +18,6 @@ function heldQuestion() {
   };
   return { asked, ask, nth };
 }
-
-const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a single flight', () => {
   it('asks once for all who ask the same at the same time', async () => {
@@ -98,7 +97,7 @@ describe('a single flight', () => {
     await expect(leaves).rejects.toBe(controller.signal.reason);
     const second = flights.join('a', {}, ask);
     nth(1).reject(new Error('aborted'));
-    await settled();
+    await eventLoopTurns();
     const third = flights.join('a', {}, ask);
     expect(asked).toHaveLength(2);
     nth(2).resolve('yes');
@@ -136,7 +135,7 @@ describe('a single flight', () => {
     const other = flights.join('a', {}, ask);
     nth(1).reject(new Error('down'));
     await expect(other).rejects.toThrow('down');
-    await settled();
+    await eventLoopTurns();
     expect(asked).toHaveLength(2);
     nth(2).resolve('yes');
     expect(await again).toBe('yes');
@@ -151,8 +150,7 @@ describe('a single flight', () => {
     controller.abort('left');
     await expect(leaves).rejects.toBe('left');
     nth(1).reject(new Error('down'));
-    await settled();
-    await settled();
+    await eventLoopTurns(2);
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();
   });
@@ -186,7 +184,7 @@ describe('a caller for whom the running flight began too early', () => {
     expect(flights.outlook('a', since(1))).toEqual({ isShared: true, mustWait: true });
     expect(flights.outlook('a', since(0))).toEqual({ isShared: true, mustWait: false });
     const early2 = flights.join('a', { accepts: since(0) }, ask);
-    await settled();
+    await eventLoopTurns();
     expect(asked).toHaveLength(1);
     clock.time = 2;
     nth(1).resolve('old');
@@ -208,11 +206,11 @@ describe('a caller for whom the running flight began too early', () => {
     nth(1).resolve('first');
     await results[0];
     results.push(flights.join('a', { accepts: since(++clock.time) }, ask));
-    await settled();
+    await eventLoopTurns();
     expect(asked).toHaveLength(2);
     nth(2).resolve('second');
     await results[1];
-    await settled();
+    await eventLoopTurns();
     nth(3).resolve('third');
     expect(await Promise.all(results)).toEqual(['first', 'second', 'second', 'second', 'second', 'third']);
     expect(asked).toHaveLength(3);
@@ -256,7 +254,7 @@ describe('a caller for whom the running flight began too early', () => {
     expect(flights.outlook('a', since(1))).toEqual({ isShared: false, mustWait: true });
     nth(1).resolve('yes');
     await early;
-    await settled();
+    await eventLoopTurns();
     expect(asked).toHaveLength(1);
   });
 

@@ -8,7 +8,8 @@ import {
   IntrospectionClient,
   type IntrospectionClientOptions,
 } from '../../src/index.js';
-import { Clocks, caching } from '../support/caching.js';
+import { cachingAuthorizer, errorOf } from '../support/authorizer.js';
+import { Clocks } from '../support/clocks.js';
 
 const unsupported = (body: unknown = { error: 'unsupported_token_type', error_description: 'canary' }, status = 400) =>
   json(body, { status });
@@ -31,16 +32,9 @@ const clientOf = (options: Partial<IntrospectionClientOptions> = {}) =>
   new IntrospectionClient({ ...optionsOf(), ...options });
 const authorizerOf = (options: Partial<AuthorizerOptions> = {}) => new Authorizer({ ...optionsOf(), ...options });
 
-/** Resolves with the error with which a promise rejects. */
-const failure = (promise: Promise<unknown>) =>
-  promise.then(
-    () => expect.unreachable(),
-    (error: unknown) => error,
-  );
-
 describe('a server that answers unsupported_token_type', () => {
   it('makes the client reject with InvalidTokenError, after one request', async () => {
-    expect(await failure(clientOf({ retry: { attempts: 3 } }).introspect('a.b.c'))).toMatchObject({
+    expect(await errorOf(clientOf({ retry: { attempts: 3 } }).introspect('a.b.c'))).toMatchObject({
       name: 'InvalidTokenError',
       code: 'invalid_token',
       reason: 'unsupported_token_type',
@@ -52,7 +46,7 @@ describe('a server that answers unsupported_token_type', () => {
 
   it("makes a guard respond 401 with its own route's challenge", async () => {
     const authorizer = authorizerOf({ realm: 'items', resource: 'https://api.example' });
-    const refused = await failure(authorizer.guard({ scopes: ['items:read'] })('Bearer a.b.c'));
+    const refused = await errorOf(authorizer.guard({ scopes: ['items:read'] })('Bearer a.b.c'));
     expect(refused).toMatchObject({
       reason: 'unsupported_token_type',
       status: 401,
@@ -74,7 +68,7 @@ describe('a server that answers unsupported_token_type', () => {
 
   it('does not open the circuit breaker, and the stats count its response as a separate outcome', async () => {
     const client = clientOf({ circuitBreaker: { minimumRequests: 2 } });
-    for (let i = 0; i < 12; i++) await failure(client.introspect('a.b.c'));
+    for (let i = 0; i < 12; i++) await errorOf(client.introspect('a.b.c'));
     expect(client.stats()).toMatchObject({ requests: { unsupported_token_type: 12 }, circuitBreaker: 'closed' });
     expect(server.introspections).toHaveLength(12);
   });
@@ -82,27 +76,32 @@ describe('a server that answers unsupported_token_type', () => {
   it('sends a response that is not cached: the next request introspects again', async () => {
     const set = vi.fn(async () => {});
     const store = { get: async () => undefined, set, delete: async () => {} };
-    const { ask, settle } = caching(server, new Clocks(), { cache: { inactiveMaxAgeSeconds: 60, store } });
-    expect([await ask('a.b.c'), await ask('a.b.c')]).toEqual(['unsupported_token_type', 'unsupported_token_type']);
+    const { authorize, settle } = cachingAuthorizer(server, new Clocks(), {
+      cache: { inactiveMaxAgeSeconds: 60, store },
+    });
+    expect([await authorize('a.b.c'), await authorize('a.b.c')]).toEqual([
+      'unsupported_token_type',
+      'unsupported_token_type',
+    ]);
     expect(server.introspections).toHaveLength(2);
     await settle();
     expect(set).not.toHaveBeenCalled();
     server.always(active());
-    expect(await ask('a.b.c')).toBe('ok');
+    expect(await authorize('a.b.c')).toBe('ok');
   });
 
   it('makes the client use no stale response, because the server can be reached', async () => {
     const clocks = new Clocks();
-    const { ask } = caching(server, clocks, { cache: { maxAgeSeconds: 1, maxAgeIfErrorSeconds: 600 } });
+    const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeSeconds: 1, maxAgeIfErrorSeconds: 600 } });
     server.next(active());
-    expect(await ask('a.b.c')).toBe('ok');
+    expect(await authorize('a.b.c')).toBe('ok');
     clocks.pass(2);
-    expect(await ask('a.b.c')).toBe('unsupported_token_type');
+    expect(await authorize('a.b.c')).toBe('unsupported_token_type');
   });
 
   it('makes each caller that shares one introspection request fail with its own error', async () => {
     const authorizer = authorizerOf();
-    const errors = await Promise.all([1, 2, 3].map(() => failure(authorizer.authorize('Bearer a.b.c'))));
+    const errors = await Promise.all([1, 2, 3].map(() => errorOf(authorizer.authorize('Bearer a.b.c'))));
     expect(errors).toMatchObject(Array(3).fill({ reason: 'unsupported_token_type' }));
     expect(new Set(errors).size).toBe(3);
     expect(server.introspections).toHaveLength(1);
@@ -121,13 +120,13 @@ describe('unsupported_token_type is reported once by each client', () => {
     const events: IntrospectEvent[] = [];
     const client = clientOf({ onEvent: (event) => void events.push(event) });
     const authorizers = [new Authorizer({ client }), new Authorizer({ client })];
-    for (const authorizer of authorizers) await failure(authorizer.authorize('Bearer a.b.c'));
+    for (const authorizer of authorizers) await errorOf(authorizer.authorize('Bearer a.b.c'));
     expect(events).toMatchObject([
       { type: 'introspected', outcome: 'unsupported_token_type' },
       { ...said, origin: server.origin },
       { type: 'introspected', outcome: 'unsupported_token_type' },
     ]);
-    await failure(clientOf({ onEvent: (event) => void events.push(event) }).introspect('a.b.c'));
+    await errorOf(clientOf({ onEvent: (event) => void events.push(event) }).introspect('a.b.c'));
     expect(typed(events)).toHaveLength(2);
     expect(print).not.toHaveBeenCalled();
   });
@@ -136,7 +135,7 @@ describe('unsupported_token_type is reported once by each client', () => {
     const events: IntrospectEvent[] = [];
     const listener = (event: unknown) => void events.push(event as IntrospectEvent);
     subscribe('@acme/introspect-core', listener);
-    await failure(clientOf().introspect('a.b.c'));
+    await errorOf(clientOf().introspect('a.b.c'));
     unsubscribe('@acme/introspect-core', listener);
     expect(typed(events)).toHaveLength(1);
     expect(print).not.toHaveBeenCalled();
@@ -144,7 +143,7 @@ describe('unsupported_token_type is reported once by each client', () => {
 
   it('by console.error when nobody listens, without the token, a secret or a string of the server', async () => {
     const client = clientOf();
-    for (let i = 0; i < 3; i++) await failure(client.introspect('a.b.c'));
+    for (let i = 0; i < 3; i++) await errorOf(client.introspect('a.b.c'));
     expect(print.mock.calls).toEqual([
       [
         `${server.origin} does not introspect the kind of token that this API receives, such as a JWT ` +
@@ -168,7 +167,7 @@ describe('a response that only resembles unsupported_token_type', () => {
     ['a text', ['unsupported_token_type']],
   ])('is a failure of the server: %s', async (_, answer) => {
     server.always(unsupported(...answer));
-    expect(await failure(clientOf().introspect('a.b.c'))).toMatchObject({ code: 'invalid_response', status: 503 });
+    expect(await errorOf(clientOf().introspect('a.b.c'))).toMatchObject({ code: 'invalid_response', status: 503 });
     expect(print).not.toHaveBeenCalled();
   });
 });

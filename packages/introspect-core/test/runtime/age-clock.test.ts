@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AgeClock } from '../../src/runtime/age-clock.js';
-import { Clocks } from '../support/caching.js';
+import { Clocks } from '../support/clocks.js';
 
 function ageClock() {
   const clocks = new Clocks();
@@ -19,7 +19,7 @@ describe('AgeClock', () => {
     const { clocks, age } = ageClock();
     const requested = age.requestTime();
     clocks.pass(1);
-    clocks.turn(3600);
+    clocks.stepWall(3600);
     expect(age.ageMs(requested)).toBe(3_601_000);
   });
 
@@ -27,7 +27,7 @@ describe('AgeClock', () => {
     const { clocks, age } = ageClock();
     const requested = age.requestTime();
     clocks.pass(1);
-    clocks.turn(-3600);
+    clocks.stepWall(-3600);
     expect(age.ageMs(requested)).toBe(1000);
     clocks.pass(10);
     expect(age.ageMs(requested)).toBe(11_000);
@@ -41,7 +41,7 @@ describe('AgeClock', () => {
     age.requestTime();
     clocks.monotonicMs += 0.4;
     expect(age.requestTime().drift).toBe(0);
-    clocks.turn(60);
+    clocks.stepWall(60);
     expect(age.requestTime().drift).toBe(60_000);
   });
 
@@ -61,7 +61,7 @@ describe('AgeClock', () => {
     expect(age.ageMs(requested)).toBe(30_000);
     expect(age.wallTimeOf(requested)).toBe(stamp);
     clocks.pass(5);
-    clocks.turn(60);
+    clocks.stepWall(60);
     expect(age.ageMs(requested)).toBe(95_000);
     expect(age.wallTimeOf(requested)).toBe(stamp);
   });

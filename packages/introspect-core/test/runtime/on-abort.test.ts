@@ -3,7 +3,7 @@ import { active, startScriptedServer } from '@acme/introspect-testing';
 import { describe, expect, it, vi } from 'vitest';
 import { IntrospectionClient } from '../../src/index.js';
 import { onAbort } from '../../src/runtime/on-abort.js';
-import { held } from '../support/caching.js';
+import { holdResponse } from '../support/held-response.js';
 
 describe('onAbort', () => {
   it('calls each listener in the order of adding, and a listener that was added twice twice', () => {
@@ -44,8 +44,8 @@ describe('onAbort', () => {
 
 it('lets 30 requests of a client on one signal share one event listener, and removes it in the end', async () => {
   const server = await startScriptedServer();
-  const { waits, release } = held(active());
-  server.always(waits);
+  const { held, release } = holdResponse(active());
+  server.always(held);
   const { introspectionEndpoint } = server;
   const client = new IntrospectionClient({
     introspectionEndpoint,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { steadyClock } from '../../src/runtime/steady-clock.js';
-import { Clocks } from '../support/caching.js';
+import { Clocks } from '../support/clocks.js';
 
 it('follows the wall clock, goes on where that is set back, and follows again where it is set forward', () => {
   const clocks = new Clocks();
@@ -9,11 +9,11 @@ it('follows the wall clock, goes on where that is set back, and follows again wh
   expect(start).toBe(clocks.wallMs);
   clocks.pass(1);
   expect(now()).toBe(start + 1000);
-  clocks.turn(-3600);
+  clocks.stepWall(-3600);
   expect(now()).toBe(start + 1000);
   clocks.pass(1);
   expect(now()).toBe(start + 2000);
-  clocks.turn(7200);
+  clocks.stepWall(7200);
   expect(now()).toBe(clocks.wallMs);
 });
 
@@ -21,7 +21,7 @@ it('follows a wall clock that was set back once that is long enough ago', () => 
   const clocks = new Clocks();
   const now = steadyClock(clocks, 60_000);
   const start = now();
-  clocks.turn(-3600);
+  clocks.stepWall(-3600);
   clocks.pass(60);
   expect(now()).toBe(start + 60_000);
   clocks.pass(0.001);

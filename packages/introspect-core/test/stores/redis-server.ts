@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { endProcess, findProgram } from '../support/programs.js';
 
 const readyWithinMs = 10_000;
 
@@ -18,8 +16,7 @@ export interface RedisServer {
 
 /** Where the redis-server program is, or undefined on a machine that lacks it. */
 export function findRedis(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  return folders.map((folder) => join(folder, 'redis-server')).find((file) => existsSync(file));
+  return findProgram('redis-server');
 }
 
 /** Starts redis-server on a free loopback port; it writes no file, and ends by `kill`. */
@@ -39,7 +36,7 @@ function serverAt(program: string, port: number, first: ChildProcess): RedisServ
   return {
     url: `redis://127.0.0.1:${port}`,
     freeze: () => void child.kill('SIGSTOP'),
-    kill: () => end(child),
+    kill: () => endProcess(child, 'SIGKILL'),
     startAgain: async () => {
       const started = await start(program, port);
       if (started.problem !== undefined) throw new Error(started.problem);
@@ -64,12 +61,4 @@ async function start(program: string, port: number): Promise<{ child: ChildProce
   } finally {
     clearTimeout(late);
   }
-}
-
-/** Ends the process by its pid and waits until it is gone. */
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
 }

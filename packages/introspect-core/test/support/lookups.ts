@@ -6,7 +6,7 @@ import { TokenCache } from '../../src/cache/token-cache.js';
 import type { IntrospectionResponse } from '../../src/index.js';
 import type { Lookup, LookupResult, ServerResult, TokenQuery } from '../../src/lookup/lookup.js';
 import type { LookupEvent } from '../../src/lookup/lookup-stats.js';
-import { Clocks } from './caching.js';
+import { Clocks } from './clocks.js';
 
 const hourMs = 3_600_000;
 

@@ -6,6 +6,7 @@ import {
   type TransportRequest,
   UnavailableError,
 } from '../../src/index.js';
+import { eventLoopTurns } from '../support/event-loop.js';
 
 const responseOf = (body: string, contentType: string | null = 'application/json') => ({
   status: 200,
@@ -221,7 +222,7 @@ describe('an abort', () => {
     controller.abort('left');
     await expect(call).rejects.toBe('left');
     secret.resolve('s');
-    await new Promise((resolve) => setImmediate(resolve));
+    await eventLoopTurns();
     expect(transport).not.toHaveBeenCalled();
   });
 
@@ -239,7 +240,7 @@ describe('an abort', () => {
     controller.abort('left');
     await expect(call).rejects.toBe('left');
     metadata.resolve();
-    await new Promise((resolve) => setImmediate(resolve));
+    await eventLoopTurns();
     expect(clientSecret).not.toHaveBeenCalled();
   });
 });

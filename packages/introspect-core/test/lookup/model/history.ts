@@ -1,6 +1,6 @@
 import type { InvalidationTarget } from '../../../src/index.js';
+import type { VirtualTime } from '../../support/virtual-time.js';
 import { type Setting, tokens } from './setting.js';
-import type { VirtualTime } from './virtual-time.js';
 
 /** What became of a question: an answer, a kind of fault (an error's `code`), or nobody waited for it any longer. */
 export type Outcome = 'active' | 'inactive' | 'unavailable' | 'invalid_response' | 'invalid_client' | 'abandoned';

@@ -1,5 +1,5 @@
 import type { CacheStore } from '../../../src/index.js';
-import type { VirtualTime } from './virtual-time.js';
+import type { VirtualTime } from '../../support/virtual-time.js';
 
 export const storeModes = ['works', 'slow', 'rejects', 'throws', 'hangs'] as const;
 export type StoreMode = (typeof storeModes)[number];

@@ -7,11 +7,11 @@ import {
   type TransportRequest,
   type TransportResponse,
 } from '../../../src/index.js';
+import { VirtualTime } from '../../support/virtual-time.js';
 import { History, type Outcome, type Question, type Request, tokenText } from './history.js';
 import { Rules } from './rules.js';
 import { type Setting, tokens } from './setting.js';
 import { SharedStore, type StoreMode } from './shared-store.js';
-import { VirtualTime } from './virtual-time.js';
 
 /** What the server says to a question. */
 export type Reply =
