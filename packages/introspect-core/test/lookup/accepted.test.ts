@@ -17,7 +17,7 @@ const invalidated = (isLast = false) => {
 };
 
 describe('a response of the server', () => {
-  it('is accepted if nothing speaks against it', async () => {
+  it('a response that is new enough and was not invalidated is accepted', async () => {
     const result = parts.fromServer();
     const next = nextLookup(() => result);
     const query = parts.query();
@@ -25,7 +25,7 @@ describe('a response of the server', () => {
     expect(next.mock.calls).toEqual([[query]]);
   });
 
-  it('is requested again if the policy requires a newer one, marked as a repeat', async () => {
+  it('a response that is older than the policy allows is requested again, marked as a repeat', async () => {
     const next = nextLookup(() => parts.fromServer());
     const find = accepted(parts.invalidations)(next);
     const result = await find(parts.query({ accepts: () => next.mock.calls.length > 5 }));
@@ -33,26 +33,26 @@ describe('a response of the server', () => {
     expect(next.mock.calls.map(([{ isRepeat }]) => isRepeat)).toEqual([false, true, true, true, true, true]);
   });
 
-  it('is requested again if it was invalidated meanwhile', async () => {
+  it('a response that was invalidated meanwhile is requested again', async () => {
     const next = nextLookup(() => (next.mock.calls.length === 1 ? invalidated() : parts.fromServer()));
     await accepted(parts.invalidations)(next)(parts.query());
     expect(next).toHaveBeenCalledTimes(2);
   });
 
-  it('is accepted after three repeats, although it was invalidated each time', async () => {
+  it('a response is accepted after three repeats, although it was invalidated each time', async () => {
     const next = nextLookup(() => invalidated());
     await accepted(parts.invalidations)(next)(parts.query());
     expect(next).toHaveBeenCalledTimes(4);
   });
 
-  it('is accepted if the flight made its last repeat, although it was invalidated then', async () => {
+  it('a response is accepted after the last repeat of the flight, although it was invalidated then', async () => {
     const next = nextLookup(() => invalidated(true));
     await accepted(parts.invalidations)(next)(parts.query());
     expect(next).toHaveBeenCalledTimes(1);
   });
 
   it.each([true, false])(
-    'is never accepted if it was invalidated before the request arrived (last: %j)',
+    'a response that was invalidated before the request arrived is never accepted (last: %j)',
     async (isLast) => {
       const old = parts.fromServer({ isLast });
       invalidate();
@@ -67,7 +67,7 @@ describe('a response of the server', () => {
 it.each([
   { from: 'cache', response: { active: true } },
   { from: 'prefilter', reason: 'expired' },
-] as const)('what came from the $from is passed on', async (result) => {
+] as const)('a result from the $from is passed on unchanged', async (result) => {
   const find = accepted(parts.invalidations)(nextLookup(() => result));
   expect(await find(parts.query({ accepts: () => false }))).toBe(result);
 });

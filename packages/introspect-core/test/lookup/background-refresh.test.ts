@@ -24,21 +24,21 @@ const refresh = (introspect: () => LookupResult | Promise<LookupResult>, getsLea
 };
 
 describe('a background refresh', () => {
-  it.each([undefined, true])('introspects and emits "refreshed" (lease: %j)', async (lease) => {
+  it.each([undefined, true])('a background refresh introspects and emits "refreshed" (lease: %j)', async (lease) => {
     const { done } = refresh(() => parts.fromServer(), lease);
     await done;
     expect(parts.events).toEqual([{ type: 'refreshed', active: true }]);
   });
 
-  it('leaves it to the process that has the lease, and reads the shared cache at the next use', async () => {
-    const reread = vi.spyOn(parts.cache, 'revalidate');
+  it('a background refresh without the lease does not introspect, and the next use reads the shared cache', async () => {
+    const revalidate = vi.spyOn(parts.cache, 'revalidate');
     const { server, done } = refresh(() => parts.fromServer(), false);
     await done;
     expect(server).not.toHaveBeenCalled();
-    expect(reread.mock.calls).toEqual([['k']]);
+    expect(revalidate.mock.calls).toEqual([['k']]);
   });
 
-  it('ends when the write to the shared cache has ended', async () => {
+  it('a background refresh ends when the write to the shared cache has ended', async () => {
     const write = Promise.withResolvers<void>();
     const order: string[] = [];
     const { done } = refresh(() => parts.fromServer({ pendingWrite: write.promise }));
@@ -50,7 +50,7 @@ describe('a background refresh', () => {
     expect(order).toEqual(['write', 'refresh']);
   });
 
-  it('that fails rejects nothing and emits nothing', async () => {
+  it('a background refresh that fails rejects nothing and emits nothing', async () => {
     await refresh(() => Promise.reject(new UnavailableError('down'))).done;
     await refresh(() => ({ from: 'prefilter', reason: 'expired' })).done;
     expect(parts.events).toEqual([]);

@@ -21,27 +21,27 @@ afterEach(async () => {
   await server.close();
 });
 
-/** A process whose wall clock differs from that of the others by so many seconds. */
+/** A process whose wall clock is ahead of the others by a number of seconds. */
 function processOf(cache: object = {}, ahead = { seconds: 0 }) {
   const now = () => clocks.wallMs + ahead.seconds * 1000;
   return cachingAuthorizer(server, clocks, { now, cache: { store, ...cache } });
 }
 
-describe('what was forgotten stays so', () => {
-  it('in a process that keeps answers for longer than the one that forgot', async () => {
+describe('an invalidation in a shared store', () => {
+  it('an invalidation holds in a process with a longer maxAgeSeconds than the process that invalidated', async () => {
     server.next(active({ sub: 's' }));
     server.always(inactive());
-    const patient = processOf({ maxAgeSeconds: 3600 });
-    await patient.authorize();
-    await patient.settle();
+    const longLived = processOf({ maxAgeSeconds: 3600 });
+    await longLived.authorize();
+    await longLived.settle();
     clocks.pass(1);
     await processOf({ maxAgeSeconds: 10 }).authorizer.invalidate({ sub: 's' });
     clocks.pass(600);
-    expect(await patient.authorize()).toBe('inactive');
+    expect(await longLived.authorize()).toBe('inactive');
     expect(await processOf({ maxAgeSeconds: 3600 }).authorize()).toBe('inactive');
   });
 
-  it.each([2, -2])('in processes whose clocks are %i s apart', async (seconds) => {
+  it.each([2, -2])('an invalidation holds between processes whose wall clocks differ by %i s', async (seconds) => {
     server.next(active({ sub: 's' }));
     server.always(inactive());
     const [one, other] = [processOf(), processOf({}, { seconds })];
@@ -54,25 +54,25 @@ describe('what was forgotten stays so', () => {
     expect(await other.authorize()).toBe('inactive');
   });
 
-  it('where the clock of the one who asked goes forward before its answer comes', async () => {
+  it('an invalidation holds if the wall clock of the introspecting process steps forward before the response arrives', async () => {
     const { held, release } = holdResponse(active({ sub: 's' }));
     server.next(held);
     server.always(inactive());
     const clock = { seconds: 0 };
     const [one, other] = [processOf(), processOf({}, clock)];
-    const asked = other.authorize();
+    const pending = other.authorize();
     await server.introspection(1);
     clocks.pass(1);
     await one.authorizer.invalidate({ sub: 's' });
     clock.seconds = 20;
     release();
-    await asked;
+    await pending;
     await other.settle();
     clocks.pass(30);
     expect(await one.authorize()).toBe('inactive');
   });
 
-  it('while the server is unreachable, where the clock of the one who knows it went forward', async () => {
+  it('an invalidated response is not served stale, even if the wall clock of the process stepped forward', async () => {
     server.next(active({ sub: 's' }));
     server.always(respond({ status: 500 }));
     const clock = { seconds: 0 };
@@ -87,23 +87,23 @@ describe('what was forgotten stays so', () => {
   });
 });
 
-describe('a token that others know as active', () => {
-  it('is doubted before it is called inactive, also where this process has never asked', async () => {
+describe('a token that is active in the shared store', () => {
+  it('a token that is active in the shared store is rechecked before a new process rejects it as inactive', async () => {
     server.next(active(), inactive(), active({ still: true }));
     const one = processOf();
     await one.authorize();
     await one.settle();
     clocks.pass(1);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const asked = processOf().authorize('t', { maxResponseAgeSeconds: 0 });
+    const pending = processOf().authorize('t', { maxResponseAgeSeconds: 0 });
     await until(
       () => server.introspections.length === 2 && vi.getTimerCount() > 0 && store.delete.mock.calls.length > 0,
     );
     vi.advanceTimersByTime(1250);
-    expect(await asked).toBe('ok');
+    expect(await pending).toBe('ok');
   });
 
-  it('is looked for in the store again by a process that another one renews it for', async () => {
+  it('a process without the lease rereads the store and uses the response that the other process refreshed', async () => {
     server.next(active({ version: 1 }), active({ version: 2 }));
     const lease = vi.fn(async () => lease.mock.calls.length === 1);
     const [one, other] = [1, 2].map(() => processOf({ refreshAfterSeconds: 2, store: { ...store, lease } }));
@@ -121,7 +121,7 @@ describe('a token that others know as active', () => {
   });
 });
 
-describe('a store that tells', () => {
+describe('a store with onInvalidate', () => {
   const notifyingStore = () => {
     const listeners: ((key: string) => void)[] = [];
     const end = vi.fn();
@@ -132,19 +132,22 @@ describe('a store that tells', () => {
     return { listeners, end, store: { ...store, onInvalidate } };
   };
 
-  it.each(['', null, undefined, 5])('of no key, but %j, has everything looked at again', async (key) => {
-    server.always(active());
-    const { listeners, store: notifying } = notifyingStore();
-    const { authorize, settle } = processOf({ store: notifying });
-    await authorize();
-    await settle();
-    store.get.mockClear();
-    for (const listener of listeners) listener(key as string);
-    await authorize();
-    expect(store.get).toHaveBeenCalled();
-  });
+  it.each(['', null, undefined, 5])(
+    'a store that reports the invalidation of %j, which is not a key: every entry is read again',
+    async (key) => {
+      server.always(active());
+      const { listeners, store: notifying } = notifyingStore();
+      const { authorize, settle } = processOf({ store: notifying });
+      await authorize();
+      await settle();
+      store.get.mockClear();
+      for (const listener of listeners) listener(key as string);
+      await authorize();
+      expect(store.get).toHaveBeenCalled();
+    },
+  );
 
-  it('keeps no authorizer that nobody uses any more', async () => {
+  it('a store with onInvalidate does not prevent an unused authorizer from being garbage collected', async () => {
     const { listeners, end, store: notifying } = notifyingStore();
     processOf({ store: notifying });
     setFlagsFromString('--expose-gc');
@@ -157,7 +160,7 @@ describe('a store that tells', () => {
   });
 });
 
-it('a request whose waitUntil throws is answered all the same', async () => {
+it('a waitUntil that throws does not fail the request', async () => {
   server.always(active());
   const waitUntil = () => {
     throw new TypeError('Illegal invocation');

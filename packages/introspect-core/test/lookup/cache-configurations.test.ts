@@ -13,68 +13,76 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-type Side = (of: ScriptedServer) => object;
-const plain: Side = () => ({});
-const differences: [what: string, one: Side, other: Side][] = [
+type Configure = (server: ScriptedServer) => object;
+const plain: Configure = () => ({});
+const differences: [what: string, one: Configure, other: Configure][] = [
   ['issuer', ({ origin }) => ({ issuer: origin }), ({ origin }) => ({ issuer: `${origin}/tenant` })],
   [
     'endpoint',
     ({ introspectionEndpoint }) => ({ introspectionEndpoint }),
     ({ introspectionEndpoint }) => ({ introspectionEndpoint: `${introspectionEndpoint}?tenant=b` }),
   ],
-  ['endpoint, discovered or given', ({ origin }) => ({ issuer: origin, introspectionEndpoint: undefined }), plain],
+  ['endpoint, discovered or configured', ({ origin }) => ({ issuer: origin, introspectionEndpoint: undefined }), plain],
   ['client', plain, () => ({ clientId: 'api2' })],
   ['parameters', () => ({ parameters: { scope: 'a' } }), () => ({ parameters: { scope: 'b' } })],
-  ['parameters, or none', () => ({ parameters: { scope: 'a' } }), plain],
+  ['parameters, set or absent', () => ({ parameters: { scope: 'a' } }), plain],
   ['headers', () => ({ headers: { 'x-tenant': 'a' } }), () => ({ headers: { 'x-tenant': 'b' } })],
   ['a parameter or a header', () => ({ headers: { a: 'b' } }), () => ({ parameters: { a: 'b' } })],
   ['hint', () => ({ tokenTypeHint: 'refresh_token' }), plain],
-  ['hint, or none', () => ({ tokenTypeHint: null }), plain],
+  ['hint, null or default', () => ({ tokenTypeHint: null }), plain],
 ];
-const bothOrders = differences.flatMap(([what, one, other]): [string, Side, Side][] => [
+const bothOrders = differences.flatMap(([what, one, other]): [string, Configure, Configure][] => [
   [what, one, other],
-  [`${what}, the other way round`, other, one],
+  [`${what}, in the other order`, other, one],
 ]);
 
-describe('two authorizers that share a store and differ in their', () => {
-  const subjectOf = async (by: ReturnType<typeof cachingAuthorizer>) => {
-    const { sub } = await by.authorizer.authorize('Bearer t');
+describe('two authorizers that share a store and have different configurations', () => {
+  const subjectOf = async (process: ReturnType<typeof cachingAuthorizer>) => {
+    const { sub } = await process.authorizer.authorize('Bearer t');
     return sub;
   };
 
-  it.each(bothOrders)('%s never read each other’s answers', async (_, one, other) => {
-    server.next(active({ sub: 'one' }), active({ sub: 'other' }));
-    const store = mapStore(clocks);
-    const a = cachingAuthorizer(server, clocks, { ...one(server), cache: { store } });
-    const b = cachingAuthorizer(server, clocks, { ...other(server), cache: { store } });
-    await a.authorize();
-    await a.settle();
-    await b.authorize();
-    await b.settle();
-    const again = [one, other].map((side) => cachingAuthorizer(server, clocks, { ...side(server), cache: { store } }));
-    const subjects = [];
-    for (const each of [a, b, ...again]) subjects.push(await subjectOf(each));
-    expect(subjects).toEqual(['one', 'other', 'one', 'other']);
-    expect(server.introspections).toHaveLength(2);
-    expect(store.entries.size).toBe(2);
-  });
+  it.each(bothOrders)(
+    'authorizers that differ in the option %s never use each other’s cached responses',
+    async (_, one, other) => {
+      server.next(active({ sub: 'one' }), active({ sub: 'other' }));
+      const store = mapStore(clocks);
+      const a = cachingAuthorizer(server, clocks, { ...one(server), cache: { store } });
+      const b = cachingAuthorizer(server, clocks, { ...other(server), cache: { store } });
+      await a.authorize();
+      await a.settle();
+      await b.authorize();
+      await b.settle();
+      const again = [one, other].map((side) =>
+        cachingAuthorizer(server, clocks, { ...side(server), cache: { store } }),
+      );
+      const subjects = [];
+      for (const each of [a, b, ...again]) subjects.push(await subjectOf(each));
+      expect(subjects).toEqual(['one', 'other', 'one', 'other']);
+      expect(server.introspections).toHaveLength(2);
+      expect(store.entries.size).toBe(2);
+    },
+  );
 
-  it.each(bothOrders)('%s never read each other’s answers in flight', async (_, one, other) => {
-    const { held, release } = holdResponse(active({ sub: 'one' }));
-    server.next(held, active({ sub: 'other' }));
-    const store = mapStore(clocks);
-    const a = cachingAuthorizer(server, clocks, { ...one(server), cache: { store } });
-    const b = cachingAuthorizer(server, clocks, { ...other(server), cache: { store } });
-    const first = subjectOf(a);
-    await server.introspection(1);
-    expect(await subjectOf(b)).toBe('other');
-    release();
-    expect(await first).toBe('one');
-    expect(server.introspections).toHaveLength(2);
-  });
+  it.each(bothOrders)(
+    'authorizers that differ in the option %s never share a running introspection',
+    async (_, one, other) => {
+      const { held, release } = holdResponse(active({ sub: 'one' }));
+      server.next(held, active({ sub: 'other' }));
+      const store = mapStore(clocks);
+      const a = cachingAuthorizer(server, clocks, { ...one(server), cache: { store } });
+      const b = cachingAuthorizer(server, clocks, { ...other(server), cache: { store } });
+      const first = subjectOf(a);
+      await server.introspection(1);
+      expect(await subjectOf(b)).toBe('other');
+      release();
+      expect(await first).toBe('one');
+      expect(server.introspections).toHaveLength(2);
+    },
+  );
 });
 
-it('authorizers that are configured alike read each other’s answers, in whichever order things were said', async () => {
+it('authorizers with equal options share cached responses, whatever the order and the case of the names', async () => {
   server.always(active());
   const store = mapStore(clocks);
   const a = cachingAuthorizer(server, clocks, {

@@ -32,18 +32,18 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-describe('how long an answer is used', () => {
+describe('the age of a cached response', () => {
   const all = vectors<CachingVector>('caching');
 
-  function answerOf(response: CachingVector['response']): ScriptedResponse {
+  function responseOf(response: CachingVector['response']): ScriptedResponse {
     if ('failure' in response) return reset();
     return 'status' in response ? respond({ status: response.status }) : json(response);
   }
 
   it.each(all.filter(({ scope }) => scope !== 'later'))(
-    '$id: $expectTtlSeconds s',
+    'a response is reused for $expectTtlSeconds s in the case $id',
     async ({ now, config, response, expectTtlSeconds }) => {
-      server.always(answerOf(response));
+      server.always(responseOf(response));
       clocks.wallMs = now * 1000;
       const { maxTtl: maxAgeSeconds, negativeTtl: inactiveMaxAgeSeconds, clockSkewSeconds, enabled } = config;
       const authorizer = new Authorizer({
@@ -68,20 +68,20 @@ describe('how long an answer is used', () => {
     },
   );
 
-  it('leaves out only what a Cache-Control field would say, which is of an HTTP cache', () => {
-    const later = all.filter(({ scope }) => scope === 'later');
-    expect(later.map(({ id }) => id)).toEqual([
+  it('the test vectors that do not apply are exactly those about Cache-Control, which an HTTP cache obeys', () => {
+    const excluded = all.filter(({ scope }) => scope === 'later');
+    expect(excluded.map(({ id }) => id)).toEqual([
       'no-store-honoured',
       'max-age-lowers',
       'max-age-never-raises',
       'private-public-ignored',
     ]);
-    expect(later).toEqual(all.filter(({ config }) => 'respectCacheControl' in config));
+    expect(excluded).toEqual(all.filter(({ config }) => 'respectCacheControl' in config));
   });
 
   it.each<[what: string, exp: number | undefined, seconds: number]>([
     ['missing', undefined, 60],
-    ['far', 253402300800, 60],
+    ['far in the future', 253402300800, 60],
     ['beyond all dates', 1e300, 60],
     ['beyond all numbers of milliseconds', 1e306, 60],
     ['fractional', 1_750_000_010.999, 10],
@@ -91,7 +91,7 @@ describe('how long an answer is used', () => {
     ['zero', 0, 0],
     ['negative', -1.5, 0],
     ['far in the past', -1e300, 0],
-  ])('with an exp that is %s (%d): %d s', async (_, exp, seconds) => {
+  ])('a response whose exp is %s (%d) is reused for %d s', async (_, exp, seconds) => {
     server.always(active({ exp }));
     const { authorize } = cachingAuthorizer(server, clocks);
     await authorize();
@@ -103,7 +103,7 @@ describe('how long an answer is used', () => {
     expect(server.introspections).toHaveLength(seconds > 0 ? 2 : 3);
   });
 
-  it('is not lengthened by a skew, which lengthens how long the token is accepted', async () => {
+  it('clockSkewSeconds extends how long a token is accepted, but not how long its response is cached', async () => {
     server.always(active({ exp: clocks.in(10) }));
     const { authorize } = cachingAuthorizer(server, clocks, { clockSkewSeconds: 30 });
     await authorize();
@@ -115,26 +115,26 @@ describe('how long an answer is used', () => {
   });
 });
 
-describe('after the machine was suspended and only the wall clock ran, the cache', () => {
+describe('a machine that was suspended, so that only the wall clock ran', () => {
   const suspended = async (cache: object = {}, policy: object = {}) => {
     server.next(active(), inactive(), inactive());
-    const caches = cachingAuthorizer(server, clocks, { cache });
-    await caches.authorize();
+    const cached = cachingAuthorizer(server, clocks, { cache });
+    await cached.authorize();
     clocks.pass(1);
     clocks.stepWall(3 * 3600);
-    return caches.authorize('t', policy);
+    return cached.authorize('t', policy);
   };
 
-  it('accepts no token that was revoked meanwhile, and rejects it after one introspection', async () => {
+  it('after a suspension, a revoked token is rejected after one introspection', async () => {
     expect(await suspended()).toBe('inactive');
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('counts that time for maxResponseAgeSeconds too', async () => {
+  it('after a suspension, maxResponseAgeSeconds counts the suspended time', async () => {
     expect(await suspended({ maxAgeSeconds: 86_400 }, { maxResponseAgeSeconds: 10 })).toBe('inactive');
   });
 
-  it('counts that time for stale responses too', async () => {
+  it('after a suspension, maxAgeIfErrorSeconds counts the suspended time', async () => {
     server.next(active());
     server.always(reset());
     const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeIfErrorSeconds: 3600 } });
@@ -145,7 +145,7 @@ describe('after the machine was suspended and only the wall clock ran, the cache
     expect(await authorize()).toBe('unavailable');
   });
 
-  it('counts that time for inactive responses and for guards of one request too', async () => {
+  it('after a suspension, inactive responses and the guards of one request count the suspended time', async () => {
     server.next(inactive(), active());
     const { authorize } = cachingAuthorizer(server, clocks);
     expect(await authorize()).toBe('inactive');
@@ -162,13 +162,13 @@ describe('after the machine was suspended and only the wall clock ran, the cache
   });
 });
 
-describe('clocks that are set', () => {
+describe('a wall clock that is set', () => {
   const expiring = () => {
     server.always(active({ exp: clocks.in(10) }));
     return cachingAuthorizer(server, clocks);
   };
 
-  it('back before exp lengthen nothing: it is then over by the monotonic one', async () => {
+  it('the wall clock is set back before exp: the response still ends at its exp, by the monotonic clock', async () => {
     const { authorize } = expiring();
     await authorize();
     clocks.pass(5);
@@ -183,7 +183,7 @@ describe('clocks that are set', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('back after exp revive nothing, when nobody came in between', async () => {
+  it('the wall clock is set back after exp, with no request in between: the response is not used again', async () => {
     const { authorize } = expiring();
     await authorize();
     clocks.pass(10);
@@ -192,7 +192,7 @@ describe('clocks that are set', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('back after exp revive nothing that had been seen to be over', async () => {
+  it('the wall clock is set back after the token was rejected as expired: the response is not used again', async () => {
     const { authorize } = expiring();
     await authorize();
     clocks.pass(10);
@@ -203,7 +203,7 @@ describe('clocks that are set', () => {
     expect(server.introspections).toHaveLength(3);
   });
 
-  it('forward end an answer at its exp, and setting them back again does not revive it', async () => {
+  it('the wall clock is set forward past exp and back again: the response is not used again', async () => {
     const { authorize } = expiring();
     await authorize();
     clocks.stepWall(10);
@@ -214,7 +214,7 @@ describe('clocks that are set', () => {
     expect(server.introspections).toHaveLength(3);
   });
 
-  it('back do not change the maximum age of a response without exp', async () => {
+  it('the wall clock is set back: the maximum age of a response without exp does not change', async () => {
     server.always(active());
     const { authorize } = cachingAuthorizer(server, clocks);
     await authorize();
@@ -228,7 +228,7 @@ describe('clocks that are set', () => {
   });
 
   it.each([3600, 30])(
-    'forward by %d s make a response that much older, and cost one introspection',
+    'the wall clock is set forward by %d s: a response is that much older, which costs one introspection',
     async (seconds) => {
       server.always(active());
       const { authorize } = cachingAuthorizer(server, clocks);
@@ -245,7 +245,7 @@ describe('clocks that are set', () => {
     },
   );
 
-  it('forward cause a background refresh when the response is then due for one', async () => {
+  it('the wall clock is set forward past refreshAfterSeconds: the response is refreshed once in the background', async () => {
     server.always(active());
     const { authorize, settle, count } = cachingAuthorizer(server, clocks, { cache: { refreshAfterSeconds: 30 } });
     await authorize();
@@ -257,7 +257,7 @@ describe('clocks that are set', () => {
     expect([server.introspections.length, count('cache_hit'), count('refreshed')]).toEqual([2, 3, 1]);
   });
 
-  it('back leave an answer that outlived its exp unserved, when the server cannot be reached either', async () => {
+  it('the wall clock is set back after exp while the server is unreachable: the response is not served stale', async () => {
     server.next(active({ exp: clocks.in(10) }));
     server.always(reset());
     const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeIfErrorSeconds: 300 } });

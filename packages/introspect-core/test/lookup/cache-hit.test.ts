@@ -17,8 +17,8 @@ afterEach(async () => {
 
 const good = { authorization: 'Bearer good' };
 
-describe('a hit', () => {
-  it('comes without a promise, a timer, a signal or a copy', async () => {
+describe('a cache hit', () => {
+  it('a cache hit creates no promise, no timer, no abort signal and no copy of the token', async () => {
     const { authorizer } = cachingAuthorizer(server, clocks);
     const policy = { scopes: ['a'] };
     const token = await authorizer.authorize('Bearer good', policy);
@@ -31,7 +31,7 @@ describe('a hit', () => {
     expect(AbortController).not.toHaveBeenCalled();
   });
 
-  it('that is refused is refused at once, and by a promise where one is wanted', async () => {
+  it('a cache hit that the policy rejects: the decider returns a denial synchronously, and the guard rejects', async () => {
     const { authorizer } = cachingAuthorizer(server, clocks);
     const guard = authorizer.guard({ scopes: ['c'] });
     await expect(guard('Bearer good')).rejects.toMatchObject({ code: 'insufficient_scope' });
@@ -40,7 +40,7 @@ describe('a hit', () => {
     await expect(guard('Bearer good')).rejects.toMatchObject({ code: 'insufficient_scope' });
   });
 
-  it('waits for a check of the route, and for nothing else', async () => {
+  it('a cache hit is a promise only if the policy has a check', async () => {
     const { authorizer } = cachingAuthorizer(server, clocks);
     const decide = authorizer.decider({ check: async () => false });
     await authorizer.authorize('Bearer good');
@@ -52,7 +52,7 @@ describe('a hit', () => {
   it.each([
     ['bearer   good', 'a token in another spelling of its field'],
     ['Bearer good ', 'space after it'],
-  ])('is one for %j', async (credentials) => {
+  ])('the credentials %j are a cache hit', async (credentials) => {
     const { authorizer } = cachingAuthorizer(server, clocks);
     await authorizer.authorize('Bearer good');
     const decision = authorizer.decider()({ authorization: credentials });
@@ -67,15 +67,15 @@ describe('a hit', () => {
     ['Bearer goodß', 'invalid_token'],
     ['Bearer good=x', 'invalid_token'],
     [['Bearer good', 'Bearer good'], 'invalid_request'],
-  ])('is none for %j, whatever is kept', async (credentials, code) => {
+  ])('the credentials %j are rejected, although a valid form of the token is cached', async (credentials, code) => {
     const { authorizer } = cachingAuthorizer(server, clocks);
     await authorizer.authorize('Bearer good');
     await expect(authorizer.authorize(credentials)).rejects.toMatchObject({ code });
   });
 });
 
-describe('the scopes of a route', () => {
-  it('are looked for in each text anew, however many there are', async () => {
+describe('the scopes of a policy', () => {
+  it('the scopes of a policy are checked correctly against 250 different scope strings, twice', async () => {
     const { authorizer } = cachingAuthorizer(server, clocks);
     const guard = authorizer.guard({ scopes: ['s7'] });
     for (let round = 0; round < 2; round++) {

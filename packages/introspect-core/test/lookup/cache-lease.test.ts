@@ -16,8 +16,8 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 describe('a lease', () => {
-  /** A process whose answer, the first of the server's, is due for renewal. */
-  const due = async (lease: NonNullable<CacheStore['lease']>) => {
+  /** A process whose cached response is due for a refresh. */
+  const dueForRefresh = async (lease: NonNullable<CacheStore['lease']>) => {
     server.next(...[1, 2].map((version) => active({ version })));
     const first = cachingAuthorizer(server, clocks, { cache: { store: { ...store, lease }, refreshAfterSeconds: 10 } });
     await first.authorize();
@@ -30,17 +30,17 @@ describe('a lease', () => {
   it.each([
     [true, 2],
     [false, 1],
-  ])('that is %s decides who renews: %d questions', async (granted, questions) => {
+  ])('a lease decides who refreshes: lease() returns %s → %d introspections', async (granted, introspections) => {
     const lease = vi.fn(async () => granted);
-    const { settle } = await due(lease);
+    const { settle } = await dueForRefresh(lease);
     await settle();
-    expect(server.introspections).toHaveLength(questions);
+    expect(server.introspections).toHaveLength(introspections);
     const [key] = [...store.entries.keys()];
     expect(lease).toHaveBeenCalledExactlyOnceWith(key, 5000);
   });
 
-  it('that another process has leaves this one to find the new answer in the store', async () => {
-    const first = await due(async () => false);
+  it('a lease that another process has: this process reads the refreshed response from the store', async () => {
+    const first = await dueForRefresh(async () => false);
     await first.settle();
     const other = cachingAuthorizer(server, clocks, { cache: { store } });
     await other.authorize('t', { maxResponseAgeSeconds: 0 });
@@ -50,9 +50,9 @@ describe('a lease', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('is asked for again after half a second, not by every request', async () => {
+  it('a lease that is not granted is requested again after 0.5 s, not by each request', async () => {
     const lease = vi.fn(async () => false);
-    const { authorize, settle } = await due(lease);
+    const { authorize, settle } = await dueForRefresh(lease);
     await authorize();
     await settle();
     expect(lease).toHaveBeenCalledTimes(1);
@@ -66,7 +66,7 @@ describe('a lease', () => {
     [{ timeoutMs: 700 }, { refreshAfterSeconds: 10 }, 700],
     [{}, { refreshAfterSeconds: 0.2501 }, 250],
     [{}, { refreshAfterSeconds: 0 }, 1],
-  ])('ends with the question or before the next renewal: %j, %j, %d ms', async (options, cache, ttlMs) => {
+  ])('a lease ends with timeoutMs or before the next refresh: %j, %j → %d ms', async (options, cache, ttlMs) => {
     server.always(active());
     const lease = vi.fn(async (_key: string, _ttlMs: number) => false);
     const { authorize, settle } = cachingAuthorizer(server, clocks, {

@@ -5,10 +5,10 @@ import { settings } from './model/setting.js';
 import { System } from './model/system.js';
 
 /**
- * Given by the environment to run longer, elsewhere, or to repeat a run: a failure prints the seed that leads to it at once.
- * Without, every run is the same: what fails a change is then the change.
+ * The environment variables make the run longer, or repeat it: a failure prints the seed that leads to it. Without them
+ * each run is the same, so that a failure comes from a change of the code.
  */
-const wanted = Number(process.env.MODEL_STEPS ?? 1_000_000);
+const wantedSteps = Number(process.env.MODEL_STEPS ?? 1_000_000);
 const firstSeed = Number(process.env.MODEL_SEED ?? 1);
 const runsOfOneSeed = 500;
 
@@ -30,13 +30,15 @@ const property = fc.asyncProperty(settings, commands, async (setting, sequence) 
   await system.finish();
 });
 
-it('serves nothing expired, too old or forgotten, whatever happens in whatever order', { timeout: 0 }, async () => {
-  const say = (what: string) => process.stdout.write(`The model of the cache: ${what}\n`);
-  say(`${wanted} steps, MODEL_SEED=${firstSeed}`);
-  for (let seed = firstSeed; steps.run < wanted; seed++) {
+it('the cache serves no expired, too old or invalidated response, whatever happens in whatever order', {
+  timeout: 0,
+}, async () => {
+  const print = (text: string) => process.stdout.write(`The model of the cache: ${text}\n`);
+  print(`${wantedSteps} steps, MODEL_SEED=${firstSeed}`);
+  for (let seed = firstSeed; steps.run < wantedSteps; seed++) {
     const before = steps.run;
     await fc.assert(property, { seed, numRuns: runsOfOneSeed });
-    if (millions(steps.run) > millions(before)) say(`${steps.run} steps done, up to seed ${seed}`);
+    if (millions(steps.run) > millions(before)) print(`${steps.run} steps done, up to seed ${seed}`);
   }
-  expect(steps.run).toBeGreaterThanOrEqual(wanted);
+  expect(steps.run).toBeGreaterThanOrEqual(wantedSteps);
 });

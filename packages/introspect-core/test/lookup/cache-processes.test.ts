@@ -25,8 +25,8 @@ const targets: [InvalidationTarget][] = [
   [{ all: true }],
 ];
 
-/** Two processes that have the same answer, the first of the server's. */
-async function two(cache: object = {}, versions = [1, 2, 3]) {
+/** Two processes that have cached the same response. */
+async function twoProcesses(cache: object = {}, versions = [1, 2, 3]) {
   server.next(...versions.map((version) => active({ version, ...claims })));
   const listeners: ((key: string) => void)[] = [];
   const onInvalidate = (listener: (key: string) => void) => {
@@ -47,39 +47,48 @@ async function two(cache: object = {}, versions = [1, 2, 3]) {
   return { one, other, versionOf, invalidate: (key: string) => listeners[1]?.(key) };
 }
 
-describe('what one process forgets', () => {
-  it.each(targets)('another has forgotten at its next look: %j', async (target) => {
-    const { one, other, versionOf } = await two();
-    await one.authorizer.invalidate(target);
-    expect(await versionOf(other)).toBe(1);
-    clocks.pass(5);
-    expect(await versionOf(other)).toBe(2);
-  });
+describe('an invalidation by one process', () => {
+  it.each(targets)(
+    'an invalidation by one process takes effect in another at its next read of the store: %j',
+    async (target) => {
+      const { one, other, versionOf } = await twoProcesses();
+      await one.authorizer.invalidate(target);
+      expect(await versionOf(other)).toBe(1);
+      clocks.pass(5);
+      expect(await versionOf(other)).toBe(2);
+    },
+  );
 
-  it.each(targets)('another has forgotten at once where the store tells of it: %j', async (target) => {
-    const { one, other, versionOf, invalidate } = await two();
-    await one.authorizer.invalidate(target);
-    for (const [key] of [...store.set.mock.calls, ...store.delete.mock.calls]) invalidate(key);
-    expect(await versionOf(other)).toBe(2);
-  });
+  it.each(targets)(
+    'an invalidation by one process takes effect in another immediately if the store calls onInvalidate: %j',
+    async (target) => {
+      const { one, other, versionOf, invalidate } = await twoProcesses();
+      await one.authorizer.invalidate(target);
+      for (const [key] of [...store.set.mock.calls, ...store.delete.mock.calls]) invalidate(key);
+      expect(await versionOf(other)).toBe(2);
+    },
+  );
 
-  it.each(targets)('a new one never reads, though the store should not let go of it: %j', async (target) => {
-    const { one } = await two({ store: { ...store, delete: async () => {} } });
-    await one.authorizer.invalidate(target);
-    const third = cachingAuthorizer(server, clocks, { cache: { store } });
-    expect(await third.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
-  });
+  it.each(targets)(
+    'an invalidated response is not used by a new process, even if the store does not delete it: %j',
+    async (target) => {
+      const { one } = await twoProcesses({ store: { ...store, delete: async () => {} } });
+      await one.authorizer.invalidate(target);
+      const third = cachingAuthorizer(server, clocks, { cache: { store } });
+      expect(await third.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
+    },
+  );
 
-  it.each(targets)('another does not serve while the server is unreachable: %j', async (target) => {
-    const { one, other } = await two({ maxAgeIfErrorSeconds: 600 }, [1]);
+  it.each(targets)('an invalidated response is not served stale by another process: %j', async (target) => {
+    const { one, other } = await twoProcesses({ maxAgeIfErrorSeconds: 600 }, [1]);
     await one.authorizer.invalidate(target);
     server.always(respond({ status: 500 }));
     clocks.pass(10);
     expect(await other.authorize()).toBe('unavailable');
   });
 
-  it('another believes to be inactive without asking twice', async () => {
-    const { one, other } = await two({}, [1]);
+  it('a token that another process invalidated is rejected as inactive without a recheck', async () => {
+    const { one, other } = await twoProcesses({}, [1]);
     await one.authorizer.invalidate({ sub: 's' });
     clocks.pass(5);
     server.always(inactive());
@@ -87,16 +96,16 @@ describe('what one process forgets', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('another has not where it is not concerned', async () => {
-    const { one, other, versionOf } = await two();
+  it('an invalidation of another subject or token does not affect a cached response', async () => {
+    const { one, other, versionOf } = await twoProcesses();
     await one.authorizer.invalidate({ sub: 'other' });
     await one.authorizer.invalidate({ token: 'other' });
     clocks.pass(5);
     expect(await versionOf(other)).toBe(1);
   });
 
-  it('another asks for anew, and may then be used everywhere', async () => {
-    const { one, other, versionOf } = await two();
+  it('after an invalidation, one process introspects again, and all processes use that response', async () => {
+    const { one, other, versionOf } = await twoProcesses();
     await one.authorizer.invalidate({ sub: 's' });
     clocks.pass(5.001); // so that no clock that is 5 s apart can confuse the two
     expect(await versionOf(other)).toBe(2);
@@ -105,15 +114,15 @@ describe('what one process forgets', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('is remembered there for as long as any process may use an answer, and a question run', async () => {
-    const { one } = await two();
+  it('a tombstone stays in the store for the longest maximum age plus the longest time limit', async () => {
+    const { one } = await twoProcesses();
     store.set.mockClear();
     await one.authorizer.invalidate({ sub: 's' });
-    expect(store.set.mock.calls).toEqual([[expect.stringMatching(/^forget\./), String(clocks.wallMs), 86_520_000]]);
+    expect(store.set.mock.calls).toEqual([[expect.stringMatching(/^tombstone\./), String(clocks.wallMs), 86_520_000]]);
   });
 
-  it('is not forgotten again by one whose clock is behind', async () => {
-    const { one, other, versionOf } = await two();
+  it('an older invalidation, by a process whose clock is behind, does not replace a newer tombstone', async () => {
+    const { one, other, versionOf } = await twoProcesses();
     await one.authorizer.invalidate({ sub: 's' });
     clocks.stepWall(-60);
     await cachingAuthorizer(server, clocks, { cache: { store } }).authorizer.invalidate({ sub: 's' });
@@ -123,9 +132,9 @@ describe('what one process forgets', () => {
   });
 });
 
-describe('news from the store', () => {
-  it('of a mark that was left while an answer was being read is not lost', async () => {
-    const { one } = await two();
+describe('a notification from the store', () => {
+  it('a notification of a tombstone that arrives while a response is being read is not lost', async () => {
+    const { one } = await twoProcesses();
     const listeners: ((key: string) => void)[] = [];
     const read = Promise.withResolvers<void>();
     const get = vi.fn(async (key: string) => {
@@ -138,17 +147,17 @@ describe('news from the store', () => {
       return () => {};
     };
     const reader = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
-    const asked = reader.authorizer.authorize('Bearer t');
+    const pending = reader.authorizer.authorize('Bearer t');
     await until(() => get.mock.calls.length === 6);
     store.set.mockClear();
     await one.authorizer.invalidate({ sub: 's' });
     for (const [key] of store.set.mock.calls) for (const listener of listeners) listener(key);
     read.resolve();
-    expect(await asked).toMatchObject({ version: 2 });
+    expect(await pending).toMatchObject({ version: 2 });
   });
 
-  it('of a key has its answer looked at again, and no other', async () => {
-    const { other, versionOf, invalidate } = await two();
+  it('a notification of a key makes the process read that entry again, and no other', async () => {
+    const { other, versionOf, invalidate } = await twoProcesses();
     const [key = ''] = store.entries.keys();
     store.get.mockClear();
     invalidate('another');
@@ -162,10 +171,10 @@ describe('news from the store', () => {
     expect(await versionOf(other)).toBe(2);
   });
 
-  it('of a mark has every answer looked at again', async () => {
-    const { other, versionOf, invalidate } = await two();
+  it('a notification of a tombstone makes the process read each entry once more', async () => {
+    const { other, versionOf, invalidate } = await twoProcesses();
     store.get.mockClear();
-    invalidate('forget.anything');
+    invalidate('tombstone.anything');
     expect(await versionOf(other)).toBe(1);
     expect(store.get).toHaveBeenCalled();
     store.get.mockClear();

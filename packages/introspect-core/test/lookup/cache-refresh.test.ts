@@ -18,22 +18,22 @@ afterEach(async () => {
   await server.close();
 });
 
-const renewing = (options: object = {}) =>
+const refreshing = (options: object = {}) =>
   cachingAuthorizer(server, clocks, { cache: { refreshAfterSeconds: 10 }, ...options });
 const subjectOf = async (authorizer: Authorizer, request: object = {}) => {
   const { sub }: ActiveToken = await authorizer.authorize({ authorization: 'Bearer t', ...request });
   return sub;
 };
 
-describe('a renewal', () => {
-  it('is not waited for: requests are answered while the server is not, and it is one question', async () => {
+describe('a background refresh', () => {
+  it('a background refresh is one introspection, and requests get the cached response while it runs', async () => {
     const { held, release } = holdResponse(active({ sub: 'new' }));
     server.next(active({ sub: 'old' }), held);
-    const { authorizer, events } = renewing();
+    const { authorizer, events } = refreshing();
     await subjectOf(authorizer);
     clocks.pass(10);
-    const answers = await Promise.all(Array.from({ length: 20 }, () => subjectOf(authorizer)));
-    expect(new Set(answers)).toEqual(new Set(['old']));
+    const subjects = await Promise.all(Array.from({ length: 20 }, () => subjectOf(authorizer)));
+    expect(new Set(subjects)).toEqual(new Set(['old']));
     await server.introspection(2);
     expect(await subjectOf(authorizer)).toBe('old');
     release();
@@ -43,9 +43,9 @@ describe('a renewal', () => {
     expect(events.filter(({ type }) => type === 'refreshed')).toEqual([{ type: 'refreshed', active: true }]);
   });
 
-  it('begins the life of an answer anew', async () => {
+  it('a background refresh restarts the age of the cached response', async () => {
     server.always(active());
-    const { authorize, settle } = renewing();
+    const { authorize, settle } = refreshing();
     await authorize();
     for (let i = 2; i < 20; i++) {
       clocks.pass(10);
@@ -55,62 +55,65 @@ describe('a renewal', () => {
     }
   });
 
-  it('is for tokens in use alone', async () => {
+  it('a background refresh runs only for tokens that are in use', async () => {
     server.always(active());
-    const { authorize, settle } = renewing();
+    const { authorize, settle } = refreshing();
     for (const token of ['used', 'unused']) await authorize(token);
     for (let i = 0; i < 3; i++) {
       clocks.pass(10);
       await authorize('used');
       await settle();
     }
-    const asked = server.introspections.map(({ form }) => form.get('token'));
-    expect(asked).toEqual(['used', 'unused', 'used', 'used', 'used']);
+    const tokens = server.introspections.map(({ form }) => form.get('token'));
+    expect(tokens).toEqual(['used', 'unused', 'used', 'used', 'used']);
   });
 
   it.each([
     [0, 10],
     [0.5, 9.75],
     [0.999999, 9.501],
-  ])('comes by chance (%d) up to a twentieth earlier: after %d s', async (chance, seconds) => {
-    vi.spyOn(Math, 'random').mockReturnValue(chance);
-    server.always(active());
-    const { authorize, settle } = renewing();
-    await authorize();
-    clocks.pass(seconds - 0.002);
-    await authorize();
-    await settle();
-    expect(server.introspections).toHaveLength(1);
-    clocks.pass(0.002);
-    await authorize();
-    await settle();
-    expect(server.introspections).toHaveLength(2);
-  });
+  ])(
+    'a background refresh starts up to 5 % early: with the random number %d it starts after %d s',
+    async (chance, seconds) => {
+      vi.spyOn(Math, 'random').mockReturnValue(chance);
+      server.always(active());
+      const { authorize, settle } = refreshing();
+      await authorize();
+      clocks.pass(seconds - 0.002);
+      await authorize();
+      await settle();
+      expect(server.introspections).toHaveLength(1);
+      clocks.pass(0.002);
+      await authorize();
+      await settle();
+      expect(server.introspections).toHaveLength(2);
+    },
+  );
 
-  it('that fails leaves the answer to serve on, is tried again after half a second, and never lengthens its life', async () => {
+  it('a background refresh that fails is retried after 0.5 s, and does not extend the age of the cached response', async () => {
     server.next(active());
     server.always(respond({ status: 500 }));
-    const { authorize, settle, count } = renewing();
-    const asked = async (seconds: number) => {
+    const { authorize, settle, count } = refreshing();
+    const outcomeAfter = async (seconds: number) => {
       clocks.pass(seconds);
       const outcome = await authorize();
       await settle();
       return [outcome, server.introspections.length];
     };
-    expect(await asked(0)).toEqual(['ok', 1]);
-    expect(await asked(10)).toEqual(['ok', 2]);
-    expect(await asked(0.499)).toEqual(['ok', 2]);
-    expect(await asked(0.001)).toEqual(['ok', 3]);
-    expect(await asked(49.499)).toEqual(['ok', 4]);
-    expect(await asked(0.001)).toEqual(['unavailable', 5]);
+    expect(await outcomeAfter(0)).toEqual(['ok', 1]);
+    expect(await outcomeAfter(10)).toEqual(['ok', 2]);
+    expect(await outcomeAfter(0.499)).toEqual(['ok', 2]);
+    expect(await outcomeAfter(0.001)).toEqual(['ok', 3]);
+    expect(await outcomeAfter(49.499)).toEqual(['ok', 4]);
+    expect(await outcomeAfter(0.001)).toEqual(['unavailable', 5]);
     expect(count('refreshed')).toBe(0);
   });
 
-  it('that fails is nobody’s unhandled fault', async () => {
+  it('a background refresh that fails causes no unhandled rejection', async () => {
     const unhandled = vi.fn();
     process.on('unhandledRejection', unhandled);
     server.next(active(), reset());
-    const { authorizer } = renewing();
+    const { authorizer } = refreshing();
     await subjectOf(authorizer);
     clocks.pass(10);
     await subjectOf(authorizer);
@@ -120,10 +123,10 @@ describe('a renewal', () => {
     expect(unhandled).not.toHaveBeenCalled();
   });
 
-  it('goes on when the one who began it leaves', async () => {
+  it('a background refresh continues after the caller that started it has hung up', async () => {
     const { held, release } = holdResponse(active({ sub: 'new' }));
     server.next(active({ sub: 'old' }), held);
-    const { authorizer, count } = renewing();
+    const { authorizer, count } = refreshing();
     await subjectOf(authorizer);
     clocks.pass(10);
     const controller = new AbortController();
@@ -135,10 +138,10 @@ describe('a renewal', () => {
     expect(await subjectOf(authorizer)).toBe('new');
   });
 
-  it('is shared by a route that accepts a response of its age, and not by one that requires a newer response', async () => {
+  it('a background refresh is shared with a route that accepts a response of its age, not with one that requires a newer one', async () => {
     const { held, release } = holdResponse(active({ sub: 'renewed' }));
     server.next(active({ sub: 'old' }), held, active({ sub: 'newest' }));
-    const { authorizer, count } = renewing();
+    const { authorizer, count } = refreshing();
     await subjectOf(authorizer);
     clocks.pass(10);
     await subjectOf(authorizer);
@@ -153,13 +156,13 @@ describe('a renewal', () => {
   });
 });
 
-describe('on workerd, a renewal', () => {
+describe('a background refresh on workerd', () => {
   beforeEach(() => vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' }));
 
-  it('goes through waitUntil, and the answer does not wait', async () => {
+  it('on workerd, a background refresh is passed to waitUntil, and the request does not wait for it', async () => {
     const { held, release } = holdResponse(active({ sub: 'new' }));
     server.next(active({ sub: 'old' }), held);
-    const { authorizer } = renewing();
+    const { authorizer } = refreshing();
     await subjectOf(authorizer);
     clocks.pass(10);
     const waitUntil = vi.fn<(promise: Promise<unknown>) => void>();
@@ -171,19 +174,19 @@ describe('on workerd, a renewal', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('is waited for where there is no waitUntil, and its answer given', async () => {
+  it('on workerd without waitUntil, the request waits for the refresh and gets the refreshed response', async () => {
     server.next(active({ sub: 'old' }), active({ sub: 'new' }));
-    const { authorizer } = renewing();
+    const { authorizer } = refreshing();
     await subjectOf(authorizer);
     clocks.pass(10);
     expect(await subjectOf(authorizer)).toBe('new');
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('that is waited for and fails gives the answer that is kept', async () => {
+  it('on workerd without waitUntil, a refresh that fails leaves the request with the cached response', async () => {
     server.next(active({ sub: 'old' }));
     server.always(reset());
-    const { authorizer } = renewing();
+    const { authorizer } = refreshing();
     await subjectOf(authorizer);
     clocks.pass(10);
     expect(await subjectOf(authorizer)).toBe('old');

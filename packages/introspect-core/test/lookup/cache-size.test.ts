@@ -21,7 +21,7 @@ function activeOf(characters: number) {
 }
 
 describe('maxBytes', () => {
-  it('limits the characters of the cached response bodies, and evicts the least recently used token', async () => {
+  it('maxBytes limits the characters of the cached response bodies, and the least recently used token is evicted', async () => {
     server.always(activeOf(1000));
     const { authorize, authorizer, count } = cachingAuthorizer(server, clocks, { cache: { maxBytes: 3999 } });
     for (const token of ['a', 'b', 'c', 'a', 'd']) await authorize(token);
@@ -33,14 +33,14 @@ describe('maxBytes', () => {
     expect(count('cache_hit')).toBe(4);
   });
 
-  it('limits large responses when maxEntries would allow more of them', async () => {
+  it('maxBytes limits large responses when maxEntries would allow more of them', async () => {
     server.always(activeOf(100_000));
     const { authorize, authorizer } = cachingAuthorizer(server, clocks, { cache: { maxBytes: 5_000_000 } });
     for (let i = 0; i < 60; i++) await authorize(`token-${i}`);
     expect(authorizer.stats().entries.active).toBe(50);
   });
 
-  it('does not cache a response that alone is larger, but uses it, emits an event and counts it in the stats', async () => {
+  it('a response larger than maxBytes is used but not cached, emits "too_large_to_cache" and is counted in the stats', async () => {
     server.always(activeOf(1001));
     const { authorize, events, authorizer } = cachingAuthorizer(server, clocks, { cache: { maxBytes: 1000 } });
     expect([await authorize(), await authorize()]).toEqual(['ok', 'ok']);
@@ -57,7 +57,7 @@ describe('maxBytes', () => {
     expect(server.introspections).toHaveLength(3);
   });
 
-  it('counts a response from a store too', async () => {
+  it('maxBytes counts a response from a store too', async () => {
     server.always(activeOf(600));
     const store = mapStore(clocks);
     const writer = cachingAuthorizer(server, clocks, { cache: { store } });
@@ -68,14 +68,14 @@ describe('maxBytes', () => {
     expect([server.introspections.length, reader.authorizer.stats().entries.active]).toEqual([2, 1]);
   });
 
-  it('does not apply to inactive tokens, which only maxEntries limits', async () => {
+  it('maxBytes does not apply to inactive tokens, which only maxEntries limits', async () => {
     const { authorize, authorizer } = cachingAuthorizer(server, clocks, { cache: { maxBytes: 1, maxEntries: 3 } });
     for (let i = 0; i < 5; i++) expect(await authorize(`unknown-${i}`)).toBe('inactive');
     expect(authorizer.stats().entries.inactive).toBe(3);
   });
 
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '1000'])(
-    'rejects %j with an error that names cache.maxBytes',
+    'the value %j is rejected with an error that names cache.maxBytes',
     (maxBytes) => {
       expect(() => cachingAuthorizer(server, clocks, { cache: { maxBytes } as CacheOptions })).toThrow(
         /"cache\.maxBytes" must be/,
@@ -84,7 +84,7 @@ describe('maxBytes', () => {
   );
 });
 
-it('constructing a cache allocates no memory in proportion to maxEntries', () => {
+it('the constructor of a cache allocates no memory in proportion to maxEntries', () => {
   const authorizers: Authorizer[] = [];
   const usage = () => {
     const { heapUsed, arrayBuffers, external } = process.memoryUsage();

@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 describe('maxResponseAgeSeconds', () => {
-  it('takes only answers younger than it', async () => {
+  it('maxResponseAgeSeconds accepts only cached responses younger than it', async () => {
     server.always(active());
     const { authorize } = cachingAuthorizer(server, clocks);
     await authorize();
@@ -43,7 +43,7 @@ describe('maxResponseAgeSeconds', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('0 always asks, within one tick of the clock, and keeps its answer for the others', async () => {
+  it('maxResponseAgeSeconds 0 always introspects, even within one tick of the clock, and caches the response', async () => {
     server.next(active({ sub: 'first' }), active({ sub: 'second' }));
     const { authorizer } = cachingAuthorizer(server, clocks);
     await authorizer.authorize('Bearer t');
@@ -52,7 +52,7 @@ describe('maxResponseAgeSeconds', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('0 takes no inactive answer that was kept either: the token may be good by now', async () => {
+  it('maxResponseAgeSeconds 0 uses no cached inactive response either', async () => {
     server.next(inactive(), active());
     const { authorize } = cachingAuthorizer(server, clocks);
     expect(await authorize()).toBe('inactive');
@@ -60,7 +60,7 @@ describe('maxResponseAgeSeconds', () => {
     expect(await authorize()).toBe('ok');
   });
 
-  it('0 uses no response that was requested before the token was revoked', async () => {
+  it('maxResponseAgeSeconds 0 uses no response that was requested before the token was revoked', async () => {
     const { held, release } = holdResponse(active());
     server.next(held, inactive());
     const { authorize, count } = cachingAuthorizer(server, clocks);
@@ -72,13 +72,13 @@ describe('maxResponseAgeSeconds', () => {
     expect([await first, await strict]).toEqual(['ok', 'inactive']);
   });
 
-  it('0 shares the introspection that waits for the running one to end, so there are at most two', async () => {
-    const questions = [
+  it('maxResponseAgeSeconds 0 shares the introspection that waits for the running one, so at most two are pending', async () => {
+    const responses = [
       holdResponse(active({ version: 1 })),
       holdResponse(active({ version: 2 })),
       holdResponse(active({ version: 3 })),
     ];
-    server.next(...questions.map(({ held }) => held));
+    server.next(...responses.map(({ held }) => held));
     const { authorizer, count } = cachingAuthorizer(server, clocks);
     const versionOf = async (policy: object) => (await authorizer.authorize('Bearer t', policy)).version;
     const strict = { maxResponseAgeSeconds: 0 };
@@ -88,18 +88,18 @@ describe('maxResponseAgeSeconds', () => {
     versions.push(versionOf({}));
     await until(() => count('coalesced') === 20);
     expect([count('cache_miss'), server.introspections.length]).toEqual([2, 1]);
-    questions[0]?.release();
+    responses[0]?.release();
     await server.introspection(2);
     versions.push(versionOf(strict), versionOf({}));
     await until(() => count('cache_miss') === 3);
-    questions[1]?.release();
+    responses[1]?.release();
     await server.introspection(3);
-    questions[2]?.release();
+    responses[2]?.release();
     expect(await Promise.all(versions)).toEqual([1, ...Array(20).fill(2), 1, 3, 1]);
     expect(server.introspections).toHaveLength(3);
   });
 
-  it('shares a running introspection only if it began recently enough', async () => {
+  it('maxResponseAgeSeconds shares a running introspection only if it began recently enough', async () => {
     const { held, release } = holdResponse(active({ version: 1 }));
     server.next(held, active({ version: 2 }));
     const { authorizer, count } = cachingAuthorizer(server, clocks);
@@ -113,25 +113,25 @@ describe('maxResponseAgeSeconds', () => {
     expect(await Promise.all([first, ...rest])).toEqual([1, 1, 2]);
   });
 
-  it('shares no response that was requested before the wall clock was set forward again', async () => {
-    const questions = [holdResponse(active({ version: 1 })), holdResponse(active({ version: 2 }))];
-    server.next(...questions.map(({ held }) => held), active({ version: 3 }));
+  it('maxResponseAgeSeconds shares no response that was requested before the wall clock was set forward again', async () => {
+    const responses = [holdResponse(active({ version: 1 })), holdResponse(active({ version: 2 }))];
+    server.next(...responses.map(({ held }) => held), active({ version: 3 }));
     const { authorizer, count } = cachingAuthorizer(server, clocks);
     const first = authorizer.authorize('Bearer t');
     await server.introspection(1);
     clocks.stepWall(-3600);
     await authorizer.invalidate({ all: true });
-    questions[0]?.release();
+    responses[0]?.release();
     await server.introspection(2);
     clocks.stepWall(60);
     const recent = authorizer.authorize('Bearer t', { maxResponseAgeSeconds: 30 });
     await until(() => count('coalesced') === 1);
-    questions[1]?.release();
+    responses[1]?.release();
     expect(await first).toMatchObject({ version: 2 });
     expect(await recent).toMatchObject({ version: 3 });
   });
 
-  it('0 shares no earlier response without a cache either', async () => {
+  it('maxResponseAgeSeconds 0 shares no earlier response without a cache either', async () => {
     const { held, release } = holdResponse(active());
     server.next(held, inactive());
     const { introspectionEndpoint } = server;
@@ -139,13 +139,13 @@ describe('maxResponseAgeSeconds', () => {
     const first = authorizer.authorize('Bearer t');
     await server.introspection(1);
     const strict = authorizer.authorize('Bearer t', { maxResponseAgeSeconds: 0 });
-    const refused = expect(strict).rejects.toMatchObject({ reason: 'inactive' });
+    const rejected = expect(strict).rejects.toMatchObject({ reason: 'inactive' });
     release();
     expect(await first).toEqual({ active: true });
-    await refused;
+    await rejected;
   });
 
-  it('0 waits at most timeoutMs for a running introspection and its own together', async () => {
+  it('maxResponseAgeSeconds 0 waits at most timeoutMs for a running introspection and its own together', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     server.always(hangBeforeHeaders());
     const { authorize, count } = cachingAuthorizer(server, clocks, { timeoutMs: 1000 });
@@ -161,7 +161,7 @@ describe('maxResponseAgeSeconds', () => {
     expect(await strict).toBe('unavailable');
   });
 
-  it('0 lets a waiting caller hang up, and aborts the introspection that no caller waits for', async () => {
+  it('maxResponseAgeSeconds 0: a waiting caller can hang up, and then its introspection is not sent', async () => {
     const { held, release } = holdResponse(active());
     server.next(held);
     const { authorizer, authorize, count } = cachingAuthorizer(server, clocks);
@@ -181,7 +181,7 @@ describe('maxResponseAgeSeconds', () => {
   });
 
   it.each([undefined, { maxAgeSeconds: 60 }])(
-    '0 on two guards of one HTTP request costs one introspection, with cache %j',
+    'maxResponseAgeSeconds 0 on two guards of one HTTP request costs one introspection, with cache %j',
     async (cache) => {
       server.next(active({ version: 1 }), active({ version: 2 }), active({ version: 3 }));
       const { introspectionEndpoint } = server;
@@ -200,7 +200,7 @@ describe('maxResponseAgeSeconds', () => {
     },
   );
 
-  it('0 on a second guard uses no response that the first guard shared with an earlier request', async () => {
+  it('maxResponseAgeSeconds 0 on a second guard uses no response that the first guard shared with an earlier request', async () => {
     const { held, release } = holdResponse(active({ version: 1 }));
     server.next(held, active({ version: 2 }));
     const { authorizer, count } = cachingAuthorizer(server, clocks);
@@ -214,7 +214,7 @@ describe('maxResponseAgeSeconds', () => {
     expect(await authorizer.authorize(request, { maxResponseAgeSeconds: 0 })).toMatchObject({ version: 2 });
   });
 
-  it('0 does not go by the store, and does not wait for it', async () => {
+  it('maxResponseAgeSeconds 0 does not read the store, and does not wait for it', async () => {
     server.next(active({ version: 1 }), active({ version: 2 }));
     const values = new Map<string, string>();
     const store = {
@@ -244,10 +244,10 @@ describe('maxAgeIfErrorSeconds', () => {
     });
 
   it.each<[string, ScriptedResponse]>([
-    ['resets', reset()],
-    ['answers 500', respond({ status: 500 })],
-    ['answers 503', respond({ status: 503 })],
-  ])('lets an old answer serve while the server %s, and tells its age each time', async (_, fault) => {
+    ['resets connections', reset()],
+    ['responds with 500', respond({ status: 500 })],
+    ['responds with 503', respond({ status: 503 })],
+  ])('a stale response is served while the server %s, and each "stale_served" event has its age', async (_, fault) => {
     server.next(active({ sub: 'mickey' }));
     server.always(fault);
     const { authorizer, authorize, events } = stale();
@@ -265,26 +265,26 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(await authorize()).toBe('unavailable');
   });
 
-  it('lets it serve when the server gives no answer until the deadline', async () => {
+  it('a stale response is served when the server does not respond within the time limit', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     server.next(active(), hangBeforeHeaders());
     const { authorize, count } = stale();
     await authorize();
     clocks.pass(60);
-    const late = authorize();
+    const pending = authorize();
     await server.introspection(2);
     vi.advanceTimersByTime(5000);
-    expect(await late).toBe('ok');
+    expect(await pending).toBe('ok');
     expect(count('stale_served')).toBe(1);
   });
 
   it.each<[string, ScriptedResponse, string]>([
     ['redirects', redirect('https://elsewhere.example/'), 'invalid_response'],
-    ['answers a page', respond({ headers: { 'content-type': 'text/html' }, body: '<html>' }), 'invalid_response'],
-    ['answers garbage', json({ active: 'true' }), 'invalid_response'],
-    ['answers 404', respond({ status: 404 }), 'invalid_response'],
-    ['refuses our credentials', json({ error: 'invalid_client' }, { status: 401 }), 'invalid_client'],
-  ])('does not when the server %s: it can be reached', async (_, fault, code) => {
+    ['responds with a page', respond({ headers: { 'content-type': 'text/html' }, body: '<html>' }), 'invalid_response'],
+    ['responds with garbage', json({ active: 'true' }), 'invalid_response'],
+    ['responds with 404', respond({ status: 404 }), 'invalid_response'],
+    ['rejects our credentials', json({ error: 'invalid_client' }, { status: 401 }), 'invalid_client'],
+  ])('no stale response is served when the server %s, because it can be reached', async (_, fault, code) => {
     server.next(active());
     server.always(fault);
     const { authorize, count } = stale();
@@ -294,7 +294,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(count('stale_served')).toBe(0);
   });
 
-  it('is 0 unless given', async () => {
+  it('maxAgeIfErrorSeconds is 0 by default: no stale response is served', async () => {
     server.next(active());
     server.always(reset());
     const { authorize } = cachingAuthorizer(server, clocks);
@@ -305,7 +305,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(await authorize()).toBe('unavailable');
   });
 
-  it('never goes past exp', async () => {
+  it('a stale response is not served past its exp', async () => {
     server.next(active({ exp: clocks.in(100) }));
     server.always(reset());
     const { authorize } = stale();
@@ -316,7 +316,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(await authorize()).toBe('unavailable');
   });
 
-  it('never goes past exp by a skew', async () => {
+  it('a stale response is not served past its exp, even with clockSkewSeconds', async () => {
     server.next(active({ exp: clocks.in(100) }));
     server.always(reset());
     const { authorize } = stale({}, { clockSkewSeconds: 60 });
@@ -325,7 +325,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(await authorize()).toBe('unavailable');
   });
 
-  it('is not for an inactive answer', async () => {
+  it('an inactive response is not served stale', async () => {
     server.next(inactive());
     server.always(reset());
     const { authorize } = stale();
@@ -334,7 +334,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(await authorize()).toBe('unavailable');
   });
 
-  it('is not for a token that was forgotten', async () => {
+  it('an invalidated response is not served stale', async () => {
     server.next(active({ sub: 'mickey' }), active({ sub: 'mickey' }));
     server.always(reset());
     const { authorizer, authorize } = stale();
@@ -343,7 +343,7 @@ describe('maxAgeIfErrorSeconds', () => {
     for (const token of ['a', 'b']) expect(await authorize(token)).toBe('unavailable');
   });
 
-  it('serves no route that takes only younger answers', async () => {
+  it('a stale response is not served to a route whose maxResponseAgeSeconds it exceeds', async () => {
     server.next(active());
     server.always(reset());
     const { authorize } = stale();
@@ -354,7 +354,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(await authorize('t', { maxResponseAgeSeconds: 100.001 })).toBe('ok');
   });
 
-  it('serves a route that takes only younger answers than it got, if the kept one is young enough', async () => {
+  it('a stale response is served to a route with maxResponseAgeSeconds if it is young enough', async () => {
     server.next(active());
     server.always(reset());
     const { authorize } = stale({ maxAgeSeconds: 1 });
@@ -363,7 +363,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(await authorize('t', { maxResponseAgeSeconds: 10 })).toBe('ok');
   });
 
-  it('judges what it serves', async () => {
+  it('a stale response is checked against the policy', async () => {
     server.next(active({ scope: 'read' }));
     server.always(reset());
     const { authorize } = stale();
@@ -373,7 +373,7 @@ describe('maxAgeIfErrorSeconds', () => {
   });
 
   it.each(['left', new UnavailableError('gone')])(
-    'serves nobody who has left: his reason is his own, %s',
+    'a caller that hung up gets its own abort reason, not a stale response: %s',
     async (reason) => {
       server.next(active(), hangBeforeHeaders());
       const { authorize, authorizer, count } = stale();
@@ -388,7 +388,7 @@ describe('maxAgeIfErrorSeconds', () => {
     },
   );
 
-  it('ends when the server answers again', async () => {
+  it('no stale response is served after the server responds again', async () => {
     server.next(active({ sub: 'old' }), reset(), active({ sub: 'new' }));
     const { authorizer } = stale();
     const subjects = [];
@@ -399,7 +399,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(subjects).toEqual(['old', 'old', 'new']);
   });
 
-  it('uses no stale response while the server answers 429, nor for 10 s after', async () => {
+  it('no stale response is served while the server responds with 429, nor for 10 s after', async () => {
     server.next(active());
     server.always(respond({ status: 429 }));
     const { authorize, count } = stale({ maxAgeSeconds: 1 });
@@ -414,7 +414,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(await authorize()).toBe('ok');
   });
 
-  it('uses no stale response while the circuit breaker is open because of 429', async () => {
+  it('no stale response is served while the circuit breaker is open because of 429', async () => {
     server.next(active());
     server.always(respond({ status: 429 }));
     const { authorize, count, authorizer } = stale(
@@ -429,7 +429,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect([count('stale_served'), count('breaker_opened')]).toEqual([0, 1]);
   });
 
-  it('uses no stale response while the breaker that a 429 opened stays open, and uses one once a probe fails otherwise', async () => {
+  it('no stale response is served while the circuit breaker stays open because of 429, but one is after a probe fails otherwise', async () => {
     server.next(active());
     server.always(respond({ status: 429 }));
     const { authorize, authorizer } = stale(
@@ -447,7 +447,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(await authorize('revoked')).toBe('ok');
   });
 
-  it('uses no stale response while the server answers discovery with 429', async () => {
+  it('no stale response is served while the server responds to discovery with 429', async () => {
     server.next(active());
     const { authorize, count } = stale({}, { introspectionEndpoint: undefined, issuer: server.origin });
     server.at('/.well-known/openid-configuration', respond({ status: 429 }));
@@ -455,7 +455,7 @@ describe('maxAgeIfErrorSeconds', () => {
     expect(count('stale_served')).toBe(0);
   });
 
-  it('does not serve because our own limits turned a question away: the server may well be there', async () => {
+  it('no stale response is served when our own limits reject the request, because the server may be up', async () => {
     server.always(active());
     const { authorize, count } = stale({ maxAgeSeconds: 0.1 }, { limits: { perSecond: 1 }, timeoutMs: 900 });
     expect(await authorize()).toBe('ok');

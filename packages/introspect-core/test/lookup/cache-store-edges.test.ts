@@ -19,11 +19,11 @@ afterEach(async () => {
   await server.close();
 });
 
-describe('a wall clock that is set back', () => {
+describe('a wall clock that is set back, with a shared store', () => {
   it.each([
     ['past its exp', { exp: 1_750_000_020 }, 19],
     ['past its age', {}, 59],
-  ])('does not let the store serve an answer %s', async (_, claims, seconds) => {
+  ])('the wall clock is set back: a response in the store is not used %s', async (_, claims, seconds) => {
     server.always(active(claims));
     const { authorize, settle } = cachingAuthorizer(server, clocks, {
       cache: { store, localMaxAgeSeconds: seconds - 1 },
@@ -39,7 +39,7 @@ describe('a wall clock that is set back', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('does not let the store serve what was forgotten after it', async () => {
+  it('the wall clock is set back before an invalidation: the invalidated response in the store is not used', async () => {
     server.next(active({ sub: 's' }));
     server.always(inactive());
     const { authorize, settle, authorizer } = cachingAuthorizer(server, clocks, {
@@ -54,14 +54,14 @@ describe('a wall clock that is set back', () => {
   });
 });
 
-describe('news from the store', () => {
-  it('of a key that is being read is not lost', async () => {
+describe('a notification from the store', () => {
+  it('a notification of a key that arrives while that key is being read is not lost', async () => {
     server.next(active());
     server.always(inactive());
     const one = cachingAuthorizer(server, clocks, { cache: { store } });
     await one.authorize();
     await one.settle();
-    let tell = (_: string) => {};
+    let notify = (_: string) => {};
     const gate = Promise.withResolvers<void>();
     const get = vi.fn(async (key: string) => {
       const value = await store.get(key);
@@ -69,21 +69,21 @@ describe('news from the store', () => {
       return value;
     });
     const onInvalidate = (listener: (key: string) => void) => {
-      tell = listener;
+      notify = listener;
       return () => {};
     };
     const other = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
     clocks.pass(1);
-    const asked = other.authorize();
+    const pending = other.authorize();
     await until(() => get.mock.calls.length === 1);
     const [key = ''] = store.entries.keys();
     store.entries.delete(key);
-    tell(key);
+    notify(key);
     gate.resolve();
-    expect(await asked).toBe('inactive');
+    expect(await pending).toBe('inactive');
   });
 
-  it('cannot fail the construction', () => {
+  it('an onInvalidate that throws does not fail the constructor, and emits "store_failed"', () => {
     const onInvalidate = () => {
       throw new Error('no connection');
     };
@@ -92,8 +92,8 @@ describe('news from the store', () => {
   });
 });
 
-describe('what is in the store', () => {
-  it('and is no answer is told of', async () => {
+describe('garbage in the store', () => {
+  it('garbage in place of a response emits "store_failed"', async () => {
     server.always(active());
     const { authorize, events } = cachingAuthorizer(server, clocks, {
       cache: { store: { ...store, get: async () => 'garbage' } },
@@ -102,15 +102,15 @@ describe('what is in the store', () => {
     expect(events).toContainEqual({ type: 'store_failed', operation: 'get' });
   });
 
-  it.each(['', '  ', 'soon'])('as a mark, and is no time, forgets: %j', async (mark) => {
-    const get = async (key: string) => (key.startsWith('tombstone.') ? mark : `${clocks.wallMs} {"active":true}`);
+  it.each(['', '  ', 'soon'])('garbage in place of a tombstone counts as an invalidation: %j', async (tombstone) => {
+    const get = async (key: string) => (key.startsWith('tombstone.') ? tombstone : `${clocks.wallMs} {"active":true}`);
     expect(await cachingAuthorizer(server, clocks, { cache: { store: { ...store, get } } }).authorize()).toBe(
       'inactive',
     );
   });
 });
 
-it('a store that hangs costs a request on workerd its 250 ms, and not its answer', async () => {
+it('a store that hangs on workerd delays a request by 250 ms, and does not fail it', async () => {
   vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
   server.always(active());
   const set = () => new Promise<never>(() => {});
@@ -119,7 +119,7 @@ it('a store that hangs costs a request on workerd its 250 ms, and not its answer
   await expect(authorizer.authorize('Bearer t')).resolves.toEqual({ active: true });
 });
 
-it('an answer that is only being told to the store is no question that runs: who always asks, asks', async () => {
+it('a response that is still being written to the store is not shared as a running introspection', async () => {
   server.next(active({ version: 1 }), active({ version: 2 }), active({ version: 3 }));
   const gate = Promise.withResolvers<void>();
   const set = vi.fn(() => gate.promise);
@@ -134,21 +134,21 @@ it('an answer that is only being told to the store is no question that runs: who
   await settle();
 });
 
-it('an answer that is forgotten while the store is told is asked for again, where a request must wait for that', async () => {
+it('a response that is invalidated while it is being written to the store is requested again on workerd', async () => {
   vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
   server.next(active({ version: 1 }), active({ version: 2 }));
   const gate = Promise.withResolvers<void>();
   const set = vi.fn(() => gate.promise);
   const { authorizer } = cachingAuthorizer(server, clocks, { cache: { store: { ...store, set } } });
-  const asked = authorizer.authorize('Bearer t');
+  const pending = authorizer.authorize('Bearer t');
   await until(() => set.mock.calls.length === 1);
-  const forgotten = authorizer.invalidate({ all: true });
+  const invalidated = authorizer.invalidate({ all: true });
   gate.resolve();
-  expect(await asked).toMatchObject({ version: 2 });
-  await forgotten;
+  expect(await pending).toMatchObject({ version: 2 });
+  await invalidated;
 });
 
-it('a caller who leaves need not wait for a renewal that he would have to wait for', async () => {
+it('a caller that hangs up on workerd does not wait for the refresh', async () => {
   vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
   const { held, release } = holdResponse(active());
   server.next(active(), held);
@@ -163,7 +163,7 @@ it('a caller who leaves need not wait for a renewal that he would have to wait f
   release();
 });
 
-it('nothing serves while the server is unreachable unless it is allowed, whatever its age', async () => {
+it('without maxAgeIfErrorSeconds no stale response is served, even with maxAgeSeconds 0', async () => {
   server.next(active());
   server.always(reset());
   const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeSeconds: 0 } });

@@ -19,7 +19,7 @@ afterEach(async () => {
   await server.close();
 });
 
-const fails: [string, () => Promise<never>][] = [
+const failures: [string, () => Promise<never>][] = [
   [
     'throws',
     () => {
@@ -35,8 +35,8 @@ const storeOf = (member: () => Promise<never>): CacheStore => ({
   lease: member,
 });
 
-describe.each(fails)('a store whose every function %s', (_, member) => {
-  it('is done without: the server is asked, and what it says is kept here', async () => {
+describe.each(failures)('a store whose every function %s', (_, member) => {
+  it('a failing store is bypassed: the token is introspected, and the response is cached in process', async () => {
     const { authorize, settle, events } = cachingAuthorizer(server, clocks, { cache: { store: storeOf(member) } });
     expect(await authorize('good')).toBe('ok');
     expect(await authorize('bad')).toBe('inactive');
@@ -55,7 +55,7 @@ describe.each(fails)('a store whose every function %s', (_, member) => {
     expect(server.introspections).toHaveLength(3);
   });
 
-  it('elects nobody: everyone renews', async () => {
+  it('a failing lease does not prevent the background refresh', async () => {
     const store = { ...mapStore(clocks), lease: member };
     const { authorize, settle, events } = cachingAuthorizer(server, clocks, {
       cache: { store, refreshAfterSeconds: 3 },
@@ -70,7 +70,7 @@ describe.each(fails)('a store whose every function %s', (_, member) => {
     ]);
   });
 
-  it('cannot be told to forget: that rejects, and this process has forgotten', async () => {
+  it('invalidate rejects if the store fails, but the invalidation holds in this process', async () => {
     const { authorizer, authorize, count } = cachingAuthorizer(server, clocks, { cache: { store: storeOf(member) } });
     const targets = [{ token: 'good' }, { all: true }] as const;
     for (const [i, target] of targets.entries()) {
@@ -85,7 +85,7 @@ describe.each(fails)('a store whose every function %s', (_, member) => {
     expect(count('invalidated')).toBe(2);
   });
 
-  it('leaves no fault unhandled', async () => {
+  it('a failing store causes no unhandled rejection', async () => {
     const unhandled = vi.fn();
     process.on('unhandledRejection', unhandled);
     const { authorizer } = cachingAuthorizer(server, clocks, {
@@ -102,8 +102,9 @@ describe.each(fails)('a store whose every function %s', (_, member) => {
 });
 
 describe('a store that hangs', () => {
-  /** Lets the time limit of the store's operation of this number, counted from 1, pass. */
+  /** Returns how many time limits of store operations have begun. */
   const limits = () => vi.mocked(setTimeout).mock.calls.filter(([, ms]) => ms === 250).length;
+  /** Lets the time limit of a store operation pass. `number` counts the operations from 1. */
   async function passLimit(number: number): Promise<void> {
     await until(() => limits() >= number);
     vi.advanceTimersByTime(250);
@@ -114,15 +115,15 @@ describe('a store that hangs', () => {
     vi.spyOn(globalThis, 'setTimeout');
   });
 
-  it('is waited for 250 ms, and then done without', async () => {
+  it('a store that hangs is bypassed after 250 ms', async () => {
     const { authorize, settle, events } = cachingAuthorizer(server, clocks, { cache: { store: storeOf(hangs) } });
-    const asked = authorize('good');
+    const pending = authorize('good');
     await until(() => limits() === 1);
     vi.advanceTimersByTime(249);
     expect(server.introspections).toHaveLength(0);
     expect(events).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(await asked).toBe('ok');
+    expect(await pending).toBe('ok');
     await passLimit(2);
     await settle();
     expect(events).toEqual([
@@ -132,7 +133,7 @@ describe('a store that hangs', () => {
     ]);
   });
 
-  it('is waited for as long again for each mark, all at once', async () => {
+  it('a read of the tombstones that hangs is bypassed after another 250 ms for all of them together', async () => {
     const store = mapStore(clocks);
     const first = cachingAuthorizer(server, clocks, { cache: { store } });
     server.next(active({ sub: 's', jti: 'j' }));
@@ -141,15 +142,15 @@ describe('a store that hangs', () => {
     const get = (key: string) => (key.startsWith('tombstone.') ? hangs() : store.get(key));
     const other = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get } } });
     const before = limits();
-    const asked = other.authorize('good');
+    const pending = other.authorize('good');
     await passLimit(before + 5);
-    expect(await asked).toBe('ok');
+    expect(await pending).toBe('ok');
     expect(server.introspections).toHaveLength(2);
     expect(limits()).toBe(before + 6);
     expect(other.count('store_failed')).toBe(4);
   });
 
-  it('elects nobody, and cannot be told to forget', async () => {
+  it('a lease that hangs does not prevent the refresh, and invalidate rejects if the write hangs', async () => {
     const store = { ...mapStore(clocks), lease: hangs };
     const { authorize, settle, count } = cachingAuthorizer(server, clocks, {
       cache: { store, refreshAfterSeconds: 3 },
@@ -162,11 +163,11 @@ describe('a store that hangs', () => {
     await passLimit(before + 1);
     await settle();
     expect(count('refreshed')).toBe(1);
-    const dead = cachingAuthorizer(server, clocks, { cache: { store: { ...store, set: hangs } } });
-    const unheard = limits();
-    const forgotten = dead.authorizer.invalidate({ all: true });
-    const rejected = expect(forgotten).rejects.toMatchObject({ code: 'unavailable' });
-    await passLimit(unheard + 1);
+    const hanging = cachingAuthorizer(server, clocks, { cache: { store: { ...store, set: hangs } } });
+    const limitsBefore = limits();
+    const invalidated = hanging.authorizer.invalidate({ all: true });
+    const rejected = expect(invalidated).rejects.toMatchObject({ code: 'unavailable' });
+    await passLimit(limitsBefore + 1);
     await rejected;
   });
 });
@@ -175,16 +176,16 @@ describe('garbage in the store', () => {
   const now = 1_750_000_000_000;
   const good = `${now} {"active":true}`;
 
-  /** A process that finds this in the store, for an answer and for all marks. */
-  const finding = (value: unknown, mark?: unknown) => {
-    const get = async (key: string) => (key.startsWith('tombstone.') ? mark : value) as string;
+  /** A process whose store has this value for each response, and this one for each tombstone. */
+  const processReading = (value: unknown, tombstone?: unknown) => {
+    const get = async (key: string) => (key.startsWith('tombstone.') ? tombstone : value) as string;
     return cachingAuthorizer(server, clocks, { cache: { store: { ...mapStore(clocks), get } } });
   };
 
-  it('is not what this is', async () => {
-    expect(await finding(good).authorize('good')).toBe('ok');
-    expect(await finding(good, null).authorize('bad')).toBe('ok');
-    expect(await finding(good, String(now - 5001)).authorize('bad')).toBe('ok');
+  it('a well-formed response without a newer tombstone is used: the control for the tests of garbage', async () => {
+    expect(await processReading(good).authorize('good')).toBe('ok');
+    expect(await processReading(good, null).authorize('bad')).toBe('ok');
+    expect(await processReading(good, String(now - 5001)).authorize('bad')).toBe('ok');
     expect(server.introspections).toHaveLength(0);
   });
 
@@ -222,22 +223,22 @@ describe('garbage in the store', () => {
     [Symbol('garbage')],
   ];
 
-  it.each(garbage)('lets nobody in and refuses nobody: %j', async (value) => {
-    expect(await finding(value).authorize('bad')).toBe('inactive');
-    expect(await finding(value).authorize('good')).toBe('ok');
+  it.each(garbage)('garbage in place of a response neither accepts nor rejects a token: %j', async (value) => {
+    expect(await processReading(value).authorize('bad')).toBe('inactive');
+    expect(await processReading(value).authorize('good')).toBe('ok');
     expect(server.introspections).toHaveLength(2);
   });
 
   it.each([['garbage'], ['NaN'], ['Infinity'], ['{}'], [String(now)], [String(now + 1)]])(
-    'for a mark counts as one: %j',
-    async (mark) => {
-      expect(await finding(good, mark).authorize('bad')).toBe('inactive');
+    'garbage in place of a tombstone counts as an invalidation: %j',
+    async (tombstone) => {
+      expect(await processReading(good, tombstone).authorize('bad')).toBe('inactive');
       expect(server.introspections).toHaveLength(1);
     },
   );
 
-  it('pollutes nothing', async () => {
-    const { authorizer } = finding(
+  it('a stored response with "__proto__" pollutes no prototype', async () => {
+    const { authorizer } = processReading(
       `${now} {"active":true,"__proto__":{"admin":true},"a":{"__proto__":{"admin":true}}}`,
     );
     const token = await authorizer.authorize('Bearer bad');

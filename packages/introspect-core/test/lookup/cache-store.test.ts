@@ -23,15 +23,15 @@ afterEach(async () => {
 const processOf = (cache: object = {}) => cachingAuthorizer(server, clocks, { cache: { store, ...cache } });
 type Process = ReturnType<typeof processOf>;
 
-/** The server's answers, as they reach requests: they count up. */
+/** Returns the version of the response that a request gets. The versions of the server count up. */
 const versionOf = async ({ authorizer, settle }: Process, policy = {}) => {
   const { version } = await authorizer.authorize('Bearer t', policy);
   await settle();
   return version;
 };
 
-/** A process that has asked, and stored what it heard. */
-async function asked(cache: object = {}): Promise<Process> {
+/** A process that has introspected the token and written the response to the store. */
+async function writingProcess(cache: object = {}): Promise<Process> {
   const first = processOf(cache);
   await first.authorize();
   await first.settle();
@@ -40,10 +40,10 @@ async function asked(cache: object = {}): Promise<Process> {
 
 const versions = (claims: object = {}) => server.next(...[1, 2, 3, 4].map((version) => active({ version, ...claims })));
 
-describe('an answer in the store', () => {
-  it('is a hit in another process, and keeps the age that it has', async () => {
+describe('a response in the store', () => {
+  it('a response in the store is a hit in another process, with the age that it has', async () => {
     versions();
-    await asked();
+    await writingProcess();
     clocks.pass(50);
     const other = processOf({ localMaxAgeSeconds: 60 });
     expect(await versionOf(other)).toBe(1);
@@ -52,9 +52,9 @@ describe('an answer in the store', () => {
     expect(await versionOf(other, { maxResponseAgeSeconds: 50 })).toBe(2);
   });
 
-  it('is as old there as it is here: nothing serves past its age', async () => {
+  it('a response from the store is not used past the maximum age, counted from its request', async () => {
     versions();
-    await asked();
+    await writingProcess();
     clocks.pass(58);
     const other = processOf();
     expect(await versionOf(other)).toBe(1);
@@ -67,25 +67,28 @@ describe('an answer in the store', () => {
   it.each([
     [undefined, 5],
     [20, 20],
-  ])('is used in process for %s s (5 unless said), and then looked at again', async (localMaxAgeSeconds, seconds) => {
-    versions();
-    const first = await asked(localMaxAgeSeconds === undefined ? {} : { localMaxAgeSeconds });
-    store.get.mockClear();
-    clocks.pass(seconds - 0.001);
-    expect(await versionOf(first)).toBe(1);
-    expect(store.get).not.toHaveBeenCalled();
-    clocks.pass(0.001);
-    expect(await versionOf(first)).toBe(1);
-    expect(store.get).toHaveBeenCalled();
-    store.get.mockClear();
-    expect(await versionOf(first)).toBe(1);
-    expect(store.get).not.toHaveBeenCalled();
-    expect(server.introspections).toHaveLength(1);
-  });
+  ])(
+    'with localMaxAgeSeconds %s, a response is used in process for %s s and then read from the store again',
+    async (localMaxAgeSeconds, seconds) => {
+      versions();
+      const first = await writingProcess(localMaxAgeSeconds === undefined ? {} : { localMaxAgeSeconds });
+      store.get.mockClear();
+      clocks.pass(seconds - 0.001);
+      expect(await versionOf(first)).toBe(1);
+      expect(store.get).not.toHaveBeenCalled();
+      clocks.pass(0.001);
+      expect(await versionOf(first)).toBe(1);
+      expect(store.get).toHaveBeenCalled();
+      store.get.mockClear();
+      expect(await versionOf(first)).toBe(1);
+      expect(store.get).not.toHaveBeenCalled();
+      expect(server.introspections).toHaveLength(1);
+    },
+  );
 
-  it('is looked at for each request, and used, where the process is to keep nothing', async () => {
+  it('with localMaxAgeSeconds 0, each request reads the store and uses the response there', async () => {
     versions();
-    const first = await asked({ localMaxAgeSeconds: 0 });
+    const first = await writingProcess({ localMaxAgeSeconds: 0 });
     const other = processOf({ localMaxAgeSeconds: 0 });
     expect([await versionOf(first), await versionOf(other), await versionOf(other)]).toEqual([1, 1, 1]);
     expect(server.introspections).toHaveLength(1);
@@ -93,9 +96,9 @@ describe('an answer in the store', () => {
     expect(await versionOf(other)).toBe(2);
   });
 
-  it('that is newer than the one in process replaces it at the next look', async () => {
+  it('a newer response in the store replaces the one in process at the next read', async () => {
     versions();
-    const first = await asked();
+    const first = await writingProcess();
     clocks.pass(1);
     const other = processOf();
     expect(await versionOf(other, { maxResponseAgeSeconds: 0 })).toBe(2);
@@ -106,7 +109,7 @@ describe('an answer in the store', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('is found, and forgotten, by a process that makes keys in another way', async () => {
+  it('a response in the store is read and invalidated by a process that makes its keys with Web Crypto', async () => {
     server.always(active());
     const tokens = Array.from({ length: 20 }, (_, i) => `token${i}`); // some keys then hold the letters - and _
     const [first, other] = [processOf(), cachingAuthorizerOnWebCrypto(server, clocks, { cache: { store } })];
@@ -119,9 +122,9 @@ describe('an answer in the store', () => {
     expect(server.introspections).toHaveLength(21);
   });
 
-  it('is read once for all who wait for it', async () => {
+  it('a response in the store is read once for concurrent requests', async () => {
     versions();
-    await asked();
+    await writingProcess();
     store.get.mockClear();
     const other = processOf();
     expect(await Promise.all(Array.from({ length: 20 }, () => other.authorize()))).toEqual(Array(20).fill('ok'));
@@ -130,33 +133,33 @@ describe('an answer in the store', () => {
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('does not serve past its exp, though the store should keep it for longer', async () => {
+  it('a response in the store is not used past its exp, even if the store holds it for longer', async () => {
     versions({ exp: clocks.in(10) });
-    await asked();
+    await writingProcess();
     for (const entry of store.entries.values()) entry.until = Number.POSITIVE_INFINITY;
     clocks.pass(10);
     expect(await processOf().authorize()).toBe('expired');
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('from the future is nobody’s: no one knows how old it is', async () => {
+  it('a response from the future is not used, because its age is unknown', async () => {
     versions();
-    await asked();
+    await writingProcess();
     clocks.stepWall(-0.001);
     expect(await versionOf(processOf())).toBe(2);
   });
 
-  it('may serve while the server is unreachable, in a process that never asked', async () => {
+  it('a response in the store is served stale by a process that never introspected the token', async () => {
     server.next(active());
     server.always(reset());
-    await asked({ maxAgeIfErrorSeconds: 300 });
+    await writingProcess({ maxAgeIfErrorSeconds: 300 });
     clocks.pass(200);
     const other = processOf({ maxAgeIfErrorSeconds: 300 });
     expect(await other.authorize()).toBe('ok');
     expect(other.events).toEqual([{ type: 'cache_miss' }, { type: 'stale_served', ageSeconds: 200 }]);
   });
 
-  it('does not keep one who leaves', async () => {
+  it('a caller that hangs up does not wait for the store', async () => {
     const hangs = { ...store, get: () => new Promise<undefined>(() => {}) };
     const { authorizer } = processOf({ store: hangs });
     const controller = new AbortController();
@@ -167,10 +170,10 @@ describe('an answer in the store', () => {
   });
 });
 
-describe('what goes to the store', () => {
-  it('is no inactive answer; one that was active is taken out', async () => {
+describe('a write to the store', () => {
+  it('an inactive response is not written to the store, and deletes the active one', async () => {
     server.next(active(), inactive(), inactive());
-    const { authorize, settle } = await asked();
+    const { authorize, settle } = await writingProcess();
     expect(await authorize('unknown')).toBe('inactive');
     await settle();
     expect(store.set).toHaveBeenCalledOnce();
@@ -182,7 +185,7 @@ describe('what goes to the store', () => {
     expect(store.entries.size).toBe(0);
   });
 
-  it('is never named by token, subject or secret', async () => {
+  it('no key and no event contains a token, a subject or a secret', async () => {
     const claims = { sub: 'canary-subject', jti: 'canary-id', client_id: 'canary-client' };
     server.always(active(claims));
     const lease = vi.fn(async (_key: string, _ttlMs: number) => true);
@@ -206,52 +209,52 @@ describe('what goes to the store', () => {
   const now = 1_750_000_000;
 
   it.each<[what: string, cache: object, claims: Record<string, unknown>, ttlMs: number]>([
-    ['as long as it may be used', {}, {}, 60_000],
-    ['as long as it may serve in need', { maxAgeIfErrorSeconds: 300 }, {}, 300_000],
-    ['no longer than its exp', {}, { exp: now + 10 }, 9999],
-    ['no longer than the second in which its exp begins', {}, { exp: now + 10.9 }, 9999],
-    ['whole milliseconds', { maxAgeSeconds: 0.0015 }, {}, 1],
-    ['a day at most', { maxAgeSeconds: 86_400 }, { exp: 1e300 }, 86_400_000],
-  ])('is kept there for %s', async (_, cache, claims, ttlMs) => {
+    ['its maximum age', {}, {}, 60_000],
+    ['its maximum age if the server is unavailable', { maxAgeIfErrorSeconds: 300 }, {}, 300_000],
+    ['at most its remaining time until exp', {}, { exp: now + 10 }, 9999],
+    ['at most the time until the whole second of its exp', {}, { exp: now + 10.9 }, 9999],
+    ['a whole number of milliseconds', { maxAgeSeconds: 0.0015 }, {}, 1],
+    ['at most one day', { maxAgeSeconds: 86_400 }, { exp: 1e300 }, 86_400_000],
+  ])('a response is written with a time to live of %s', async (_, cache, claims, ttlMs) => {
     clocks.stepWall(0.0005);
     server.always(active(claims));
-    await asked(cache);
+    await writingProcess(cache);
     expect(store.set.mock.calls.map(([, , ttl]) => ttl)).toEqual([ttlMs]);
   });
 
   it.each<[what: string, cache: object, claims: Record<string, unknown>]>([
     ['has expired', {}, { exp: now }],
-    ['is of no use after less than a millisecond', { maxAgeSeconds: 0.0005 }, {}],
+    ['has a maximum age below one millisecond', { maxAgeSeconds: 0.0005 }, {}],
     ['expires in less than a millisecond', {}, { exp: now + 1 }],
-    ['is not to be used again', { maxAgeSeconds: 0 }, {}],
-  ])('is no answer that %s', async (_, cache, claims) => {
+    ['has the maximum age 0', { maxAgeSeconds: 0 }, {}],
+  ])('a response that %s is not written to the store', async (_, cache, claims) => {
     clocks.stepWall(0.9995);
     server.always(active(claims));
-    await asked(cache);
+    await writingProcess(cache);
     expect(store.set).not.toHaveBeenCalled();
   });
 
-  it('is as old as its question: what took 3 s to answer is kept for 3 s less', async () => {
+  it('the time to live counts from the request: a response that took 3 s is stored for 3 s less', async () => {
     const { held, release } = holdResponse(active());
     server.next(held);
     const first = processOf();
     const waiting = first.authorize();
     await server.introspection(1);
-    const askedAt = clocks.wallMs;
+    const requestedAt = clocks.wallMs;
     clocks.pass(3);
     release();
     await waiting;
     await first.settle();
-    expect(store.set.mock.calls).toEqual([[expect.any(String), `${askedAt} {"active":true}`, 57_000]]);
+    expect(store.set.mock.calls).toEqual([[expect.any(String), `${requestedAt} {"active":true}`, 57_000]]);
   });
 
-  it('is not waited for', async () => {
+  it('a request does not wait for the write to the store', async () => {
     server.always(active());
     const { authorizer } = processOf({ store: { ...store, set: () => new Promise<void>(() => {}) } });
     await expect(authorizer.authorize('Bearer t')).resolves.toEqual({ active: true });
   });
 
-  it('is waited for on workerd, where the runtime would end it otherwise', async () => {
+  it('a request waits for the write on workerd without waitUntil, because the runtime would end it otherwise', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
     server.always(active());
     const { promise, resolve } = Promise.withResolvers<void>();

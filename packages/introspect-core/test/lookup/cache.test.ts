@@ -13,12 +13,12 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-describe('an answer that is used again', () => {
-  it('is judged by the policy of each request', async () => {
+describe('a cached response', () => {
+  it('a cached response is checked against the policy of each request', async () => {
     server.always(active({ scope: 'read', acr: 'pwd', roles: ['reader'], auth_time: clocks.in(0) }));
     const rolesOf = vi.fn(({ roles }: ActiveToken) => roles as string[]);
     const { authorize } = cachingAuthorizer(server, clocks, { rolesOf });
-    const judged: [Policy, string][] = [
+    const cases: [Policy, string][] = [
       [{}, 'ok'],
       [{ scopes: ['read'] }, 'ok'],
       [{ scopes: ['write'] }, 'insufficient_scope'],
@@ -28,14 +28,14 @@ describe('an answer that is used again', () => {
       [{ anyRole: ['admin'] }, 'access_denied'],
       [{ maxAuthenticationAgeSeconds: 30 }, 'ok'],
     ];
-    for (const [policy, outcome] of judged) expect(await authorize('t', policy)).toBe(outcome);
+    for (const [policy, outcome] of cases) expect(await authorize('t', policy)).toBe(outcome);
     clocks.pass(31);
     expect(await authorize('t', { maxAuthenticationAgeSeconds: 30 })).toBe('insufficient_user_authentication');
     expect(rolesOf).toHaveBeenCalledTimes(2);
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('is given to check every time, together with the request of that time', async () => {
+  it('a cached response is passed to "check" for each request, with that request', async () => {
     server.always(active({ sub: 'mickey' }));
     const { authorizer } = cachingAuthorizer(server, clocks);
     const check = vi.fn(() => true);
@@ -50,17 +50,20 @@ describe('an answer that is used again', () => {
 
   it.each<[string, Record<string, unknown>, object, string]>([
     ['audience', { aud: 'other' }, { audience: 'api' }, 'audience_mismatch'],
-    ['kind', { typ: 'id' }, {}, 'not_an_access_token'],
+    ['type', { typ: 'id' }, {}, 'not_an_access_token'],
     ['binding', { cnf: { jkt: 'x' } }, {}, 'sender_constraint'],
     ['issuer', { iss: 'https://b.example.com' }, { issuer: 'https://a.example.com' }, 'issuer_mismatch'],
-  ])('is refused every time for its %s', async (_, claims, options, reason) => {
-    server.always(active(claims));
-    const { authorize } = cachingAuthorizer(server, clocks, options);
-    for (let i = 0; i < 3; i++) expect(await authorize()).toBe(reason);
-    expect(server.introspections).toHaveLength(1);
-  });
+  ])(
+    'a cached response with the wrong %s is rejected each time, with one introspection',
+    async (_, claims, options, reason) => {
+      server.always(active(claims));
+      const { authorize } = cachingAuthorizer(server, clocks, options);
+      for (let i = 0; i < 3; i++) expect(await authorize()).toBe(reason);
+      expect(server.introspections).toHaveLength(1);
+    },
+  );
 
-  it('is judged by the clock of each request', async () => {
+  it('a cached response is checked against the clock at each request', async () => {
     server.always(active({ nbf: clocks.in(0) }));
     const { authorize } = cachingAuthorizer(server, clocks);
     expect(await authorize()).toBe('ok');
@@ -69,7 +72,7 @@ describe('an answer that is used again', () => {
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('does not go to one who has left', async () => {
+  it('a caller that has hung up gets its own abort reason, and no introspection is sent', async () => {
     server.always(active());
     const { authorize, authorizer } = cachingAuthorizer(server, clocks);
     await authorize();
@@ -79,7 +82,7 @@ describe('an answer that is used again', () => {
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('is told as a hit, the other as a miss', async () => {
+  it('the authorizer emits "cache_miss" for the first request and "cache_hit" for the second', async () => {
     server.tokens.set('good', {});
     const { authorize, events } = cachingAuthorizer(server, clocks);
     for (const token of ['good', 'good', 'bad', 'bad']) await authorize(token);
@@ -91,7 +94,7 @@ describe('an answer that is used again', () => {
     ]);
   });
 
-  it('is no fault: those are never kept', async () => {
+  it('failures are never cached: the next request introspects again', async () => {
     const faults = [
       reset(),
       respond({ status: 500 }),
@@ -106,7 +109,7 @@ describe('an answer that is used again', () => {
     expect(server.introspections).toHaveLength(5);
   });
 
-  it('is nowhere where there is no cache', async () => {
+  it('without the option "cache", each request is introspected, and no cache event is emitted', async () => {
     server.always(active());
     const onEvent = vi.fn();
     const { introspectionEndpoint } = server;
@@ -125,7 +128,7 @@ describe('returned tokens', () => {
   };
   const tokenOf = (authorizer: Authorizer) => authorizer.authorize('Bearer t');
 
-  it('are frozen at every level: asked for, kept, and read from a store', async () => {
+  it('a returned token is frozen at every level, whether from the server, the cache or a store', async () => {
     server.always(active(claims));
     const store = mapStore(clocks);
     const { authorizer, authorize, settle } = cachingAuthorizer(server, clocks, { cache: { store } });
@@ -133,15 +136,15 @@ describe('returned tokens', () => {
     await settle();
     const other = cachingAuthorizer(server, clocks, { cache: { store } });
     const fresh = cachingAuthorizer(server, clocks);
-    for (const by of [fresh, fresh, { authorizer }, other, other]) {
-      const token = await tokenOf(by.authorizer);
+    for (const each of [fresh, fresh, { authorizer }, other, other]) {
+      const token = await tokenOf(each.authorizer);
       expect(token).toEqual({ active: true, ...claims });
       for (const part of parts(token)) expect(part).toSatisfy(Object.isFrozen);
     }
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('cannot be changed by one request for the next', async () => {
+  it('a check that writes to the token does not change it for the next request', async () => {
     server.always(active(claims));
     const { authorizer } = cachingAuthorizer(server, clocks);
     const check = (token: ActiveToken) =>
@@ -151,8 +154,8 @@ describe('returned tokens', () => {
   });
 });
 
-describe('inactive answers', () => {
-  it('are kept for 3 s', async () => {
+describe('inactive responses', () => {
+  it('inactive responses are cached for 3 s by default', async () => {
     const { authorize } = cachingAuthorizer(server, clocks);
     expect(await authorize()).toBe('inactive');
     clocks.pass(2.999);
@@ -163,7 +166,7 @@ describe('inactive answers', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('are kept for as long as is said, also longer than active ones', async () => {
+  it('inactive responses are cached for inactiveMaxAgeSeconds, which may be longer than maxAgeSeconds', async () => {
     const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeSeconds: 1, inactiveMaxAgeSeconds: 10 } });
     await authorize();
     clocks.pass(9.999);
@@ -174,7 +177,7 @@ describe('inactive answers', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('are not kept at all where that is said', async () => {
+  it('inactive responses are not cached if inactiveMaxAgeSeconds is 0', async () => {
     const { authorize } = cachingAuthorizer(server, clocks, { cache: { inactiveMaxAgeSeconds: 0 } });
     await authorize();
     server.tokens.set('t', {});
@@ -182,7 +185,7 @@ describe('inactive answers', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('are not renewed', async () => {
+  it('inactive responses are not refreshed in the background', async () => {
     const { authorize, settle } = cachingAuthorizer(server, clocks, {
       cache: { refreshAfterSeconds: 1, inactiveMaxAgeSeconds: 10 },
     });
@@ -193,7 +196,7 @@ describe('inactive answers', () => {
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('of a flood of unknown tokens evict no good one, and not more of themselves than is said are kept', async () => {
+  it('a flood of inactive tokens evicts no active one, and at most maxEntries of them are cached', async () => {
     server.tokens.set('good', {});
     const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxEntries: 10, inactiveMaxAgeSeconds: 60 } });
     expect(await authorize('good')).toBe('ok');
@@ -207,7 +210,7 @@ describe('inactive answers', () => {
   });
 });
 
-it('good answers beyond the bound push out the one that was used longest ago', async () => {
+it('the cache is full: a new active response evicts the least recently used one', async () => {
   server.always(active());
   const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxEntries: 2 } });
   for (const token of ['a', 'b', 'a', 'c', 'a']) await authorize(token);

@@ -25,26 +25,29 @@ const targets: [InvalidationTarget][] = [
 ];
 const others: [InvalidationTarget][] = [[{ token: 'u' }], [{ sub: 'j' }], [{ jti: 's' }], [{ client_id: 's' }]];
 
-/** Which of the server's answers a request gets: they count up. */
+/** Returns the version of the response that a request gets. The versions of the server count up. */
 const versionOf = async (authorizer: Authorizer, request: object = {}) => {
   const { version } = await authorizer.authorize({ authorization: 'Bearer t', ...request });
   return version;
 };
 const version = (number: number) => active({ ...claims, version: number });
 
-describe('forget', () => {
-  it.each(targets)('%j drops what is kept, within one tick of the clock, and tells so', async (target) => {
-    server.next(version(1), version(2));
-    const { authorizer, events } = cachingAuthorizer(server, clocks);
-    await versionOf(authorizer);
-    await authorizer.invalidate(target);
-    expect(events.at(-1)).toEqual({ type: 'invalidated', by: Object.keys(target)[0] });
-    expect(await versionOf(authorizer)).toBe(2);
-    expect(await versionOf(authorizer)).toBe(2);
-    expect(server.introspections).toHaveLength(2);
-  });
+describe('invalidate', () => {
+  it.each(targets)(
+    'invalidate(%j) drops the cached response, even within one tick of the clock, and emits an event',
+    async (target) => {
+      server.next(version(1), version(2));
+      const { authorizer, events } = cachingAuthorizer(server, clocks);
+      await versionOf(authorizer);
+      await authorizer.invalidate(target);
+      expect(events.at(-1)).toEqual({ type: 'invalidated', by: Object.keys(target)[0] });
+      expect(await versionOf(authorizer)).toBe(2);
+      expect(await versionOf(authorizer)).toBe(2);
+      expect(server.introspections).toHaveLength(2);
+    },
+  );
 
-  it.each(others)('%j drops nothing else', async (target) => {
+  it.each(others)('invalidate(%j) drops no response of another token, subject, jti or client', async (target) => {
     server.next(version(1), version(2));
     const { authorizer } = cachingAuthorizer(server, clocks);
     await versionOf(authorizer);
@@ -52,16 +55,16 @@ describe('forget', () => {
     expect(await versionOf(authorizer)).toBe(1);
   });
 
-  it('held before its promise does', async () => {
+  it('invalidate takes effect before its promise resolves', async () => {
     server.next(version(1), version(2));
     const { authorizer } = cachingAuthorizer(server, clocks);
     await versionOf(authorizer);
-    const forgotten = authorizer.invalidate({ sub: 's' });
+    const invalidated = authorizer.invalidate({ sub: 's' });
     expect(await versionOf(authorizer)).toBe(2);
-    await forgotten;
+    await invalidated;
   });
 
-  it('drops inactive answers too, of a token or of all', async () => {
+  it('invalidate drops inactive responses too, for a token and for all', async () => {
     server.next(inactive(), active(), inactive(), active());
     const { authorizer, authorize } = cachingAuthorizer(server, clocks);
     for (const [token, target] of [
@@ -85,7 +88,7 @@ describe('forget', () => {
     [{ sub: 's', jti: undefined }],
     [{ all: false }],
     [{ username: 's' }],
-  ])('refuses %j, and forgets nothing', async (target) => {
+  ])('invalidate(%j) rejects with a TypeError, and drops nothing', async (target) => {
     server.next(version(1), version(2));
     const { authorizer, count } = cachingAuthorizer(server, clocks);
     await versionOf(authorizer);
@@ -94,27 +97,27 @@ describe('forget', () => {
     expect(count('invalidated')).toBe(0);
   });
 
-  it.each(targets)('%j drops it also where a key is not made at once', async (target) => {
+  it.each(targets)('invalidate(%j) drops the response on a runtime whose cache keys need a promise', async (target) => {
     const { held, release } = holdResponse(version(2));
     server.next(version(1), held, version(3));
     const { authorizer } = cachingAuthorizerOnWebCrypto(server, clocks);
     await versionOf(authorizer);
     expect(await versionOf(authorizer)).toBe(1);
     await authorizer.invalidate(target);
-    const asked = versionOf(authorizer);
+    const pending = versionOf(authorizer);
     await server.introspection(2);
     await authorizer.invalidate(target);
     release();
-    expect(await asked).toBe(3);
+    expect(await pending).toBe(3);
     expect(await versionOf(authorizer)).toBe(3);
   });
 
-  it('in a loop does not starve a good token: the fourth response is used, and is not cached', async () => {
+  it('invalidate in a loop does not starve an active token: the fourth response is used, and is not cached', async () => {
     const { authorizer, count } = cachingAuthorizer(server, clocks);
-    let questions = 0;
+    let introspections = 0;
     server.always((response, request) => {
-      const answer = version(++questions);
-      void authorizer.invalidate({ all: true }).then(() => answer(response, request));
+      const scripted = version(++introspections);
+      void authorizer.invalidate({ all: true }).then(() => scripted(response, request));
     });
     expect(await versionOf(authorizer)).toBe(4);
     expect(authorizer.stats().entries.active).toBe(0);
@@ -122,30 +125,30 @@ describe('forget', () => {
     expect(count('cache_hit')).toBe(0);
   });
 
-  it('in a loop gives no caller a response that was requested before a forget that ended before the caller came', async () => {
+  it('invalidate in a loop: no caller gets a response that was requested before an invalidation that precedes the caller', async () => {
     const { authorizer, count } = cachingAuthorizer(server, clocks);
-    const questions = Array.from({ length: 5 }, (_, index) => holdResponse(version(index + 1)));
-    server.next(...questions.map(({ held }) => held));
+    const responses = Array.from({ length: 5 }, (_, index) => holdResponse(version(index + 1)));
+    server.next(...responses.map(({ held }) => held));
     const first = versionOf(authorizer);
-    for (const [index, { release }] of questions.slice(0, 3).entries()) {
+    for (const [index, { release }] of responses.slice(0, 3).entries()) {
       await server.introspection(index + 1);
       await authorizer.invalidate({ sub: 's' });
       release();
     }
     await server.introspection(4);
-    const beforeForget = versionOf(authorizer);
+    const beforeInvalidation = versionOf(authorizer);
     await until(() => count('coalesced') === 1);
     await authorizer.invalidate({ sub: 's' });
-    const afterForget = versionOf(authorizer);
+    const afterInvalidation = versionOf(authorizer);
     await until(() => count('coalesced') === 2);
-    questions[3]?.release();
-    expect(await Promise.all([first, beforeForget])).toEqual([4, 4]);
+    responses[3]?.release();
+    expect(await Promise.all([first, beforeInvalidation])).toEqual([4, 4]);
     await server.introspection(5);
-    questions[4]?.release();
-    expect(await afterForget).toBe(5);
+    responses[4]?.release();
+    expect(await afterInvalidation).toBe(5);
   });
 
-  it('of another token does not repeat an introspection', async () => {
+  it('invalidate of another token does not repeat an introspection', async () => {
     const { authorizer } = cachingAuthorizer(server, clocks);
     server.always((response, request) => {
       void authorizer.invalidate({ sub: 'other' }).then(() => version(1)(response, request));
@@ -155,7 +158,7 @@ describe('forget', () => {
     expect(authorizer.stats().entries.active).toBe(1);
   });
 
-  it('of 10 000 subjects forgets none but them; one more forgets all', async () => {
+  it('invalidate of 10 000 subjects drops only their responses, and one more drops all responses', async () => {
     server.next(version(1), version(2));
     const { authorizer } = cachingAuthorizer(server, clocks);
     await versionOf(authorizer);
@@ -165,7 +168,7 @@ describe('forget', () => {
     expect(await versionOf(authorizer)).toBe(2);
   });
 
-  it('outlasts what it forgot: neither fresh nor stale, for as long as that could serve', async () => {
+  it('invalidate holds for as long as the response could be served, fresh or stale', async () => {
     server.next(version(1));
     const { authorizer, authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeIfErrorSeconds: 300 } });
     await versionOf(authorizer);
@@ -179,17 +182,17 @@ describe('forget', () => {
   });
 });
 
-describe('an answer that was asked for before forget and arrives after it', () => {
-  it.each(targets)('is not served, nor kept, nor stored: %j', async (target) => {
+describe('a response that was requested before an invalidation and arrives after it', () => {
+  it.each(targets)('a response invalidated in flight is not used, cached or stored: %j', async (target) => {
     const { held, release } = holdResponse(version(1));
     server.next(held, version(2));
     const store = mapStore(clocks);
     const { authorizer, settle } = cachingAuthorizer(server, clocks, { cache: { store } });
-    const asked = Array.from({ length: 3 }, () => versionOf(authorizer));
+    const pending = Array.from({ length: 3 }, () => versionOf(authorizer));
     await server.introspection(1);
     await authorizer.invalidate(target);
     release();
-    expect(await Promise.all(asked)).toEqual([2, 2, 2]);
+    expect(await Promise.all(pending)).toEqual([2, 2, 2]);
     expect(await versionOf(authorizer)).toBe(2);
     await settle();
     const stored = [...store.entries.values()].map(({ value }) => value);
@@ -197,49 +200,49 @@ describe('an answer that was asked for before forget and arrives after it', () =
     expect(server.introspections).toHaveLength(2);
   });
 
-  it.each(targets)('is not served where there is no cache either: %j', async (target) => {
+  it.each(targets)('a response invalidated in flight is not used without a cache either: %j', async (target) => {
     const { held, release } = holdResponse(version(1));
     server.next(held, version(2), version(3));
     const { introspectionEndpoint } = server;
     const authorizer = new Authorizer({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret' });
     const native = {};
-    const asked = versionOf(authorizer, { native });
+    const pending = versionOf(authorizer, { native });
     await server.introspection(1);
     await authorizer.invalidate(target);
     release();
-    expect(await asked).toBe(2);
+    expect(await pending).toBe(2);
     expect(await versionOf(authorizer, { native })).toBe(2);
     await authorizer.invalidate(target);
     expect(await versionOf(authorizer, { native })).toBe(3);
   });
 
-  it.each(others)('is served where it is not concerned: %j', async (target) => {
+  it.each(others)('a response in flight is used if the invalidation does not concern it: %j', async (target) => {
     const { held, release } = holdResponse(version(1));
     server.next(held);
     const { authorizer } = cachingAuthorizer(server, clocks);
-    const asked = versionOf(authorizer);
+    const pending = versionOf(authorizer);
     await server.introspection(1);
     await authorizer.invalidate(target);
     release();
-    expect(await asked).toBe(1);
+    expect(await pending).toBe(1);
     expect(await versionOf(authorizer)).toBe(1);
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('is asked for again as often as it is forgotten', async () => {
-    const answers = [1, 2, 3].map((number) => holdResponse(version(number)));
-    server.next(...answers.map(({ held }) => held));
+  it('a response invalidated in flight is requested again, each time that it is invalidated', async () => {
+    const responses = [1, 2, 3].map((number) => holdResponse(version(number)));
+    server.next(...responses.map(({ held }) => held));
     const { authorizer } = cachingAuthorizer(server, clocks);
-    const asked = versionOf(authorizer);
-    for (const [i, { release }] of answers.entries()) {
+    const pending = versionOf(authorizer);
+    for (const [i, { release }] of responses.entries()) {
       await server.introspection(i + 1);
       if (i < 2) await authorizer.invalidate({ sub: 's' });
       release();
     }
-    expect(await asked).toBe(3);
+    expect(await pending).toBe(3);
   });
 
-  it('is not what a renewal keeps', async () => {
+  it('a response invalidated during a background refresh is not cached', async () => {
     const { held, release } = holdResponse(version(2));
     server.next(version(1), held, version(3));
     const { authorizer, count } = cachingAuthorizer(server, clocks, { cache: { refreshAfterSeconds: 10 } });
@@ -254,7 +257,7 @@ describe('an answer that was asked for before forget and arrives after it', () =
     expect(await waiting).toBe(3);
   });
 
-  it('is not what the store had when it was being read', async () => {
+  it('a response invalidated while it is read from the store is not used', async () => {
     server.next(version(1), version(2));
     const store = mapStore(clocks);
     const first = cachingAuthorizer(server, clocks, { cache: { store } });
@@ -268,11 +271,11 @@ describe('an answer that was asked for before forget and arrives after it', () =
     });
     const second = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, set: async () => {} } } });
     clocks.pass(1);
-    const asked = versionOf(second.authorizer);
+    const pending = versionOf(second.authorizer);
     await until(() => get.mock.calls.length === 1);
-    const forgotten = second.authorizer.invalidate({ sub: 's' });
+    const invalidated = second.authorizer.invalidate({ sub: 's' });
     reading.resolve();
-    expect(await asked).toBe(2);
-    await forgotten;
+    expect(await pending).toBe(2);
+    await invalidated;
   });
 });

@@ -30,8 +30,8 @@ const setUp = ({ hasCache = true } = {}) => {
   return { ...parts, running, join, types: () => parts.events.map(({ type }) => type) };
 };
 
-describe('a lookup at the server', () => {
-  it('shares the running flight, and emits "miss" and "coalesced"', async () => {
+describe('a shared lookup at the server', () => {
+  it('a lookup shares the running flight, and emits "cache_miss" and "coalesced"', async () => {
     const { running, join, fromServer, types } = setUp();
     const both = Promise.all([join(), join()]);
     const result = fromServer();
@@ -41,14 +41,14 @@ describe('a lookup at the server', () => {
     expect(types()).toEqual(['cache_miss', 'coalesced']);
   });
 
-  it('emits no "miss" without a cache', () => {
+  it('a lookup without a cache emits no "cache_miss"', () => {
     const { join, types } = setUp({ hasCache: false });
     void join();
     void join();
     expect(types()).toEqual(['coalesced']);
   });
 
-  it('waits for a flight of its own if the running one began too early, both within its time limit', async () => {
+  it('a lookup for which the running flight began too early waits for its own flight, both within one time limit', async () => {
     const { running, join, fromServer } = setUp();
     const first = join();
     const second = join({ accepts: ({ sequence }) => sequence > 1 });
@@ -64,7 +64,7 @@ describe('a lookup at the server', () => {
   it.each([
     [true, 'unavailable'],
     [false, 'still waiting'],
-  ])('that is a repeat (%j) after its time limit: %s', async (isRepeat, expected) => {
+  ])('a lookup after its time limit, where isRepeat is %j: %s', async (isRepeat, expected) => {
     const { join } = setUp();
     const outcome = Promise.race([join({ isRepeat }), time.pass(1000).then(() => 'still waiting')]);
     expect(await outcome).toBe(expected);

@@ -2,13 +2,13 @@ import { expect, it, vi } from 'vitest';
 import { EventEmitter } from '../../src/events/event-emitter.js';
 import { LookupCounters } from '../../src/lookup/lookup-stats.js';
 
-it('lookup stats count each event and pass it to the listener', () => {
+it('the lookup counters count each event and pass it to the listener', () => {
   const listener = vi.fn();
-  const stats = new LookupCounters(new EventEmitter(listener));
-  stats.emit({ type: 'cache_miss' });
-  stats.emit({ type: 'cache_hit', active: true });
-  stats.emit({ type: 'cache_hit', active: false });
-  expect(stats.counts()).toMatchObject({ hit: 2, miss: 1, stale: 0 });
+  const counters = new LookupCounters(new EventEmitter(listener));
+  counters.emit({ type: 'cache_miss' });
+  counters.emit({ type: 'cache_hit', active: true });
+  counters.emit({ type: 'cache_hit', active: false });
+  expect(counters.counts()).toMatchObject({ cache_hit: 2, cache_miss: 1, stale_served: 0 });
   expect(listener.mock.calls).toEqual([
     [{ type: 'cache_miss' }],
     [{ type: 'cache_hit', active: true }],
@@ -16,9 +16,9 @@ it('lookup stats count each event and pass it to the listener', () => {
   ]);
 });
 
-it('lookup stats count without a listener, and return a copy', () => {
-  const stats = new LookupCounters(new EventEmitter(undefined));
-  const before = stats.counts();
-  stats.emit({ type: 'cache_miss' });
-  expect([before.cache_miss, stats.counts().cache_miss]).toEqual([0, 1]);
+it('the lookup counters count without a listener, and return a copy', () => {
+  const counters = new LookupCounters(new EventEmitter(undefined));
+  const before = counters.counts();
+  counters.emit({ type: 'cache_miss' });
+  expect([before.cache_miss, counters.counts().cache_miss]).toEqual([0, 1]);
 });

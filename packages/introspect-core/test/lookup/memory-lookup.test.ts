@@ -5,8 +5,8 @@ import { lookupParts, nextLookup } from '../support/lookups.js';
 
 afterEach(() => void vi.unstubAllGlobals());
 
-const setUp = (given: Parameters<typeof lookupParts>[0] = {}) => {
-  const parts = lookupParts(given);
+const setUp = (settings: Parameters<typeof lookupParts>[0] = {}) => {
+  const parts = lookupParts(settings);
   const read = vi.fn(async () => false);
   const refresh = vi.fn(async () => {});
   const next = nextLookup(() => parts.fromServer());
@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 
 describe('the lookup in memory', () => {
-  it('returns a fresh response and emits "hit", without the shared cache or the server', async () => {
+  it('the lookup in memory returns a fresh response and emits "cache_hit", without the shared cache or the server', async () => {
     parts.cache.set('k', parts.received());
     expect(await parts.find(parts.query())).toEqual({ from: 'cache', response: { active: true } });
     expect(parts.events).toEqual([{ type: 'cache_hit', active: true }]);
@@ -26,7 +26,7 @@ describe('the lookup in memory', () => {
     expect(parts.next).not.toHaveBeenCalled();
   });
 
-  it('returns what the shared cache puts into memory', async () => {
+  it('the lookup in memory returns a response that the shared cache puts into memory', async () => {
     parts.read.mockImplementation(async () => {
       parts.cache.set('k', parts.received());
       return true;
@@ -35,13 +35,13 @@ describe('the lookup in memory', () => {
     expect(parts.next).not.toHaveBeenCalled();
   });
 
-  it('asks the server if the shared cache has nothing', async () => {
+  it('the lookup in memory calls the next stage if the shared cache has no response', async () => {
     expect(await parts.find(parts.query())).toMatchObject({ from: 'server' });
     expect(parts.read).toHaveBeenCalledTimes(1);
     expect(parts.events).toEqual([]);
   });
 
-  it('asks the server, and not the shared cache, if no cached response may be used', async () => {
+  it('the lookup in memory calls the next stage without the shared cache if no cached response may be used', async () => {
     parts.cache.set('k', parts.received());
     expect(await parts.find(parts.query({ maxResponseAgeMs: 0 }))).toMatchObject({ from: 'server' });
     expect(parts.read).not.toHaveBeenCalled();
@@ -55,14 +55,14 @@ describe('a response that is due for a refresh', () => {
     parts.clocks.pass(10);
   });
 
-  it('is used while one refresh runs, for which nobody waits', async () => {
+  it('a response that is due for a refresh is used while one refresh runs in the background', async () => {
     parts.refresh.mockImplementation(() => new Promise(() => {}));
     expect(await parts.find(parts.query())).toMatchObject({ from: 'cache' });
     expect(await parts.find(parts.query())).toMatchObject({ from: 'cache' });
     expect(parts.refresh).toHaveBeenCalledTimes(1);
   });
 
-  it('is replaced first where the runtime would end the refresh with the request', async () => {
+  it('a response that is due for a refresh is refreshed first on workerd without waitUntil', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
     parts.refresh.mockImplementation(
       async () => void parts.cache.set('k', parts.received({ active: true, sub: 'new' })),
@@ -70,7 +70,7 @@ describe('a response that is due for a refresh', () => {
     expect(await parts.find(parts.query())).toMatchObject({ response: { sub: 'new' } });
   });
 
-  it('is not used if it was invalidated while the request waited for the refresh', async () => {
+  it('a response that was invalidated while the request waited for the refresh is not used', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
     parts.refresh.mockImplementation(async () => parts.invalidations.add('token:k'));
     expect(await parts.find(parts.query())).toMatchObject({ from: 'server' });
@@ -79,7 +79,7 @@ describe('a response that is due for a refresh', () => {
 });
 
 describe('a read of the shared cache', () => {
-  it('is shared by concurrent lookups of one token', async () => {
+  it('a read of the shared cache is shared by concurrent lookups of one token', async () => {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const sharedCache = { read: vi.fn(() => promise) };
     const read = readShared(sharedCache as Partial<SharedCache> as SharedCache);
@@ -89,7 +89,7 @@ describe('a read of the shared cache', () => {
     expect(sharedCache.read.mock.calls).toEqual([['k']]);
   });
 
-  it('finds nothing without a shared cache', async () => {
+  it('a read without a shared cache returns false', async () => {
     expect(await readShared(undefined)(parts.query())).toBe(false);
   });
 });

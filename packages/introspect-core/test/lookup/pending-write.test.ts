@@ -16,17 +16,17 @@ const find = (request: object = {}) => {
 };
 
 describe('the write to the shared cache', () => {
-  it('is not waited for', async () => {
+  it('a lookup does not wait for the write to the shared cache', async () => {
     expect(await find()).toMatchObject({ from: 'server' });
   });
 
-  it('is passed to waitUntil', async () => {
+  it('the write to the shared cache is passed to waitUntil', async () => {
     const waitUntil = vi.fn();
     await find({ waitUntil });
     expect(waitUntil.mock.calls).toEqual([[write.promise]]);
   });
 
-  it('is waited for where the runtime would end it with the request', async () => {
+  it('a lookup on workerd without waitUntil waits for the write to the shared cache', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
     const order: string[] = [];
     const result = find().then(() => order.push('response'));
@@ -36,7 +36,7 @@ describe('the write to the shared cache', () => {
     expect(order).toEqual(['write', 'response']);
   });
 
-  it('does not hold up a caller who leaves', async () => {
+  it('the write to the shared cache does not delay a caller that hangs up', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
     const controller = new AbortController();
     const result = find({ signal: controller.signal });
@@ -45,7 +45,7 @@ describe('the write to the shared cache', () => {
   });
 });
 
-it('a response from the cache has no write to wait for', async () => {
+it('a response from the cache is returned without a wait for a write', async () => {
   const cached = { from: 'cache', response: { active: true } } as const;
   expect(await pendingWrite(nextLookup(() => cached))(parts.query())).toBe(cached);
 });

@@ -30,7 +30,7 @@ function filtered(prefilter: Prefilter, options: Partial<AuthorizerOptions> = {}
 }
 
 describe('a prefilter', () => {
-  it('receives the token and its context before the request is sent, and never sees the HTTP request', async () => {
+  it('a prefilter receives the token and its context before the request is sent, and never the HTTP request', async () => {
     const prefilter = vi.fn<Prefilter>(async () => 'introspect');
     const { authorizer } = filtered(prefilter);
     await authorizer.authorize({ authorization: 'Bearer abc', method: 'GET', native: {} });
@@ -43,7 +43,7 @@ describe('a prefilter', () => {
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('is called once for concurrent requests with the same token, which share its verdict', async () => {
+  it('a prefilter is called once for concurrent requests with the same token, which share its verdict', async () => {
     const verdict = Promise.withResolvers<PrefilterVerdict>();
     const prefilter = vi.fn<Prefilter>(() => verdict.promise);
     const { authorizer } = filtered(prefilter);
@@ -56,7 +56,7 @@ describe('a prefilter', () => {
     expect(server.introspections).toEqual([]);
   });
 
-  it('refuses without a question, with the challenge of the route, and an event tells of it', async () => {
+  it('a prefilter that rejects: the request fails with the challenge of the route and one event, without an introspection', async () => {
     const { authorizer, events } = filtered(async () => ({ reject: 'bad_signature' }), { realm: 'here' });
     await expect(authorizer.authorize('Bearer abc', { scopes: ['a'] })).rejects.toMatchObject({
       code: 'invalid_token',
@@ -77,15 +77,18 @@ describe('a prefilter', () => {
   it.each([
     ['introspect', 'normal'],
     ['deprioritize', 'low'],
-  ] as const)('that says %s has the server asked with the priority %s', async (verdict, priority) => {
-    const { authorizer, events } = filtered(async () => verdict, { limits: { concurrent: 1 }, timeoutMs: 200 });
-    server.always(() => {});
-    const requests = [authorizer.authorize('Bearer a'), authorizer.authorize('Bearer b')];
-    for (const { status } of await Promise.allSettled(requests)) expect(status).toBe('rejected');
-    expect(events).toContainEqual(expect.objectContaining({ type: 'shed', priority }));
-  });
+  ] as const)(
+    'a prefilter that returns %s: the token is introspected with the priority %s',
+    async (verdict, priority) => {
+      const { authorizer, events } = filtered(async () => verdict, { limits: { concurrent: 1 }, timeoutMs: 200 });
+      server.always(() => {});
+      const requests = [authorizer.authorize('Bearer a'), authorizer.authorize('Bearer b')];
+      for (const { status } of await Promise.allSettled(requests)) expect(status).toBe('rejected');
+      expect(events).toContainEqual(expect.objectContaining({ type: 'shed', priority }));
+    },
+  );
 
-  it('is asked once for equal tokens at the same time, and not at all at a hit', async () => {
+  it('a prefilter is called once for concurrent equal tokens, and not on a cache hit', async () => {
     const prefilter = vi.fn(async () => 'introspect' as const);
     const { authorizer } = filtered(prefilter, { cache: { maxAgeSeconds: 60 } });
     await Promise.all([authorizer.authorize('Bearer abc'), authorizer.authorize('Bearer abc')]);
@@ -93,7 +96,7 @@ describe('a prefilter', () => {
     expect(prefilter).toHaveBeenCalledOnce();
   });
 
-  it('is not asked about what the server has just called active', async () => {
+  it('a prefilter is not called for a token that is cached as active', async () => {
     const prefilter = vi.fn(async () => 'introspect' as const);
     const { authorizer } = filtered(prefilter, { cache: { maxAgeSeconds: 60 } });
     await authorizer.authorize('Bearer abc');
@@ -102,20 +105,20 @@ describe('a prefilter', () => {
     expect(prefilter).toHaveBeenCalledOnce();
   });
 
-  it('that refuses keeps no one: what it refused is asked about when it lets it pass', async () => {
+  it('a verdict of the prefilter is not cached: a token that it rejected can pass later', async () => {
     const prefilter = vi.fn<Prefilter>(async () => 'introspect').mockResolvedValueOnce({ reject: 'expired' });
     const { authorizer } = filtered(prefilter, { cache: { maxAgeSeconds: 60 } });
     await expect(authorizer.authorize('Bearer abc')).rejects.toMatchObject({ reason: 'expired' });
     await expect(authorizer.authorize('Bearer abc')).resolves.toMatchObject({ active: true });
   });
 
-  it('that throws is not caught', async () => {
+  it('a prefilter that rejects with an error fails the request with that error', async () => {
     const bug = new Error('a bug');
     const { authorizer } = filtered(() => Promise.reject(bug));
     await expect(authorizer.authorize('Bearer abc')).rejects.toBe(bug);
   });
 
-  it('that throws at once leaves no timer behind', async () => {
+  it('a prefilter that throws synchronously leaves no timer behind', async () => {
     const bug = new Error('a bug');
     const set = vi.spyOn(globalThis, 'setTimeout');
     const clear = vi.spyOn(globalThis, 'clearTimeout');
@@ -131,20 +134,23 @@ describe('a prefilter', () => {
     vi.restoreAllMocks();
   });
 
-  it('may give its verdict without a promise', async () => {
+  it('a prefilter may return its verdict without a promise', async () => {
     const { authorizer } = filtered((() => 'introspect') as unknown as Prefilter);
     await expect(authorizer.authorize('Bearer abc')).resolves.toMatchObject({ active: true });
   });
 
-  it.each([undefined, null, true, 'refuse', 'normal'])('that says %j is a mistake that is named', async (verdict) => {
-    const { authorizer } = filtered((async () => verdict) as unknown as Prefilter);
-    await expect(authorizer.authorize('Bearer abc')).rejects.toThrow(
-      new TypeError('"prefilter" must return "introspect", "deprioritize" or { reject: reason }'),
-    );
-    expect(server.introspections).toEqual([]);
-  });
+  it.each([undefined, null, true, 'refuse', 'normal'])(
+    'a prefilter that returns %j fails the request with a TypeError that names the verdicts',
+    async (verdict) => {
+      const { authorizer } = filtered((async () => verdict) as unknown as Prefilter);
+      await expect(authorizer.authorize('Bearer abc')).rejects.toThrow(
+        new TypeError('"prefilter" must return "introspect", "deprioritize" or { reject: reason }'),
+      );
+      expect(server.introspections).toEqual([]);
+    },
+  );
 
-  it('that hangs ends with the deadline', async () => {
+  it('a prefilter that hangs ends with the time limit', async () => {
     const { authorizer } = filtered(() => new Promise(() => {}), { timeoutMs: 100 });
     await expect(authorizer.authorize('Bearer abc')).rejects.toMatchObject({
       code: 'unavailable',
@@ -152,7 +158,7 @@ describe('a prefilter', () => {
     });
   });
 
-  it('and the question have one deadline together', async () => {
+  it('a prefilter and the introspection share one time limit', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const verdict = Promise.withResolvers<'introspect'>();
     const { authorizer } = filtered(() => verdict.promise, { timeoutMs: 300, transport: () => new Promise(() => {}) });
@@ -164,11 +170,11 @@ describe('a prefilter', () => {
     expect(await outcome).toBe('unavailable');
   });
 
-  it('must be a function', () => {
+  it('a prefilter that is not a function is rejected by the constructor', () => {
     expect(() => filtered('introspect' as never)).toThrow(new TypeError('Authorizer: "prefilter" must be a function'));
   });
 
-  it('that needs the issuer is refused where there is none', () => {
+  it('a prefilter that needs the issuer is rejected by the constructor if there is none', () => {
     const prefilter = Object.assign(async () => 'introspect' as const, { needsIssuer: true });
     const options = {
       clientId: 'a',
@@ -183,7 +189,7 @@ describe('a prefilter', () => {
 describe('explainInactive', () => {
   const why = { cause: 'expired', message: 'It expired 3 min ago.' };
 
-  it('has an event tell why a token may be inactive, and the caller learns nothing of it', async () => {
+  it('explainInactive: its explanation is emitted as an event, and the caller does not see it', async () => {
     server.next(inactive());
     const explainInactive = vi.fn(async () => why);
     const { authorizer, events } = filtered(async () => 'introspect', { explainInactive });
@@ -194,13 +200,13 @@ describe('explainInactive', () => {
     await vi.waitFor(() => expect(events).toContainEqual({ type: 'inactive_explained', ...why }));
   });
 
-  it('is not asked about active tokens', async () => {
+  it('explainInactive is not called for active tokens', async () => {
     const explainInactive = vi.fn(async () => why);
     await filtered(async () => 'introspect', { explainInactive }).authorizer.authorize('Bearer abc');
     expect(explainInactive).not.toHaveBeenCalled();
   });
 
-  it('that fails harms nobody', async () => {
+  it('an explainInactive that fails does not affect the request, and emits nothing', async () => {
     server.always(inactive());
     const explainInactive = vi.fn(() => Promise.reject(new Error('no')));
     const { authorizer, events } = filtered(async () => 'introspect', { explainInactive });
@@ -210,7 +216,7 @@ describe('explainInactive', () => {
     expect(events.filter(({ type }) => type === 'inactive_explained')).toEqual([]);
   });
 
-  it('explains one token at a time', async () => {
+  it('explainInactive runs for one token at a time', async () => {
     server.always(inactive());
     const explainInactive = vi.fn(() => new Promise<never>(() => {}));
     const { authorizer } = filtered(async () => 'introspect', { explainInactive });

@@ -30,18 +30,18 @@ afterEach(async () => {
   await server.close();
 });
 
-/** For how long each wait before a further question is. */
+/** Returns how long each wait before a recheck is. */
 const waits = () => vi.mocked(delay).mock.calls.map(([ms]) => ms);
 
-/** Goes on when the wait of this number, counted from 1, has begun. */
-async function waited(number = 1): Promise<number> {
+/** Resolves with the length of a wait, once it has begun. `number` counts the waits from 1. */
+async function waitOf(number = 1): Promise<number> {
   await until(() => waits().length >= number);
   return waits()[number - 1] ?? Number.NaN;
 }
 
-/** Ends it. */
+/** Lets the time of a wait pass. */
 async function endWait(number = 1): Promise<void> {
-  const ms = Math.ceil(await waited(number));
+  const ms = Math.ceil(await waitOf(number));
   clocks.monotonicMs += ms;
   clocks.wallMs += ms;
   vi.advanceTimersByTime(ms);
@@ -49,12 +49,12 @@ async function endWait(number = 1): Promise<void> {
 
 const always = { maxResponseAgeSeconds: 0 };
 
-/** A token that is known as active, about which the server then gives these answers, and after them that it is inactive. */
-async function known(
-  answers: ScriptedResponse[],
+/** An authorizer that has cached the token as active. The server then gives these responses, and after them `inactive`. */
+async function cachedAsActive(
+  responses: ScriptedResponse[],
   { claims = {}, ...options }: { claims?: Record<string, unknown>; cache?: object; timeoutMs?: number } = {},
 ) {
-  server.next(active(claims), ...answers);
+  server.next(active(claims), ...responses);
   server.always(inactive());
   const cached = cachingAuthorizer(server, clocks, options);
   expect(await cached.authorize()).toBe('ok');
@@ -63,13 +63,13 @@ async function known(
 
 beforeEach(() => void vi.mocked(delay).mockClear());
 
-describe('a token known as active that is called inactive', () => {
-  it('is asked about once more, and then active: one further question for each revocation', async () => {
-    const { authorize, events } = await known([]);
+describe('an inactive response about a token that is cached as active', () => {
+  it('a revoked token is rechecked once, and then rejected as inactive', async () => {
+    const { authorize, events } = await cachedAsActive([]);
     clocks.pass(1);
-    const asked = authorize('t', always);
+    const pending = authorize('t', always);
     await endWait();
-    expect(await asked).toBe('inactive');
+    expect(await pending).toBe('inactive');
     expect(server.introspections).toHaveLength(3);
     expect(events.at(-1)).toEqual({ type: 'rechecked', active: false });
     expect(await authorize()).toBe('inactive');
@@ -82,21 +82,21 @@ describe('a token known as active that is called inactive', () => {
     expect(waits()).toHaveLength(1);
   });
 
-  it('stays active when that was a blip', async () => {
-    const { authorize, events } = await known([inactive(), active({ sub: 'still' })]);
-    const asked = authorize('t', always);
+  it('a token whose recheck is active stays active', async () => {
+    const { authorize, events } = await cachedAsActive([inactive(), active({ sub: 'still' })]);
+    const pending = authorize('t', always);
     await endWait();
-    expect(await asked).toBe('ok');
+    expect(await pending).toBe('ok');
     expect(events.at(-1)).toEqual({ type: 'rechecked', active: true });
     expect(await authorize()).toBe('ok');
     expect(server.introspections).toHaveLength(3);
   });
 
-  it('is not served meanwhile: others wait, and hear what becomes of it', async () => {
+  it('concurrent requests wait for the recheck, and get its result', async () => {
     const { held, release } = holdResponse(inactive());
-    const { authorize, count } = await known([inactive(), held]);
-    const asked = authorize('t', always);
-    await waited();
+    const { authorize, count } = await cachedAsActive([inactive(), held]);
+    const pending = authorize('t', always);
+    await waitOf();
     const settled = vi.fn();
     const others = [authorize(), authorize('t', { maxResponseAgeSeconds: 30 })];
     for (const each of others) each.then(settled);
@@ -108,17 +108,17 @@ describe('a token known as active that is called inactive', () => {
     await until(() => count('coalesced') === 3);
     expect(settled).not.toHaveBeenCalled();
     release();
-    expect(await Promise.all([asked, ...others])).toEqual(Array(4).fill('inactive'));
+    expect(await Promise.all([pending, ...others])).toEqual(Array(4).fill('inactive'));
     expect(server.introspections).toHaveLength(3);
   });
 
-  it('is doubted also where a renewal in the background hears of it', async () => {
-    const { authorize, settle, count, events } = await known([inactive(), inactive()], {
+  it('an inactive response to a background refresh is rechecked too', async () => {
+    const { authorize, settle, count, events } = await cachedAsActive([inactive(), inactive()], {
       cache: { refreshAfterSeconds: 10 },
     });
     clocks.pass(10);
     expect(await authorize()).toBe('ok');
-    await waited();
+    await waitOf();
     const waiting = authorize();
     await until(() => count('coalesced') === 1);
     await endWait();
@@ -131,69 +131,71 @@ describe('a token known as active that is called inactive', () => {
   });
 
   it.each<[string, ScriptedResponse, string]>([
-    ['cannot be asked about', reset(), 'unavailable'],
-    ['is answered with garbage', json({ active: 'no' }), 'invalid_response'],
-  ])('is neither served nor refused when it %s', async (_, fault, code) => {
-    const { authorize, count } = await known([inactive(), fault, fault], { cache: { maxAgeIfErrorSeconds: 300 } });
-    const asked = authorize('t', always);
+    ['fails with a reset', reset(), 'unavailable'],
+    ['gets garbage', json({ active: 'no' }), 'invalid_response'],
+  ])('a token whose recheck %s is neither accepted nor rejected as inactive', async (_, fault, code) => {
+    const { authorize, count } = await cachedAsActive([inactive(), fault, fault], {
+      cache: { maxAgeIfErrorSeconds: 300 },
+    });
+    const pending = authorize('t', always);
     await endWait();
-    expect(await asked).toBe(code);
+    expect(await pending).toBe(code);
     expect(count('rechecked')).toBe(0);
     expect(await authorize()).toBe(code);
     expect(count('stale_served')).toBe(0);
     expect(server.introspections).toHaveLength(4);
   });
 
-  it('is still doubted when it could not be asked about', async () => {
-    const { authorize } = await known([inactive(), reset(), inactive(), active()]);
-    const asked = authorize('t', always);
+  it('an inactive response is rechecked again after a recheck that failed', async () => {
+    const { authorize } = await cachedAsActive([inactive(), reset(), inactive(), active()]);
+    const pending = authorize('t', always);
     await endWait();
-    expect(await asked).toBe('unavailable');
+    expect(await pending).toBe('unavailable');
     const again = authorize();
     await endWait(2);
     expect(await again).toBe('ok');
     expect(server.introspections).toHaveLength(5);
   });
 
-  it('is left by one who does not want to wait, and not served afterwards', async () => {
-    const { authorize, authorizer } = await known([inactive(), active({ sub: 'again' })]);
+  it('a caller can hang up during a recheck, and the next request introspects the token again', async () => {
+    const { authorize, authorizer } = await cachedAsActive([inactive(), active({ sub: 'again' })]);
     const controller = new AbortController();
     const leaves = authorizer.authorize({ authorization: 'Bearer t', signal: controller.signal }, always);
-    await waited();
+    await waitOf();
     controller.abort('left');
     await expect(leaves).rejects.toBe('left');
     expect(await authorize()).toBe('ok');
     expect(server.introspections).toHaveLength(3);
   });
 
-  it('is gone from the store at once, before it is asked about once more', async () => {
+  it('the shared entry is deleted before the token is rechecked', async () => {
     const store = mapStore(clocks);
-    const { authorize, settle } = await known([inactive(), active()], { cache: { store } });
+    const { authorize, settle } = await cachedAsActive([inactive(), active()], { cache: { store } });
     await settle();
     expect(store.entries.size).toBe(1);
-    const asked = authorize('t', always);
-    await waited();
+    const pending = authorize('t', always);
+    await waitOf();
     await settle();
     expect(store.entries.size).toBe(0);
     await endWait();
-    expect(await asked).toBe('ok');
+    expect(await pending).toBe('ok');
     await settle();
     expect(store.entries.size).toBe(1);
   });
 
-  it('is not served from the store meanwhile either, if that cannot let go of it', async () => {
+  it('the shared entry is not used during a recheck, even if the store does not delete it', async () => {
     const store = { ...mapStore(clocks), delete: () => new Promise<void>(() => {}) };
-    const { authorize, count } = await known([], { cache: { store } });
-    const asked = authorize('t', always);
-    await waited();
+    const { authorize, count } = await cachedAsActive([], { cache: { store } });
+    const pending = authorize('t', always);
+    await waitOf();
     const other = authorize();
     await until(() => count('coalesced') === 1);
     await endWait();
-    expect(await Promise.all([asked, other])).toEqual(['inactive', 'inactive']);
+    expect(await Promise.all([pending, other])).toEqual(['inactive', 'inactive']);
   });
 });
 
-describe('the wait before the further question', () => {
+describe('the wait before a recheck', () => {
   it.each([
     [0, undefined, 1000],
     [0.5, undefined, 1125],
@@ -202,60 +204,63 @@ describe('the wait before the further question', () => {
     [0, 1999, 999.5],
     [1, 1000, 500],
     [1, 10, 5],
-  ])('is, by chance (%d) and with %s ms for all, %d ms', async (chance, timeoutMs, ms) => {
-    const { authorize } = await known([], timeoutMs === undefined ? {} : { timeoutMs });
-    vi.spyOn(Math, 'random').mockReturnValue(chance);
-    const asked = authorize('t', always);
-    expect(await waited()).toBe(ms);
-    await endWait();
-    expect(await asked).toBe('inactive');
-  });
+  ])(
+    'the wait before a recheck, with the random number %d and timeoutMs %s, is %d ms',
+    async (chance, timeoutMs, ms) => {
+      const { authorize } = await cachedAsActive([], timeoutMs === undefined ? {} : { timeoutMs });
+      vi.spyOn(Math, 'random').mockReturnValue(chance);
+      const pending = authorize('t', always);
+      expect(await waitOf()).toBe(ms);
+      await endWait();
+      expect(await pending).toBe('inactive');
+    },
+  );
 
-  it('is half of what the deadline leaves, where the first question took long', async () => {
+  it('the wait before a recheck is half of the time that is left after a slow first response', async () => {
     const { held, release } = holdResponse(inactive());
-    const { authorize } = await known([held]);
-    const asked = authorize('t', always);
+    const { authorize } = await cachedAsActive([held]);
+    const pending = authorize('t', always);
     await server.introspection(2);
     clocks.pass(4);
     release();
-    expect(await waited()).toBe(500);
+    expect(await waitOf()).toBe(500);
     await endWait();
-    expect(await asked).toBe('inactive');
+    expect(await pending).toBe('inactive');
   });
 
-  it('ends with the deadline over the whole, and nothing is active then', async () => {
+  it('a recheck that exceeds the time limit of the whole lookup rejects with unavailable', async () => {
     const { held } = holdResponse(inactive());
-    const { authorize } = await known([inactive(), held], { timeoutMs: 2000 });
+    const { authorize } = await cachedAsActive([inactive(), held], { timeoutMs: 2000 });
     vi.spyOn(Math, 'random').mockReturnValue(0);
-    const asked = authorize('t', always);
+    const pending = authorize('t', always);
     await endWait();
     await server.introspection(3);
     vi.advanceTimersByTime(1000);
-    expect(await asked).toBe('unavailable');
+    expect(await pending).toBe('unavailable');
   });
 });
 
-describe('an inactive answer is active at once', () => {
-  it.each<[what: string, options: object, happen: (cached: Awaited<ReturnType<typeof known>>) => unknown]>([
-    ['over a minute after the token was known as active', {}, () => clocks.pass(60)],
-    ['past the exp of what is known', { claims: { exp: 1_750_000_010 } }, () => clocks.pass(10)],
-    ['where the token was forgotten', {}, ({ authorizer }) => authorizer.invalidate({ token: 't' })],
+describe('an inactive response that is not rechecked', () => {
+  it.each<[what: string, options: object, act: (cached: Awaited<ReturnType<typeof cachedAsActive>>) => unknown]>([
+    ['a minute after the last active response', {}, () => clocks.pass(60)],
+    ['after the exp of the cached response', { claims: { exp: 1_750_000_010 } }, () => clocks.pass(10)],
+    ['after the token was invalidated', {}, ({ authorizer }) => authorizer.invalidate({ token: 't' })],
     [
-      'where its subject was forgotten',
+      'after its subject was invalidated',
       { claims: { sub: 's' } },
       ({ authorizer }) => authorizer.invalidate({ sub: 's' }),
     ],
-    ['where all was forgotten', {}, ({ authorizer }) => authorizer.invalidate({ all: true })],
-  ])('%s', async (_, options, happen) => {
-    const cached = await known([], options);
-    await happen(cached);
+    ['after all tokens were invalidated', {}, ({ authorizer }) => authorizer.invalidate({ all: true })],
+  ])('an inactive response %s is used without a recheck', async (_, options, act) => {
+    const cached = await cachedAsActive([], options);
+    await act(cached);
     expect(await cached.authorize('t', always)).toBe('inactive');
     expect(server.introspections).toHaveLength(2);
     expect(waits()).toEqual([]);
     expect(cached.count('rechecked')).toBe(0);
   });
 
-  it('where the token was never known', async () => {
+  it('an inactive response about an unknown token is used without a recheck', async () => {
     const { authorize } = cachingAuthorizer(server, clocks);
     expect(await authorize()).toBe('inactive');
     expect(await authorize('t', always)).toBe('inactive');
@@ -263,21 +268,21 @@ describe('an inactive answer is active at once', () => {
     expect(waits()).toEqual([]);
   });
 
-  it('within the minute it is not, though the answer is kept for less', async () => {
-    const { authorize } = await known([], { cache: { maxAgeSeconds: 1 } });
+  it('an inactive response within a minute of the last active one is rechecked, even if maxAgeSeconds is shorter', async () => {
+    const { authorize } = await cachedAsActive([], { cache: { maxAgeSeconds: 1 } });
     clocks.pass(59.999);
-    const asked = authorize();
+    const pending = authorize();
     await endWait();
-    expect(await asked).toBe('inactive');
+    expect(await pending).toBe('inactive');
     expect(server.introspections).toHaveLength(3);
   });
 
-  it('past the minute it is not, where the answer is kept for more', async () => {
-    const { authorize } = await known([], { cache: { maxAgeSeconds: 300 } });
+  it('an inactive response after more than a minute is rechecked if maxAgeSeconds is longer', async () => {
+    const { authorize } = await cachedAsActive([], { cache: { maxAgeSeconds: 300 } });
     clocks.pass(299);
-    const asked = authorize('t', always);
+    const pending = authorize('t', always);
     await endWait();
-    expect(await asked).toBe('inactive');
+    expect(await pending).toBe('inactive');
     expect(server.introspections).toHaveLength(3);
   });
 });

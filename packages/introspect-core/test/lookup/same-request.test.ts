@@ -12,7 +12,7 @@ beforeEach(() => {
 const requestOf = (native: unknown) => ({ authorization: 'Bearer t', native });
 
 describe('the arrival of an HTTP request', () => {
-  it('is when its first guard was called, for 5 s', () => {
+  it('the arrival of an HTTP request is when its first guard was called, for 5 s', () => {
     const request = requestOf({});
     const first = sameRequest.arrivalOf(request);
     parts.clocks.pass(4.999);
@@ -23,15 +23,23 @@ describe('the arrival of an HTTP request', () => {
     expect(sameRequest.arrivalOf(request)).toBe(later);
   });
 
-  it.each([undefined, null, 'a text', 7])('is now for each guard if "native" is %j', (native) => {
-    const request = requestOf(native);
-    const { sequence } = sameRequest.arrivalOf(request);
-    expect(sameRequest.arrivalOf(request).sequence).toBe(sequence + 1);
-  });
+  it.each([undefined, null, 'a text', 7])(
+    'the arrival of an HTTP request is now for each guard if "native" is %j',
+    (native) => {
+      const request = requestOf(native);
+      const { sequence } = sameRequest.arrivalOf(request);
+      expect(sameRequest.arrivalOf(request).sequence).toBe(sequence + 1);
+    },
+  );
 });
 
 describe('the guards of one HTTP request', () => {
-  const twice = async (change: { native?: unknown; key?: string; accepts?: () => boolean; between?: () => void }) => {
+  const introspections = async (change: {
+    native?: unknown;
+    key?: string;
+    accepts?: () => boolean;
+    between?: () => void;
+  }) => {
     const native = {};
     const next = nextLookup(() => parts.fromServer());
     const find = sameRequest.stage(next);
@@ -46,31 +54,31 @@ describe('the guards of one HTTP request', () => {
     return next.mock.calls.length;
   };
 
-  it('share one response', async () => {
-    expect(await twice({})).toBe(1);
+  it('two guards of one HTTP request share one response', async () => {
+    expect(await introspections({})).toBe(1);
   });
 
-  it('share none with another HTTP request', async () => {
-    expect(await twice({ native: {} })).toBe(2);
+  it('two guards share no response of another HTTP request', async () => {
+    expect(await introspections({ native: {} })).toBe(2);
   });
 
-  it('share none about another token', async () => {
-    expect(await twice({ key: 'other' })).toBe(2);
+  it('two guards share no response about another token', async () => {
+    expect(await introspections({ key: 'other' })).toBe(2);
   });
 
-  it('share none that the second policy does not allow', async () => {
-    expect(await twice({ accepts: () => false })).toBe(2);
+  it('two guards share no response that the second policy does not allow', async () => {
+    expect(await introspections({ accepts: () => false })).toBe(2);
   });
 
-  it('share none that was invalidated between them', async () => {
-    expect(await twice({ between: () => parts.invalidations.add('token:k') })).toBe(2);
+  it('two guards share no response that was invalidated between them', async () => {
+    expect(await introspections({ between: () => parts.invalidations.add('token:k') })).toBe(2);
   });
 
-  it('share none after 5 s', async () => {
-    expect(await twice({ between: () => parts.clocks.pass(5) })).toBe(2);
+  it('two guards share no response after 5 s', async () => {
+    expect(await introspections({ between: () => parts.clocks.pass(5) })).toBe(2);
   });
 
-  it('do not remember what came from the cache or the prefilter', async () => {
+  it('two guards share no result of the cache or the prefilter', async () => {
     const request = requestOf({});
     sameRequest.arrivalOf(request);
     const results = [

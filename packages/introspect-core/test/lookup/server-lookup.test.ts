@@ -28,8 +28,8 @@ const setUp = (hooks: LookupHooks = {}) => {
   };
 };
 
-describe('a lookup at the server', () => {
-  it('introspects the token and caches the response', async () => {
+describe('a server lookup', () => {
+  it('a server lookup introspects the token and caches the response', async () => {
     const { find, introspect, cache, priorities } = setUp();
     expect(await find()).toMatchObject({ from: 'server', received: { response: active }, isLast: false });
     expect(introspect).toHaveBeenCalledWith('t', expect.anything());
@@ -37,19 +37,19 @@ describe('a lookup at the server', () => {
     expect(cache.fresh('k', 1)?.response).toBe(active);
   });
 
-  it('sends no request for a token that the prefilter rejects', async () => {
+  it('a server lookup sends no request for a token that the prefilter rejects', async () => {
     const { find, introspect } = setUp({ prefilter: async () => ({ reject: 'expired' }) });
     expect(await find()).toEqual({ from: 'prefilter', reason: 'expired' });
     expect(introspect).not.toHaveBeenCalled();
   });
 
-  it('introspects a token last if the prefilter says so', async () => {
+  it('a server lookup introspects with low priority a token that the prefilter deprioritizes', async () => {
     const { find, priorities } = setUp({ prefilter: async () => 'deprioritize' });
     await find();
     expect(priorities()).toEqual(['low']);
   });
 
-  it('does not prefilter a token that is known as active, and introspects it first', async () => {
+  it('a server lookup introspects with high priority, without the prefilter, a token that is cached as active', async () => {
     const prefilter = vi.fn(async () => 'introspect' as const);
     const { find, cache, received, priorities } = setUp({ prefilter });
     cache.set('k', received());
@@ -61,7 +61,7 @@ describe('a lookup at the server', () => {
   it.each([
     ['uses the active response', active, true],
     ['uses the second inactive response', inactive, false],
-  ])('rechecks a token that is suddenly inactive, and %s', async (_, second, active) => {
+  ])('a server lookup rechecks a token that is suddenly inactive, and %s', async (_, second, active) => {
     const onInactive = vi.fn();
     const { find, cache, received, introspect, events } = setUp({ onInactive });
     cache.set('k', received());
@@ -76,18 +76,18 @@ describe('a lookup at the server', () => {
     expect(onInactive).toHaveBeenCalledTimes(active ? 0 : 1);
   });
 
-  it('dates the response of a recheck by the recheck', async () => {
+  it('the response of a recheck has the time of the recheck', async () => {
     const { find, cache, received, introspect, age } = setUp();
     cache.set('k', received());
     introspect.mockResolvedValueOnce(inactive);
     const result = find();
     const { sequence } = age.moment();
     await time.pass(1250);
-    const found = await result;
-    expect(found.from === 'server' && found.moment.sequence).toBeGreaterThan(sequence);
+    const lookedUp = await result;
+    expect(lookedUp.from === 'server' && lookedUp.moment.sequence).toBeGreaterThan(sequence);
   });
 
-  it('dates a response by its request: news of the shared cache that come later concern it', async () => {
+  it('a response has the time of its request, so that a later notification of the store applies to it', async () => {
     const { find, introspect, cache } = setUp();
     const { epoch } = cache;
     introspect.mockImplementation(async () => {
@@ -97,14 +97,14 @@ describe('a lookup at the server', () => {
     expect(await find()).toMatchObject({ received: { epoch } });
   });
 
-  it('does not recheck an inactive token that was not known', async () => {
+  it('a server lookup does not recheck an inactive token that was not cached', async () => {
     const { find, introspect } = setUp();
     introspect.mockResolvedValue(inactive);
     expect(await find()).toMatchObject({ received: { response: inactive } });
     expect(introspect).toHaveBeenCalledTimes(1);
   });
 
-  it('repeats the introspection while the response was invalidated, and caches the last one', async () => {
+  it('a server lookup repeats the introspection while the response was invalidated, and caches the last one', async () => {
     const { find, introspect, invalidations, cache } = setUp();
     introspect.mockImplementation(async () => {
       if (introspect.mock.calls.length <= 3) invalidations.add('token:k');
@@ -115,7 +115,7 @@ describe('a lookup at the server', () => {
     expect(cache.fresh('k', 1)).toBeDefined();
   });
 
-  it('gives up after three repeats, and does not cache the response', async () => {
+  it('a server lookup ends after three repeats, and does not cache the response', async () => {
     const { find, introspect, invalidations, cache } = setUp();
     introspect.mockImplementation(async () => {
       invalidations.add('token:k');
@@ -126,7 +126,7 @@ describe('a lookup at the server', () => {
     expect(cache.entries).toEqual({ active: 0, inactive: 0 });
   });
 
-  it('has one time limit for all its introspections', async () => {
+  it('a server lookup has one time limit for all its introspections', async () => {
     const { find, introspect, invalidations } = setUp();
     introspect.mockImplementationOnce(async () => {
       invalidations.add('token:k');
@@ -138,7 +138,7 @@ describe('a lookup at the server', () => {
     expect(await outcome).toBeInstanceOf(UnavailableError);
   });
 
-  it('emits an event for a response that is too large to cache', async () => {
+  it('a server lookup emits an event for a response that is too large to cache', async () => {
     const { find, cache, events } = setUp();
     vi.spyOn(cache, 'set').mockReturnValue('too_large');
     await find();

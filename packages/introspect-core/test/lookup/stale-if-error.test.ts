@@ -21,17 +21,17 @@ const find = (error: unknown, { isRateLimited = false, query = parts.query() } =
 };
 
 describe('a stale response', () => {
-  it('is used while the server is unavailable, and its age is emitted', async () => {
+  it('a stale response is used while the server is unavailable, and its age is emitted', async () => {
     expect(await find(unavailable)).toEqual({ from: 'cache', response: { active: true } });
     expect(parts.events).toEqual([{ type: 'stale_served', ageSeconds: 120 }]);
   });
 
-  it('is not used after the server responded with 429', async () => {
+  it('a stale response is not used after the server responded with 429', async () => {
     await expect(find(unavailable, { isRateLimited: true })).rejects.toBe(unavailable);
     expect(parts.events).toEqual([]);
   });
 
-  it('is not used after our own limits rejected the request', async () => {
+  it('a stale response is not used after our own limits rejected the request', async () => {
     const limits = { concurrent: 1 };
     const client = new IntrospectionClient({ ...scripted, transport: never, limits, timeoutMs: 100 });
     const outcomes = await Promise.allSettled([client.introspect('a'), client.introspect('b')]);
@@ -40,24 +40,24 @@ describe('a stale response', () => {
     await expect(find(rejected)).rejects.toBe(rejected);
   });
 
-  it('is not used for another failure', async () => {
-    const refused = new InvalidClientError('wrong secret');
-    await expect(find(refused)).rejects.toBe(refused);
-    const fault = new Error('a fault of ours');
-    await expect(find(fault)).rejects.toBe(fault);
+  it('a stale response is not used for another failure', async () => {
+    const rejection = new InvalidClientError('wrong secret');
+    await expect(find(rejection)).rejects.toBe(rejection);
+    const bug = new Error('a bug of ours');
+    await expect(find(bug)).rejects.toBe(bug);
   });
 
-  it('is not used for a caller who has left', async () => {
+  it('a stale response is not used for a caller that has hung up', async () => {
     const request = { authorization: 'Bearer t', signal: AbortSignal.abort('the caller left') };
     await expect(find(unavailable, { query: parts.query({ request }) })).rejects.toBe(unavailable);
     expect(read).not.toHaveBeenCalled();
   });
 
-  it('is not used if the policy requires a newer one', async () => {
+  it('a stale response is not used if the policy requires a newer one', async () => {
     await expect(find(unavailable, { query: parts.query({ maxResponseAgeMs: 100_000 }) })).rejects.toBe(unavailable);
   });
 
-  it('is not used if the shared cache tells that it was invalidated', async () => {
+  it('a stale response is not used if the shared cache shows that it was invalidated', async () => {
     read.mockImplementation(async () => {
       parts.cache.delete('k');
       return false;

@@ -30,7 +30,7 @@ it('a time limit gives work only the time that is left since it began', async ()
   expect(await outcome).toMatchObject({ code: 'unavailable', message: expect.stringContaining('"timeoutMs"') });
 });
 
-it('a time limit that is over leaves no time, and not less than none', async () => {
+it('a time limit that has passed leaves 0 ms, never less', async () => {
   const endsAt = limit.endFromNow();
   await time.pass(5000);
   expect(limit.leftMs(endsAt)).toBe(0);

@@ -32,8 +32,8 @@ const clientOf = (options: Partial<IntrospectionClientOptions> = {}) =>
   new IntrospectionClient({ ...optionsOf(), ...options });
 const authorizerOf = (options: Partial<AuthorizerOptions> = {}) => new Authorizer({ ...optionsOf(), ...options });
 
-describe('a server that answers unsupported_token_type', () => {
-  it('makes the client reject with InvalidTokenError, after one request', async () => {
+describe('a server that responds with unsupported_token_type', () => {
+  it('unsupported_token_type: the client rejects with InvalidTokenError after one request', async () => {
     expect(await errorOf(clientOf({ retry: { attempts: 3 } }).introspect('a.b.c'))).toMatchObject({
       name: 'InvalidTokenError',
       code: 'invalid_token',
@@ -44,10 +44,10 @@ describe('a server that answers unsupported_token_type', () => {
     expect(server.introspections).toHaveLength(1);
   });
 
-  it("makes a guard respond 401 with its own route's challenge", async () => {
+  it("unsupported_token_type: a guard rejects with 401 and its own route's challenge", async () => {
     const authorizer = authorizerOf({ realm: 'items', resource: 'https://api.example' });
-    const refused = await errorOf(authorizer.guard({ scopes: ['items:read'] })('Bearer a.b.c'));
-    expect(refused).toMatchObject({
+    const error = await errorOf(authorizer.guard({ scopes: ['items:read'] })('Bearer a.b.c'));
+    expect(error).toMatchObject({
       reason: 'unsupported_token_type',
       status: 401,
       headers: [
@@ -66,14 +66,14 @@ describe('a server that answers unsupported_token_type', () => {
     });
   });
 
-  it('does not open the circuit breaker, and the stats count its response as a separate outcome', async () => {
+  it('unsupported_token_type does not open the circuit breaker, and the stats count it as a separate outcome', async () => {
     const client = clientOf({ circuitBreaker: { minimumRequests: 2 } });
     for (let i = 0; i < 12; i++) await errorOf(client.introspect('a.b.c'));
     expect(client.stats()).toMatchObject({ requests: { unsupported_token_type: 12 }, circuitBreaker: 'closed' });
     expect(server.introspections).toHaveLength(12);
   });
 
-  it('sends a response that is not cached: the next request introspects again', async () => {
+  it('unsupported_token_type is not cached: the next request introspects again', async () => {
     const set = vi.fn(async () => {});
     const store = { get: async () => undefined, set, delete: async () => {} };
     const { authorize, settle } = cachingAuthorizer(server, new Clocks(), {
@@ -90,7 +90,7 @@ describe('a server that answers unsupported_token_type', () => {
     expect(await authorize('a.b.c')).toBe('ok');
   });
 
-  it('makes the client use no stale response, because the server can be reached', async () => {
+  it('unsupported_token_type: no stale response is served, because the server can be reached', async () => {
     const clocks = new Clocks();
     const { authorize } = cachingAuthorizer(server, clocks, { cache: { maxAgeSeconds: 1, maxAgeIfErrorSeconds: 600 } });
     server.next(active());
@@ -99,7 +99,7 @@ describe('a server that answers unsupported_token_type', () => {
     expect(await authorize('a.b.c')).toBe('unsupported_token_type');
   });
 
-  it('makes each caller that shares one introspection request fail with its own error', async () => {
+  it('unsupported_token_type: each caller that shares one introspection request fails with its own error', async () => {
     const authorizer = authorizerOf();
     const errors = await Promise.all([1, 2, 3].map(() => errorOf(authorizer.authorize('Bearer a.b.c'))));
     expect(errors).toMatchObject(Array(3).fill({ reason: 'unsupported_token_type' }));
@@ -107,23 +107,23 @@ describe('a server that answers unsupported_token_type', () => {
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('is ready, because it accepted endpoint and credentials', async () => {
+  it('unsupported_token_type: ready() resolves, because the server accepted endpoint and credentials', async () => {
     await expect(authorizerOf().ready()).resolves.toBeUndefined();
   });
 });
 
 describe('unsupported_token_type is reported once by each client', () => {
-  const said = { type: 'unsupported_token_type' };
-  const typed = (events: IntrospectEvent[]) => events.filter(({ type }) => type === said.type);
+  const reported = { type: 'unsupported_token_type' };
+  const typed = (events: IntrospectEvent[]) => events.filter(({ type }) => type === reported.type);
 
-  it('as an event, after the event of the request', async () => {
+  it('unsupported_token_type is reported as one event, after the event of the request', async () => {
     const events: IntrospectEvent[] = [];
     const client = clientOf({ onEvent: (event) => void events.push(event) });
     const authorizers = [new Authorizer({ client }), new Authorizer({ client })];
     for (const authorizer of authorizers) await errorOf(authorizer.authorize('Bearer a.b.c'));
     expect(events).toMatchObject([
       { type: 'introspected', outcome: 'unsupported_token_type' },
-      { ...said, origin: server.origin },
+      { ...reported, origin: server.origin },
       { type: 'introspected', outcome: 'unsupported_token_type' },
     ]);
     await errorOf(clientOf({ onEvent: (event) => void events.push(event) }).introspect('a.b.c'));
@@ -131,7 +131,7 @@ describe('unsupported_token_type is reported once by each client', () => {
     expect(print).not.toHaveBeenCalled();
   });
 
-  it('on the diagnostics channel when somebody subscribes there', async () => {
+  it('unsupported_token_type is reported on the diagnostics channel if it has a subscriber', async () => {
     const events: IntrospectEvent[] = [];
     const listener = (event: unknown) => void events.push(event as IntrospectEvent);
     subscribe('@acme/introspect-core', listener);
@@ -141,7 +141,7 @@ describe('unsupported_token_type is reported once by each client', () => {
     expect(print).not.toHaveBeenCalled();
   });
 
-  it('by console.error when nobody listens, without the token, a secret or a string of the server', async () => {
+  it('unsupported_token_type is reported by console.error without a listener, and without token, secret or server text', async () => {
     const client = clientOf();
     for (let i = 0; i < 3; i++) await errorOf(client.introspect('a.b.c'));
     expect(print.mock.calls).toEqual([
@@ -165,8 +165,8 @@ describe('a response that only resembles unsupported_token_type', () => {
     ['the code elsewhere', [{ error: 'invalid_request', error_description: 'unsupported_token_type' }]],
     ['a list', [['unsupported_token_type']]],
     ['a text', ['unsupported_token_type']],
-  ])('is a failure of the server: %s', async (_, answer) => {
-    server.always(unsupported(...answer));
+  ])('a response that only resembles unsupported_token_type is an invalid_response: %s', async (_, response) => {
+    server.always(unsupported(...response));
     expect(await errorOf(clientOf().introspect('a.b.c'))).toMatchObject({ code: 'invalid_response', status: 503 });
     expect(print).not.toHaveBeenCalled();
   });
