@@ -26,9 +26,9 @@ const clientOf = (options: Partial<IntrospectionClientOptions> = {}) =>
     monotonicNow: () => now,
     ...options,
   });
-const settled = (question: Promise<unknown>) => question.catch(() => {});
+const settled = (request: Promise<unknown>) => request.catch(() => {});
 
-it('a client that has done nothing says so', () => {
+it('the stats of a new client are all 0', () => {
   expect(clientOf().stats()).toEqual({
     requests: {
       active: 0,
@@ -47,18 +47,18 @@ it('a client that has done nothing says so', () => {
   expect(clientOf({ circuitBreaker: false }).stats().circuitBreaker).toBe('off');
 });
 
-it('a client counts each attempt by how it ended', async () => {
+it('the stats of a client count each attempt by its outcome', async () => {
   const client = clientOf({ circuitBreaker: false });
   server.next(respond({ status: 503 }), active(), active());
   server.next(respond({ status: 500 }), respond({ body: '<html>' }), zitadelAnswers.invalidClient());
   for (let i = 0; i < 6; i++) await settled(client.introspect('token'));
   server.next(hangBeforeHeaders());
   const controller = new AbortController();
-  const asked = settled(client.introspect('token', { signal: controller.signal }));
+  const pending = settled(client.introspect('token', { signal: controller.signal }));
   await server.introspection(8);
   expect(client.stats()).toMatchObject({ inFlight: 1, queued: 0 });
   controller.abort();
-  await asked;
+  await pending;
   expect(client.stats()).toEqual({
     requests: {
       active: 2,
@@ -76,34 +76,34 @@ it('a client counts each attempt by how it ended', async () => {
   });
 });
 
-it('a client tells who runs, waits and was turned away', async () => {
+it('the stats of a client count requests that run, wait and were rejected', async () => {
   const client = clientOf({ limits: { concurrent: 1, perSecond: 2 }, timeoutMs: 1000 });
   server.next(hangBeforeHeaders());
   const controller = new AbortController();
   const { signal } = controller;
-  const asked = ['a', 'b'].map((token) => settled(client.introspect(token, { signal })));
+  const pending = ['a', 'b'].map((token) => settled(client.introspect(token, { signal })));
   await server.introspection(1);
   expect(client.stats()).toMatchObject({ inFlight: 1, queued: 1 });
   controller.abort();
-  await Promise.all(asked);
+  await Promise.all(pending);
   await client.introspect('c');
   await settled(client.introspect('d'));
   expect(client.stats()).toMatchObject({ inFlight: 0, queued: 0, shed: { limits: 1, circuit_breaker: 0 } });
 });
 
-it('a client tells how its breaker stands', async () => {
+it('the stats of a client have the state of its circuit breaker', async () => {
   const client = clientOf({ circuitBreaker: { minimumRequests: 1, openMs: 1000 } });
-  const seen = () => client.stats().circuitBreaker;
+  const state = () => client.stats().circuitBreaker;
   server.next(respond({ status: 500 }));
   await settled(client.introspect('token'));
-  expect(seen()).toBe('open');
+  expect(state()).toBe('open');
   now += 1200;
-  expect(seen()).toBe('half_open');
+  expect(state()).toBe('half_open');
   await client.introspect('token');
-  expect(seen()).toBe('closed');
+  expect(state()).toBe('closed');
 });
 
-it('an authorizer tells how its answers were had, beside what its client tells', async () => {
+it('the stats of an authorizer count its lookups, and include those of its client', async () => {
   const client = clientOf({ retry: { attempts: 1 } });
   const authorizer = new Authorizer({ client, cache: { maxAgeSeconds: 60, maxAgeIfErrorSeconds: 600 } });
   const other = new Authorizer({ client });
@@ -118,7 +118,7 @@ it('an authorizer tells how its answers were had, beside what its client tells',
   await authorizer.authorize('Bearer good');
   await authorizer.invalidate({ token: 'better' });
   await other.authorize('Bearer good');
-  const asked = {
+  const requests = {
     active: 3,
     inactive: 1,
     unsupported_token_type: 0,
@@ -143,7 +143,7 @@ it('an authorizer tells how its answers were had, beside what its client tells',
       too_large_to_cache: 0,
     },
     entries: { active: 1, inactive: 1 },
-    requests: asked,
+    requests,
     shed: { limits: 0, circuit_breaker: 0 },
     inFlight: 0,
     queued: 0,
@@ -152,11 +152,11 @@ it('an authorizer tells how its answers were had, beside what its client tells',
   expect(other.stats()).toMatchObject({
     lookups: { cache_hit: 0, cache_miss: 0 },
     entries: { active: 0, inactive: 0 },
-    requests: asked,
+    requests,
   });
 });
 
-it('what was told is a copy: neither writing to it nor time changes the other', async () => {
+it('the stats are a copy: neither a write to it nor a later request changes the other', async () => {
   const client = clientOf();
   const before = client.stats();
   await client.introspect('token');

@@ -8,7 +8,7 @@ import { Clocks } from '../support/clocks.js';
 
 const event: IntrospectEvent = { type: 'cache_miss' };
 
-it('a listener is told what happened, and may throw', () => {
+it('an event emitter passes each event to its listener, which may throw', () => {
   const listener = vi.fn(() => {
     throw new Error('the log is full');
   });
@@ -18,23 +18,23 @@ it('a listener is told what happened, and may throw', () => {
   expect(listener).toHaveBeenCalledExactlyOnceWith(event);
 });
 
-it('nobody may listen', () => {
+it('an event emitter works without a listener', () => {
   const events = new EventEmitter(undefined);
   expect(events.hasListeners).toBe(false);
   events.emit(event);
 });
 
-it('what a listener throws fails no request, and nothing that the cache does', async () => {
+it('a listener that throws fails no request and no work of the cache', async () => {
   const server = await startScriptedServer();
   server.tokens.set('good', {});
-  const told = vi.fn((_: IntrospectEvent) => {
+  const listener = vi.fn((_: IntrospectEvent) => {
     throw new Error('the log is full');
   });
   const clocks = new Clocks();
   const fails = () => Promise.reject(new Error('no store'));
   const store = { get: fails, set: fails, delete: fails };
   const { authorizer, authorize, settle } = cachingAuthorizer(server, clocks, {
-    onEvent: told,
+    onEvent: listener,
     cache: { refreshAfterSeconds: 3, maxAgeIfErrorSeconds: 300, store },
   });
   expect(await authorize('good')).toBe('ok');
@@ -49,7 +49,7 @@ it('what a listener throws fails no request, and nothing that the cache does', a
   expect(await authorize('good')).toBe('ok');
   await expect(authorizer.invalidate({ token: 'good' })).rejects.toMatchObject({ code: 'unavailable' });
   expect(await authorize('good')).toBe('unavailable');
-  const types = new Set(told.mock.calls.map(([event]) => event.type));
+  const types = new Set(listener.mock.calls.map(([event]) => event.type));
   const all = [
     'cache_hit',
     'cache_miss',
@@ -63,7 +63,7 @@ it('what a listener throws fails no request, and nothing that the cache does', a
   expect([...types].sort()).toEqual(all);
 });
 
-it('an authorizer tells the listener of the client that it was given', async () => {
+it('an authorizer with a given client emits its events to the listener of that client', async () => {
   const server = await startScriptedServer();
   const onEvent = vi.fn();
   const { introspectionEndpoint } = server;

@@ -49,7 +49,10 @@ async function endWait(number = 1): Promise<void> {
 
 const always = { maxResponseAgeSeconds: 0 };
 
-/** An authorizer that has cached the token as active. The server then gives these responses, and after them `inactive`. */
+/**
+ * An authorizer that has cached the token as active. The server then gives these responses, and after them
+ * `inactive`.
+ */
 async function cachedAsActive(
   responses: ScriptedResponse[],
   { claims = {}, ...options }: { claims?: Record<string, unknown>; cache?: object; timeoutMs?: number } = {},

@@ -8,14 +8,14 @@ function ageClock() {
 }
 
 describe('AgeClock', () => {
-  it('counts time that both clocks count', () => {
+  it('the age includes the time that both clocks count', () => {
     const { clocks, age } = ageClock();
     const requested = age.requestTime();
     clocks.pass(12.5);
     expect(age.ageMs(requested)).toBe(12_500);
   });
 
-  it('counts time in which the machine was suspended and only the wall clock ran', () => {
+  it('the age includes the time in which the machine was suspended and only the wall clock ran', () => {
     const { clocks, age } = ageClock();
     const requested = age.requestTime();
     clocks.pass(1);
@@ -23,7 +23,7 @@ describe('AgeClock', () => {
     expect(age.ageMs(requested)).toBe(3_601_000);
   });
 
-  it('uses the monotonic clock after the wall clock was set back', () => {
+  it('the age is that of the monotonic clock after the wall clock was set back', () => {
     const { clocks, age } = ageClock();
     const requested = age.requestTime();
     clocks.pass(1);
@@ -36,7 +36,7 @@ describe('AgeClock', () => {
     expect(age.ageMs(after)).toBe(1000);
   });
 
-  it('stores a small whole number for the wall clock, even if the clocks have fractions', () => {
+  it('a request time has a small whole number for the wall clock, even if the clocks have fractions', () => {
     const { clocks, age } = ageClock();
     age.requestTime();
     clocks.monotonicMs += 0.4;
@@ -45,14 +45,14 @@ describe('AgeClock', () => {
     expect(age.requestTime().drift).toBe(60_000);
   });
 
-  it('distinguishes two moments within one tick of the clock', () => {
+  it('an age clock distinguishes two moments within one tick of the clock', () => {
     const { age } = ageClock();
     const [first, second] = [age.moment(), age.moment()];
     expect(second.sequence).toBeGreaterThan(first.sequence);
     expect(age.ageMs(first, second)).toBe(0);
   });
 
-  it('converts a wall clock time into a request time, and back', () => {
+  it('an age clock converts a wall clock time into a request time, and back', () => {
     const { clocks, age } = ageClock();
     age.requestTime();
     clocks.pass(100);

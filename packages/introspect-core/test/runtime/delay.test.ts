@@ -5,7 +5,7 @@ import { delay } from '../../src/runtime/delay.js';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
-it('waits for as long as it is told, and leaves no listener behind', async () => {
+it('a delay ends after its time, and leaves no listener behind', async () => {
   const { signal } = new AbortController();
   const over = vi.fn();
   const waiting = delay(1000, signal).then(over);
@@ -17,7 +17,7 @@ it('waits for as long as it is told, and leaves no listener behind', async () =>
   expect(getEventListeners(signal, 'abort')).toHaveLength(0);
 });
 
-it('ends at once with the reason of whoever leaves, and leaves no timer behind', async () => {
+it('a delay whose signal is aborted rejects immediately with the reason, and leaves no timer behind', async () => {
   const controller = new AbortController();
   const waiting = delay(1000, controller.signal);
   controller.abort('left');
@@ -25,7 +25,7 @@ it('ends at once with the reason of whoever leaves, and leaves no timer behind',
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('does not begin for one who has left already', async () => {
+it('a delay with an aborted signal rejects without a timer', async () => {
   await expect(delay(1000, AbortSignal.abort('left'))).rejects.toBe('left');
   expect(vi.getTimerCount()).toBe(0);
 });

@@ -6,7 +6,7 @@ import { onAbort } from '../../src/runtime/on-abort.js';
 import { holdResponse } from '../support/held-response.js';
 
 describe('onAbort', () => {
-  it('calls each listener in the order of adding, and a listener that was added twice twice', () => {
+  it('onAbort calls the listeners in the order in which they were added, and one added twice twice', () => {
     const { signal, abort } = withSignal();
     const called: string[] = [];
     const twice = () => void called.push('twice');
@@ -17,19 +17,19 @@ describe('onAbort', () => {
     expect(called).toEqual(['twice', 'other', 'twice']);
   });
 
-  it('does not call a listener that was removed, and calls the others', () => {
+  it('onAbort does not call a removed listener, but calls the others', () => {
     const { signal, abort } = withSignal();
-    const [removed, kept] = [vi.fn(), vi.fn()];
+    const [removed, remaining] = [vi.fn(), vi.fn()];
     const stop = onAbort(signal, removed);
-    onAbort(signal, kept);
+    onAbort(signal, remaining);
     stop();
     stop();
     abort();
     expect(removed).not.toHaveBeenCalled();
-    expect(kept).toHaveBeenCalledOnce();
+    expect(remaining).toHaveBeenCalledOnce();
   });
 
-  it('adds one event listener to a signal for any number of listeners, and removes it with the last one', () => {
+  it('onAbort adds one event listener to a signal for any number of listeners, and removes it with the last one', () => {
     const { signal } = withSignal();
     const stops = Array.from({ length: 100 }, () => onAbort(signal, () => {}));
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
@@ -42,7 +42,7 @@ describe('onAbort', () => {
   });
 });
 
-it('lets 30 requests of a client on one signal share one event listener, and removes it in the end', async () => {
+it('30 requests of a client with one signal share one event listener, which is removed after the last one', async () => {
   const server = await startScriptedServer();
   const { held, release } = holdResponse(active());
   server.always(held);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { steadyClock } from '../../src/runtime/steady-clock.js';
 import { Clocks } from '../support/clocks.js';
 
-it('follows the wall clock, goes on where that is set back, and follows again where it is set forward', () => {
+it('a steady clock follows the wall clock, continues when that is set back, and follows it again when it is set forward', () => {
   const clocks = new Clocks();
   const now = steadyClock(clocks, 60_000);
   const start = now();
@@ -17,7 +17,7 @@ it('follows the wall clock, goes on where that is set back, and follows again wh
   expect(now()).toBe(clocks.wallMs);
 });
 
-it('follows a wall clock that was set back once that is long enough ago', () => {
+it('a steady clock follows a wall clock that was set back, once that is long enough ago', () => {
   const clocks = new Clocks();
   const now = steadyClock(clocks, 60_000);
   const start = now();

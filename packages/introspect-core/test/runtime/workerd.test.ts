@@ -6,16 +6,16 @@ afterEach(() => vi.unstubAllGlobals());
 it.each([
   ['on workerd', { userAgent: 'Cloudflare-Workers' }, false],
   ['on Node', { userAgent: 'Node.js/24' }, true],
-  ['where there is no navigator', undefined, true],
-])('promises are shared, %s: %s', (_, navigator, outcome) => {
+  ['without a navigator', undefined, true],
+])('sharesPromises() %s returns %s', (_, navigator, outcome) => {
   vi.stubGlobal('navigator', navigator);
   expect(sharesPromises()).toBe(outcome);
 });
 
-describe('work that an answer need not wait for', () => {
+describe('background work after a response', () => {
   const work = Promise.resolve();
 
-  it.each(['Node.js/24', 'Cloudflare-Workers'])('goes through waitUntil where there is one: on %s', (userAgent) => {
+  it.each(['Node.js/24', 'Cloudflare-Workers'])('background work is passed to waitUntil on %s', (userAgent) => {
     vi.stubGlobal('navigator', { userAgent });
     const request = { waitUntil: vi.fn() };
     expect(afterResponse(work, request)).toBeUndefined();
@@ -23,12 +23,12 @@ describe('work that an answer need not wait for', () => {
     expect(request.waitUntil.mock.contexts).toEqual([request]);
   });
 
-  it('is to be waited for on workerd where there is none', () => {
+  it('background work on workerd without waitUntil is returned, so that the request waits for it', () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
     expect(afterResponse(work, {})).toBe(work);
   });
 
-  it('goes on by itself elsewhere', () => {
+  it('background work without waitUntil continues by itself on Node', () => {
     vi.stubGlobal('navigator', { userAgent: 'Node.js/24' });
     expect(afterResponse(work, {})).toBeUndefined();
   });

@@ -10,7 +10,7 @@ import type { CacheStore } from '../../src/index.js';
 
 const everything = { lease: true, onInvalidate: true };
 
-/** Two stores on one data, with a clock of their own; each becomes what `as` makes of it. */
+/** Two stores that share data and a clock. `as` converts each of them. */
 function setup(as: (store: MemoryStore) => StoreUnderTest = (store) => store): StoreContractSetup {
   let now = 1_750_000_000_000;
   const store = memoryStore({ now: () => now });
@@ -23,14 +23,14 @@ function setup(as: (store: MemoryStore) => StoreUnderTest = (store) => store): S
   };
 }
 
-it('asks for the store that the core wants', () => {
+it('the store contract tests the interface CacheStore of the core', () => {
   expectTypeOf<StoreUnderTest>().toEqualTypeOf<CacheStore>();
 });
 
 describe('the store in memory', () => {
   it.each(storeContractCases(everything))('$name', ({ check }) => check(setup()));
 
-  it('goes by the clock of the machine, unless it is given one', async () => {
+  it('the memory store uses the clock of the machine by default', async () => {
     const store = memoryStore();
     await store.set('key', 'value', 60_000);
     await expect(store.get('key')).resolves.toBe('value');
@@ -38,14 +38,14 @@ describe('the store in memory', () => {
     await expect(store.get('key')).resolves.toBeUndefined();
   });
 
-  it('is of one data with those alone that it is connected to', async () => {
+  it('the memory store shares data only with the stores that it is connected to', async () => {
     const store = memoryStore();
     await store.set('key', 'value', 60_000);
     await expect(memoryStore().get('key')).resolves.toBeUndefined();
     expect(() => memoryStore({ connectTo: { ...store } })).toThrow('"connectTo"');
   });
 
-  it('forgets the oldest of more than 100000 values', async () => {
+  it('the memory store drops the oldest of more than 100000 values', async () => {
     const store = memoryStore();
     for (let index = 0; index <= 100_000; index++) await store.set(`${index}`, 'value', 60_000);
     await expect(store.get('0')).resolves.toBeUndefined();
@@ -53,12 +53,12 @@ describe('the store in memory', () => {
     await expect(store.get('100000')).resolves.toBe('value');
   });
 
-  it('fails, or hangs, as it is told, and leaves the data alone', async () => {
+  it('the memory store fails or hangs as its "fault" says, without a change of the data', async () => {
     const store = memoryStore();
     const other = memoryStore({ connectTo: store });
     await other.set('key', 'value', 60_000);
-    const heard = vi.fn();
-    store.onInvalidate(heard);
+    const listener = vi.fn();
+    store.onInvalidate(listener);
     const calls = () => [store.get('key'), store.set('key', 'new', 1), store.delete('key'), store.lease('key', 60_000)];
 
     store.fault = 'reject';
@@ -70,12 +70,12 @@ describe('the store in memory', () => {
     await expect(other.get('key')).resolves.toBe('value');
     await expect(other.lease('key', 60_000)).resolves.toBe(true);
     expect(settled).not.toHaveBeenCalled();
-    expect(heard).not.toHaveBeenCalled();
+    expect(listener).not.toHaveBeenCalled();
 
     store.fault = undefined;
     await expect(store.get('key')).resolves.toBe('value');
     await other.delete('key');
-    expect(heard).toHaveBeenCalledExactlyOnceWith('key');
+    expect(listener).toHaveBeenCalledExactlyOnceWith('key');
   });
 });
 
@@ -88,7 +88,7 @@ describe('a store without the optional functions', () => {
 
   it.each(storeContractCases({ lease: false, onInvalidate: false }))('$name', ({ check }) => check(setup(plain)));
 
-  it('has fewer cases, and none of the others', () => {
+  it('the contract of a store without the optional functions has a subset of the cases', () => {
     const names = (has: typeof everything) => storeContractCases(has).map(({ name }) => name);
     const base = names({ lease: false, onInvalidate: false }).slice(1);
     const withLease = names({ lease: true, onInvalidate: false }).slice(1);

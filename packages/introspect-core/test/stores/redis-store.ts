@@ -5,11 +5,11 @@ interface RedisStoreOptions {
   /** Such as `redis://127.0.0.1:6379`; Redis 6 or later. */
   url: string;
   prefix?: string;
-  /** Connection problems. The store rejects for as long as they last, and connects anew by itself. */
+  /** Receives connection problems. The store rejects while they last, and reconnects by itself. */
   onError: (error: unknown) => void;
 }
 
-/** Shares answers by way of Redis; `close` it when the process ends. */
+/** Shares responses through Redis. Call `close` when the process ends. */
 export function redisStore({
   url,
   prefix = 'introspect:',
@@ -17,7 +17,7 @@ export function redisStore({
 }: RedisStoreOptions): CacheStore & { close(): void } {
   const client = createClient({ url, disableOfflineQueue: true, emitInvalidate: true });
   const values = `${prefix}value:`;
-  const leases = `${prefix}lease:`; // not told to the others
+  const leases = `${prefix}lease:`; // not reported to other processes
   const until = (ttlMs: number) => ({ expiration: { type: 'PX', value: ttlMs } }) as const;
 
   client.on('error', onError);
@@ -26,7 +26,7 @@ export function redisStore({
     const tracking = { BCAST: true, PREFIX: values, NOLOOP: true };
     Promise.all([client.clientTracking(false), client.clientTracking(true, tracking)]).catch(onError);
   });
-  client.connect().catch(() => {}); // what goes wrong is an "error", too
+  client.connect().catch(() => {}); // a failure also emits "error"
 
   return {
     get: async (key) => (await client.get(values + key)) ?? undefined,
@@ -34,9 +34,9 @@ export function redisStore({
     delete: async (key) => void (await client.del(values + key)),
     lease: async (key, ttlMs) => (await client.set(leases + key, '', { ...until(ttlMs), condition: 'NX' })) === 'OK',
     onInvalidate(listener) {
-      const heard = (key: unknown) => listener(key === null ? '' : String(key).slice(values.length)); // null: all are gone
-      client.on('invalidate', heard);
-      return () => void client.off('invalidate', heard);
+      const report = (key: unknown) => listener(key === null ? '' : String(key).slice(values.length)); // null: all are gone
+      client.on('invalidate', report);
+      return () => void client.off('invalidate', report);
     },
     close: async () => client.destroy(),
   };

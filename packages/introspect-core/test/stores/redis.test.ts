@@ -6,12 +6,12 @@ import { Authorizer, type CacheStore, type IntrospectEvent } from '../../src/ind
 import { findRedis, type RedisServer, startRedis } from './redis-server.js';
 import { redisStore } from './redis-store.js';
 
-const found = findRedis();
+const program = findRedis();
 
-it('says whether redis-server is here to be tested with', ({ annotate }) =>
-  annotate(found ?? 'redis-server is not installed on this machine: its tests are left out'));
+it('the report says whether redis-server is installed', ({ annotate }) =>
+  annotate(program ?? 'redis-server is not installed on this machine: its tests are skipped'));
 
-describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
+describe.runIf(program)('a store in Redis', { timeout: 30_000 }, () => {
   let redis: RedisServer;
   let prefix: string;
   beforeAll(async () => {
@@ -22,7 +22,7 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
     prefix = `${randomUUID()}:`;
   });
 
-  /** A store of this test, connected. */
+  /** Returns a connected store of this test. */
   async function connected(onError: (error: unknown) => void = () => {}) {
     const store = redisStore({ url: redis.url, prefix, onError });
     onTestFinished(() => store.close());
@@ -33,7 +33,7 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
   const isBack = (store: CacheStore) =>
     vi.waitFor(() => expect(store.get('any')).resolves.toBeUndefined(), { interval: 5, timeout: 10_000 });
 
-  /** Every key of this test, as Redis has it, and the milliseconds that it has left. */
+  /** Returns each key of this test in Redis, and its remaining milliseconds. */
   async function entries() {
     const client = await createClient({ url: redis.url }).connect();
     const all: { key: string; leftMs: number; endIn(ms: number): Promise<unknown> }[] = [];
@@ -51,7 +51,7 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
     await check({ store: await connected(), other: await connected(), elapse });
   });
 
-  it('writes nothing that has no end, and nothing beside its prefix', async () => {
+  it('the store in Redis writes only keys with its prefix and a time to live', async () => {
     const store = await connected();
     await store.set('key', 'value', 60_000);
     await store.lease?.('key', 60_000);
@@ -60,20 +60,20 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
     for (const { leftMs } of written) expect(leftMs).toBeGreaterThan(50_000);
   });
 
-  it('does not tell of its own writes, nor of leases', async () => {
+  it('the store in Redis does not report its own writes, nor leases', async () => {
     const [store, other] = [await connected(), await connected()];
-    const heard: string[] = [];
-    const end = store.onInvalidate?.((key) => heard.push(key));
+    const reported: string[] = [];
+    const end = store.onInvalidate?.((key) => reported.push(key));
     await store.set('own', 'value', 60_000);
     await store.delete('own');
     await other.lease?.('leased', 60_000);
     await other.set('last', 'value', 60_000);
-    await vi.waitFor(() => expect(heard).toContain('last'));
-    expect(heard).toEqual(['last']);
+    await vi.waitFor(() => expect(reported).toContain('last'));
+    expect(reported).toEqual(['last']);
     end?.();
   });
 
-  it('rejects while there is no connection, and queues nothing', async () => {
+  it('the store in Redis rejects without a connection, and queues nothing', async () => {
     const onError = vi.fn();
     const store = redisStore({ url: 'redis://127.0.0.1:1', onError });
     onTestFinished(() => store.close());
@@ -98,11 +98,11 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
       await server.close();
     });
 
-    /** An authorizer of another process, with what it tells and what it hears. */
-    async function authorizer(wrapped: (store: CacheStore) => CacheStore = (store) => store) {
+    /** An authorizer of another process, its events, and the keys that its store reports. */
+    async function newProcess(wrapped: (store: CacheStore) => CacheStore = (store) => store) {
       const store = await connected();
       const events: IntrospectEvent[] = [];
-      const made = new Authorizer({
+      const authorizer = new Authorizer({
         introspectionEndpoint: server.introspectionEndpoint,
         clientId: 'api',
         clientSecret: 'secret',
@@ -111,15 +111,15 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
         onEvent: (event) => events.push(event),
         cache: { maxAgeSeconds: 60, store: wrapped(store) },
       });
-      const heard: string[] = [];
-      store.onInvalidate?.((key) => heard.push(key)); // after the authorizer's own
-      return { authorize: () => made.authorize('Bearer good'), made, store, events, heard };
+      const reported: string[] = [];
+      store.onInvalidate?.((key) => reported.push(key)); // after the authorizer's own
+      return { authorize: () => authorizer.authorize('Bearer good'), authorizer, store, events, reported };
     }
 
     const isShared = () => vi.waitFor(async () => expect(await entries()).toHaveLength(1));
 
-    it('shares an answer: one question for both', async () => {
-      const [a, b] = [await authorizer(), await authorizer()];
+    it('two authorizers share one introspection through Redis', async () => {
+      const [a, b] = [await newProcess(), await newProcess()];
       await expect(a.authorize()).resolves.toMatchObject({ sub: 'mickey' });
       await isShared();
       now += 10_000;
@@ -132,9 +132,9 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
     });
 
     it.each([{ sub: 'mickey' }, { token: 'good' }, { all: true } as const])(
-      'shows the other at once that one forgot %j',
+      'an invalidation of %j by one authorizer takes effect in the other immediately',
       async (target) => {
-        const [a, b] = [await authorizer(), await authorizer()];
+        const [a, b] = [await newProcess(), await newProcess()];
         await a.authorize();
         await isShared();
         now += 1000;
@@ -143,46 +143,46 @@ describe.runIf(found)('a store in Redis', { timeout: 30_000 }, () => {
         expect(server.introspections).toHaveLength(1);
 
         server.tokens.set('good', { sub: 'mickey', scope: 'new' });
-        await a.made.invalidate(target);
-        await vi.waitFor(() => expect(b.heard.some((key) => key.startsWith('tombstone.'))).toBe(true));
+        await a.authorizer.invalidate(target);
+        await vi.waitFor(() => expect(b.reported.some((key) => key.startsWith('tombstone.'))).toBe(true));
         now += 10;
         await expect(b.authorize()).resolves.toMatchObject({ scope: 'new' });
         await expect(a.authorize()).resolves.toMatchObject({ scope: 'new' });
       },
     );
 
-    it('asks while Redis hangs, dies and is away, and shares again when it is back', async () => {
+    it('an authorizer introspects while Redis hangs, dies and is down, and uses Redis again when it is back', async () => {
       onTestFinished(() => isUp());
-      const asked = Promise.withResolvers<void>();
-      const telling = (store: CacheStore): CacheStore => ({
+      const readStarted = Promise.withResolvers<void>();
+      const observed = (store: CacheStore): CacheStore => ({
         ...store,
         get: (key) => {
-          const got = store.get(key);
-          asked.resolve();
-          return got;
+          const value = store.get(key);
+          readStarted.resolve();
+          return value;
         },
       });
-      const [a, b] = [await authorizer(telling), await authorizer()];
+      const [a, b] = [await newProcess(observed), await newProcess()];
 
       redis.freeze();
       const inFlight = a.authorize();
-      await asked.promise;
+      await readStarted.promise;
       await redis.kill();
       await expect(inFlight).resolves.toMatchObject({ sub: 'mickey' });
       expect(server.introspections).toHaveLength(1);
 
       await expect(b.authorize()).resolves.toMatchObject({ sub: 'mickey' });
-      await expect(b.made.authorize('Bearer bad')).rejects.toMatchObject({ status: 401, reason: 'inactive' });
+      await expect(b.authorizer.authorize('Bearer bad')).rejects.toMatchObject({ status: 401, reason: 'inactive' });
       expect(server.introspections).toHaveLength(3);
       expect(b.events).toContainEqual({ type: 'store_failed', operation: 'get' });
-      await expect(b.made.invalidate({ sub: 'mickey' })).rejects.toMatchObject({ code: 'unavailable' });
+      await expect(b.authorizer.invalidate({ sub: 'mickey' })).rejects.toMatchObject({ code: 'unavailable' });
 
       await isUp();
       await Promise.all([isBack(a.store), isBack(b.store)]);
       now += 61_000;
       await a.authorize();
       await isShared();
-      await vi.waitFor(() => expect(b.heard).toHaveLength(1)); // it listens on its new connection, too
+      await vi.waitFor(() => expect(b.reported).toHaveLength(1)); // it listens on its new connection, too
       await b.authorize();
       expect(server.introspections).toHaveLength(4);
     });

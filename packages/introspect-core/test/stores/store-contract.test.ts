@@ -8,7 +8,7 @@ const cases = storeContractCases({ lease: true, onInvalidate: true });
 const day = 86_400_000;
 let now = 1_750_000_000_000;
 
-// A case waits for a while before it believes that a listener is not called.
+// A case waits for a while before it accepts that a listener is not called.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
@@ -42,9 +42,9 @@ const leasingBy =
   (leased: (store: MemoryStore, key: string, ttlMs: number) => unknown): Wrong =>
   (store) => ({ lease: async (key: string, ttlMs: number) => leased(store, key, ttlMs) });
 
-const telling =
-  (told: (key: string, tell: (key: string) => void) => void): Wrong =>
-  (store) => ({ onInvalidate: (tell: (key: string) => void) => store.onInvalidate((key) => told(key, tell)) });
+const reporting =
+  (filter: (key: string, report: (key: string) => void) => void): Wrong =>
+  (store) => ({ onInvalidate: (report: (key: string) => void) => store.onInvalidate((key) => filter(key, report)) });
 
 const quietAbout =
   (operation: 'set' | 'delete'): Wrong =>
@@ -54,23 +54,23 @@ const quietAbout =
       await (operation === 'set' ? store.set(key, value, ttlMs) : store.delete(key));
       known.delete('quiet');
     },
-    onInvalidate: (tell: (key: string) => void) => store.onInvalidate((key) => known.has('quiet') || tell(key)),
+    onInvalidate: (report: (key: string) => void) => store.onInvalidate((key) => known.has('quiet') || report(key)),
   });
 
 const wrongs: Record<string, Wrong> = {
-  'says null for what it does not know': (store) => ({ get: async (key: string) => (await store.get(key)) ?? null }),
-  'takes an empty value for none': (store) => ({ get: async (key: string) => (await store.get(key)) || undefined }),
-  'hands on what its client says': (store) => ({
+  'returns null for an unknown key': (store) => ({ get: async (key: string) => (await store.get(key)) ?? null }),
+  'treats an empty value as missing': (store) => ({ get: async (key: string) => (await store.get(key)) || undefined }),
+  'returns the result of its client': (store) => ({
     set: (key: string, value: string, ttlMs: number) => store.set(key, value, ttlMs).then(() => 'OK'),
     delete: (key: string) => store.delete(key).then(() => 1),
   }),
   'trims values': writing((value) => value.trim()),
-  'makes numbers of digits': writing((value) => (/^[\d.]+$/.test(value) ? `${Number(value)}` : value)),
+  'converts digits into numbers': writing((value) => (/^[\d.]+$/.test(value) ? `${Number(value)}` : value)),
   'writes Latin-1': writing((value) => Buffer.from(value, 'latin1').toString('latin1')),
   'cuts values off': writing((value) => value.slice(0, 65_536)),
   'writes JSON anew': writing((value) => value.replace(/\{.*\}/, (json) => JSON.stringify(JSON.parse(json), null, 1))),
-  'keeps nothing': () => ({ set: async () => {} }),
-  'keeps the first value': (store) => ({
+  'stores nothing': () => ({ set: async () => {} }),
+  'does not replace the first value': (store) => ({
     set: async (key: string, value: string, ttlMs: number) =>
       (await store.get(key)) === undefined ? store.set(key, value, ttlMs) : undefined,
   }),
@@ -78,15 +78,15 @@ const wrongs: Record<string, Wrong> = {
     set: async (key: string, value: string, ttlMs: number) =>
       store.set(key, `${(await store.get(key)) ?? ''}${value}`, ttlMs),
   }),
-  'knows no time': timedBy(() => 30 * day),
-  'takes milliseconds for seconds': timedBy((ttlMs) => ttlMs * 1000),
-  'takes seconds for milliseconds': timedBy((ttlMs) => ttlMs / 1000),
+  'ignores the time to live': timedBy(() => 30 * day),
+  'treats milliseconds as seconds': timedBy((ttlMs) => ttlMs * 1000),
+  'treats seconds as milliseconds': timedBy((ttlMs) => ttlMs / 1000),
   'rounds a time up to seconds': timedBy((ttlMs) => Math.ceil(ttlMs / 1000) * 1000),
-  'keeps nothing for longer than a day': timedBy((ttlMs) => Math.min(ttlMs, day)),
-  'goes by the first time': endingAt((known) => known),
-  'goes by the shortest time': endingAt(Math.min),
-  'goes by the longest time': endingAt(Math.max),
-  'begins the time anew when it reads': (store) => ({
+  'stores nothing for longer than a day': timedBy((ttlMs) => Math.min(ttlMs, day)),
+  'uses the first time to live': endingAt((known) => known),
+  'uses the shortest time to live': endingAt(Math.min),
+  'uses the longest time to live': endingAt(Math.max),
+  'restarts the time to live at each read': (store) => ({
     get: async (key: string) => {
       const value = await store.get(key);
       if (value !== undefined) await store.set(key, value, 180_000);
@@ -98,7 +98,7 @@ const wrongs: Record<string, Wrong> = {
     get: async (key: string) => (known.has(key) ? undefined : store.get(key)),
     delete: async (key: string) => void known.set(key, now),
   }),
-  'rejects where there is nothing to delete': (store) => ({
+  'rejects if there is nothing to delete': (store) => ({
     delete: async (key: string) => {
       if ((await store.get(key)) === undefined) throw new AssertionError({ message: 'nothing to delete' });
       await store.delete(key);
@@ -106,8 +106,8 @@ const wrongs: Record<string, Wrong> = {
   }),
   'ignores the case of keys': keyedBy((key) => key.toLowerCase()),
   'cuts keys off': keyedBy((key) => key.slice(0, 5)),
-  'takes a mark for an answer': keyedBy((key) => key.replace('tombstone.', '')),
-  'mixes up what is set at a time': (store, known) => ({
+  'treats a tombstone as a response': keyedBy((key) => key.replace('tombstone.', '')),
+  'mixes up concurrent writes': (store, known) => ({
     set: async (key: string, value: string, ttlMs: number) => {
       known.clear();
       known.set(key, now);
@@ -120,35 +120,35 @@ const wrongs: Record<string, Wrong> = {
       const turn = (known.get(key) ?? 0) + 1;
       known.set(key, turn);
       await store.set(key, value.slice(0, 9), ttlMs);
-      for (let other = turn; other < 9; other++) await store.get(key); // so that the last ends first
+      for (let other = turn; other < 9; other++) await store.get(key); // so that the last write ends first
       await store.set(key, `${await store.get(key)}${value.slice(9)}`, ttlMs);
     },
   }),
-  'shares nothing': () => made(memoryStore({ now: () => now })),
+  'shares nothing': () => storeWith(memoryStore({ now: () => now })),
   'has no lease': () => ({ lease: undefined }),
   'has no onInvalidate': () => ({ onInvalidate: undefined }),
-  'gives every lease': leasingBy(() => true),
-  'gives no lease': leasingBy(() => false),
+  'grants every lease': leasingBy(() => true),
+  'grants no lease': leasingBy(() => false),
   'has one lease for all keys': leasingBy((store, _, ttlMs) => store.lease('all', ttlMs)),
-  'answers 1 or 0 about a lease': leasingBy(async (store, key, ttlMs) => Number(await store.lease(key, ttlMs))),
+  'returns 1 or 0 for a lease': leasingBy(async (store, key, ttlMs) => Number(await store.lease(key, ttlMs))),
   'never ends a lease': leasingBy((store, key) => store.lease(key, 30 * day)),
   'ends a lease too early': leasingBy((store, key, ttlMs) => store.lease(key, ttlMs / 1000)),
-  'looks, and then takes the lease': leasingBy(async (store, key, ttlMs) => {
+  'reads the lease before it takes it': leasingBy(async (store, key, ttlMs) => {
     const isFree = (await store.get(`lease ${key}`)) === undefined;
     if (isFree) await store.set(`lease ${key}`, '', ttlMs);
     return isFree;
   }),
-  'lengthens a lease that it refuses': leasingBy(async (store, key, ttlMs) => {
+  'extends a lease that it does not grant': leasingBy(async (store, key, ttlMs) => {
     const isFree = (await store.get(`lease ${key}`)) === undefined;
     await store.set(`lease ${key}`, '', ttlMs);
     return isFree;
   }),
-  'takes the value for the lease': leasingBy(async (store, key, ttlMs) => {
+  'treats the value as the lease': leasingBy(async (store, key, ttlMs) => {
     const isFree = (await store.get(key)) === undefined;
     if (isFree) await store.set(key, '', ttlMs);
     return isFree;
   }),
-  'writes the lease over the value': leasingBy(async (store, key, ttlMs) => {
+  'replaces the value by the lease': leasingBy(async (store, key, ttlMs) => {
     const isFree = await store.lease(key, ttlMs);
     if (isFree) await store.set(key, '', ttlMs);
     return isFree;
@@ -160,26 +160,26 @@ const wrongs: Record<string, Wrong> = {
     },
     lease: (key: string, ttlMs: number) => store.lease(`${key} ${known.get(key)}`, ttlMs),
   }),
-  'tells nothing': telling(() => {}),
-  'tells a key as it has written it': telling((key, tell) => tell(`introspect:${key}`)),
-  'tells nothing of marks': telling((key, tell) => key.startsWith('tombstone.') || tell(key)),
-  'tells nothing of what is set': quietAbout('set'),
-  'tells nothing of what is deleted': quietAbout('delete'),
-  'tells on after the end': (store) => ({
-    onInvalidate: (tell: (key: string) => void) => {
-      store.onInvalidate(tell);
+  'reports nothing': reporting(() => {}),
+  'reports a key with its prefix': reporting((key, report) => report(`introspect:${key}`)),
+  'does not report tombstones': reporting((key, report) => key.startsWith('tombstone.') || report(key)),
+  'does not report writes': quietAbout('set'),
+  'does not report deletions': quietAbout('delete'),
+  'reports to a listener after its end': (store) => ({
+    onInvalidate: (report: (key: string) => void) => {
+      store.onInvalidate(report);
       return () => {};
     },
   }),
-  'ends all listeners with one': (store, known) => ({
-    onInvalidate: (tell: (key: string) => void) => {
-      store.onInvalidate((key) => known.has('ended') || tell(key));
+  'ends all listeners together with one': (store, known) => ({
+    onInvalidate: (report: (key: string) => void) => {
+      store.onInvalidate((key) => known.has('ended') || report(key));
       return () => known.set('ended', now);
     },
   }),
 };
 
-/** The cases that a pair of stores fails, each of which is right but for what is wrong with it. */
+/** Returns the cases that a pair of stores fails. Both are correct except for the given fault. */
 async function failedBy(wrong: Wrong): Promise<string[]> {
   const failed: string[] = [];
   for (const { name, check } of cases) {
@@ -189,7 +189,7 @@ async function failedBy(wrong: Wrong): Promise<string[]> {
     const elapse = (ms: number) => {
       now += ms;
     };
-    const checked = check({ store: made(store, wrong, known), other: made(other, wrong, known), elapse });
+    const checked = check({ store: storeWith(store, wrong, known), other: storeWith(other, wrong, known), elapse });
     const outcome = checked.then(
       () => 'passed',
       (error: unknown) => error,
@@ -204,7 +204,7 @@ async function failedBy(wrong: Wrong): Promise<string[]> {
   return failed;
 }
 
-function made(store: MemoryStore, wrong: Wrong = () => ({}), known = new Map<string, number>()): StoreUnderTest {
+function storeWith(store: MemoryStore, wrong: Wrong = () => ({}), known = new Map<string, number>()): StoreUnderTest {
   const right: StoreUnderTest = {
     get: (key) => store.get(key),
     set: (key, value, ttlMs) => store.set(key, value, ttlMs),
@@ -215,15 +215,15 @@ function made(store: MemoryStore, wrong: Wrong = () => ({}), known = new Map<str
   return { ...right, ...wrong(store, known) } as StoreUnderTest;
 }
 
-it('has nothing against a store that is right', async () => {
+it('the store contract accepts a correct store', async () => {
   await expect(failedBy(() => ({}))).resolves.toEqual([]);
 });
 
-it.each(Object.entries(wrongs))('finds out a store that %s', async (_, wrong) => {
+it.each(Object.entries(wrongs))('the store contract rejects a store that %s', async (_, wrong) => {
   await expect(failedBy(wrong)).resolves.not.toEqual([]);
 });
 
-it('has no case that every wrong store passes', async () => {
+it('the store contract has no case that all wrong stores pass', async () => {
   const failed = await Promise.all(Object.values(wrongs).map(failedBy));
   expect(cases.map(({ name }) => name).filter((name) => !failed.flat().includes(name))).toEqual([]);
 });

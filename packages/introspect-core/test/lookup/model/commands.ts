@@ -5,10 +5,10 @@ import { tokenIndex, tokens } from './setting.js';
 import { storeModes } from './shared-store.js';
 import type { Reply, System } from './system.js';
 
-/** Counts the commands that were run, over all runs. */
+/** Counts the commands of all runs. */
 export const steps = { run: 0 };
 
-/** What decides whether a command applies. */
+/** The state that decides whether a command applies. */
 type State = Pick<System, 'held' | 'history' | 'processes' | 'revoked' | 'setting' | 'store'>;
 
 class Command implements fc.AsyncCommand<State, System> {
@@ -33,12 +33,12 @@ class Command implements fc.AsyncCommand<State, System> {
 }
 
 const process = fc.nat(1);
-/** Mostly the oldest; larger numbers wrap around. */
+/** An index into a list, mostly of the oldest. Larger numbers wrap around. */
 const nth = fc.constantFrom(0, 0, 0, 1, 2, 3, 7, 11);
 
-/** A process beyond those that there are does not act. */
+/** A command does not apply if its process does not exist. */
 const exists = (index: number) => (state: State) => index < state.processes.length;
-const isAsked = (state: State) => state.held.length > 0;
+const isIntrospecting = (state: State) => state.held.length > 0;
 
 const request = fc
   .tuple(process, tokenIndex, fc.constantFrom(undefined, undefined, undefined, 0, 1, 5, 30))
@@ -51,7 +51,7 @@ const request = fc
       ),
   );
 
-/** Seconds from now, or a number as it is. */
+/** An `exp`: seconds from now, or an absolute number. */
 const exps = fc.constantFrom<(number | { in: number } | undefined)[]>(
   undefined,
   undefined,
@@ -65,19 +65,19 @@ const exps = fc.constantFrom<(number | { in: number } | undefined)[]>(
   1e300,
 );
 
-const answerActive = fc.tuple(nth, exps).map(
+const respondActive = fc.tuple(nth, exps).map(
   ([nth, exp]) =>
     new Command(
-      `answer(${nth}, active, exp ${JSON.stringify(exp)})`,
+      `respond(${nth}, active, exp ${JSON.stringify(exp)})`,
       (system) => {
         const seconds = typeof exp === 'object' ? Math.floor(system.time.wall / 1000) + exp.in : exp;
-        return system.answer(nth, { kind: 'active', ...(seconds !== undefined && { exp: seconds }) });
+        return system.respond(nth, { kind: 'active', ...(seconds !== undefined && { exp: seconds }) });
       },
-      isAsked,
+      isIntrospecting,
     ),
 );
 
-const answerOtherwise = fc
+const respondOtherwise = fc
   .tuple(
     nth,
     fc.constantFrom<Exclude<Reply['kind'], 'active'>[]>(
@@ -86,22 +86,26 @@ const answerOtherwise = fc
       'broken',
       'reset',
       'garbage',
-      'refused',
+      'unauthorized',
     ),
   )
-  .map(([nth, kind]) => new Command(`answer(${nth}, ${kind})`, (system) => system.answer(nth, { kind }), isAsked));
+  .map(
+    ([nth, kind]) =>
+      new Command(`respond(${nth}, ${kind})`, (system) => system.respond(nth, { kind }), isIntrospecting),
+  );
 
-const answerTruthfully = nth.map(
-  (nth) => new Command(`answer(${nth}, the truth)`, (system) => system.answer(nth, system.truth(nth)), isAsked),
+const respondTruthfully = nth.map(
+  (nth) =>
+    new Command(`respond(${nth}, the truth)`, (system) => system.respond(nth, system.truth(nth)), isIntrospecting),
 );
 
-const answerAll = fc.constant(
+const respondAll = fc.constant(
   new Command(
-    'answer(all, the truth)',
+    'respond(all, the truth)',
     async (system) => {
-      while (system.held.length > 0) await system.answer(0, system.truth(0));
+      while (system.held.length > 0) await system.respond(0, system.truth(0));
     },
-    isAsked,
+    isIntrospecting,
   ),
 );
 
@@ -135,24 +139,24 @@ const targets = fc.oneof<fc.WeightedArbitrary<InvalidationTarget>[]>(
   { weight: 1, arbitrary: fc.constant({ all: true }) },
 );
 
-const forget = fc
+const invalidate = fc
   .tuple(process, targets)
   .map(
     ([process, target]) =>
       new Command(
-        `forget(${process}, ${JSON.stringify(target)})`,
-        (system) => system.forget(process, target),
+        `invalidate(${process}, ${JSON.stringify(target)})`,
+        (system) => system.invalidate(process, target),
         exists(process),
       ),
   );
 
-const forgetInLoop = fc
+const invalidateInLoop = fc
   .tuple(process, tokenIndex, fc.constantFrom(2, 4, 5, 9))
   .map(
     ([process, token, times]) =>
       new Command(
-        `forgetInLoop(${process}, ${token}, ${times})`,
-        (system) => system.forgetInLoop(process, token, times),
+        `invalidateInLoop(${process}, ${token}, ${times})`,
+        (system) => system.invalidateInLoop(process, token, times),
         exists(process),
       ),
   );
@@ -189,19 +193,19 @@ const switchStore = fc.constantFrom('works' as const, 'works' as const, ...store
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 30, arbitrary: request },
-  { weight: 8, arbitrary: answerActive },
-  { weight: 10, arbitrary: answerOtherwise },
-  { weight: 12, arbitrary: answerTruthfully },
-  { weight: 3, arbitrary: answerAll },
+  { weight: 8, arbitrary: respondActive },
+  { weight: 10, arbitrary: respondOtherwise },
+  { weight: 12, arbitrary: respondTruthfully },
+  { weight: 3, arbitrary: respondAll },
   { weight: 6, arbitrary: advance },
   { weight: 10, arbitrary: advanceLittle },
   { weight: 2, arbitrary: stepWall },
-  { weight: 4, arbitrary: forget },
-  { weight: 2, arbitrary: forgetInLoop },
+  { weight: 4, arbitrary: invalidate },
+  { weight: 2, arbitrary: invalidateInLoop },
   { weight: 4, arbitrary: revoke },
   { weight: 2, arbitrary: abort },
   { weight: 2, arbitrary: switchStore },
 );
 
-/** Some hundred commands of every kind. */
+/** A sequence of up to 300 commands of every kind. */
 export const commands = fc.commands([command], { maxCommands: 300, size: 'max' });

@@ -2,10 +2,13 @@ import type { InvalidationTarget } from '../../../src/index.js';
 import type { VirtualTime } from '../../support/virtual-time.js';
 import { type Setting, tokens } from './setting.js';
 
-/** What became of a question: an answer, a kind of fault (an error's `code`), or nobody waited for it any longer. */
+/**
+ * How an introspection ended: with a response, with an error (its `code`), or because no request waited for it any
+ * longer.
+ */
 export type Outcome = 'active' | 'inactive' | 'unavailable' | 'invalid_response' | 'invalid_client' | 'abandoned';
 
-/** Where in the order of all events something happened, and when. */
+/** A position in the order of all events, and its time. */
 export interface Moment {
   readonly order: number;
   readonly elapsed: number;
@@ -13,16 +16,16 @@ export interface Moment {
   readonly tick: number;
 }
 
-export interface Question {
+export interface Introspection {
   readonly number: number;
   readonly process: number;
   readonly token: number;
-  readonly asked: Moment;
+  readonly requested: Moment;
   ended: Moment | undefined;
   outcome: Outcome | undefined;
-  /** Of an active answer, in whole seconds, in milliseconds. */
+  /** When an active response ends: its `exp` in whole seconds, as milliseconds. */
   endsAt: number;
-  /** Of an inactive answer: whether it may be believed. */
+  /** Whether an inactive response may be used without a recheck. */
   confirmed: boolean;
 }
 
@@ -32,45 +35,48 @@ export interface Request {
   readonly token: number;
   readonly maxResponseAgeMs: number;
   readonly began: Moment;
-  /** The last `forget` before the request that named the token in any way, by the order of events. */
-  readonly forgottenBefore: number;
-  /** An answer that is there for it, so that nothing needs to be asked. */
-  readonly known: Question | undefined;
+  /** The last invalidation before the request that concerns the token, by the order of events. */
+  readonly invalidatedBefore: number;
+  /** A response that is cached for the request, so that no introspection is needed. */
+  readonly known: Introspection | undefined;
   readonly controller: AbortController;
   settled: boolean;
 }
 
-/** Processes that share a store take what was asked so soon after a `forget` for forgotten. */
+/**
+ * Processes that share a store treat a response as invalidated if it was requested within this time after the
+ * invalidation.
+ */
 const toleranceMs = 5000;
 
 /** What one process has seen of one token. */
 export class Thread {
-  /** The question that is running. */
-  running: Question | undefined;
-  /** The last questions that ended, the latest first; not those for whose answer nobody waited. */
-  ended: Question[] = [];
-  lastAnswer: Question | undefined;
-  lastActive: Question | undefined;
-  lastInactive: Question | undefined;
-  /** An inactive answer by which a request has been refused. */
-  believed: Question | undefined;
-  /** The last `forget` here that named the token in any way, in the order of events and in time. */
-  forgotten = 0;
-  forgottenAt = -Infinity;
-  /** All of them, in the order of events. */
-  readonly forgets: number[] = [];
-  /** The same for what also concerns an inactive answer: a `forget` of the token itself, or of all. */
-  forgottenAsToken = 0;
-  /** Those in other processes that the store took. */
-  readonly forgottenElsewhere: { readonly asOf: Moment; readonly stored: Moment }[] = [];
+  /** The introspection that is running. */
+  running: Introspection | undefined;
+  /** The last introspections that ended, the latest first, except abandoned ones. */
+  ended: Introspection[] = [];
+  lastResponse: Introspection | undefined;
+  lastActive: Introspection | undefined;
+  lastInactive: Introspection | undefined;
+  /** The inactive response by which a request was last rejected. */
+  usedInactive: Introspection | undefined;
+  /** The last invalidation in this process that concerns the token, in the order of events and in time. */
+  invalidated = 0;
+  invalidatedAt = -Infinity;
+  /** All invalidations, in the order of events. */
+  readonly invalidations: number[] = [];
+  /** The last invalidation that also concerns inactive responses: of the token itself, or of all. */
+  invalidatedAsToken = 0;
+  /** The invalidations by other processes that the store accepted. */
+  readonly invalidatedElsewhere: { readonly asOf: Moment; readonly stored: Moment }[] = [];
 }
 
-/** What has happened: the questions and their answers, the requests, and what was forgotten. */
+/** What has happened: introspections, responses, requests and invalidations. */
 export class History {
   readonly time: VirtualTime;
   readonly setting: Setting;
   readonly threads: readonly (readonly Thread[])[];
-  readonly questions: Question[] = [];
+  readonly introspections: Introspection[] = [];
   readonly pending = new Set<Request>();
   readonly violations: string[] = [];
   /** The order of the last step of the wall clock. */
@@ -97,62 +103,62 @@ export class History {
     return { order: this.#order, elapsed, wall, tick };
   }
 
-  /** Whether nothing is ever evicted. */
+  /** Whether the cache never evicts an entry. */
   get isRoomy(): boolean {
     return this.setting.cache.maxEntries >= tokens.length;
   }
 
-  asked(process: number, token: number): Question {
+  introspected(process: number, token: number): Introspection {
     const thread = this.thread({ process, token });
-    const number = this.questions.length;
-    const question: Question = {
+    const number = this.introspections.length;
+    const introspection: Introspection = {
       number,
       process,
       token,
-      asked: this.moment(),
+      requested: this.moment(),
       ended: undefined,
       outcome: undefined,
       endsAt: Infinity,
       confirmed: true,
     };
     if (thread.running !== undefined && !this.setting.isWorkerd) {
-      this.violations.push(`question ${number} is asked while question ${thread.running.number} is running`);
+      this.violations.push(`introspection ${number} begins while introspection ${thread.running.number} is running`);
     }
-    thread.running = question;
-    this.questions.push(question);
-    return question;
+    thread.running = introspection;
+    this.introspections.push(introspection);
+    return introspection;
   }
 
-  ended(question: Question, outcome: Outcome, exp = Infinity): void {
-    const thread = this.thread(question);
-    question.ended = this.moment();
-    question.outcome = outcome;
-    question.endsAt = Math.floor(exp) * 1000;
+  ended(introspection: Introspection, outcome: Outcome, exp = Infinity): void {
+    const thread = this.thread(introspection);
+    introspection.ended = this.moment();
+    introspection.outcome = outcome;
+    introspection.endsAt = Math.floor(exp) * 1000;
     thread.running = undefined;
     if (outcome === 'inactive') {
-      question.confirmed = !this.#isKnownActive(thread) || thread.ended[0]?.outcome === 'inactive';
-      thread.lastInactive = newer(question, thread.lastInactive);
+      introspection.confirmed = !this.#isKnownActive(thread) || thread.ended[0]?.outcome === 'inactive';
+      thread.lastInactive = newer(introspection, thread.lastInactive);
     }
-    if (outcome === 'active') thread.lastActive = newer(question, thread.lastActive);
-    if (outcome === 'active' || outcome === 'inactive') thread.lastAnswer = newer(question, thread.lastAnswer);
-    if (outcome !== 'abandoned') thread.ended = [question, ...thread.ended.slice(0, 99)];
+    if (outcome === 'active') thread.lastActive = newer(introspection, thread.lastActive);
+    if (outcome === 'active' || outcome === 'inactive') thread.lastResponse = newer(introspection, thread.lastResponse);
+    if (outcome !== 'abandoned') thread.ended = [introspection, ...thread.ended.slice(0, 99)];
   }
 
-  forgot(process: number, target: InvalidationTarget, asOf: Moment): void {
+  invalidated(process: number, target: InvalidationTarget, asOf: Moment): void {
     for (const token of tokensNamedBy(target)) {
       const thread = this.thread({ process, token });
-      thread.forgotten = asOf.order;
-      thread.forgets.push(asOf.order);
-      thread.forgottenAt = asOf.elapsed;
-      if ('token' in target || 'all' in target) thread.forgottenAsToken = asOf.order;
+      thread.invalidated = asOf.order;
+      thread.invalidations.push(asOf.order);
+      thread.invalidatedAt = asOf.elapsed;
+      if ('token' in target || 'all' in target) thread.invalidatedAsToken = asOf.order;
     }
   }
 
-  /** A `forget` has reached the store. */
-  forgotEverywhere(process: number, target: InvalidationTarget, asOf: Moment): void {
+  /** Records that an invalidation has reached the store. */
+  invalidatedEverywhere(process: number, target: InvalidationTarget, asOf: Moment): void {
     const stored = this.moment();
     for (const token of tokensNamedBy(target)) {
-      this.thread({ process: 1 - process, token }).forgottenElsewhere.push({ asOf, stored });
+      this.thread({ process: 1 - process, token }).invalidatedElsewhere.push({ asOf, stored });
     }
   }
 
@@ -162,41 +168,43 @@ export class History {
   }
 
   /** Returns the age of a response at a moment: the larger of its ages by the two clocks. */
-  ageMs({ asked }: Question, at: { elapsed: number; wall: number } = this.time): number {
-    return Math.max(at.elapsed - asked.elapsed, at.wall - asked.wall);
+  ageMs({ requested }: Introspection, at: { elapsed: number; wall: number } = this.time): number {
+    return Math.max(at.elapsed - requested.elapsed, at.wall - requested.wall);
   }
 
-  /** Whether an active answer has ended with its `exp`, by either clock. */
-  hasExpired({ endsAt, ended }: Question): boolean {
+  /** Returns whether an active response has ended with its `exp`, by either clock. */
+  hasExpired({ endsAt, ended }: Introspection): boolean {
     if (ended === undefined) return false;
     return this.time.wall >= endsAt || this.time.elapsed - ended.elapsed >= endsAt - ended.wall;
   }
 
-  /** Whether a kept answer speaks against an inactive one. Where that is not certain, it does not. */
-  #isKnownActive({ lastActive, lastInactive, forgotten }: Thread): boolean {
+  /**
+   * Returns whether a cached active response makes an inactive one unconfirmed. Returns false if that is not certain.
+   */
+  #isKnownActive({ lastActive, lastInactive, invalidated }: Thread): boolean {
     if (lastActive?.ended === undefined || !this.isRoomy || this.setting.isWorkerd) return false;
-    if (lastInactive?.confirmed && lastInactive.asked.order > lastActive.asked.order) return false;
-    const { asked, ended, endsAt } = lastActive;
+    if (lastInactive?.confirmed && lastInactive.requested.order > lastActive.requested.order) return false;
+    const { requested, ended, endsAt } = lastActive;
     const knownMs = Math.max(60_000, this.setting.cache.maxAgeSeconds * 1000);
-    if (this.ageMs(lastActive) >= knownMs || forgotten > asked.order) return false;
+    if (this.ageMs(lastActive) >= knownMs || invalidated > requested.order) return false;
     if (this.hasExpired(lastActive) || (endsAt !== Infinity && this.lastStep > ended.order)) return false;
     return this.setting.store === undefined || this.#isUnknownElsewhere(lastActive);
   }
 
-  /** Whether no other process had an answer of its own about the token, nor forgot it. */
-  #isUnknownElsewhere({ process, token, asked }: Question): boolean {
+  /** Returns whether no other process had a response of its own about the token, nor invalidated it. */
+  #isUnknownElsewhere({ process, token, requested }: Introspection): boolean {
     const [own, other] = [this.thread({ process, token }), this.elsewhere({ process, token })];
-    const forgottenAt = Math.max(own.forgottenAt, other.forgottenAt);
-    return this.lastStep === 0 && other.lastActive === undefined && forgottenAt + toleranceMs < asked.elapsed;
+    const invalidatedAt = Math.max(own.invalidatedAt, other.invalidatedAt);
+    return this.lastStep === 0 && other.lastActive === undefined && invalidatedAt + toleranceMs < requested.elapsed;
   }
 }
 
-/** The one that was asked later. */
-function newer(question: Question, known: Question | undefined): Question {
-  return known !== undefined && known.asked.order > question.asked.order ? known : question;
+/** Returns the introspection that was requested later. */
+function newer(introspection: Introspection, known: Introspection | undefined): Introspection {
+  return known !== undefined && known.requested.order > introspection.requested.order ? known : introspection;
 }
 
-/** The numbers of the tokens that a `forget` concerns. */
+/** Returns the indexes of the tokens that an invalidation concerns. */
 function tokensNamedBy(target: InvalidationTarget): number[] {
   const [[kind, value] = []] = Object.entries(target);
   return tokens.flatMap((claims: Readonly<Record<string, string>>, token) => {

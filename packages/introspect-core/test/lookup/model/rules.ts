@@ -1,13 +1,13 @@
 import type { ActiveToken } from '../../../src/index.js';
-import type { History, Question, Request, Thread } from './history.js';
+import type { History, Introspection, Request, Thread } from './history.js';
 
 /** Milliseconds that a slow store may lag behind. */
 const storeLagMs = 500;
 
-/** The rules of the cache, put to every answer that a request got. */
+/** The rules of the cache, applied to each outcome of a request. */
 export class Rules {
   readonly #history: History;
-  /** What has served without a question since an answer of this kind came in: no more than can be kept. */
+  /** The tokens served from the cache since the last response of each kind: at most `maxEntries` can be cached. */
   readonly #served: readonly Record<'active' | 'inactive', Set<number>>[];
 
   constructor(history: History) {
@@ -15,92 +15,98 @@ export class Rules {
     this.#served = [0, 1].map(() => ({ active: new Set(), inactive: new Set() }));
   }
 
-  /** An answer came in, which may evict others. */
-  changed({ process, outcome }: Question): void {
+  /** Records that a response arrived, which may evict others. */
+  changed({ process, outcome }: Introspection): void {
     if (outcome === 'active' || outcome === 'inactive') this.#served[process]?.[outcome].clear();
   }
 
-  /** Why a request must not be served by an answer, if it must not. */
+  /** Returns why a request must not be served by a response, or undefined if it may be. */
   served(request: Request, token: ActiveToken): string | undefined {
-    const { time, questions } = this.#history;
+    const { time, introspections } = this.#history;
     if (!Object.isFrozen(token) || !Object.isFrozen(token.nested)) return 'it is not frozen';
-    const question = questions[Number(token.question)];
-    if (question?.outcome !== 'active' || question.ended === undefined) return 'the server did not answer so';
-    if (question.token !== request.token) return 'it is about another token';
+    const introspection = introspections[Number(token.introspection)];
+    if (introspection?.outcome !== 'active' || introspection.ended === undefined)
+      return 'the server sent no such response';
+    if (introspection.token !== request.token) return 'it is about another token';
     if (token.exp !== undefined && time.wall >= token.exp * 1000) return 'it has expired';
     const thread = this.#history.thread(request);
-    const isOwn = this.#isOwn(request, question);
-    const isForgotten = thread.forgotten > question.asked.order && this.#isDated(question);
-    if (isForgotten && !this.#mayServeForgotten(request, question)) return 'it was forgotten';
+    const isOwn = this.#isOwn(request, introspection);
+    const isInvalidated = thread.invalidated > introspection.requested.order && this.#isDated(introspection);
+    if (isInvalidated && !this.#mayServeInvalidated(request, introspection)) return 'it was invalidated';
     const { lastInactive } = thread;
-    if (lastInactive !== undefined && this.#isNewer(lastInactive, question, isOwn)) {
-      return `question ${lastInactive.number} was answered inactive since`;
+    if (lastInactive !== undefined && this.#isNewer(lastInactive, introspection, isOwn)) {
+      return `introspection ${lastInactive.number} has been inactive since`;
     }
-    if (isOwn) return this.#tooEarly(request, question);
-    return this.#reused(request, question) ?? this.#counted(request, 'active');
+    if (isOwn) return this.#tooEarly(request, introspection);
+    return this.#reused(request, introspection) ?? this.#counted(request, 'active');
   }
 
-  /** Why a request must not be refused as inactive, if it must not. */
-  refusedInactive(request: Request): string | undefined {
+  /** Returns why a request must not be rejected as inactive, or undefined if it may be. */
+  rejectedInactive(request: Request): string | undefined {
     const { setting } = this.#history;
     const thread = this.#history.thread(request);
-    const isAfterForget = (each: Question) =>
-      each.asked.order > thread.forgottenAsToken || this.#mayServeForgotten(request, each);
-    const isOwnInactive = (each: Question) => each.outcome === 'inactive' && this.#isOwn(request, each);
-    const candidates = thread.ended.filter((each) => isOwnInactive(each) && isAfterForget(each));
+    const isAfterInvalidation = (each: Introspection) =>
+      each.requested.order > thread.invalidatedAsToken || this.#mayServeInvalidated(request, each);
+    const isOwnInactive = (each: Introspection) => each.outcome === 'inactive' && this.#isOwn(request, each);
+    const candidates = thread.ended.filter((each) => isOwnInactive(each) && isAfterInvalidation(each));
     // When introspections run in parallel, not every response that arrives meanwhile is for this request.
-    const question =
+    const introspection =
       candidates.find((each) => this.#tooEarly(request, each) === undefined) ?? candidates[0] ?? thread.lastInactive;
-    if (question?.ended === undefined) return 'the server never answered so';
-    if (!isAfterForget(question)) return 'that was forgotten';
-    if (!question.confirmed) return 'the server was to be asked once more';
-    if (this.#isOwn(request, question)) {
-      thread.believed = question;
-      return this.#tooEarly(request, question);
+    if (introspection?.ended === undefined) return 'the server sent no inactive response';
+    if (!isAfterInvalidation(introspection)) return 'the inactive response was invalidated';
+    if (!introspection.confirmed) return 'the inactive response needs a recheck';
+    if (this.#isOwn(request, introspection)) {
+      thread.usedInactive = introspection;
+      return this.#tooEarly(request, introspection);
     }
-    const ageMs = this.#history.ageMs(question);
-    if (ageMs >= setting.cache.inactiveMaxAgeSeconds * 1000) return `the answer is ${ageMs} ms old`;
-    if (ageMs >= request.maxResponseAgeMs) return `the answer is ${ageMs} ms old, older than the policy allows`;
-    const { lastAnswer } = thread;
-    const isAsNew = (each: Question) =>
-      each.outcome === 'inactive' && each.asked.elapsed >= (lastAnswer?.asked.elapsed ?? 0);
-    if (lastAnswer !== undefined && !thread.ended.some(isAsNew) && this.#isKept(lastAnswer)) {
-      return 'the server has answered active since';
+    const ageMs = this.#history.ageMs(introspection);
+    if (ageMs >= setting.cache.inactiveMaxAgeSeconds * 1000) return `the response is ${ageMs} ms old`;
+    if (ageMs >= request.maxResponseAgeMs) return `the response is ${ageMs} ms old, older than the policy allows`;
+    const { lastResponse } = thread;
+    const isAsNew = (each: Introspection) =>
+      each.outcome === 'inactive' && each.requested.elapsed >= (lastResponse?.requested.elapsed ?? 0);
+    if (lastResponse !== undefined && !thread.ended.some(isAsNew) && this.#isCached(lastResponse)) {
+      return 'the server has sent an active response since';
     }
     return this.#counted(request, 'inactive');
   }
 
-  /** Why a request must not be refused by a fault, if it must not. */
-  refused(request: Request, code: string, reason: string | undefined): string | undefined {
+  /** Returns why a request must not be rejected with an error, or undefined if it may be. */
+  rejected(request: Request, code: string, reason: string | undefined): string | undefined {
     const ended = this.#justEnded(request);
     if (code !== 'invalid_token')
       return ended.some(({ outcome }) => outcome === code) || this.#isLate(request, code)
         ? undefined
-        : 'that was no fault';
+        : 'no such error occurred';
     const { wall } = this.#history.time;
     const hasExpired = ended.some(({ outcome, endsAt }) => outcome === 'active' && wall >= endsAt);
-    return reason === 'expired' && hasExpired ? undefined : 'the server did not answer so';
+    return reason === 'expired' && hasExpired ? undefined : 'the server sent no such response';
   }
 
-  /** What a new request can be served by without a question. Where that is not certain, nothing. */
-  known(process: number, token: number, maxResponseAgeMs: number): Question | undefined {
+  /**
+   * Returns the response that must serve a new request without an introspection, or undefined if that is not certain.
+   */
+  known(process: number, token: number, maxResponseAgeMs: number): Introspection | undefined {
     const { setting, isRoomy } = this.#history;
     const thread = this.#history.thread({ process, token });
-    const answer = setting.store === undefined ? thread.lastAnswer : this.#shared(thread, { process, token });
-    if (answer?.ended === undefined || !isRoomy || setting.isWorkerd) return undefined;
-    const isActive = answer.outcome === 'active';
+    const response = setting.store === undefined ? thread.lastResponse : this.#shared(thread, { process, token });
+    if (response?.ended === undefined || !isRoomy || setting.isWorkerd) return undefined;
+    const isActive = response.outcome === 'active';
     const { maxAgeSeconds, inactiveMaxAgeSeconds } = setting.cache;
     const maxAgeMs = (isActive ? maxAgeSeconds : inactiveMaxAgeSeconds) * 1000;
-    if (this.#history.ageMs(answer) >= Math.min(maxAgeMs, maxResponseAgeMs)) return undefined;
+    if (this.#history.ageMs(response) >= Math.min(maxAgeMs, maxResponseAgeMs)) return undefined;
     if (!isActive) {
-      return thread.believed === answer && thread.forgottenAsToken < answer.asked.order ? answer : undefined;
+      return thread.usedInactive === response && thread.invalidatedAsToken < response.requested.order
+        ? response
+        : undefined;
     }
-    return this.#isKept(answer) && thread.forgotten < answer.asked.order ? answer : undefined;
+    return this.#isCached(response) && thread.invalidated < response.requested.order ? response : undefined;
   }
 
   /** Returns why a response may not be used for a waiting request: it was requested earlier than the policy allows. */
-  #tooEarly({ began, maxResponseAgeMs }: Request, question: Question): string | undefined {
-    if (question.asked.order > began.order || this.#history.ageMs(question, began) < maxResponseAgeMs) return undefined;
+  #tooEarly({ began, maxResponseAgeMs }: Request, introspection: Introspection): string | undefined {
+    if (introspection.requested.order > began.order || this.#history.ageMs(introspection, began) < maxResponseAgeMs)
+      return undefined;
     return 'it was requested earlier than the policy allows';
   }
 
@@ -114,39 +120,40 @@ export class Rules {
   }
 
   /**
-   * Returns whether a response may be used although it was forgotten: it is the fourth that the request waited for, and
-   * was requested after each `forget` that had ended before the request came.
+   * Returns whether a response may be used although it was invalidated: it is the fourth that the request waited for, and
+   * was requested after each `invalidate` that had ended before the request came.
    */
-  #mayServeForgotten(request: Request, question: Question): boolean {
-    const isOwn = this.#isOwn(request, question);
-    return isOwn && request.forgottenBefore < question.asked.order && this.#isFourth(question);
+  #mayServeInvalidated(request: Request, introspection: Introspection): boolean {
+    const isOwn = this.#isOwn(request, introspection);
+    return isOwn && request.invalidatedBefore < introspection.requested.order && this.#isFourth(introspection);
   }
 
-  /** Returns whether a response and the three before it were forgotten, each before the next was requested. */
-  #isFourth(question: Question): boolean {
-    const { questions, setting } = this.#history;
-    const { forgets } = this.#history.thread(question);
-    const isSame = ({ process, token }: Question) => process === question.process && token === question.token;
-    const asked = questions.filter((each) => isSame(each) && each.number <= question.number).reverse();
+  /** Returns whether a response and the three before it were invalidated, each before the next was requested. */
+  #isFourth(introspection: Introspection): boolean {
+    const { introspections, setting } = this.#history;
+    const { invalidations } = this.#history.thread(introspection);
+    const isSame = ({ process, token }: Introspection) =>
+      process === introspection.process && token === introspection.token;
+    const requested = introspections.filter((each) => isSame(each) && each.number <= introspection.number).reverse();
     // On workerd, introspections of other requests may be in between.
-    const last = setting.isWorkerd ? asked : asked.slice(0, 4);
-    const isForgotten = ({ asked: { order } }: Question, index: number) => {
-      const next = setting.isWorkerd ? Infinity : (last[index - 1]?.asked.order ?? Infinity);
-      return forgets.some((each) => order < each && each < next);
+    const last = setting.isWorkerd ? requested : requested.slice(0, 4);
+    const isInvalidated = ({ requested: { order } }: Introspection, index: number) => {
+      const next = setting.isWorkerd ? Infinity : (last[index - 1]?.requested.order ?? Infinity);
+      return invalidations.some((each) => order < each && each < next);
     };
-    return last.filter(isForgotten).length >= 4;
+    return last.filter(isInvalidated).length >= 4;
   }
 
-  /** Whether an active answer has certainly not been evicted, nor ended by any clock at any time, nor been forgotten. */
-  #isKept(answer: Question): boolean {
+  /** Returns whether an active response was certainly not evicted, ended by either clock, or invalidated. */
+  #isCached(response: Introspection): boolean {
     const { lastStep, isRoomy } = this.#history;
     if (!isRoomy) return false;
-    if (answer.endsAt !== Infinity && lastStep > (answer.ended?.order ?? 0)) return false;
-    return this.#history.thread(answer).forgotten < answer.asked.order && !this.#history.hasExpired(answer);
+    if (response.endsAt !== Infinity && lastStep > (response.ended?.order ?? 0)) return false;
+    return this.#history.thread(response).invalidated < response.requested.order && !this.#history.hasExpired(response);
   }
 
-  /** The questions whose outcome decides now; after it the store may have been waited for. */
-  #justEnded(request: Request): Question[] {
+  /** Returns the introspections whose outcome can decide now. After it, the request may have waited for the store. */
+  #justEnded(request: Request): Introspection[] {
     const { time, storeEverFailed, storeEverSlow } = this.#history;
     const lagMs = storeEverFailed || storeEverSlow ? storeLagMs : 0;
     return this.#history
@@ -154,26 +161,28 @@ export class Rules {
       .ended.filter(({ ended }) => ended?.tick === time.tick || (ended?.elapsed ?? 0) >= time.elapsed - lagMs);
   }
 
-  /** Whether an inactive answer is newer than an active one, which then must not serve. */
-  #isNewer(inactive: Question, active: Question, isOwn: boolean): boolean {
-    if (inactive.asked.order < active.asked.order || !this.#isRemembered(inactive, active)) return false;
-    // Where questions run side by side, each request gets the answer to its own.
-    return !this.#history.setting.isWorkerd || (!isOwn && inactive.asked.elapsed > active.asked.elapsed);
+  /** Returns whether an inactive response is newer than an active one, which then must not be used. */
+  #isNewer(inactive: Introspection, active: Introspection, isOwn: boolean): boolean {
+    if (inactive.requested.order < active.requested.order || !this.#isRemembered(inactive, active)) return false;
+    // Introspections that run in parallel each serve their own request.
+    return !this.#history.setting.isWorkerd || (!isOwn && inactive.requested.elapsed > active.requested.elapsed);
   }
 
-  /** Whether an answer came in, here, while a request waited. */
-  #isOwn({ process, began }: Request, question: Question): boolean {
-    return question.process === process && question.ended !== undefined && question.ended.order > began.order;
+  /** Returns whether a response arrived in this process while the request waited. */
+  #isOwn({ process, began }: Request, introspection: Introspection): boolean {
+    return (
+      introspection.process === process && introspection.ended !== undefined && introspection.ended.order > began.order
+    );
   }
 
-  /** An answer from the cache, or from the store. */
-  #reused(request: Request, question: Question): string | undefined {
+  /** Returns why a response from the cache or the store must not be used, or undefined if it may be. */
+  #reused(request: Request, introspection: Introspection): string | undefined {
     const { time, setting } = this.#history;
-    if (time.wall >= question.endsAt) return 'it has expired by the wall clock';
-    if (!this.#isDated(question)) return undefined;
-    if (this.#history.hasExpired(question)) return 'it has expired by the monotonic clock';
-    if (this.#isForgottenElsewhere(request, question)) return 'another process forgot it';
-    const ageMs = this.#history.ageMs(question);
+    if (time.wall >= introspection.endsAt) return 'it has expired by the wall clock';
+    if (!this.#isDated(introspection)) return undefined;
+    if (this.#history.hasExpired(introspection)) return 'it has expired by the monotonic clock';
+    if (this.#isInvalidatedElsewhere(request, introspection)) return 'another process invalidated it';
+    const ageMs = this.#history.ageMs(introspection);
     if (ageMs >= request.maxResponseAgeMs) return `it is ${ageMs} ms old, older than the policy allows`;
     if (ageMs < setting.cache.maxAgeSeconds * 1000) return undefined;
     if (ageMs > setting.cache.maxAgeIfErrorSeconds * 1000) return `it is ${ageMs} ms old, older than the cache allows`;
@@ -183,54 +192,62 @@ export class Rules {
       : `it is ${ageMs} ms old, and the server was not unreachable`;
   }
 
-  /** Whether another process forgot an answer so long ago that this one has looked into the store since. */
-  #isForgottenElsewhere(request: Request, question: Question): boolean {
+  /** Returns whether another process invalidated a response so long ago that this one has read the store since. */
+  #isInvalidatedElsewhere(request: Request, introspection: Introspection): boolean {
     const { time, setting, storeEverSlow, storeEverFailed } = this.#history;
     if (storeEverFailed) return false;
     const hears = setting.store === 'notifies' || setting.store === 'both';
     const localMs = (hears ? 0 : setting.cache.localMaxAgeSeconds * 1000) + (storeEverSlow ? storeLagMs : 0);
-    const keptAt = question.process === request.process ? (question.ended?.elapsed ?? 0) : 0;
+    const cachedAt = introspection.process === request.process ? (introspection.ended?.elapsed ?? 0) : 0;
     return this.#history
       .thread(request)
-      .forgottenElsewhere.some(
+      .invalidatedElsewhere.some(
         ({ asOf, stored }) =>
-          asOf.order > question.asked.order &&
+          asOf.order > introspection.requested.order &&
           stored.order < request.began.order &&
-          time.elapsed >= Math.max(stored.elapsed, keptAt) + localMs,
+          time.elapsed >= Math.max(stored.elapsed, cachedAt) + localMs,
       );
   }
 
-  /** An answer that every process can have from the store, if it has never failed. */
-  #shared(thread: Thread, of: { process: number; token: number }): Question | undefined {
+  /** Returns the response that each process can read from the store, if the store has never failed. */
+  #shared(thread: Thread, of: { process: number; token: number }): Introspection | undefined {
     const { lastStep, storeEverFailed, storeEverSlow } = this.#history;
     if (storeEverFailed || storeEverSlow || lastStep > 0) return undefined;
     const other = this.#history.elsewhere(of);
-    const answer = other.lastAnswer;
-    if (answer?.outcome !== 'active' || answer.ended === undefined || other.forgotten > 0) return undefined;
-    if (thread.forgotten > 0 || other.running !== undefined || thread.running !== undefined) return undefined;
+    const response = other.lastResponse;
+    if (response?.outcome !== 'active' || response.ended === undefined || other.invalidated > 0) return undefined;
+    if (thread.invalidated > 0 || other.running !== undefined || thread.running !== undefined) return undefined;
     const own = thread.ended[0]?.ended?.elapsed ?? -1;
-    const isLatest = other.ended.every((each) => each === answer || each.asked.elapsed < answer.asked.elapsed);
-    return isLatest && own < answer.asked.elapsed && other.ended[0] === answer ? answer : undefined;
+    const isLatest = other.ended.every(
+      (each) => each === response || each.requested.elapsed < response.requested.elapsed,
+    );
+    return isLatest && own < response.requested.elapsed && other.ended[0] === response ? response : undefined;
   }
 
-  /** For the age of what comes by way of the store there is only the wall clock's word. */
-  #isDated({ asked }: Question): boolean {
+  /**
+   * Returns whether the age of a response is certain. The age of a response from the store is known by the wall clock
+   * only.
+   */
+  #isDated({ requested }: Introspection): boolean {
     const { setting, lastStep } = this.#history;
-    return setting.store === undefined || lastStep < asked.order;
+    return setting.store === undefined || lastStep < requested.order;
   }
 
-  /** What a process has evicted, or replaced by an answer that ended at once, it knows no better than the store does. */
-  #isRemembered(inactive: Question, active: Question): boolean {
+  /**
+   * Returns whether a process still knows an inactive response: it was neither evicted nor replaced by a response that
+   * ended immediately.
+   */
+  #isRemembered(inactive: Introspection, active: Introspection): boolean {
     const { setting, isRoomy } = this.#history;
     if (setting.store === undefined) return isRoomy || !setting.isWorkerd;
-    return isRoomy && this.#isDated(active) && this.#history.thread(inactive).lastAnswer === inactive;
+    return isRoomy && this.#isDated(active) && this.#history.thread(inactive).lastResponse === inactive;
   }
 
   #counted({ process, token }: Request, kind: 'active' | 'inactive'): string | undefined {
     const { setting } = this.#history;
     if (setting.store !== undefined) return undefined;
     const served = this.#served[process]?.[kind].add(token);
-    const kept = served?.size ?? 0;
-    return kept > setting.cache.maxEntries ? `${kept} ${kind} answers are kept` : undefined;
+    const cached = served?.size ?? 0;
+    return cached > setting.cache.maxEntries ? `${cached} ${kind} responses are cached` : undefined;
   }
 }

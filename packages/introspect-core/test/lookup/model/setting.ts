@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { CacheOptions } from '../../../src/index.js';
 import type { StoreKind } from './shared-store.js';
 
-/** The tokens of the model and what the server says of them. Values are shared, also under different names. */
+/** The tokens of the model, and their claims. Values are shared, also between different claims. */
 export const tokens = [
   { sub: 'ann', jti: '1', client_id: 'web' },
   { sub: 'ann', jti: '2', client_id: 'app' },
@@ -12,22 +12,22 @@ export const tokens = [
   {},
 ] as const satisfies readonly { sub?: string; jti?: string; client_id?: string }[];
 
-/** Some more often than others, so that much happens to them. */
+/** Token indexes, some more often than others, so that much happens to these tokens. */
 export const tokenIndex = fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 4, 5);
 
-/** What one run of the model is about. */
+/** The configuration of one run of the model. */
 export interface Setting {
   readonly cache: Required<Omit<CacheOptions, 'store' | 'refreshAfterSeconds' | 'maxBytes'>> & {
     refreshAfterSeconds?: number;
   };
-  /** Absent: one process, without a second tier. */
+  /** Undefined for one process without a shared store. */
   readonly store: StoreKind | undefined;
-  /** Whether it runs where no promise is shared: every request that asks has a question of its own. */
+  /** Whether the model runs as on workerd, where requests share no promise: each has an introspection of its own. */
   readonly isWorkerd: boolean;
   readonly timeoutMs: number;
   /** Whether the wall clock may be stepped. */
   readonly clockSteps: boolean;
-  /** For what is left to chance in the code. */
+  /** The seed of `Math.random` in the code under test. */
   readonly chance: number;
 }
 

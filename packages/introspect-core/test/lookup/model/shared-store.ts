@@ -7,10 +7,10 @@ export type StoreKind = 'plain' | 'lease' | 'notifies' | 'both';
 
 const slowMs = 100;
 
-/** A second tier for several processes, which works, or does not, as it is told. */
+/** A shared store for several processes. Its `mode` says whether it works, and how it fails. */
 export class SharedStore {
   mode: StoreMode = 'works';
-  /** What went into it and never should. */
+  /** Writes that the cache must never make. */
   readonly violations: string[] = [];
   readonly #time: VirtualTime;
   readonly #entries = new Map<string, { value: string; endsAt: number }>();
@@ -21,7 +21,7 @@ export class SharedStore {
     this.#time = time;
   }
 
-  /** As one process sees it. */
+  /** Returns the store as one process uses it. */
   seenBy(process: number, kind: StoreKind): CacheStore {
     const store: CacheStore = {
       get: (key) => this.#work(() => this.#get(key)),
