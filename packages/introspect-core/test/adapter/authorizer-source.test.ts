@@ -18,7 +18,7 @@ afterEach(() => server.close());
 const optionsOf = () => ({ issuer: server.origin, clientId: 'api', clientSecret: 'secret' });
 
 describe('authorizerSource', () => {
-  it('takes an authorizer or a function as it is, alone or by name', () => {
+  it('authorizerSource returns an authorizer or a function unchanged, alone or as "authorizer"', () => {
     const authorizer = new Authorizer(optionsOf());
     const choose = () => authorizer;
     for (const source of [authorizer, choose]) {
@@ -27,14 +27,14 @@ describe('authorizerSource', () => {
     }
   });
 
-  it('keeps "passPreflight" beside an authorizer or a function', () => {
+  it('authorizerSource returns "passPreflight" together with the authorizer', () => {
     const authorizer = new Authorizer(optionsOf());
     for (const passPreflight of [true, false]) {
       expect(authorizerSource({ authorizer, passPreflight })).toEqual({ authorizer, passPreflight });
     }
   });
 
-  it('makes an authorizer of options', () => {
+  it('authorizerSource creates an authorizer from options', () => {
     expect(authorizerSource(optionsOf())).toBeInstanceOf(Authorizer);
   });
 
@@ -43,22 +43,22 @@ describe('authorizerSource', () => {
     ['null', null, 'is missing'],
     ['bad options', { issuer: 'https://as.example.com', clientId: '' }, '"client'],
     [
-      '"passPreflight" that is no boolean',
+      'a "passPreflight" that is not a boolean',
       { authorizer: () => {}, passPreflight: 'yes' },
       '"passPreflight" must be true or false',
     ],
     [
-      '"passPreflight" that is no boolean among the options',
+      'a "passPreflight" that is not a boolean, among options',
       { issuer: 'https://as.example.com', clientId: 'a', clientSecret: 's', passPreflight: 1 },
       '"passPreflight" must be true or false',
     ],
-    ['something else by name', { authorizer: {} }, '"authorizer" must be an Authorizer'],
+    ['an invalid "authorizer"', { authorizer: {} }, '"authorizer" must be an Authorizer'],
     [
-      'an option beside an authorizer',
+      'an option together with an authorizer',
       { authorizer: () => {}, realm: 'x' },
       '"realm" is no option beside "authorizer"',
     ],
-  ])('refuses %s', (_, input, message) => {
+  ])('authorizerSource rejects %s', (_, input, message) => {
     expect(() => authorizerSource(input as never)).toThrow(TypeError);
     expect(() => authorizerSource(input as never)).toThrow(message);
   });
@@ -76,24 +76,24 @@ class Extras extends WithGetter {
 }
 
 describe('splitOptions', () => {
-  it('returns the named members and the rest, and does not change its argument', () => {
+  it('splitOptions returns the named members and the rest, and does not change its argument', () => {
     const given = Object.freeze({ onError: 1, realm: 'r' });
     expect(splitOptions(given, ['onError'])).toEqual([{ onError: 1 }, { realm: 'r' }]);
     expect(splitOptions(given as { onError: number; other?: 1 }, ['other'])).toEqual([{}, given]);
   });
 
-  it('throws a TypeError that names an inherited member', () => {
+  it('splitOptions throws a TypeError that names an inherited member', () => {
     const split = () => splitOptions(Object.create({ onError: 1 }) as { onError: 1 }, ['onError']);
     expect(split).toThrow(TypeError);
     expect(split).toThrow('"onError" is inherited');
   });
 
-  it('keeps other inherited options, so that the authorizer rejects them by name', () => {
+  it('splitOptions preserves other inherited options, so that the authorizer rejects them by name', () => {
     const [, others] = splitOptions(Object.assign(new Extras(), optionsOf()), ['onError']);
     expect(() => authorizerSource(others)).toThrow('Authorizer: "audience" is inherited');
   });
 
-  it('keeps members that are not enumerable', () => {
+  it('splitOptions preserves members that are not enumerable', () => {
     const given = Object.defineProperty({ onError: 1 }, 'audience', { value: 'a', enumerable: false });
     const [, others] = splitOptions(given, ['onError']);
     expect(others).toHaveProperty('audience', 'a');
@@ -102,9 +102,13 @@ describe('splitOptions', () => {
 
 describe('authorizerSource', () => {
   it.each([
-    ['its own', (authorizer: Authorizer) => ({ authorizer, realm: 'r' }), '"realm" is no option beside "authorizer"'],
     [
-      'one that is inherited',
+      'an own property',
+      (authorizer: Authorizer) => ({ authorizer, realm: 'r' }),
+      '"realm" is no option beside "authorizer"',
+    ],
+    [
+      'an inherited property',
       (authorizer: Authorizer) => Object.assign(Object.create({ audience: 'a' }), { authorizer }),
       '"audience" is inherited',
     ],
@@ -114,22 +118,18 @@ describe('authorizerSource', () => {
       '"onError" is no option beside "authorizer"',
     ],
     [
-      'a getter of a class, alone',
+      'a getter of a class without own properties',
       (authorizer: Authorizer) => Object.assign(new WithGetter(), { authorizer }),
       '"audience" is no option beside "authorizer"',
     ],
-    [
-      'an authorizer that is inherited',
-      (authorizer: Authorizer) => Object.create({ authorizer }),
-      '"authorizer" is inherited',
-    ],
-  ])('refuses an option beside an authorizer: %s', (_, inputOf, message) => {
+    ['an inherited authorizer', (authorizer: Authorizer) => Object.create({ authorizer }), '"authorizer" is inherited'],
+  ])('authorizerSource rejects an option together with an authorizer: %s', (_, inputOf, message) => {
     const input = inputOf(new Authorizer(optionsOf()));
     expect(() => authorizerSource(input)).toThrow(TypeError);
     expect(() => authorizerSource(input)).toThrow(message);
   });
 
-  it('accepts an authorizer in an object without prototype', () => {
+  it('authorizerSource accepts an authorizer in an object without a prototype', () => {
     const authorizer = new Authorizer(optionsOf());
     expect(authorizerSource(Object.assign(Object.create(null), { authorizer }))).toBe(authorizer);
   });
@@ -138,7 +138,7 @@ describe('authorizerSource', () => {
 describe('adapterOptions', () => {
   const authorizer = () => new Authorizer(optionsOf());
 
-  it('returns the adapter’s own options beside the source that the others describe', () => {
+  it('adapterOptions returns the options of the adapter and the source that the other options describe', () => {
     const source = authorizer();
     const onError = () => {};
     const given = { authorizer: source, passPreflight: true, onError };
@@ -149,32 +149,32 @@ describe('adapterOptions', () => {
     expect(adapterOptions({ ...optionsOf(), onError }, ['onError']).source).toBeInstanceOf(Authorizer);
   });
 
-  it('takes an authorizer or a function in place of the options', () => {
+  it('adapterOptions accepts an authorizer or a function in place of options', () => {
     const source = authorizer();
     const choose = () => source;
     expect(adapterOptions(source, [])).toEqual({ source });
     expect(adapterOptions(choose, [])).toEqual({ source: choose });
   });
 
-  it.each([undefined, null, 'options'])('rejects %j', (input) => {
+  it.each([undefined, null, 'options'])('adapterOptions rejects %j', (input) => {
     expect(() => adapterOptions(input as never, [])).toThrow(TypeError);
   });
 
-  it('rejects an option that neither the adapter nor the authorizer knows', () => {
+  it('adapterOptions rejects an option that neither the adapter nor the authorizer knows', () => {
     const given = { ...optionsOf(), onFailure: 1 };
     expect(() => adapterOptions(given, ['onError' as never])).toThrow('"onFailure"');
   });
 });
 
 describe('checkPolicy', () => {
-  it('checks what can be checked without an authorizer', () => {
+  it('checkPolicy rejects an unknown member, and accepts roles without an authorizer', () => {
     checkPolicy({ anyRole: ['admin'] });
     expect(() => checkPolicy({ scope: 'x' } as never)).toThrow('unknown option "scope"');
   });
 });
 
 describe('resourceMetadataOf', () => {
-  it('gives document and path of one authorizer, and needs one', () => {
+  it('resourceMetadataOf returns document and path of an authorizer, and throws for a function', () => {
     const authorizer = new Authorizer({ ...optionsOf(), resource: 'https://api.example.com/v1' });
     expect(resourceMetadataOf(authorizer)).toMatchObject({
       path: '/.well-known/oauth-protected-resource/v1',

@@ -15,7 +15,7 @@ afterAll(() => {
   server.closeAllConnections();
 });
 
-/** Sends these field lines, and gives request and response as Node made them. */
+/** Sends a request with these field lines, and returns the request and response of Node's server. */
 async function exchange(lines: string[], path = '/a?b') {
   const client = httpRequest({ port, host: '127.0.0.1', path, headers: ['Host', 'x', ...lines], agent: false });
   client.on('error', () => {});
@@ -25,7 +25,7 @@ async function exchange(lines: string[], path = '/a?b') {
 }
 
 describe('nodeRequestContext', () => {
-  it('has every line of a field, in any case of its name', async () => {
+  it('the context has every line of a field, in any case of its name', async () => {
     const { request, response } = await exchange([
       'Authorization',
       'Bearer a',
@@ -47,7 +47,7 @@ describe('nodeRequestContext', () => {
     response.end();
   });
 
-  it('aborts its one signal when the caller goes before the answer is written', async () => {
+  it('the signal is aborted when the caller hangs up before the response is written', async () => {
     const { client, request, response } = await exchange([]);
     const { signal, ...context } = nodeRequestContext(request, response, request);
     expect(signal?.aborted).toBe(false);
@@ -56,7 +56,7 @@ describe('nodeRequestContext', () => {
     await once(signal as AbortSignal, 'abort');
   });
 
-  it('does not abort it when the answer was written', async () => {
+  it('the signal is not aborted after the response was written', async () => {
     const { client, request, response } = await exchange([]);
     const context = nodeRequestContext(request, response, request);
     const { signal } = context;
@@ -67,7 +67,7 @@ describe('nodeRequestContext', () => {
     expect(signal?.aborted).toBe(false);
   });
 
-  it('shares one signal and one listener among all contexts of a response', async () => {
+  it('all contexts of a response share one signal and one listener', async () => {
     const { client, request, response } = await exchange([]);
     const before = response.listenerCount('close');
     const signals = Array.from({ length: 20 }, () => nodeRequestContext(request, response, request).signal);
@@ -77,7 +77,7 @@ describe('nodeRequestContext', () => {
     await once(signals[0] as AbortSignal, 'abort');
   });
 
-  it('returns an aborted signal when the caller hung up before the signal is first read', async () => {
+  it('the signal is aborted if the caller hung up before the signal is first read', async () => {
     const { client, request, response } = await exchange([]);
     const context = nodeRequestContext(request, response, request);
     client.destroy();
@@ -86,7 +86,7 @@ describe('nodeRequestContext', () => {
     expect(nodeRequestContext(request, response, request).signal).toBe(context.signal);
   });
 
-  it('returns an aborted signal when the HTTP/2 stream was reset before the signal is first read', async () => {
+  it('the signal is aborted if the HTTP/2 stream was reset before the signal is first read', async () => {
     const http2 = createHttp2Server();
     const session = connectHttp2(`http://127.0.0.1:${await listen(http2)}`);
     const stream = session.request();
@@ -100,7 +100,7 @@ describe('nodeRequestContext', () => {
     await once(http2, 'close');
   });
 
-  it('returns a signal that is not aborted when the response was written before the signal is first read', async () => {
+  it('the signal is not aborted if the response was written before the signal is first read', async () => {
     const { client, request, response } = await exchange([]);
     client.on('response', (message) => message.resume());
     response.end('done');
@@ -108,7 +108,7 @@ describe('nodeRequestContext', () => {
     expect(nodeRequestContext(request, response, request).signal?.aborted).toBe(false);
   });
 
-  it('has no signal without a response, and no certificate without TLS', async () => {
+  it('the context has no signal without a response, and no certificate without TLS', async () => {
     const { request, response } = await exchange([]);
     const context = nodeRequestContext(request, undefined, request);
     expect([context.signal, context.clientCertificate]).toEqual([undefined, undefined]);
@@ -119,7 +119,7 @@ describe('nodeRequestContext', () => {
     [{ raw: Uint8Array.of(1) }, Uint8Array.of(1)],
     [{}, undefined],
     [null, undefined],
-  ])('gives the certificate of a TLS socket: %j', (certificate, given) => {
+  ])('the context has the certificate of a TLS socket: %j', (certificate, given) => {
     const socket = {
       certificate,
       getPeerCertificate() {
@@ -129,7 +129,7 @@ describe('nodeRequestContext', () => {
     expect(nodeRequestContext({ rawHeaders: [], socket }, undefined, {}).clientCertificate).toEqual(given);
   });
 
-  it('takes a request that lacks method, URL and socket', () => {
+  it('the context of a request without method, URL and socket has defaults', () => {
     const context = nodeRequestContext({ rawHeaders: [] }, undefined, {});
     expect([context.method, context.url, context.clientCertificate]).toEqual(['GET', '', undefined]);
   });

@@ -11,14 +11,14 @@ describe('isPreflight', () => {
   it.each<[string, boolean, ReturnType<typeof requestOf>]>([
     ['with both fields', true, requestOf('OPTIONS', 'origin', 'access-control-request-method')],
     ['without an origin', false, requestOf('OPTIONS', 'access-control-request-method')],
-    ['without the method that it asks for', false, requestOf('OPTIONS', 'origin')],
+    ['without the requested method', false, requestOf('OPTIONS', 'origin')],
     ['of another method', false, requestOf('GET', 'origin', 'access-control-request-method')],
     ['of no method', false, requestOf(undefined, 'origin', 'access-control-request-method')],
-  ])('a request %s: %s', (_, outcome, request) => {
+  ])('isPreflight of a request %s returns %s', (_, outcome, request) => {
     expect(isPreflight(request)).toBe(outcome);
   });
 
-  it('is not assumed of a request whose fields are not known', () => {
+  it('isPreflight of a request with unknown fields returns false', () => {
     expect(isPreflight({ authorization: null, method: 'OPTIONS' })).toBe(false);
   });
 });

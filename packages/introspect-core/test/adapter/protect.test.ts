@@ -19,22 +19,22 @@ const rejected = (members: object) =>
   expect.objectContaining({ allowed: false, error: expect.objectContaining(members) });
 
 describe('protect', () => {
-  it('checks the policy when it is called', () => {
+  it('protect checks the policy when it is called', () => {
     expect(() => protect(() => new Authorizer(optionsOf()), { scopes: ['a b'] })).toThrow('Policy: "scopes"');
     expect(() => protect(new Authorizer(optionsOf()), { anyRole: ['admin'] })).toThrow('"rolesOf"');
   });
 
-  it('gives the token', async () => {
+  it('a decision for a good token has the token', async () => {
     const decide = protect(new Authorizer(optionsOf()));
     await expect(decide(request({}))).resolves.toEqual(accepted({ sub: 'mickey' }));
   });
 
-  it('gives null, without a promise, for a request without credentials on an optional route', () => {
+  it('a decision without credentials on an optional route is synchronous, with the token null', () => {
     const decide = protect(new Authorizer(optionsOf()), { optional: true });
     expect(decide({ authorization: null, native: {} })).toEqual({ allowed: true, token: null });
   });
 
-  it('gives status, fields and body of a denial as they are to be sent, and the error', () => {
+  it('a denial has the status, fields and body of the response, and the error', () => {
     const decide = protect(new Authorizer({ ...optionsOf(), realm: 'r' }));
     const decision = decide({ authorization: null, native: {} });
     expect(decision).toEqual({
@@ -49,7 +49,7 @@ describe('protect', () => {
     });
   });
 
-  it('gives a denial with 503 for a server that is down', async () => {
+  it('a denial has the status 503 if the server is down', async () => {
     const check = () => {
       throw new UnavailableError('m', 7);
     };
@@ -66,7 +66,7 @@ describe('protect', () => {
   });
 
   it.each(['an authorizer', 'a function'])(
-    'rejects the promise, and does not throw, when rolesOf throws on a cache hit of %s',
+    'a rolesOf that throws on a cache hit of %s rejects the promise, and does not throw',
     async (kind) => {
       const authorizer = new Authorizer({
         ...caching(),
@@ -84,7 +84,7 @@ describe('protect', () => {
     },
   );
 
-  it('rejects with the error of a check that throws', async () => {
+  it('a check that throws rejects the decision with its error', async () => {
     const check = () => {
       throw new Error('check is broken');
     };
@@ -119,20 +119,20 @@ describe('protect, on a cache hit', () => {
   it.each<[string, object, object]>([
     ['accepted', {}, { allowed: true }],
     ['rejected', { scopes: ['a'] }, { allowed: false, status: 403 }],
-  ])('gives the decision without a promise: %s', async (_, policy, decision) => {
+  ])('a decision on a cache hit is synchronous: %s', async (_, policy, decision) => {
     const authorizer = new Authorizer(caching());
     await authorizer.authorize('Bearer good');
     expect(protect(authorizer, policy)(request({}))).toMatchObject(decision);
   });
 
-  it('is not misled by a token that has a claim "allowed"', async () => {
+  it('a decision on a cache hit does not depend on a claim "allowed" of the token', async () => {
     server.always(active({ sub: 'mickey', allowed: false }));
     const authorizer = new Authorizer(caching());
     await authorizer.authorize('Bearer good');
     expect(protect(authorizer)(request({}))).toEqual(accepted({ allowed: false }));
   });
 
-  it('gives a promise when the policy has a check', async () => {
+  it('a decision on a cache hit is a promise if the policy has a check', async () => {
     const authorizer = new Authorizer(caching());
     await authorizer.authorize('Bearer good');
     const pending = protect(authorizer, { check: () => true })(request({}));
@@ -159,7 +159,7 @@ describe('protect, for a CORS preflight', () => {
     ['with "passPreflight" of the authorizer false', () => own(false)],
     ['with "passPreflight" beside the authorizer false', () => ({ authorizer: own(true), passPreflight: false })],
     ['with "passPreflight" beside a function false', () => ({ authorizer: chosen(true), passPreflight: false })],
-  ])('rejects it without a token, %s', async (_, source) => {
+  ])('a CORS preflight without a token is rejected, %s', async (_, source) => {
     const decide = protect(source());
     expect(await decide(preflight())).toEqual(rejected({ code: 'missing_token', status: 401 }));
     expect(await decide({ ...preflight(), authorization: 'Bearer good' })).toEqual(accepted({ sub: 'mickey' }));
@@ -170,13 +170,16 @@ describe('protect, for a CORS preflight', () => {
     ['of the authorizer that a function chooses', () => chosen(true)],
     ['beside the authorizer', () => ({ authorizer: own(false), passPreflight: true })],
     ['beside a function', () => ({ authorizer: chosen(false), passPreflight: true })],
-  ])('lets it pass without a token and without a request to the server, with "passPreflight" %s', async (_, source) => {
-    const decide = protect(source());
-    expect(await decide(preflight())).toEqual({ allowed: true, token: undefined });
-    expect(server.requests).toEqual([]);
-    expect(await decide(preflight(['origin']))).toEqual(rejected({ code: 'missing_token' }));
-    expect(await decide({ ...preflight(), method: 'GET' })).toEqual(rejected({ code: 'missing_token' }));
-  });
+  ])(
+    'a CORS preflight passes without a token and without an introspection, with "passPreflight" %s',
+    async (_, source) => {
+      const decide = protect(source());
+      expect(await decide(preflight())).toEqual({ allowed: true, token: undefined });
+      expect(server.requests).toEqual([]);
+      expect(await decide(preflight(['origin']))).toEqual(rejected({ code: 'missing_token' }));
+      expect(await decide({ ...preflight(), method: 'GET' })).toEqual(rejected({ code: 'missing_token' }));
+    },
+  );
 
   it('does not call the function that chooses the authorizer when "passPreflight" is set next to it', async () => {
     const authorizer = () => {
@@ -188,7 +191,7 @@ describe('protect, for a CORS preflight', () => {
 });
 
 describe('isHangUp', () => {
-  it('tells the reason of the request’s own aborted signal from any other error', async () => {
+  it('isHangUp returns true only for the reason of the request’s own aborted signal', async () => {
     server.always(hangBeforeHeaders());
     const controller = new AbortController();
     const context = { ...request({}), signal: controller.signal };
@@ -204,7 +207,7 @@ describe('isHangUp', () => {
 });
 
 describe('two guards that see the same request', () => {
-  it('share an answer for 5 s and no longer', async () => {
+  it('two guards that see the same request share a response for 5 s and no longer', async () => {
     let clock = 0;
     const decide = protect(new Authorizer({ ...optionsOf(), monotonicNow: () => clock }));
     const native = {};

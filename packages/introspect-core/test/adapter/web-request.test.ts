@@ -11,7 +11,7 @@ const request = new Request('https://api.example/me?a=b', {
 });
 
 describe('webRequestContext', () => {
-  it('has method, URL and fields; lines of the same name are joined', () => {
+  it('the context has method, URL and fields, and joins lines of the same name', () => {
     const context = webRequestContext(request);
     expect(context).toMatchObject({ authorization: 'Bearer a, Bearer b', method: 'POST', url: request.url });
     expect(context.header?.('x-ONE')).toEqual(['1']);
@@ -19,13 +19,13 @@ describe('webRequestContext', () => {
     expect(webRequestContext(new Request('https://api.example')).authorization).toBeNull();
   });
 
-  it('has the request itself as native, or what the adapter gives', () => {
+  it('the native request is the request itself, or the one that the adapter passes', () => {
     const native = {};
     expect(webRequestContext(request).native).toBe(request);
     expect(webRequestContext(request, native).native).toBe(native);
   });
 
-  it('reads signal and waitUntil only when they are needed', () => {
+  it('the context reads signal and waitUntil only when they are needed', () => {
     const { signal } = new AbortController();
     const signalOf = vi.fn(() => signal);
     const runtimeOf = vi.fn(() => ({ waitUntil: () => {} }));
@@ -38,7 +38,7 @@ describe('webRequestContext', () => {
     expect(runtimeOf).toHaveBeenCalledExactlyOnceWith(native);
   });
 
-  it('calls waitUntil as a method of its runtime, and has none without it', () => {
+  it('waitUntil is called as a method of its runtime, and is undefined without one', () => {
     const runtime = {
       promises: [] as unknown[],
       waitUntil(promise: Promise<unknown>) {

@@ -47,15 +47,15 @@ const authorizerOf = (options: object = {}) =>
     ...options,
   });
 
-describe('what a request brings', () => {
+describe('the credentials of a request', () => {
   beforeEach(() => server.tokens.set('good', { sub: 'mickey' }));
 
   it.each<[string, Parameters<Guard<ActiveToken>>[0]]>([
-    ['a line', 'Bearer good'],
-    ['a list of lines', ['Bearer good']],
-    ['a context with a line', { authorization: 'Bearer good' }],
+    ['a field value', 'Bearer good'],
+    ['a list of field values', ['Bearer good']],
+    ['a context with a field value', { authorization: 'Bearer good' }],
     ['a context with a list', { authorization: ['Bearer good'], method: 'GET' }],
-  ])('may be %s', async (_, request) => {
+  ])('the credentials may be %s', async (_, request) => {
     await expect(authorizerOf().authorize(request)).resolves.toEqual({ active: true, sub: 'mickey' });
     await expect(authorizerOf().guard()(request)).resolves.toEqual({ active: true, sub: 'mickey' });
   });
@@ -66,13 +66,13 @@ describe('what a request brings', () => {
     ['an empty list', []],
     ['a context without credentials', { authorization: undefined }],
     ['another scheme', 'Basic YTpi'],
-  ])('may lack a token: %s', async (_, request) => {
+  ])('a request without a token is rejected, or null on an optional route: %s', async (_, request) => {
     await expect(authorizerOf().authorize(request)).rejects.toMatchObject({ code: 'missing_token' });
     await expect(authorizerOf().authorize(request, { optional: true })).resolves.toBeNull();
     expect(server.introspections).toHaveLength(0);
   });
 
-  it('is judged as a whole: the context reaches rolesOf and check', async () => {
+  it('the whole request context is passed to rolesOf and check', async () => {
     const request: RequestContext = { authorization: 'Bearer good', native: { tenant: 1 } };
     const rolesOf = vi.fn(() => ['admin']);
     const check = vi.fn(() => true);
@@ -81,7 +81,7 @@ describe('what a request brings', () => {
     expect(check).toHaveBeenCalledExactlyOnceWith({ active: true, sub: 'mickey' }, request);
   });
 
-  it('never leaves through a mistake in a policy: authorize rejects, guard throws', async () => {
+  it('an invalid policy: authorize rejects, and guard throws, without an introspection', async () => {
     const policy = { scope: 'read' } as Policy;
     expect(() => authorizerOf().guard(policy)).toThrow('Policy: unknown option "scope"');
     await expect(authorizerOf().authorize('Bearer good', policy)).rejects.toThrow('Policy: unknown option "scope"');
@@ -90,7 +90,7 @@ describe('what a request brings', () => {
   });
 });
 
-describe('the table of answers', () => {
+describe('the outcomes of authorize', () => {
   const now = 1750000000;
   const policy: Policy = { scopes: ['a', 'b'], anyRole: ['admin'], maxAuthenticationAgeSeconds: 60, acrValues: ['x'] };
   const good = { scope: 'a b', auth_time: now, acr: 'x', roles: ['admin'], aud: 'api' };
@@ -98,7 +98,7 @@ describe('the table of answers', () => {
     ['WWW-Authenticate', `Bearer realm="r", ${parameters}resource_metadata="https://api.example.com/m"`],
     ['Cache-Control', 'no-store'],
   ];
-  const refused = (status: number, error: string, error_description: string, rest = '') => ({
+  const rejection = (status: number, error: string, error_description: string, rest = '') => ({
     code: error,
     status,
     headers: challenged(`error="${error}", error_description="${error_description}", ${rest}`),
@@ -122,11 +122,11 @@ describe('the table of answers', () => {
     headers: challenged('scope="a b", '),
     body: {},
   };
-  const broken = refused(400, 'invalid_request', 'The Authorization header field must hold one bearer token, once');
-  const invalid = (reason: string, sentence: string) => ({ ...refused(401, 'invalid_token', sentence), reason });
+  const broken = rejection(400, 'invalid_request', 'The Authorization header field must hold one bearer token, once');
+  const invalid = (reason: string, sentence: string) => ({ ...rejection(401, 'invalid_token', sentence), reason });
 
-  const judge = (line: string | string[], answer: ScriptedResponse) => {
-    server.always(answer);
+  const authorize = (line: string | string[], response: ScriptedResponse) => {
+    server.always(response);
     return authorizerOf({
       audience: 'api',
       realm: 'r',
@@ -140,27 +140,27 @@ describe('the table of answers', () => {
     ['no credentials', [], missing],
     ['another scheme', 'Basic YTpi', missing],
     ['a broken header', 'Bearer', broken],
-    ['two lines', ['Bearer t', 'Bearer u'], broken],
-    ['two, joined by a comma', 'Bearer t, Bearer u', broken],
+    ['two field values', ['Bearer t', 'Bearer u'], broken],
+    ['two field values joined by a comma', 'Bearer t, Bearer u', broken],
     ['a malformed token', 'Bearer !', invalid('malformed', 'The access token is malformed')],
-    ['a token too long', `Bearer ${'t'.repeat(8193)}`, invalid('too_long', 'The access token is too long')],
-  ])('%s, and no question', async (_, line, expected) => {
-    await expect(judge(line, active(good))).rejects.toMatchObject(expected);
+    ['a token that is too long', `Bearer ${'t'.repeat(8193)}`, invalid('too_long', 'The access token is too long')],
+  ])('a request with %s is rejected without an introspection', async (_, line, expected) => {
+    await expect(authorize(line, active(good))).rejects.toMatchObject(expected);
     expect(server.introspections).toHaveLength(0);
   });
 
   it.each<[string, ScriptedResponse, object]>([
     ['an inactive token', inactive(), invalid('inactive', 'The access token is not active')],
-    ['an expired one', active({ ...good, exp: now }), invalid('expired', 'The access token has expired')],
+    ['an expired token', active({ ...good, exp: now }), invalid('expired', 'The access token has expired')],
     [
-      'one for another API',
+      'a token for another API',
       active({ ...good, aud: 'other' }),
       invalid('audience_mismatch', 'The access token is meant for another audience'),
     ],
     [
-      'a login too old',
+      'a login that is too old',
       active({ ...good, auth_time: now - 61 }),
-      refused(
+      rejection(
         401,
         'insufficient_user_authentication',
         'A more recent or stronger authentication of the user is needed here',
@@ -168,11 +168,11 @@ describe('the table of answers', () => {
       ),
     ],
     [
-      'a scope missing',
+      'a missing scope',
       active({ ...good, scope: 'a' }),
-      refused(403, 'insufficient_scope', 'The access token lacks a scope that is needed here', 'scope="a b", '),
+      rejection(403, 'insufficient_scope', 'The access token lacks a scope that is needed here', 'scope="a b", '),
     ],
-    ['a role missing', active({ ...good, roles: [] }), denied],
+    ['a missing role', active({ ...good, roles: [] }), denied],
     ['a server that resets', reset(), failed('unavailable')],
     ['a server that is broken', respond({ status: 500 }), failed('unavailable')],
     [
@@ -181,29 +181,29 @@ describe('the table of answers', () => {
       failed('unavailable', [['Retry-After', '7']]),
     ],
     ['a redirect', redirect('https://example.com'), failed('invalid_response')],
-    ['an answer of another kind', json({ active: 'true' }), failed('invalid_response')],
-    ['own credentials refused', json({ error: 'invalid_client' }, { status: 401 }), failed('invalid_client')],
-  ])('%s', async (_, answer, expected) => {
-    await expect(judge('Bearer t', answer)).rejects.toMatchObject(expected);
+    ['a response of another kind', json({ active: 'true' }), failed('invalid_response')],
+    ['rejected client credentials', json({ error: 'invalid_client' }, { status: 401 }), failed('invalid_client')],
+  ])('a request with %s is rejected after one introspection', async (_, response, expected) => {
+    await expect(authorize('Bearer t', response)).rejects.toMatchObject(expected);
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('nothing wrong', async () => {
-    await expect(judge('Bearer t', active(good))).resolves.toEqual({ active: true, ...good });
+  it('a good token resolves with its claims', async () => {
+    await expect(authorize('Bearer t', active(good))).resolves.toEqual({ active: true, ...good });
   });
 
-  it('check said no', async () => {
+  it('a check that returns false rejects with access_denied', async () => {
     server.always(active());
     await expect(authorizerOf().authorize('Bearer t', { check: () => false })).rejects.toMatchObject(denied);
   });
 
-  it("the caller's own signal: its reason, and nothing else", async () => {
+  it("an aborted request rejects with the reason of the caller's signal, without an introspection", async () => {
     const request = { authorization: 'Bearer t', signal: AbortSignal.abort('left') };
     await expect(authorizerOf().authorize(request)).rejects.toBe('left');
     expect(server.introspections).toHaveLength(0);
   });
 
-  it('a request without a token names the scopes only where the resource is described', async () => {
+  it('the challenge without a token names the scopes only if the resource is configured', async () => {
     const challengeOf = async (options: object) => {
       const error = await errorOf(authorizerOf(options).authorize(null, { scopes: ['a', 'b'] }));
       if (!isAuthorizationError(error)) throw error;
@@ -220,8 +220,8 @@ describe('the table of answers', () => {
 });
 
 describe('an optional policy', () => {
-  const optional = (line: string | string[], answer: ScriptedResponse = active()) => {
-    server.always(answer);
+  const optional = (line: string | string[], response: ScriptedResponse = active()) => {
+    server.always(response);
     return authorizerOf().authorize(line, { optional: true, scopes: ['read'] });
   };
 
@@ -229,18 +229,18 @@ describe('an optional policy', () => {
     ['a broken header', ['Bearer t', 'Bearer t'], active(), 'invalid_request'],
     ['a malformed token', 'Bearer !', active(), 'invalid_token'],
     ['an inactive token', 'Bearer t', inactive(), 'invalid_token'],
-    ['a scope missing', 'Bearer t', active(), 'insufficient_scope'],
+    ['a missing scope', 'Bearer t', active(), 'insufficient_scope'],
     ['a server that is down', 'Bearer t', reset(), 'unavailable'],
-  ])('does not forgive %s', async (_, line, answer, code) => {
-    await expect(optional(line, answer)).rejects.toMatchObject({ code });
+  ])('an optional policy still rejects %s', async (_, line, response, code) => {
+    await expect(optional(line, response)).rejects.toMatchObject({ code });
   });
 
-  it('lets a good token through as itself', async () => {
+  it('an optional policy resolves with a good token', async () => {
     await expect(optional('Bearer t', active({ scope: 'read' }))).resolves.toEqual({ active: true, scope: 'read' });
   });
 });
 
-describe('the options', () => {
+describe('the options of an authorizer', () => {
   it.each<[audience: unknown, aud: unknown, outcome: string]>([
     ['api', 'api', 'ok'],
     ['api', ['other', 'api'], 'ok'],
@@ -248,7 +248,7 @@ describe('the options', () => {
     ['api', 'api2', 'audience_mismatch'],
     [['a', 'b'], ['c'], 'audience_mismatch'],
     ['api', undefined, 'audience_mismatch'],
-  ])('audience %j, token for %j: %s', async (audience, aud, outcome) => {
+  ])('with the audience %j, a token for %j has the outcome: %s', async (audience, aud, outcome) => {
     server.always(active({ aud }));
     const error = await errorOf(authorizerOf({ audience }).authorize('Bearer t'));
     expect(error === undefined ? 'ok' : error).toEqual(
@@ -273,7 +273,7 @@ describe('the options', () => {
     );
   });
 
-  it('throws when policyProblem rejects a policy: no guard is made and no request is authorized', async () => {
+  it('a policy that policyProblem rejects: guard throws, and authorize rejects', async () => {
     const policyProblem = vi.fn(({ scopes }: Policy) => (scopes?.includes('root') ? 'nobody is root' : undefined));
     const authorizer = authorizerOf({ policyProblem });
     expect(policyProblem).not.toHaveBeenCalled();
@@ -285,7 +285,7 @@ describe('the options', () => {
     expect(() => authorizerOf({ policyProblem: 'none' })).toThrow('Authorizer: "policyProblem" must be a function');
   });
 
-  it('throws without a policy when policyProblem rejects the empty policy', async () => {
+  it('a missing policy is rejected if policyProblem rejects the empty policy', async () => {
     const policyProblem = ({ anyRole }: Policy) => (anyRole === undefined ? 'name a role' : undefined);
     const authorizer = authorizerOf({ policyProblem, rolesOf: () => ['admin'] });
     server.always(active());
@@ -294,7 +294,7 @@ describe('the options', () => {
     await expect(authorizer.authorize('Bearer t', { anyRole: ['admin'] })).resolves.toMatchObject({ active: true });
   });
 
-  it('may hold a client instead: its issuer and its clock are those to judge by', async () => {
+  it('an authorizer with a given client checks tokens against the issuer and the clock of that client', async () => {
     const { origin: issuer, introspectionEndpoint } = server;
     const client = new IntrospectionClient({
       ...{ issuer, introspectionEndpoint, clientId: 'api', clientSecret: 'secret' },
@@ -307,7 +307,7 @@ describe('the options', () => {
     await expect(authorizer.authorize('Bearer t')).rejects.toMatchObject({ reason: 'issuer_mismatch' });
   });
 
-  it('are not written to, nor looked at afterwards', async () => {
+  it('the options are not changed, and later changes of them have no effect', async () => {
     const audience = ['api'];
     const headers = { 'x-tenant': 'a' };
     const options = Object.freeze({ audience, headers, resource: 'https://api.example.com' });
@@ -320,7 +320,7 @@ describe('the options', () => {
     expect(server.introspections[0]?.field('x-tenant')).toEqual(['a']);
   });
 
-  it('do not touch the network', () => {
+  it('the constructor sends no request', () => {
     const fetch = vi.spyOn(globalThis, 'fetch');
     authorizerOf({ issuer: 'https://as.example.com', introspectionEndpoint: undefined }).guard({ scopes: ['a'] });
     expect(fetch).not.toHaveBeenCalled();
@@ -330,13 +330,13 @@ describe('the options', () => {
   const client = new IntrospectionClient({ issuer: 'https://a.example.com', clientId: 'c', clientSecret: 's' });
 
   it.each<[string, unknown, string]>([
-    ['nothing at all', undefined, 'IntrospectionClient: "clientId" is missing'],
+    ['undefined', undefined, 'IntrospectionClient: "clientId" is missing'],
     ['null', null, 'IntrospectionClient: "clientId" is missing'],
-    ['no client and no options of one', { audience: 'a' }, 'IntrospectionClient: "clientId" is missing'],
-    ['what is no client', { client: {} }, 'Authorizer: "client" must be an IntrospectionClient'],
-    ['a client and options of one', { client, issuer: 'x' }, 'Authorizer: "issuer" is no option beside "client"'],
-    ['an unknown option beside a client', { client, audiance: 'x' }, 'Authorizer: "audiance" is no option'],
-  ])('may not be %s', (_, options, message) => {
+    ['neither a client nor client options', { audience: 'a' }, 'IntrospectionClient: "clientId" is missing'],
+    ['an invalid client', { client: {} }, 'Authorizer: "client" must be an IntrospectionClient'],
+    ['a client with client options', { client, issuer: 'x' }, 'Authorizer: "issuer" is no option beside "client"'],
+    ['a client with an unknown option', { client, audiance: 'x' }, 'Authorizer: "audiance" is no option'],
+  ])('the constructor rejects %s', (_, options, message) => {
     const construct = () => new Authorizer(options as AuthorizerOptions);
     expect(construct).toThrow(TypeError);
     expect(construct).toThrow(message);
@@ -360,26 +360,29 @@ describe('the options', () => {
     ['resourceMetadata', 'https://api.example.com/"m"', 'must be percent-encoded'],
     ['resourceMetadata', 'https://api.example.com/ü', 'must be percent-encoded'],
     ['rolesOf', ['admin'], 'must be a function'],
-  ])('refuse %s %j', (name, value, message) => {
+  ])('the constructor rejects %s %j', (name, value, message) => {
     expect(() => authorizerOf({ [name as string]: value })).toThrow(`Authorizer: "${name}" ${message}`);
   });
 
-  it('refuse a list of audiences with a value that is not a string', () => {
+  it('the constructor rejects a list of audiences with a value that is not a string', () => {
     expect(() => authorizerOf({ audience: ['a', 5] })).toThrow('Authorizer: "audience.1" must be a string');
   });
 
-  it.each(['unheard_of', 'clientid', 'scopes'])('refuse the unknown %s by name', (name) => {
-    expect(() => authorizerOf({ [name]: 'canary' })).toThrow(`unknown option "${name}"; known options: `);
-    expect(() => authorizerOf({ [name]: 'canary' })).toThrow(/^((?!canary).)*$/);
-  });
+  it.each(['unheard_of', 'clientid', 'scope'])(
+    'the constructor rejects the unknown option %s by name, without its value',
+    (name) => {
+      expect(() => authorizerOf({ [name]: 'canary' })).toThrow(`Authorizer: unknown option "${name}"; known options: `);
+      expect(() => authorizerOf({ [name]: 'canary' })).toThrow(/^((?!canary).)*$/);
+    },
+  );
 
-  it('may name a resource on loopback by http', () => {
+  it('the constructor accepts a resource on loopback with http', () => {
     authorizerOf({ resource: 'http://127.0.0.1:3000', resourceMetadata: 'http://localhost:3000/m' });
   });
 });
 
-describe('the types', () => {
-  it('give null only where the policy may be optional', () => {
+describe('the types of an authorizer', () => {
+  it('the result type includes null only if the policy may be optional', () => {
     const policies = (authorizer: Authorizer, policy: Policy) => {
       expectTypeOf(authorizer.authorize('')).resolves.toEqualTypeOf<ActiveToken>();
       expectTypeOf(authorizer.authorize('', {})).resolves.toEqualTypeOf<ActiveToken>();
@@ -398,7 +401,7 @@ describe('the types', () => {
     expectTypeOf(policies).toBeFunction();
   });
 
-  it('let invalidate name one thing', () => {
+  it('the type of invalidate accepts exactly one target', () => {
     expectTypeOf<Parameters<Authorizer['invalidate']>>().toEqualTypeOf<[InvalidationTarget]>();
     for (const target of [{ token: 't' }, { sub: 's' }, { jti: 'j' }, { client_id: 'c' }, { all: true }] as const)
       expectTypeOf(target).toExtend<InvalidationTarget>();
@@ -407,15 +410,15 @@ describe('the types', () => {
     expectTypeOf<Record<string, never>>().not.toExtend<InvalidationTarget>();
   });
 
-  it('take a client or the options of one', () => {
+  it('the type of the options accepts a client or client options', () => {
     expectTypeOf<{ client: IntrospectionClient; audience: string }>().toExtend<AuthorizerOptions>();
     expectTypeOf<{ clientId: string; issuer: string }>().toExtend<AuthorizerOptions>();
     expectTypeOf<{ audience: 5 }>().not.toExtend<AuthorizerOptions>();
   });
 });
 
-describe('concurrent equal questions', () => {
-  it('are one: 20 requests, and each is judged by its own policy', async () => {
+describe('concurrent requests with the same token', () => {
+  it('20 concurrent requests share one introspection, and each is checked against its own policy', async () => {
     const { held, release } = holdResponse(active({ scope: 'read' }));
     server.always(held);
     const authorizer = authorizerOf();
@@ -429,7 +432,7 @@ describe('concurrent equal questions', () => {
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('give all the same answer, which nobody can change', async () => {
+  it('concurrent requests get the same frozen token', async () => {
     server.always(active({ nested: { list: [{}] } }));
     const authorizer = authorizerOf();
     const [one, other] = await Promise.all([authorizer.authorize('Bearer t'), authorizer.authorize('Bearer t')]);
@@ -438,7 +441,7 @@ describe('concurrent equal questions', () => {
     for (const part of [one, nested, nested?.list, nested?.list[0]]) expect(part).toSatisfy(Object.isFrozen);
   });
 
-  it('are several for different tokens, for different authorizers, and one after the other', async () => {
+  it('requests with different tokens, of different authorizers, or one after the other share no introspection', async () => {
     server.always(inactive());
     const authorizer = authorizerOf();
     const authorize = (token: string, by = authorizer) => errorOf(by.authorize(`Bearer ${token}`));
@@ -450,7 +453,7 @@ describe('concurrent equal questions', () => {
     expect(server.introspections).toHaveLength(5);
   });
 
-  it('are not ended by one who leaves', async () => {
+  it('a caller that hangs up does not abort the introspection of the others', async () => {
     const { held, release } = holdResponse(active());
     server.always(held);
     const authorizer = authorizerOf();
@@ -465,7 +468,7 @@ describe('concurrent equal questions', () => {
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('are aborted at the server when the last one leaves, and asked anew by whoever comes then', async () => {
+  it('the introspection is aborted when the last caller hangs up, and the next request starts another', async () => {
     server.next(hangBeforeHeaders(), active());
     const authorizer = authorizerOf({ timeoutMs: 60_000 });
     const controllers = [new AbortController(), new AbortController()];
@@ -477,7 +480,7 @@ describe('concurrent equal questions', () => {
     await expect(authorizer.authorize('Bearer t')).resolves.toEqual({ active: true });
   });
 
-  it('share a fault with those who wait, and with nobody later', async () => {
+  it('concurrent requests share a failure, and the next request introspects again', async () => {
     const { held, release } = holdResponse(respond({ status: 500 }));
     server.next(held, active());
     const authorizer = authorizerOf();
@@ -489,7 +492,7 @@ describe('concurrent equal questions', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('share nothing on workerd', async () => {
+  it('concurrent requests on workerd share no introspection', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
     server.always(active());
     const authorizer = authorizerOf();
@@ -502,7 +505,7 @@ describe('two guards on one request of a framework', () => {
   const native = {};
   const request = (token: string, given: unknown) => ({ authorization: `Bearer ${token}`, native: given });
 
-  it('ask once, and each judges', async () => {
+  it('two guards on one request share one introspection, and each checks its own policy', async () => {
     server.always(active({ scope: 'read' }));
     const authorizer = authorizerOf();
     await expect(authorizer.authorize(request('a', native), { scopes: ['read'] })).resolves.toMatchObject({
@@ -513,7 +516,7 @@ describe('two guards on one request of a framework', () => {
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('ask twice for another token, another request, or another authorizer', async () => {
+  it('two guards introspect twice for another token, another request or another authorizer', async () => {
     server.always(active());
     const authorizer = authorizerOf();
     await authorizer.authorize(request('a', native));
@@ -523,15 +526,18 @@ describe('two guards on one request of a framework', () => {
     expect(server.introspections).toHaveLength(4);
   });
 
-  it.each([null, undefined, 'text'])('ask twice where the request is no object: %s', async (given) => {
-    server.always(active());
-    const authorizer = authorizerOf();
-    await authorizer.authorize(request('a', given));
-    await authorizer.authorize(request('a', given));
-    expect(server.introspections).toHaveLength(2);
-  });
+  it.each([null, undefined, 'text'])(
+    'two guards introspect twice if the native request is not an object: %s',
+    async (given) => {
+      server.always(active());
+      const authorizer = authorizerOf();
+      await authorizer.authorize(request('a', given));
+      await authorizer.authorize(request('a', given));
+      expect(server.introspections).toHaveLength(2);
+    },
+  );
 
-  it('ask again after a fault', async () => {
+  it('two guards introspect again after a failure', async () => {
     server.next(reset(), active());
     const authorizer = authorizerOf();
     await expect(authorizer.authorize(request('a', native))).rejects.toMatchObject({ code: 'unavailable' });
@@ -546,7 +552,7 @@ describe('ready', () => {
     clock = 1000;
   });
 
-  it('resolves once endpoint and credentials are proved, with a token of nobody', async () => {
+  it('ready resolves after the introspection of a token that does not exist', async () => {
     await expect(authorizerOf().ready()).resolves.toBeUndefined();
     expect(server.introspections[0]?.form.get('token')).toMatch(/^[a-z-]+$/);
     await expect(
@@ -556,14 +562,14 @@ describe('ready', () => {
 
   it.each<[string, ScriptedResponse, string]>([
     ['is broken', respond({ status: 500 }), 'unavailable'],
-    ['shows a page', respond({ headers: { 'content-type': 'text/html' }, body: '<html>' }), 'invalid_response'],
-    ['refuses our credentials', json({ error: 'unauthorized_client' }, { status: 400 }), 'invalid_client'],
-  ])('tells that the server %s', async (_, answer, code) => {
-    server.next(answer);
+    ['responds with a page', respond({ headers: { 'content-type': 'text/html' }, body: '<html>' }), 'invalid_response'],
+    ['rejects our credentials', json({ error: 'unauthorized_client' }, { status: 400 }), 'invalid_client'],
+  ])('ready rejects if the server %s', async (_, response, code) => {
+    server.next(response);
     await expect(authorizerOf().ready()).rejects.toMatchObject({ code });
   });
 
-  it('is one question for all who ask while it runs', async () => {
+  it('ready sends one request for concurrent callers', async () => {
     const { held, release } = holdResponse(inactive());
     server.always(held);
     const authorizer = authorizerOfClock();
@@ -574,7 +580,7 @@ describe('ready', () => {
     expect(server.introspections).toHaveLength(1);
   });
 
-  it('is one question for as long as it runs, however long that is', async () => {
+  it('ready sends one request for as long as it runs, even longer than 5 s', async () => {
     const { held, release } = holdResponse(inactive());
     server.always(held);
     const authorizer = authorizerOfClock({ timeoutMs: 60_000 });
@@ -590,8 +596,8 @@ describe('ready', () => {
   it.each<[string, ScriptedResponse, string]>([
     ['a success', inactive(), 'fulfilled'],
     ['a failure', respond({ status: 500 }), 'rejected'],
-  ])('reuses %s for 5 s, and then asks anew', async (_, answer, status) => {
-    server.always(answer);
+  ])('ready reuses %s for 5 s, and then sends another request', async (_, response, status) => {
+    server.always(response);
     const authorizer = authorizerOfClock();
     const outcome = async () => (await Promise.allSettled([authorizer.ready()]))[0].status;
     expect(await outcome()).toBe(status);
@@ -603,7 +609,7 @@ describe('ready', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
-  it('leaves no failure unhandled', async () => {
+  it('ready that fails causes no unhandled rejection', async () => {
     const unhandled = vi.fn();
     process.on('unhandledRejection', unhandled);
     server.always(reset());
@@ -616,7 +622,7 @@ describe('ready', () => {
   describe('on workerd', () => {
     beforeEach(() => vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' }));
 
-    it('shares no promise', async () => {
+    it('ready on workerd shares no promise', async () => {
       const authorizer = authorizerOfClock();
       await Promise.all([authorizer.ready(), authorizer.ready()]);
       expect(server.introspections).toHaveLength(2);
@@ -625,8 +631,8 @@ describe('ready', () => {
     it.each<[string, ScriptedResponse, string]>([
       ['a success', inactive(), 'fulfilled'],
       ['a failure', respond({ status: 500 }), 'rejected'],
-    ])('reuses %s for 5 s all the same: it is a value by then', async (_, answer, status) => {
-      server.always(answer);
+    ])('ready on workerd reuses %s for 5 s, because it is a value then', async (_, response, status) => {
+      server.always(response);
       const authorizer = authorizerOfClock();
       const outcome = async () => (await Promise.allSettled([authorizer.ready()]))[0].status;
       expect([await outcome(), await outcome()]).toEqual([status, status]);
@@ -641,7 +647,7 @@ describe('ready', () => {
 describe('resourceMetadata', () => {
   const issuer = 'https://as.example.com';
 
-  it('is the document of the resource, and the path to serve it at', () => {
+  it('resourceMetadata returns the document of the resource and its path', () => {
     expect(authorizerOf({ issuer, resource: 'https://api.example.com/v1/' }).resourceMetadata()).toEqual({
       path: '/.well-known/oauth-protected-resource/v1',
       document: {
@@ -652,12 +658,12 @@ describe('resourceMetadata', () => {
     });
   });
 
-  it.each([{}, { issuer }])('needs a resource, not only %j', (options) => {
+  it.each([{}, { issuer }])('resourceMetadata throws without a resource: %j', (options) => {
     expect(() => authorizerOf(options).resourceMetadata()).toThrow('configure "resource"');
   });
 });
 
-describe('a canary', () => {
+describe('secrets in errors', () => {
   const canary = /canary/i;
   const policy = { scopes: ['read'] };
 
@@ -671,28 +677,28 @@ describe('a canary', () => {
     ['an expired token', 'Bearer canary', active({ exp: 1, sub: 'canary' })],
     ['another issuer', 'Bearer canary', active({ iss: 'https://canary.example' })],
     ['another audience', 'Bearer canary', active({ aud: 'canary' })],
-    ['another kind', 'Bearer canary', active({ aud: 'api', typ: 'id', sub: 'canary' })],
+    ['another token type', 'Bearer canary', active({ aud: 'api', typ: 'id', sub: 'canary' })],
     ['a bound token', 'Bearer canary', active({ aud: 'api', cnf: { jkt: 'canary' } })],
     ['another scope', 'Bearer canary', active({ aud: 'api', scope: 'canary' })],
     ['a broken server', 'Bearer canary', respond({ status: 500, body: 'canary' })],
     ['a page', 'Bearer canary', respond({ headers: { 'content-type': 'text/html' }, body: 'canary' })],
     [
-      'an answer that is no JSON',
+      'a response that is not JSON',
       'Bearer canary',
       respond({ headers: { 'content-type': 'application/json' }, body: 'canary' }),
     ],
-    ['an answer of another kind', 'Bearer canary', json({ active: 'canary', canary: 1 })],
+    ['a response of another kind', 'Bearer canary', json({ active: 'canary', canary: 1 })],
     ['a member of another type', 'Bearer canary', active({ exp: 'canary' })],
     ['a redirect', 'Bearer canary', redirect('https://canary.example')],
     [
-      'a refused client',
+      'a rejected client',
       'Bearer canary',
       json({ error: 'invalid_client', error_description: 'canary' }, { status: 401 }),
     ],
     ['a bad request', 'Bearer canary', json({ error: 'canary' }, { status: 400 })],
     ['a reset', 'Bearer canary', reset()],
-  ])('in token, secret and answer never comes out: %s', async (_, line, answer) => {
-    server.always(answer);
+  ])('no error and no authorizer shows a token, a secret or a response: %s', async (_, line, response) => {
+    server.always(response);
     const { origin: issuer, introspectionEndpoint } = server;
     const options = { issuer, introspectionEndpoint, clientId: 'api', clientSecret: 'canary', audience: 'api' };
     const authorizer = new Authorizer(options);
@@ -705,8 +711,8 @@ describe('a canary', () => {
   });
 });
 
-describe('garbage', () => {
-  it('never crashes anything, and never reaches the server but as a b64token', async () => {
+describe('garbage in the Authorization field', () => {
+  it('garbage is rejected with an authorization error, and only a b64token reaches the server', async () => {
     server.always(inactive());
     const guard = authorizerOf().guard();
     const text = fc.oneof(
@@ -723,10 +729,10 @@ describe('garbage', () => {
       const before = server.introspections.length;
       const error = await errorOf(guard(given));
       expect(isAuthorizationError(error)).toBe(true);
-      const asked = server.introspections.slice(before).map(({ form }) => form.get('token'));
+      const tokens = server.introspections.slice(before).map(({ form }) => form.get('token'));
       const [only = ''] = typeof given === 'string' ? [given] : given;
       const token = /^[ \t]*bearer +([\w.~+/-]+=*)[ \t]*$/i.exec(only)?.[1];
-      expect(asked).toEqual(token === undefined || (Array.isArray(given) && given.length > 1) ? [] : [token]);
+      expect(tokens).toEqual(token === undefined || (Array.isArray(given) && given.length > 1) ? [] : [token]);
     });
     await fc.assert(property, { numRuns: 1000 });
   }, 60_000);

@@ -16,7 +16,7 @@ type ChallengeVector = { id: string; scope?: 'later' } & (
   | { kind: 'parse' }
 );
 
-/** The names in a challenge, in their order; fails where it is not one (RFC 9110 §11.6.1). */
+/** Returns the parameter names of a challenge, in order. Fails if it is not a challenge (RFC 9110 §11.6.1). */
 function namesIn(challenge: string): string[] {
   const parameter = /([a-z_]+)="(?:[^"\\]|\\.)*"/g;
   expect(challenge.replaceAll(parameter, 'p')).toMatch(/^Bearer p(, p)*$/);
@@ -28,7 +28,7 @@ describe('challenges', () => {
   const now = all.filter(({ scope }) => scope !== 'later');
 
   it.each(now.filter((vector) => vector.kind === 'build'))(
-    '$id',
+    'the challenge vector $id is built as expected',
     ({ challenges, wwwAuthenticate, forbiddenParams = [] }) => {
       const [{ params }] = challenges;
       const { max_age, ...others } = params;
@@ -38,20 +38,23 @@ describe('challenges', () => {
     },
   );
 
-  it.each(now.filter((vector) => vector.kind === 'buildError'))('$id: where it is configured', ({ input }) => {
-    const [, name, source] = /\{(\w+):'(.*)'\}/.exec(input) ?? [];
-    const value = JSON.parse(`"${source}"`);
-    const options = { introspectionEndpoint: 'https://as.example.com', clientId: 'c', clientSecret: 's' };
-    const configure = (given: { realm?: string; scopes?: string[] }) => () =>
-      new Authorizer({ ...options, ...(given.realm && { realm: given.realm }) }).guard({
-        ...(given.scopes && { scopes: given.scopes }),
-      });
-    if (name === 'realm') return expect(configure({ realm: value })).toThrow('Authorizer: "realm" must');
-    expect(configure({ scopes: [value] })).toThrow('Policy: "scopes" must');
-    expect(configure({ scopes: value.split(' ') })).toThrow('Policy: "scopes" must');
-  });
+  it.each(now.filter((vector) => vector.kind === 'buildError'))(
+    'the challenge vector $id is rejected when it is configured',
+    ({ input }) => {
+      const [, name, source] = /\{(\w+):'(.*)'\}/.exec(input) ?? [];
+      const value = JSON.parse(`"${source}"`);
+      const options = { introspectionEndpoint: 'https://as.example.com', clientId: 'c', clientSecret: 's' };
+      const configure = (given: { realm?: string; scopes?: string[] }) => () =>
+        new Authorizer({ ...options, ...(given.realm && { realm: given.realm }) }).guard({
+          ...(given.scopes && { scopes: given.scopes }),
+        });
+      if (name === 'realm') return expect(configure({ realm: value })).toThrow('Authorizer: "realm" must');
+      expect(configure({ scopes: [value] })).toThrow('Policy: "scopes" must');
+      expect(configure({ scopes: value.split(' ') })).toThrow('Policy: "scopes" must');
+    },
+  );
 
-  it('leaves out only DPoP, and the reading of challenges, which is for clients', () => {
+  it('the challenge vectors that do not apply are exactly those about DPoP and about parsing', () => {
     const later = all.filter(({ scope }) => scope === 'later');
     expect(later.filter(({ kind }) => kind !== 'parse').map(({ id }) => id)).toEqual([
       'dpop-no-credentials',
@@ -65,12 +68,12 @@ describe('challenges', () => {
 });
 
 describe('bearerChallenge', () => {
-  it('is never a scheme alone', () => {
+  it('bearerChallenge never returns the scheme alone', () => {
     expect(bearerChallenge({})).toBe('Bearer realm="api"');
     expect(bearerChallenge({ realm: undefined, error: undefined })).toBe('Bearer realm="api"');
   });
 
-  it('writes what it is given in one order, whichever order that came in', () => {
+  it('bearerChallenge writes its parameters in one order, whatever the order of the input', () => {
     const parameters: ChallengeParameters = {
       resource_metadata: 'https://api.example.com/m',
       max_age: 0,
@@ -86,13 +89,13 @@ describe('bearerChallenge', () => {
     );
   });
 
-  it('bounds a description', () => {
+  it('bearerChallenge cuts a description after 200 characters', () => {
     expect(bearerChallenge({ error_description: 'a'.repeat(201) })).toBe(
       `Bearer error_description="${'a'.repeat(200)}"`,
     );
   });
 
-  it('is a legal field value with each parameter once, whatever the description and whatever realm is accepted', () => {
+  it('bearerChallenge returns a legal field value with each parameter once, for any description and accepted realm', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({ unit: fc.constantFrom(...'a"\\, =\r\n\u0000\u00ff') }),
@@ -128,7 +131,7 @@ describe('challengeProblem', () => {
     ['scope', 'a'.repeat(2049), 'must be no longer than'],
     ['acr_values', 'urn:a urn:b', undefined],
     ['acr_values', '\\', 'without spaces, double quotes and backslashes'],
-  ])('%s %j: %s', (name, value, problem) => {
+  ])('challengeProblem for %s %j returns %s', (name, value, problem) => {
     if (problem === undefined) expect(challengeProblem(name, value)).toBeUndefined();
     else expect(challengeProblem(name, value)).toContain(problem);
   });

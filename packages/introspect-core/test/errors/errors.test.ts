@@ -36,7 +36,7 @@ describe('an introspection error', () => {
     [new UnavailableError('m'), 'unavailable', 'UnavailableError'],
     [new InvalidResponseError('m'), 'invalid_response', 'InvalidResponseError'],
     [new InvalidClientError('m'), 'invalid_client', 'InvalidClientError'],
-  ])('%s knows its answer: 503, never 401', (error, code, name) => {
+  ])('%s has the response 503, never 401', (error, code, name) => {
     expect(error).toBeInstanceOf(IntrospectionError);
     expect(error).toBeInstanceOf(Error);
     expect({ ...error }).toMatchObject({
@@ -49,7 +49,7 @@ describe('an introspection error', () => {
     expect(String(error)).toBe(`${name}: m`);
   });
 
-  it('tells the caller how long to wait, where that is known', () => {
+  it('an UnavailableError has a Retry-After field if the time is known', () => {
     expect(new UnavailableError('m', 0)).toMatchObject({
       retryAfterSeconds: 0,
       headers: [
@@ -61,19 +61,22 @@ describe('an introspection error', () => {
 });
 
 describe('InvalidTokenError', () => {
-  it.each(Object.keys(reasons) as InvalidTokenReason[])('%s has one fixed sentence and its answer', (reason) => {
-    const error = new InvalidTokenError(reason);
-    expect(error).toBeInstanceOf(AuthorizationError);
-    expect(error).toMatchObject({ name: 'InvalidTokenError', code: 'invalid_token', reason, status: 401 });
-    expect(error.message).toMatch(/^The (access )?token [a-z ]+$/);
-    expect(error.headers).toEqual([
-      ['WWW-Authenticate', `Bearer error="invalid_token", error_description="${error.message}"`],
-      ['Cache-Control', 'no-store'],
-    ]);
-    expect(error.body).toEqual({ error: 'invalid_token', error_description: error.message });
-  });
+  it.each(Object.keys(reasons) as InvalidTokenReason[])(
+    'an InvalidTokenError with the reason %s has one fixed sentence and the response 401',
+    (reason) => {
+      const error = new InvalidTokenError(reason);
+      expect(error).toBeInstanceOf(AuthorizationError);
+      expect(error).toMatchObject({ name: 'InvalidTokenError', code: 'invalid_token', reason, status: 401 });
+      expect(error.message).toMatch(/^The (access )?token [a-z ]+$/);
+      expect(error.headers).toEqual([
+        ['WWW-Authenticate', `Bearer error="invalid_token", error_description="${error.message}"`],
+        ['Cache-Control', 'no-store'],
+      ]);
+      expect(error.body).toEqual({ error: 'invalid_token', error_description: error.message });
+    },
+  );
 
-  it('has a sentence of its own for each reason', () => {
+  it('InvalidTokenError has a different sentence for each reason', () => {
     const sentences = (Object.keys(reasons) as InvalidTokenReason[]).map(
       (reason) => new InvalidTokenError(reason).message,
     );
@@ -91,7 +94,7 @@ describe('an authorization error', () => {
       'InsufficientUserAuthenticationError',
       401,
     ],
-  ])('%s knows its answer, and says the same in challenge and body', (error, code, name, status) => {
+  ])('%s has its response, with the same sentence in challenge and body', (error, code, name, status) => {
     expect(error).toBeInstanceOf(AuthorizationError);
     expect(error).toMatchObject({ name, code, status });
     expect(error.message).toMatch(/^[A-Z][A-Za-z ,]+$/);
@@ -102,7 +105,7 @@ describe('an authorization error', () => {
     expect(error.body).toEqual({ error: code, error_description: error.message });
   });
 
-  it('of a missing token says that nothing was wrong', () => {
+  it('a MissingTokenError has a challenge without an error, and an empty body', () => {
     const error = new MissingTokenError({ realm: 'r', scope: 's' });
     expect(error).toBeInstanceOf(AuthorizationError);
     expect(error).toMatchObject({ name: 'MissingTokenError', code: 'missing_token', status: 401 });
@@ -113,7 +116,7 @@ describe('an authorization error', () => {
     expect(error.body).toEqual({});
   });
 
-  it('of a denied access has no challenge: asking again cannot help', () => {
+  it('an AccessDeniedError has no challenge, because another token request cannot help', () => {
     const error = new AccessDeniedError();
     expect(error).toBeInstanceOf(AuthorizationError);
     expect(error).toMatchObject({ name: 'AccessDeniedError', code: 'access_denied', status: 403 });
@@ -140,14 +143,14 @@ describe('an error', () => {
     new InsufficientScopeError(),
     new InsufficientUserAuthenticationError(),
     new AccessDeniedError(),
-  ])('%s cannot be changed in what it answers', (error) => {
+  ])('%s has a frozen response', (error) => {
     expect(error.headers).toSatisfy(Object.isFrozen);
     expect(error.body).toSatisfy(Object.isFrozen);
   });
 });
 
-describe('the guards', () => {
-  it('tell the two families apart, and from anything else', () => {
+describe('isAuthorizationError and isIntrospectionError', () => {
+  it('the type guards distinguish the two families of errors, and reject all other values', () => {
     const token = new InvalidTokenError('expired');
     const failure = new UnavailableError('m');
     expect([isAuthorizationError(token), isAuthorizationError(failure)]).toEqual([true, false]);
@@ -157,7 +160,7 @@ describe('the guards', () => {
     }
   });
 
-  it('know the errors of a second copy of the package', async () => {
+  it('the type guards recognise the errors of a second copy of the package', async () => {
     vi.resetModules();
     const copy = await import('../../src/errors/errors.js');
     expect(new copy.UnavailableError('m')).not.toBeInstanceOf(UnavailableError);
@@ -175,7 +178,7 @@ describe('the guards', () => {
     }
   });
 
-  it('narrow by code', () => {
+  it('isIntrospectionError narrows an error by its code', () => {
     const error: unknown = new UnavailableError('m', 3);
     if (!isIntrospectionError(error)) throw error;
     switch (error.code) {
@@ -193,12 +196,12 @@ describe('the guards', () => {
     expect(error.code).toBe('unavailable');
   });
 
-  it('narrow an authorization error by code, too', () => {
+  it('isAuthorizationError narrows an error by its code', () => {
     const error: unknown = new InvalidTokenError('expired');
     if (!isAuthorizationError(error)) throw error;
     expectTypeOf(error).toEqualTypeOf<AnyAuthorizationError>();
     if (error.code === 'invalid_token') expectTypeOf(error.reason).toEqualTypeOf<InvalidTokenReason>();
-    // @ts-expect-error there is no such code
+    // @ts-expect-error the code does not exist
     expect(error.code === 'inactive').toBe(false);
   });
 });

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientSecretPost, IntrospectionClient } from '../../src/index.js';
 import { findGlewlwyd, type Glewlwyd, startGlewlwyd } from './glewlwyd.js';
 
-const found = findGlewlwyd();
+const program = findGlewlwyd();
 
-it('says whether glewlwyd is here to be tested with', ({ annotate }) =>
-  annotate(found ?? 'glewlwyd (with sqlite3) is not installed on this machine: its interop tests are left out'));
+it('the report says whether glewlwyd is installed', ({ annotate }) =>
+  annotate(program ?? 'glewlwyd (with sqlite3) is not installed on this machine: its interop tests are skipped'));
 
-describe.runIf(found)('glewlwyd', () => {
+describe.runIf(program)('glewlwyd', () => {
   let server: Glewlwyd;
   beforeAll(async () => {
     server = await startGlewlwyd();
@@ -25,7 +25,7 @@ describe.runIf(found)('glewlwyd', () => {
         clientAuthentication: clientSecretPost(credentials()),
       }),
     ],
-  ])('answers about a token by %s, until it is revoked', async (_, options) => {
+  ])('glewlwyd introspects a token with %s as active, until the token is revoked', async (_, options) => {
     const client = new IntrospectionClient(options());
     const token = await server.mintAccessToken();
     await expect(client.introspect(token)).resolves.toMatchObject({
@@ -38,13 +38,13 @@ describe.runIf(found)('glewlwyd', () => {
     await expect(client.introspect(token)).resolves.toEqual({ active: false });
   });
 
-  it('answers inactive about garbage', async () => {
+  it('glewlwyd responds with inactive to garbage', async () => {
     const { introspectionEndpoint } = server;
     const client = new IntrospectionClient({ introspectionEndpoint, ...credentials() });
     await expect(client.introspect('garbage')).resolves.toEqual({ active: false });
   });
 
-  it('refuses a wrong secret with an empty 401', async () => {
+  it('glewlwyd rejects a wrong secret with an empty 401', async () => {
     const { introspectionEndpoint } = server;
     const client = new IntrospectionClient({ introspectionEndpoint, ...credentials(), clientSecret: 'wrong' });
     await expect(client.introspect('garbage')).rejects.toMatchObject({ code: 'invalid_client' });

@@ -22,7 +22,7 @@ export interface Glewlwyd {
   stop(): Promise<void>;
 }
 
-/** Where the glewlwyd program is, or undefined on a machine that lacks it (or the sqlite3 command). */
+/** Returns the path of glewlwyd, or undefined if it or sqlite3 is not installed. */
 export function findGlewlwyd(): string | undefined {
   return findProgram('sqlite3') && existsSync(SCHEMA) ? findProgram('glewlwyd') : undefined;
 }
@@ -95,8 +95,8 @@ async function setUp(origin: string): Promise<Omit<Glewlwyd, 'stop'>> {
   const authorization = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`;
   const mintAccessToken = async () => {
     const form = new URLSearchParams({ grant_type: 'client_credentials', scope: 'read' });
-    const answer = await post(`${issuer}/token`, { authorization }, form);
-    return ((await answer.json()) as { access_token: string }).access_token;
+    const response = await post(`${issuer}/token`, { authorization }, form);
+    return ((await response.json()) as { access_token: string }).access_token;
   };
   const revoke = async (token: string) => {
     await post(`${issuer}/revoke`, { authorization }, new URLSearchParams({ token }));
@@ -104,19 +104,19 @@ async function setUp(origin: string): Promise<Omit<Glewlwyd, 'stop'>> {
   return { introspectionEndpoint: `${issuer}/introspect`, issuer, clientId, clientSecret, mintAccessToken, revoke };
 }
 
-/** An answer that is no success is an error. */
+/** Sends a POST request. Throws if the response is not a success. */
 async function post(url: string, headers: Record<string, string>, body: URLSearchParams | Blob): Promise<Response> {
-  const answer = await fetch(url, { method: 'POST', headers, body });
-  if (!answer.ok) throw new Error(`POST ${url} answered ${answer.status}: ${await answer.text()}`);
-  return answer;
+  const response = await fetch(url, { method: 'POST', headers, body });
+  if (!response.ok) throw new Error(`POST ${url} responded ${response.status}: ${await response.text()}`);
+  return response;
 }
 
-/** A request body that brings its own content type, as URLSearchParams does. */
+/** A request body with its own content type, like URLSearchParams. */
 function json(value: object): Blob {
   return new Blob([JSON.stringify(value)], { type: 'application/json' });
 }
 
-/** Its folder's name, as the profile scope, is what untilReady() recognises an instance by. */
+/** The profile scope is the folder's name: untilReady() recognises the instance by it. */
 function configText(folder: string, port: number, origin: string): string {
   return `
     port = ${port}
@@ -138,7 +138,7 @@ function createDatabase(file: string): void {
   if (status !== 0) throw new Error(`sqlite3 could not create the database: ${stderr}`);
 }
 
-/** Waits until the instance called `name` answers at `origin`; returns what went wrong if it never does. */
+/** Waits until the instance called `name` responds at `origin`. Returns what went wrong if it never does. */
 async function untilReady(child: ChildProcess, origin: string, name: string): Promise<string | undefined> {
   let log = '';
   let ended = '';
@@ -148,9 +148,9 @@ async function untilReady(child: ChildProcess, origin: string, name: string): Pr
   const deadline = Date.now() + READY_WITHIN_MS;
   while (!ended && Date.now() < deadline) {
     const request = fetch(`${origin}/config`, { signal: AbortSignal.timeout(1000) });
-    const answer = await request.then((response) => response.text()).catch(() => '');
-    if (answer.includes(name)) return undefined;
+    const text = await request.then((response) => response.text()).catch(() => '');
+    if (text.includes(name)) return undefined;
     await delay(20);
   }
-  return `glewlwyd ${ended || `did not answer within ${READY_WITHIN_MS} ms`}; it last wrote:\n${log}`;
+  return `glewlwyd ${ended || `did not respond within ${READY_WITHIN_MS} ms`}; it last wrote:\n${log}`;
 }

@@ -16,7 +16,7 @@ const keyFile = {
 } as const;
 const tokenClient = { clientId: 'service', clientSecret: 'secret' };
 
-/** The client against oidc-provider as it comes, in this process. */
+/** The client against an unmodified oidc-provider in this process. */
 describe('oidc-provider', () => {
   let http: Server;
   let issuer: string;
@@ -24,7 +24,7 @@ describe('oidc-provider', () => {
   let post: (path: string, form: Record<string, string>) => Promise<Response>;
 
   beforeAll(async () => {
-    // It reminds of settings that matter in production.
+    // It prints warnings about settings that matter in production.
     for (const level of ['info', 'warn'] as const) vi.spyOn(console, level).mockReturnValue();
     http = createServer();
     issuer = `http://127.0.0.1:${await listen(http)}`;
@@ -78,7 +78,7 @@ describe('oidc-provider', () => {
     ['client_secret_basic', resourceServer],
     ['client_secret_post', { clientAuthentication: clientSecretPost(resourceServer) }],
     ['private_key_jwt', { clientAuthentication: privateKeyJwt({ keyFile, reuseSeconds: 0 }) }],
-  ])('answers about a token by %s, until it is revoked', async (_, credentials) => {
+  ])('oidc-provider introspects a token with %s as active, until the token is revoked', async (_, credentials) => {
     const client = new IntrospectionClient({ issuer, ...credentials });
     const token = await mint();
     await expect(client.introspect(token)).resolves.toMatchObject({
@@ -92,13 +92,13 @@ describe('oidc-provider', () => {
     await expect(client.introspect(token)).resolves.toEqual({ active: false });
   });
 
-  it('answers inactive about garbage', async () => {
+  it('oidc-provider responds with inactive to garbage', async () => {
     await expect(new IntrospectionClient({ issuer, ...resourceServer }).introspect('garbage')).resolves.toEqual({
       active: false,
     });
   });
 
-  it('refuses a wrong secret with 401', async () => {
+  it('oidc-provider rejects a wrong secret with 401', async () => {
     const client = new IntrospectionClient({ issuer, ...resourceServer, clientSecret: 'wrong' });
     await expect(client.introspect(await mint())).rejects.toMatchObject({
       code: 'invalid_client',
@@ -106,7 +106,7 @@ describe('oidc-provider', () => {
     });
   });
 
-  it('refuses an assertion that it has seen: then a new one is sent', async () => {
+  it('oidc-provider rejects an assertion that it has seen, and then the client sends a new one', async () => {
     const clientAuthentication = privateKeyJwt({ keyFile });
     const client = new IntrospectionClient({ issuer, clientAuthentication });
     for (let i = 0; i < 3; i++) await expect(client.introspect(await mint())).resolves.toMatchObject({ active: true });
@@ -116,7 +116,7 @@ describe('oidc-provider', () => {
   /** Makes the tokens of a user who logged in with a client, as its code exchange does. */
   async function refreshToken(): Promise<string> {
     const client = await provider.Client.find(tokenClient.clientId);
-    if (client === undefined) throw new Error('there is no such client');
+    if (client === undefined) throw new Error('the client does not exist');
     const grant = new provider.Grant({ accountId: 'alice', clientId: client.clientId });
     grant.addOIDCScope('openid offline_access');
     const scope = 'openid offline_access';
@@ -129,7 +129,7 @@ describe('oidc-provider', () => {
     return token.save();
   }
 
-  it('reports refresh tokens as active without a token_type: tokenTypes rejects them, and accepts access tokens', async () => {
+  it('oidc-provider reports refresh tokens as active without a token_type: tokenTypes rejects them, and accepts access tokens', async () => {
     const token = await refreshToken();
     const lenient = new Authorizer({ issuer, ...resourceServer });
     await expect(lenient.authorize(`Bearer ${token}`)).resolves.toMatchObject({ active: true, sub: 'alice' });
@@ -141,7 +141,7 @@ describe('oidc-provider', () => {
     await expect(strict.authorize(`Bearer ${await mint()}`)).resolves.toMatchObject({ token_type: 'Bearer' });
   });
 
-  it('does not introspect JWTs: good and forged ones get 401 unsupported_token_type, never 503', async () => {
+  it('oidc-provider does not introspect JWTs: good and forged ones get 401 unsupported_token_type, never 503', async () => {
     const events: IntrospectEvent[] = [];
     const onEvent = (event: IntrospectEvent) => void events.push(event);
     const authorizer = new Authorizer({ issuer, ...resourceServer, onEvent, cache: { maxAgeSeconds: 60 } });

@@ -10,18 +10,18 @@ import { vectors } from '../support/vectors.js';
 const now = 1750000000;
 const tokenOf = (claims: object) => ({ active: true, ...claims }) as ActiveToken;
 
-/** Judges a token by a policy: rejects with what is wrong. */
+/** Checks a token against a policy. Rejects with the error of the first check that fails. */
 const judge = async (claims: object, policy: Policy = {}, expected: Partial<Expectations> = {}) =>
   preparePolicy(policy, { challenge: {}, ...expected }).judge(tokenOf(claims), { authorization: 'Bearer t' }, now);
 
-/** The code of what is wrong. */
+/** Resolves with `ok`, or with the code of the error. */
 const codeOf = (...parts: Parameters<typeof judge>) =>
   judge(...parts).then(
     () => 'ok',
     (error: { code: unknown }) => error.code,
   );
 
-it('takes no string for a list of roles: its letters would count as roles', async () => {
+it('rolesOf that returns a string: its letters do not count as roles', async () => {
   const lying = { rolesOf: () => 'admin' };
   await expect(judge({}, { anyRole: ['a'] }, lying)).rejects.toThrow('"rolesOf" must give a list of roles');
 });
@@ -48,7 +48,7 @@ describe('invalidReason', () => {
   const reasonFor = (claims: object, expected: Partial<Expectations> = {}) =>
     invalidReason(tokenOf(claims), expected, now);
 
-  it('accepts a token of which nothing is known and nothing expected', () => {
+  it('invalidReason accepts a token without claims if nothing is expected', () => {
     expect(reasonFor({})).toBeUndefined();
   });
 
@@ -64,7 +64,7 @@ describe('invalidReason', () => {
     ['nbf at its very second', { nbf: now }, { clockSkewSeconds: 0 }, undefined],
     ['a PAT without end', { exp: 253402300799 }, {}, undefined],
     ['another issuer', { iss: 'https://b' }, { issuer: 'https://a' }, 'issuer_mismatch'],
-    ['no issuer in the answer', {}, { issuer: 'https://a' }, undefined],
+    ['no issuer in the response', {}, { issuer: 'https://a' }, undefined],
     ['no issuer configured', { iss: 'https://b' }, {}, undefined],
     ['one audience of several', { aud: ['x', 'api'] }, { audience: ['api', 'other'] }, undefined],
     ['an audience that only begins so', { aud: 'api.evil' }, { audience: ['api'] }, 'audience_mismatch'],
@@ -112,12 +112,12 @@ describe('invalidReason', () => {
     ['an empty cnf', { cnf: {} }, {}, undefined],
   ];
 
-  it.each(cases)('%s', (_, claims, expected, reason) => {
+  it.each(cases)('invalidReason returns the expected reason for %s', (_, claims, expected, reason) => {
     expect(reasonFor(claims, expected)).toBe(reason);
   });
 });
 
-describe('judgement', () => {
+describe('the order of the checks of a token', () => {
   const faults: [claims: object, error: object][] = [
     [{ exp: now }, { reason: 'expired' }],
     [{ nbf: now + 99 }, { reason: 'not_yet_valid' }],
@@ -134,7 +134,7 @@ describe('judgement', () => {
   const expected = { issuer: 'https://a', audience: ['a'], rolesOf };
 
   it.each(faults.map(([, error], first) => ({ first, error })))(
-    '$error is found in its turn',
+    '$error is reported before all later problems, and check is not called',
     async ({ first, error }) => {
       const check = vi.fn(() => false);
       const policy = { acrValues: ['strong'], scopes: ['read'], anyRole: ['admin'], check };
@@ -144,14 +144,14 @@ describe('judgement', () => {
     },
   );
 
-  it('asks for no roles before the scopes are there, and none where none is needed', async () => {
+  it('rolesOf is not called if a scope is missing, or if the policy needs no role', async () => {
     const rolesOf = vi.fn(() => ['admin']);
     await codeOf({ scope: 'other' }, { scopes: ['read'], anyRole: ['admin'] }, { rolesOf });
     await codeOf({ scope: 'read' }, { scopes: ['read'] }, { rolesOf });
     expect(rolesOf).not.toHaveBeenCalled();
   });
 
-  it('gives the very token that it was given', async () => {
+  it('a token that satisfies the policy is returned unchanged', async () => {
     const token = Object.freeze(tokenOf(good));
     const { judge } = preparePolicy({ scopes: ['read'] }, { challenge: {}, ...expected });
     expect(await judge(token, { authorization: '' }, now)).toBe(token);
@@ -174,23 +174,26 @@ describe('step-up, over a socket', () => {
       token: object;
       expect: string;
     }>('step-up'),
-  )('$id', async ({ now, clockSkewSeconds, required: { acrValues, maxAge }, token, expect: outcome }) => {
-    const authorizer = new Authorizer({
-      introspectionEndpoint: server.introspectionEndpoint,
-      clientId: 'api',
-      clientSecret: 'secret',
-      clockSkewSeconds,
-      now: () => now * 1000,
-    });
-    server.next(active({ ...token }));
-    const policy = {
-      ...(acrValues && { acrValues }),
-      ...(maxAge !== undefined && { maxAuthenticationAgeSeconds: maxAge }),
-    };
-    const answer = authorizer.authorize('Bearer t', policy);
-    if (outcome === 'ok') await expect(answer).resolves.toMatchObject({ active: true });
-    else await expect(answer).rejects.toMatchObject({ code: outcome, status: 401 });
-  });
+  )(
+    'the step-up vector $id has the expected outcome',
+    async ({ now, clockSkewSeconds, required: { acrValues, maxAge }, token, expect: outcome }) => {
+      const authorizer = new Authorizer({
+        introspectionEndpoint: server.introspectionEndpoint,
+        clientId: 'api',
+        clientSecret: 'secret',
+        clockSkewSeconds,
+        now: () => now * 1000,
+      });
+      server.next(active({ ...token }));
+      const policy = {
+        ...(acrValues && { acrValues }),
+        ...(maxAge !== undefined && { maxAuthenticationAgeSeconds: maxAge }),
+      };
+      const decision = authorizer.authorize('Bearer t', policy);
+      if (outcome === 'ok') await expect(decision).resolves.toMatchObject({ active: true });
+      else await expect(decision).rejects.toMatchObject({ code: outcome, status: 401 });
+    },
+  );
 
   it.each<[what: string, authTime: number, skew: number | undefined, code: string]>([
     ['within the default skew', now + 30, undefined, 'ok'],
@@ -198,15 +201,18 @@ describe('step-up, over a socket', () => {
     ['past a skew of none', now + 1, 0, 'insufficient_user_authentication'],
     ['within a skew that is given', now + 60, 60, 'ok'],
     ['past a skew that is given', now + 61, 60, 'insufficient_user_authentication'],
-  ])('takes a login in the future %s', async (_, auth_time, clockSkewSeconds, code) => {
+  ])('a login in the future, %s, has the expected outcome', async (_, auth_time, clockSkewSeconds, code) => {
     expect(await codeOf({ auth_time }, { maxAuthenticationAgeSeconds: 300 }, { clockSkewSeconds })).toBe(code);
   });
 
-  it.each(['my', 'a', 'myACR other', ''])('compares the acr whole: not %j', async (acr) => {
-    expect(await codeOf({ acr }, { acrValues: ['myACR', 'other'] })).toBe('insufficient_user_authentication');
-  });
+  it.each(['my', 'a', 'myACR other', ''])(
+    'the acr %j does not satisfy a list of other values: it is compared as a whole',
+    async (acr) => {
+      expect(await codeOf({ acr }, { acrValues: ['myACR', 'other'] })).toBe('insufficient_user_authentication');
+    },
+  );
 
-  it('gives a maximum age no skew', async () => {
+  it('clockSkewSeconds does not extend maxAuthenticationAgeSeconds', async () => {
     const expected = { clockSkewSeconds: 60 };
     expect(await codeOf({ auth_time: now - 300 }, { maxAuthenticationAgeSeconds: 300 }, expected)).toBe('ok');
     expect(await codeOf({ auth_time: now - 301 }, { maxAuthenticationAgeSeconds: 300 }, expected)).toBe(
@@ -214,7 +220,7 @@ describe('step-up, over a socket', () => {
     );
   });
 
-  it('names in its challenge all that the route needs', async () => {
+  it('the step-up challenge names all that the route requires', async () => {
     const policy = { scopes: ['read', 'write'], acrValues: ['urn:a', 'urn:b'], maxAuthenticationAgeSeconds: 0 };
     const challenge = { realm: 'r', resource_metadata: 'https://api.example.com/m' };
     await expect(judge({}, policy, { challenge })).rejects.toMatchObject({
@@ -243,15 +249,15 @@ describe('scopes', () => {
     ['Read', ['read'], 'insufficient_scope'],
     ['read,write', ['read'], 'insufficient_scope'],
     ['  read  ', ['read'], 'ok'],
-  ])('%j, where %j is needed: %s', async (scope, scopes, code) => {
+  ])('a token with %j, where the policy requires %j, has the outcome: %s', async (scope, scopes, code) => {
     expect(await codeOf({ scope }, { scopes })).toBe(code);
   });
 
-  it.each(['read', undefined])('%j, where the policy names none: ok', async (scope) => {
+  it.each(['read', undefined])('a token with the scope %j satisfies a policy without scopes', async (scope) => {
     expect(await codeOf({ scope })).toBe('ok');
   });
 
-  it('are named all at once, also those that are there', async () => {
+  it('the challenge names all required scopes, also those that the token has', async () => {
     await expect(judge({ scope: 'read' }, { scopes: ['read', 'write', 'delete'] })).rejects.toMatchObject({
       headers: [['WWW-Authenticate', expect.stringMatching(/", scope="read write delete"$/)], expect.anything()],
     });
@@ -271,7 +277,7 @@ describe('roles', () => {
     expect(await codeOf({ roles }, { anyRole }, { rolesOf })).toBe(code);
   });
 
-  it('are looked for in the token and the request', async () => {
+  it('rolesOf is called with the token and the request', async () => {
     const rolesOf = vi.fn(() => ['a']);
     const token = tokenOf({});
     const request = { authorization: 'Bearer t', native: {} };
@@ -289,7 +295,7 @@ describe('check', () => {
     ['nothing', () => undefined, 'access_denied'],
     ['something truthy', () => 1, 'access_denied'],
     ['a promise of something truthy', async () => 'yes', 'access_denied'],
-  ])('that says %s: %s', async (_, check, code) => {
+  ])('a check that returns %s has the outcome: %s', async (_, check, code) => {
     expect(await codeOf({}, { check: check as NonNullable<Policy['check']> })).toBe(code);
   });
 
@@ -300,11 +306,11 @@ describe('check', () => {
         throw new Error('mine');
       },
     ],
-  ])('that throws is heard: %s', async (check) => {
+  ])('a check that throws rejects with its error: %s', async (check) => {
     await expect(judge({}, { check })).rejects.toThrow('mine');
   });
 
-  it('is given the token and the request', async () => {
+  it('a check is called with the token and the request', async () => {
     const check = vi.fn(() => true);
     const token = tokenOf({});
     const request = { authorization: 'Bearer t', native: {} };
@@ -316,21 +322,21 @@ describe('check', () => {
 describe('policyProblem', () => {
   const policy = { scopes: ['a'] };
 
-  it('is called once for each policy, with the policy as given, and the string that it returns is the error message', () => {
+  it('policyProblem is called once for each policy, and the string that it returns is the error message', () => {
     const policyProblem = vi.fn(() => 'that is not done here');
     const prepare = () => preparePolicy(policy, { challenge: {}, policyProblem });
     expect(prepare).toThrow(new TypeError('Policy: that is not done here'));
     expect(policyProblem).toHaveBeenCalledExactlyOnceWith(policy);
   });
 
-  it('is not called with a policy that is already invalid', () => {
+  it('policyProblem is not called with a policy that is already invalid', () => {
     const policyProblem = vi.fn();
     expect(() => preparePolicy({ scopes: [] }, { challenge: {}, policyProblem })).toThrow('"scopes"');
     expect(policyProblem).not.toHaveBeenCalled();
   });
 
   it.each([[Promise.resolve('text')], [null], [false], [['text']]])(
-    'makes the policy invalid when it returns %s, which is neither a string nor undefined',
+    'policyProblem makes the policy invalid when it returns %s, which is neither a string nor undefined',
     (returned) => {
       const policyProblem = () => returned as never;
       expect(() => preparePolicy(policy, { challenge: {}, policyProblem })).toThrow(
@@ -339,12 +345,12 @@ describe('policyProblem', () => {
     },
   );
 
-  it('accepts the policy when it returns undefined', () => {
+  it('policyProblem accepts the policy when it returns undefined', () => {
     expect(() => preparePolicy(policy, { challenge: {}, policyProblem: () => undefined })).not.toThrow();
   });
 });
 
-describe('where a route is declared', () => {
+describe('preparePolicy', () => {
   const rolesOf = () => [];
 
   it.each<[what: string, policy: unknown, message: string]>([
@@ -370,7 +376,7 @@ describe('where a route is declared', () => {
     ...[-1].map((age) => bad(age, 'must not be negative')),
     ...[1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '5', null].map((age) => bad(age, 'must be a whole number')),
     ...[-1, -0.001, Number.NaN, Number.POSITIVE_INFINITY, '5', null].map((age): [string, unknown, string] => [
-      `a staleness of ${age}`,
+      `a response age of ${age}`,
       { maxResponseAgeSeconds: age },
       '"maxResponseAgeSeconds" must ',
     ]),
@@ -389,7 +395,7 @@ describe('where a route is declared', () => {
     ]),
     ['an option of another type', { optional: 'yes' }, '"optional" must be true or false'],
     ['a check of another type', { check: true }, '"check" must be a function'],
-  ])('refuses %s, naming the member', (_, policy, message) => {
+  ])('preparePolicy rejects %s, and names the member', (_, policy, message) => {
     const prepare = () => preparePolicy(policy as Policy, { challenge: {}, rolesOf });
     expect(prepare).toThrow(TypeError);
     expect(prepare).toThrow(message);
@@ -404,18 +410,18 @@ describe('where a route is declared', () => {
     [0, 0],
     [0.5, 500],
     [60, 60_000],
-  ])('takes a staleness of %s s', (maxResponseAgeSeconds, ms) => {
+  ])('preparePolicy accepts a maxResponseAgeSeconds of %s', (maxResponseAgeSeconds, ms) => {
     const policy = maxResponseAgeSeconds === undefined ? {} : { maxResponseAgeSeconds };
     expect(preparePolicy(policy, { challenge: {} }).maxResponseAgeMs).toBe(ms);
   });
 
-  it('refuses a role where nobody finds roles', () => {
+  it('preparePolicy rejects anyRole without "rolesOf"', () => {
     expect(() => preparePolicy({ anyRole: ['admin'] }, { challenge: {} })).toThrow(
       /^Policy: "anyRole" needs the authorizer's option "rolesOf"/,
     );
   });
 
-  it('is not affected by what is done to the policy afterwards', async () => {
+  it('a prepared policy is not affected by later changes of the policy', async () => {
     const policy = { scopes: ['read'], anyRole: ['a'], acrValues: ['x'] };
     const { judge } = preparePolicy(policy, { challenge: {}, rolesOf: () => ['a'] });
     for (const list of Object.values(policy)) list.push('y');

@@ -26,7 +26,7 @@ interface LocationVector {
   scope?: 'later';
 }
 
-/** What the function makes of a field; anything thrown but its two errors goes through. */
+/** Returns the outcome of bearerToken. Rethrows any error except its two. */
 function outcomeOf(credentials: Credentials): Outcome {
   try {
     const token = bearerToken(credentials);
@@ -44,17 +44,20 @@ function expected({ result, token }: Outcome): Outcome {
 describe('authorization-headers', () => {
   const all = vectors<HeaderVector>('authorization-headers');
 
-  it.each(all.filter(({ scope }) => scope !== 'later'))('$id', ({ input, inputGenerator, expect: outcome }) => {
-    const generated = inputGenerator && { suffix: '', ...inputGenerator };
-    const credentials = generated
-      ? generated.prefix + generated.repeat.repeat(generated.count) + generated.suffix
-      : input;
-    expect(outcomeOf(credentials)).toEqual(expected(outcome));
-  });
+  it.each(all.filter(({ scope }) => scope !== 'later'))(
+    'the test vector $id has the expected outcome',
+    ({ input, inputGenerator, expect: outcome }) => {
+      const generated = inputGenerator && { suffix: '', ...inputGenerator };
+      const credentials = generated
+        ? generated.prefix + generated.repeat.repeat(generated.count) + generated.suffix
+        : input;
+      expect(outcomeOf(credentials)).toEqual(expected(outcome));
+    },
+  );
 
-  it('leaves out only what an authorizer with DPoP would do: there is none yet', () => {
-    const later = all.filter(({ scope }) => scope === 'later').map(({ id }) => id);
-    expect(later).toEqual(['dpop', 'dpop-only', 'dpop-comma']);
+  it('the header vectors that do not apply are exactly those about DPoP', () => {
+    const excluded = all.filter(({ scope }) => scope === 'later').map(({ id }) => id);
+    expect(excluded).toEqual(['dpop', 'dpop-only', 'dpop-comma']);
   });
 });
 
@@ -67,27 +70,30 @@ describe('access-token-locations', () => {
   });
   afterEach(() => server.close());
 
-  it.each(all.filter(({ scope }) => scope !== 'later'))('$id', async ({ request, expect: outcome }) => {
-    const { headers = {}, authorization, ...rest } = request;
-    const context = { ...rest, authorization, header: (name: string) => (headers[name] ? [headers[name]] : []) };
-    expect(isPreflight(context)).toBe(outcome.result === 'bypass');
-    if (outcome.result === 'bypass') return;
-    const { introspectionEndpoint } = server;
-    const authorizer = new Authorizer({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret' });
-    const code = outcome.result === 'none' ? 'missing_token' : 'invalid_token';
-    await expect(authorizer.authorize(context)).rejects.toMatchObject({ code });
-    expect(server.introspections.map(({ form }) => form.get('token'))).toEqual(outcome.token ? [outcome.token] : []);
-  });
+  it.each(all.filter(({ scope }) => scope !== 'later'))(
+    'the test vector $id has the expected outcome',
+    async ({ request, expect: outcome }) => {
+      const { headers = {}, authorization, ...rest } = request;
+      const context = { ...rest, authorization, header: (name: string) => (headers[name] ? [headers[name]] : []) };
+      expect(isPreflight(context)).toBe(outcome.result === 'bypass');
+      if (outcome.result === 'bypass') return;
+      const { introspectionEndpoint } = server;
+      const authorizer = new Authorizer({ introspectionEndpoint, clientId: 'api', clientSecret: 'secret' });
+      const code = outcome.result === 'none' ? 'missing_token' : 'invalid_token';
+      await expect(authorizer.authorize(context)).rejects.toMatchObject({ code });
+      expect(server.introspections.map(({ form }) => form.get('token'))).toEqual(outcome.token ? [outcome.token] : []);
+    },
+  );
 
-  it('leaves out only what needs a token in query or form to be enabled: by design there is no such option', () => {
-    const later = all.filter(({ scope }) => scope === 'later');
-    expect(later.filter(({ config }) => !config.query && !config.form)).toEqual([]);
-    expect(later).toHaveLength(all.length - 5);
+  it('the location vectors that do not apply need a token in query or form, which the core does not support', () => {
+    const excluded = all.filter(({ scope }) => scope === 'later');
+    expect(excluded.filter(({ config }) => !config.query && !config.form)).toEqual([]);
+    expect(excluded).toHaveLength(all.length - 5);
   });
 });
 
 describe('bearerToken', () => {
-  it('takes a token of 8192 characters, and none of 8193', () => {
+  it('bearerToken accepts a token of 8192 characters, and rejects one of 8193', () => {
     const longest = 'a'.repeat(8192);
     expect(bearerToken(`Bearer ${longest}`)).toBe(longest);
     expect(() => bearerToken(`Bearer ${longest}a`)).toThrow(
@@ -96,16 +102,16 @@ describe('bearerToken', () => {
     expect(() => bearerToken('Bearer a!')).toThrow(expect.objectContaining({ reason: 'malformed' }));
   });
 
-  it.each([...'!#-0Za~:=\u00a0'])('takes a scheme that goes on after its name for another one: %j', (character) => {
+  it.each([...'!#-0Za~:=\u00a0'])('bearerToken treats "Bearer" followed by %j as another scheme', (character) => {
     expect(bearerToken(`Bearer${character}=a`)).toBeUndefined();
   });
 
-  it('does not count the spaces around a token', () => {
+  it('bearerToken does not count the spaces around a token', () => {
     const longest = 'a'.repeat(8192);
     expect(bearerToken(`Bearer${' '.repeat(9000)}${longest}${' '.repeat(9000)}`)).toBe(longest);
   });
 
-  it('gives an error the challenge that it was given', () => {
+  it('bearerToken puts the given challenge into its errors', () => {
     for (const credentials of [['Bearer a', 'Bearer b'], 'Bearer', 'Bearer\ta', 'Bearer a b', 'Basic a, Bearer b']) {
       expect(() => bearerToken(credentials, { realm: 'r' })).toThrow(
         expect.objectContaining({ headers: new InvalidRequestError({ realm: 'r' }).headers }),
@@ -121,7 +127,7 @@ describe('bearerToken', () => {
     }
   });
 
-  it('throws nothing but its two errors, and gives nothing but a b64token, whatever comes', () => {
+  it('bearerToken throws only its two errors, and returns only a b64token, for any input', () => {
     const text = fc.string({ unit: 'binary' });
     const likely = fc.string({ unit: fc.constantFrom(...' \t,="\\aB9-._~+/\r\n') });
     const line = fc.oneof(
@@ -137,7 +143,7 @@ describe('bearerToken', () => {
     fc.assert(property, { numRuns: 2000 });
   });
 
-  it('finds every b64token, whatever the case of its scheme and the space around it', () => {
+  it('bearerToken returns each b64token, whatever the case of its scheme and the space around it', () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/';
     const property = fc.property(
       fc.string({ unit: fc.constantFrom(...alphabet), minLength: 1 }),
@@ -163,7 +169,7 @@ describe('bearerToken', () => {
     ['space before and after a name', `Digest a=b,${' '.repeat(2 ** 19)}a${' '.repeat(2 ** 19)}`],
     ['quotation marks', `Digest a=${'"'.repeat(2 ** 20)}`],
     ['backslashes in a quoted string', `Digest a="${'\\'.repeat(2 ** 20)}`],
-  ])('comes to an end with a mebibyte of %s, which takes minutes if not in linear time', (_, line) => {
+  ])('bearerToken reads a mebibyte of %s in linear time', (_, line) => {
     expect(outcomeOf(line).result).not.toBe('token');
   });
 });
@@ -194,17 +200,17 @@ describe('two sets of credentials', () => {
     }
   };
 
-  it('are refused in one wording, as lines and joined by a comma', () => {
-    const refused = wording(['Bearer a', 'Bearer b']);
-    expect(refused).toMatchObject({ code: 'invalid_request' });
+  it('two credentials are rejected with the same error, as lines and joined by a comma', () => {
+    const rejection = wording(['Bearer a', 'Bearer b']);
+    expect(rejection).toMatchObject({ code: 'invalid_request' });
     const property = fc.property(credentials, credentials, fc.constantFrom(',', ', ', ' ,'), (one, other, comma) => {
-      expect(wording([one, other])).toEqual(refused);
-      expect(wording(`${one}${comma}${other}`)).toEqual(refused);
+      expect(wording([one, other])).toEqual(rejection);
+      expect(wording(`${one}${comma}${other}`)).toEqual(rejection);
     });
     fc.assert(property, { numRuns: 1000 });
   });
 
-  it('are not seen in one set, whatever its parameters: a line in a list is as good as the line', () => {
+  it('one set of credentials is never treated as two, and a list with one line equals the line', () => {
     const property = fc.property(credentials, (one) => {
       expect(wording([one])).toEqual(wording(one));
       if (!/^bearer/i.test(one)) expect(wording(one)).toBeUndefined();
@@ -212,7 +218,7 @@ describe('two sets of credentials', () => {
     fc.assert(property, { numRuns: 1000 });
   });
 
-  it('are refused behind a quoted string that never ends: as lines they are, so joined by a comma they are too', () => {
+  it('two credentials are rejected after an unterminated quoted string, as lines and joined by a comma', () => {
     expect(outcomeOf(['Digest a="b', 'Bearer c'])).toEqual({ result: 'invalid_request' });
     expect(outcomeOf('Digest a="b, Bearer c')).toEqual({ result: 'invalid_request' });
   });

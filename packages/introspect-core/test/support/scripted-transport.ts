@@ -6,7 +6,7 @@ interface Reply {
   body?: unknown;
 }
 
-/** A transport in the place of server and network, for faults in virtual time. */
+/** A transport that replaces server and network, for faults in virtual time. It records the requests. */
 export function scriptedTransport(reply: (token: string, number: number) => Reply | Promise<Reply>) {
   const requests: TransportRequest[] = [];
   const transport: Transport = async (request): Promise<TransportResponse> => {
@@ -21,5 +21,5 @@ export function scriptedTransport(reply: (token: string, number: number) => Repl
 
 export const never = () => new Promise<never>(() => {});
 
-/** The options of a client that asks by a scripted transport. */
+/** The options of a client with a scripted transport. */
 export const scripted = { introspectionEndpoint: 'https://as.example/introspect', clientId: 'api', clientSecret: 's' };
