@@ -8,7 +8,7 @@ import {
   IntrospectionClient,
   type IntrospectionClientOptions,
 } from '../../src/index.js';
-import { cachingAuthorizer, errorOf } from '../support/authorizer.js';
+import { cachingAuthorizer, rejectionOf } from '../support/authorizer.js';
 import { Clocks } from '../support/clocks.js';
 
 const unsupported = (body: unknown = { error: 'unsupported_token_type', error_description: 'canary' }, status = 400) =>
@@ -34,7 +34,7 @@ const authorizerOf = (options: Partial<AuthorizerOptions> = {}) => new Authorize
 
 describe('a server that responds with unsupported_token_type', () => {
   it('unsupported_token_type: the client rejects with InvalidTokenError after one request', async () => {
-    expect(await errorOf(clientOf({ retry: { attempts: 3 } }).introspect('a.b.c'))).toMatchObject({
+    expect(await rejectionOf(clientOf({ retry: { attempts: 3 } }).introspect('a.b.c'))).toMatchObject({
       name: 'InvalidTokenError',
       code: 'invalid_token',
       reason: 'unsupported_token_type',
@@ -46,7 +46,7 @@ describe('a server that responds with unsupported_token_type', () => {
 
   it("unsupported_token_type: a guard rejects with 401 and its own route's challenge", async () => {
     const authorizer = authorizerOf({ realm: 'items', resource: 'https://api.example' });
-    const error = await errorOf(authorizer.guard({ scopes: ['items:read'] })('Bearer a.b.c'));
+    const error = await rejectionOf(authorizer.guard({ scopes: ['items:read'] })('Bearer a.b.c'));
     expect(error).toMatchObject({
       reason: 'unsupported_token_type',
       status: 401,
@@ -68,7 +68,7 @@ describe('a server that responds with unsupported_token_type', () => {
 
   it('unsupported_token_type does not open the circuit breaker, and the stats count it as a separate outcome', async () => {
     const client = clientOf({ circuitBreaker: { minimumRequests: 2 } });
-    for (let i = 0; i < 12; i++) await errorOf(client.introspect('a.b.c'));
+    for (let i = 0; i < 12; i++) await rejectionOf(client.introspect('a.b.c'));
     expect(client.stats()).toMatchObject({ requests: { unsupported_token_type: 12 }, circuitBreaker: 'closed' });
     expect(server.introspections).toHaveLength(12);
   });
@@ -101,7 +101,7 @@ describe('a server that responds with unsupported_token_type', () => {
 
   it('unsupported_token_type: each caller that shares one introspection request fails with its own error', async () => {
     const authorizer = authorizerOf();
-    const errors = await Promise.all([1, 2, 3].map(() => errorOf(authorizer.authorize('Bearer a.b.c'))));
+    const errors = await Promise.all([1, 2, 3].map(() => rejectionOf(authorizer.authorize('Bearer a.b.c'))));
     expect(errors).toMatchObject(Array(3).fill({ reason: 'unsupported_token_type' }));
     expect(new Set(errors).size).toBe(3);
     expect(server.introspections).toHaveLength(1);
@@ -120,13 +120,13 @@ describe('unsupported_token_type is reported once by each client', () => {
     const events: IntrospectEvent[] = [];
     const client = clientOf({ onEvent: (event) => void events.push(event) });
     const authorizers = [new Authorizer({ client }), new Authorizer({ client })];
-    for (const authorizer of authorizers) await errorOf(authorizer.authorize('Bearer a.b.c'));
+    for (const authorizer of authorizers) await rejectionOf(authorizer.authorize('Bearer a.b.c'));
     expect(events).toMatchObject([
       { type: 'introspected', outcome: 'unsupported_token_type' },
       { ...reported, origin: server.origin },
       { type: 'introspected', outcome: 'unsupported_token_type' },
     ]);
-    await errorOf(clientOf({ onEvent: (event) => void events.push(event) }).introspect('a.b.c'));
+    await rejectionOf(clientOf({ onEvent: (event) => void events.push(event) }).introspect('a.b.c'));
     expect(typed(events)).toHaveLength(2);
     expect(print).not.toHaveBeenCalled();
   });
@@ -135,7 +135,7 @@ describe('unsupported_token_type is reported once by each client', () => {
     const events: IntrospectEvent[] = [];
     const listener = (event: unknown) => void events.push(event as IntrospectEvent);
     subscribe('@acme/introspect-core', listener);
-    await errorOf(clientOf().introspect('a.b.c'));
+    await rejectionOf(clientOf().introspect('a.b.c'));
     unsubscribe('@acme/introspect-core', listener);
     expect(typed(events)).toHaveLength(1);
     expect(print).not.toHaveBeenCalled();
@@ -143,7 +143,7 @@ describe('unsupported_token_type is reported once by each client', () => {
 
   it('unsupported_token_type is reported by console.error without a listener, and without token, secret or server text', async () => {
     const client = clientOf();
-    for (let i = 0; i < 3; i++) await errorOf(client.introspect('a.b.c'));
+    for (let i = 0; i < 3; i++) await rejectionOf(client.introspect('a.b.c'));
     expect(print.mock.calls).toEqual([
       [
         `${server.origin} does not introspect the kind of token that this API receives, such as a JWT ` +
@@ -167,7 +167,7 @@ describe('a response that only resembles unsupported_token_type', () => {
     ['a text', ['unsupported_token_type']],
   ])('a response that only resembles unsupported_token_type is an invalid_response: %s', async (_, response) => {
     server.always(unsupported(...response));
-    expect(await errorOf(clientOf().introspect('a.b.c'))).toMatchObject({ code: 'invalid_response', status: 503 });
+    expect(await rejectionOf(clientOf().introspect('a.b.c'))).toMatchObject({ code: 'invalid_response', status: 503 });
     expect(print).not.toHaveBeenCalled();
   });
 });

@@ -1,5 +1,5 @@
 import type { ScriptedServer } from '@acme/introspect-testing';
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import {
   Authorizer,
   type AuthorizerSettings,
@@ -75,6 +75,14 @@ export function outcomeOf(decision: Promise<unknown>): Promise<string> {
 export function errorOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     () => undefined,
+    (error: unknown) => error,
+  );
+}
+
+/** Resolves with the error with which a promise rejects. Fails the test if it does not reject. */
+export function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => expect.unreachable(),
     (error: unknown) => error,
   );
 }
