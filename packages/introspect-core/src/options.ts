@@ -19,7 +19,9 @@ export function checkedOptions<const Schema extends v.GenericSchema>(
   const path = v.getDotPath(issue);
   if (path === null) throw new TypeError(`${owner}: the options ${issue.message}`);
   const isUnknown = issue.expected === 'never';
-  throw new TypeError(`${owner}: ${isUnknown ? `unknown option "${path}"; ${issue.message}` : `"${path}" ${issue.message}`}`);
+  throw new TypeError(
+    `${owner}: ${isUnknown ? `unknown option "${path}"; ${issue.message}` : `"${path}" ${issue.message}`}`,
+  );
 }
 
 /**

@@ -1,8 +1,8 @@
 import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
+  type AuthorizerInput,
   adapterOptions,
-  authorizerSource,
   checkPolicy,
   resourceMetadataOf,
   splitOptions,
@@ -15,10 +15,12 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
+const authorizerSource = (input: AuthorizerInput<unknown>) => adapterOptions('introspect', input).source;
+
 const optionsOf = () => ({ issuer: server.origin, clientId: 'api', clientSecret: 'secret' });
 
-describe('authorizerSource', () => {
-  it('authorizerSource returns an authorizer or a function unchanged, alone or as "authorizer"', () => {
+describe('the source of adapterOptions', () => {
+  it('adapterOptions returns an authorizer or a function unchanged, alone or as "authorizer"', () => {
     const authorizer = new Authorizer(optionsOf());
     const choose = () => authorizer;
     for (const source of [authorizer, choose]) {
@@ -27,20 +29,21 @@ describe('authorizerSource', () => {
     }
   });
 
-  it('authorizerSource returns "passPreflight" together with the authorizer', () => {
+  it('adapterOptions returns "passPreflight" together with the authorizer', () => {
     const authorizer = new Authorizer(optionsOf());
     for (const passPreflight of [true, false]) {
       expect(authorizerSource({ authorizer, passPreflight })).toEqual({ authorizer, passPreflight });
     }
   });
 
-  it('authorizerSource creates an authorizer from options', () => {
+  it('adapterOptions creates an authorizer from options', () => {
     expect(authorizerSource(optionsOf())).toBeInstanceOf(Authorizer);
   });
 
   it.each([
-    ['no options', undefined, 'is missing'],
-    ['null', null, 'is missing'],
+    ['no options', undefined, 'introspect: pass the options as an object, or an Authorizer'],
+    ['null', null, 'introspect: pass the options as an object'],
+    ['a list', [], 'introspect: pass the options as an object'],
     ['bad options', { issuer: 'https://as.example.com', clientId: '' }, '"client'],
     [
       'a "passPreflight" that is not a boolean',
@@ -56,9 +59,9 @@ describe('authorizerSource', () => {
     [
       'an option together with an authorizer',
       { authorizer: () => {}, realm: 'x' },
-      '"realm" is no option beside "authorizer"',
+      'introspect: "realm" cannot be combined with "authorizer"',
     ],
-  ])('authorizerSource rejects %s', (_, input, message) => {
+  ])('adapterOptions rejects %s', (_, input, message) => {
     expect(() => authorizerSource(input as never)).toThrow(TypeError);
     expect(() => authorizerSource(input as never)).toThrow(message);
   });
@@ -100,12 +103,12 @@ describe('splitOptions', () => {
   });
 });
 
-describe('authorizerSource', () => {
+describe('the source of adapterOptions', () => {
   it.each([
     [
       'an own property',
       (authorizer: Authorizer) => ({ authorizer, realm: 'r' }),
-      '"realm" is no option beside "authorizer"',
+      'introspect: "realm" cannot be combined with "authorizer"',
     ],
     [
       'an inherited property',
@@ -115,21 +118,21 @@ describe('authorizerSource', () => {
     [
       'a getter of a class',
       (authorizer: Authorizer) => Object.assign(new Extras(), { authorizer }),
-      '"onError" is no option beside "authorizer"',
+      'introspect: "onError" cannot be combined with "authorizer"',
     ],
     [
       'a getter of a class without own properties',
       (authorizer: Authorizer) => Object.assign(new WithGetter(), { authorizer }),
-      '"audience" is no option beside "authorizer"',
+      'introspect: "audience" cannot be combined with "authorizer"',
     ],
     ['an inherited authorizer', (authorizer: Authorizer) => Object.create({ authorizer }), '"authorizer" is inherited'],
-  ])('authorizerSource rejects an option together with an authorizer: %s', (_, inputOf, message) => {
+  ])('adapterOptions rejects an option together with an authorizer: %s', (_, inputOf, message) => {
     const input = inputOf(new Authorizer(optionsOf()));
     expect(() => authorizerSource(input)).toThrow(TypeError);
     expect(() => authorizerSource(input)).toThrow(message);
   });
 
-  it('authorizerSource accepts an authorizer in an object without a prototype', () => {
+  it('adapterOptions accepts an authorizer in an object without a prototype', () => {
     const authorizer = new Authorizer(optionsOf());
     expect(authorizerSource(Object.assign(Object.create(null), { authorizer }))).toBe(authorizer);
   });
@@ -139,30 +142,43 @@ describe('adapterOptions', () => {
   const authorizer = () => new Authorizer(optionsOf());
 
   it('adapterOptions returns the options of the adapter and the source that the other options describe', () => {
-    const source = authorizer();
-    const onError = () => {};
-    const given = { authorizer: source, passPreflight: true, onError };
-    expect(adapterOptions<unknown, { onError?: () => void }>(given, ['onError'])).toEqual({
-      source: { authorizer: source, passPreflight: true },
-      onError,
+    const shared = authorizer();
+    const given = { authorizer: shared, passPreflight: true, global: true };
+    expect(adapterOptions<unknown, { global?: boolean }>('introspect', given, ['global'])).toMatchObject({
+      source: { authorizer: shared, passPreflight: true },
+      authorizer: shared,
+      extras: { global: true },
     });
-    expect(adapterOptions({ ...optionsOf(), onError }, ['onError']).source).toBeInstanceOf(Authorizer);
+    const made = adapterOptions<unknown, { global?: boolean }>('introspect', { ...optionsOf(), global: true }, [
+      'global',
+    ]);
+    expect(made.source).toBeInstanceOf(Authorizer);
+    expect(made.authorizer).toBe(made.source);
   });
 
   it('adapterOptions accepts an authorizer or a function in place of options', () => {
-    const source = authorizer();
-    const choose = () => source;
-    expect(adapterOptions(source, [])).toEqual({ source });
-    expect(adapterOptions(choose, [])).toEqual({ source: choose });
+    const shared = authorizer();
+    const choose = () => shared;
+    expect(adapterOptions('introspect', shared)).toMatchObject({ source: shared, authorizer: shared, extras: {} });
+    expect(adapterOptions('introspect', choose)).toMatchObject({ source: choose, authorizer: undefined, extras: {} });
   });
 
-  it.each([undefined, null, 'options'])('adapterOptions rejects %j', (input) => {
-    expect(() => adapterOptions(input as never, [])).toThrow(TypeError);
+  it('close: closes the authorizer that was made of options, and leaves a given one open', async () => {
+    const close = vi.fn(async () => {});
+    const store = { get: async () => undefined, set: async () => {}, delete: async () => {}, close };
+    const options = { ...optionsOf(), cache: { maxAgeSeconds: 60, store } };
+    await adapterOptions('introspect', new Authorizer(options)).close();
+    expect(close).not.toHaveBeenCalled();
+    await adapterOptions('introspect', options).close();
+    expect(close).toHaveBeenCalledTimes(1);
   });
 
-  it('adapterOptions rejects an option that neither the adapter nor the authorizer knows', () => {
-    const given = { ...optionsOf(), onFailure: 1 };
-    expect(() => adapterOptions(given, ['onError' as never])).toThrow('"onFailure"');
+  it('adapterOptions rejects an unknown option, and names all options of what the user has called', () => {
+    const given = { ...optionsOf(), cach: { maxAgeSeconds: 60 } };
+    const make = () => adapterOptions<unknown, { global?: boolean }>('introspect', given, ['global']);
+    expect(make).toThrow(
+      /^introspect: unknown option "cach"; known options: global, authorizer, client, audience, .*issuer.*; did you mean "cache"\?$/,
+    );
   });
 });
 

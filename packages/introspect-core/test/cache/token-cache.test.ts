@@ -136,8 +136,8 @@ describe('TokenCache.stale', () => {
   });
 
   it.each<[string, () => void]>([
-    ['expired by the wall clock', () => clocks.turn(10)],
-    ['expired by the monotonic clock', () => [clocks.pass(10), clocks.turn(-10)]],
+    ['expired by the wall clock', () => clocks.stepWall(10)],
+    ['expired by the monotonic clock', () => [clocks.pass(10), clocks.stepWall(-10)]],
     ['invalidated', () => invalidations.add('all:')],
   ])('returns no response that is %s', (_, change) => {
     const cache = cacheOf({ maxAgeIfErrorMs: 90 * seconds });
@@ -179,7 +179,7 @@ describe('an unconfirmed entry', () => {
 
   it.each<[string, () => unknown]>([
     ['invalidated', () => invalidations.add('all:')],
-    ['expired', () => clocks.turn(300)],
+    ['expired', () => clocks.stepWall(300)],
     ['active longer ago than a minute', () => clocks.pass(60)],
   ])('does not come from a token that is %s', (_, change) => {
     const cache = known();

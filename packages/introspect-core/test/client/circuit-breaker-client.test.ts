@@ -49,7 +49,6 @@ const outcomeOf = (call: Promise<{ active: boolean }>) =>
     ({ active }) => (active ? 'active' : 'inactive'),
     (error: { code?: string }) => error.code ?? String(error),
   );
-const errorOf = (call: Promise<unknown>) => call.catch((error: unknown) => error);
 const concurrently = <Value>(times: number, run: () => Promise<Value>) => Array.from({ length: times }, run);
 
 /** Returns a client whose breaker has just opened, after ten requests. */

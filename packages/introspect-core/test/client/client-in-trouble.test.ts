@@ -66,7 +66,7 @@ describe('a stale response', () => {
   it('is used when the server failed and our own limits permit no second attempt', async () => {
     const clocks = new Clocks();
     server.next(active(), respond({ status: 503 }));
-    const { authorizer } = caching(server, clocks, {
+    const { authorizer } = cachingAuthorizer(server, clocks, {
       timeoutMs: 900,
       retry: { attempts: 2 },
       limits: { perSecond: 1 },

@@ -26,7 +26,6 @@ const clientOf = (options: Partial<IntrospectionClientOptions> = {}) =>
     retry: { attempts: 1 },
     ...options,
   });
-const errorOf = (call: Promise<unknown>) => call.catch((error: unknown) => error);
 const tokensAsked = () => server.introspections.map(({ form }) => form.get('token'));
 
 /** Makes a call that holds the only slot until its response is released. */

@@ -4,7 +4,8 @@ import { cacheOptions } from '../../src/cache/cache-options.js';
 import { type CacheOptions, IntrospectionClient, type IntrospectionResponse } from '../../src/index.js';
 import type { LookupHooks } from '../../src/lookup/server-lookup.js';
 import { TokenLookup } from '../../src/lookup/token-lookup.js';
-import { Clocks, mapStore } from '../support/caching.js';
+import { Clocks } from '../support/clocks.js';
+import { mapStore } from '../support/map-store.js';
 import { scripted, scriptedTransport } from '../support/scripted-transport.js';
 
 afterEach(() => void vi.useRealTimers());

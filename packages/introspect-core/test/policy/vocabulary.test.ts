@@ -18,7 +18,10 @@ it.each([
 });
 
 it.each([
-  [{ scopes: ['items:read', 'items:reed'] }, '"scopes" has the unknown scope "items:reed"; the authorizer\'s "scopes" are: items:read, items:write; did you mean "items:read"?'],
+  [
+    { scopes: ['items:read', 'items:reed'] },
+    '"scopes" has the unknown scope "items:reed"; the authorizer\'s "scopes" are: items:read, items:write; did you mean "items:read"?',
+  ],
   [{ anyScope: ['Items:Write'] }, 'items:write; did you mean "items:write"?'],
   [{ roles: ['owner'] }, '"roles" has the unknown role "owner"; the authorizer\'s "roles" are: admin, auditor'],
   [{ anyRole: ['admin', 'audtor'] }, 'auditor; did you mean "auditor"?'],
