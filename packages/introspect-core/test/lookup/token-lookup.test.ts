@@ -120,14 +120,14 @@ describe('TokenLookup.find', () => {
     };
     // The flight begins, then the wall clock is set back, and then the introspection request is sent.
     const prefilter = async () => {
-      clocks.turn(-20);
+      clocks.stepWall(-20);
       return 'introspect' as const;
     };
     const { lookup } = setUp({ clocks, reply, hooks: { prefilter }, cache: { store: mapStore(clocks) } });
     const waitUntil = vi.fn();
     const first = lookup.find('t', request, anyAge);
     await sent.promise;
-    clocks.turn(20);
+    clocks.stepWall(20);
     const second = lookup.find('t', { ...request, waitUntil }, 10_000);
     await new Promise((resolve) => setImmediate(resolve)); // it joins the flight
     released.resolve();

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { IntrospectionClient, InvalidResponseError, type TransportResponse } from '../../src/index.js';
 import { metadataUrls, readServerMetadata } from '../../src/protocol/server-metadata.js';
-import { eventLoopTurns } from '../support/event-loop.js';
 import { vectors } from '../support/vectors.js';
 
 type DiscoveryVector = { id: string; scope?: 'later' } & (
