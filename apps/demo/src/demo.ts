@@ -48,7 +48,7 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
   const cache = cacheOf(environment);
   const credentials = {
     ...(keyFile
-      ? { clientAuthentication: privateKeyJwt({ keyFile: readKeyFile(keyFile) }) }
+      ? { clientAuthentication: privateKeyJwt({ keyJson: readKeyFile(keyFile) }) }
       : { clientId, clientSecret }),
     ...(instanceHost && { headers: { 'x-zitadel-instance-host': instanceHost } }),
     resource,

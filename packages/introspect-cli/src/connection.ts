@@ -110,7 +110,7 @@ export async function credentialsOf(
   if (keyFile !== undefined) {
     const json = readFileOf(keyFile, 'The key file (--key-file, ZITADEL_KEY_FILE)');
     try {
-      return { clientAuthentication: privateKeyJwt({ keyFile: json }) };
+      return { clientAuthentication: privateKeyJwt({ keyJson: json }) };
     } catch (error) {
       throw usage(error instanceof TypeError ? error.message : 'The key in the key file is damaged');
     }

@@ -94,7 +94,7 @@ describe('introspect register, run twice,', () => {
     const project = await zitadelProject();
     const key = ['--project', 'shop', '--out', 'key.json', '--auth', 'key'];
     await project.run('register', ...key);
-    const old = privateKeyJwt({ keyFile: project.file('key.json') });
+    const old = privateKeyJwt({ keyJson: project.file('key.json') });
     expect((await project.run('register', ...key, '--force', '--rotate')).code).toBe(0);
     const client = new IntrospectionClient({ issuer: project.zitadel.origin, clientAuthentication: old });
     expect(await client.introspect('unknown')).toEqual({ active: false });

@@ -78,7 +78,7 @@ describe('introspect register', () => {
     expect(project.mode('zitadel-key.json')).toBe('600');
     const keyFile = readFileSync(path, 'utf8');
     expect(JSON.parse(keyFile)).toMatchObject({ type: 'application', key: expect.stringContaining('BEGIN RSA') });
-    const clientAuthentication = privateKeyJwt({ keyFile });
+    const clientAuthentication = privateKeyJwt({ keyJson: keyFile });
     const client = new IntrospectionClient({ issuer: project.zitadel.origin, clientAuthentication });
     expect(await client.introspect('unknown')).toEqual({ active: false });
     const [, added] = project.zitadel.writes().filter(({ url }) => url.includes('/apps/'));

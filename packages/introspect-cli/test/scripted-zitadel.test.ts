@@ -158,7 +158,7 @@ describe('a scripted ZITADEL', () => {
     const ask = (file: object) =>
       new IntrospectionClient({
         issuer: zitadel.origin,
-        clientAuthentication: privateKeyJwt({ keyFile: JSON.stringify(file) }),
+        clientAuthentication: privateKeyJwt({ keyJson: JSON.stringify(file) }),
       }).introspect('unknown');
     expect(await ask(keyFile)).toEqual({ active: false });
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });

@@ -89,7 +89,7 @@ describe('an option that is inherited', () => {
       () => clientSecretPost(inheriting({ clientId: 'c' }, 'clientSecret', 's')),
       'clientSecretPost: "clientSecret" is inherited',
     ],
-    ['a key file', () => privateKeyJwt(inheriting({}, 'keyFile', '{}')), 'privateKeyJwt: "keyFile" is inherited'],
+    ['a key file', () => privateKeyJwt(inheriting({}, 'keyJson', '{}')), 'privateKeyJwt: "keyJson" is inherited'],
     [
       'an algorithm of the prefilter',
       () => jwtPrefilter(inheriting({}, 'algorithms', ['RS256'])),

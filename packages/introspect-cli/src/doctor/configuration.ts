@@ -51,7 +51,7 @@ function examineKeyFile(path: string, settings: Settings): Credentials {
   const json = readFileOf(path, 'The key file (--key-file, ZITADEL_KEY_FILE)');
   const findings = settings.text(undefined, 'ZITADEL_CLIENT_SECRET') === undefined ? [] : [twoCredentials];
   try {
-    return { method: 'private_key_jwt', authentication: privateKeyJwt({ keyFile: json }), findings };
+    return { method: 'private_key_jwt', authentication: privateKeyJwt({ keyJson: json }), findings };
   } catch {
     const finding = isServiceAccount(json) ? serviceAccount : unusableKeyFile;
     return { method: 'private_key_jwt', authentication: undefined, findings: [...findings, finding] };

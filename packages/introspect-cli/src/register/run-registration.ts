@@ -138,7 +138,7 @@ async function waitForAll(files: RegistrationFiles, server: AuthorizationServer,
   const key = keyFile === undefined ? undefined : readFileOf(keyFile, 'The key file');
   const client = checkedOptions(() => {
     const credentials =
-      key === undefined ? { clientId, clientSecret } : { clientAuthentication: privateKeyJwt({ keyFile: key }) };
+      key === undefined ? { clientId, clientSecret } : { clientAuthentication: privateKeyJwt({ keyJson: key }) };
     return new IntrospectionClient({ ...clientOptions(server), ...credentials, circuitBreaker: false });
   });
   await waitUntilAccepted(() => client.introspect('introspect-register'), { times: 3 });

@@ -26,7 +26,7 @@ const bagged = (pem: string) =>
     'Bag Attributes\n    localKeyID: 01 02 03\nKey Attributes: <No Attributes>',
     pem,
   ].join('\n');
-const keyFile = {
+const keyJson = {
   type: 'application',
   keyId: '81693565968962154',
   key: pkcs1,
@@ -63,11 +63,11 @@ async function verified(publicKey: KeyObject, index = -1) {
 
 describe('an assertion', () => {
   it('is what the standard and the vectors want, and the only credentials', async () => {
-    await clientOf(privateKeyJwt({ keyFile, now: clocks.now })).introspect('token');
+    await clientOf(privateKeyJwt({ keyJson, now: clocks.now })).introspect('token');
     const { payload, header, form, authorization } = await verified(rsa.publicKey);
-    expect(header).toEqual({ typ: vector.header.typ, alg: 'RS256', kid: keyFile.keyId });
+    expect(header).toEqual({ typ: vector.header.typ, alg: 'RS256', kid: keyJson.keyId });
     expect(Object.keys(payload).sort()).toEqual(Object.keys(vector.claims).sort());
-    expect(payload).toMatchObject({ iss: keyFile.clientId, sub: keyFile.clientId, aud: server.origin });
+    expect(payload).toMatchObject({ iss: keyJson.clientId, sub: keyJson.clientId, aud: server.origin });
     expect(payload.iat).toBe(clocks.wallMs / 1000 - 5);
     expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBeLessThanOrEqual(300);
     expect(form?.getAll('client_assertion_type')).toEqual([vector.form.client_assertion_type]);
@@ -133,7 +133,7 @@ describe('reuse', () => {
   });
 
   it.each<[string, AssertionOptions, object, number]>([
-    ['a key file turns it on', {}, { keyFile }, 180],
+    ['a key file turns it on', {}, { keyJson }, 180],
     ['it is asked for', { reuseSeconds: 60 }, privateKey, 60],
     ['it is asked for with a fraction', { reuseSeconds: 0.5 }, privateKey, 0.5],
   ])('where %s, one serves for its time, and no longer', async (_, options, key, seconds) => {
@@ -144,7 +144,7 @@ describe('reuse', () => {
   });
 
   it('lives well beyond its last use', async () => {
-    await assertionsOf({ keyFile }, [() => clocks.pass(179.9)]);
+    await assertionsOf({ keyJson }, [() => clocks.pass(179.9)]);
     const { payload } = await verified(rsa.publicKey);
     expect((payload.exp ?? 0) * 1000 - clocks.wallMs).toBeGreaterThan(59_000);
   });
@@ -153,12 +153,12 @@ describe('reuse', () => {
     ['forward', 3600],
     ['back', -3600],
   ])('ends where the wall clock is set %s', async (_, seconds) => {
-    expect(await assertionsOf({ keyFile }, [() => clocks.stepWall(seconds)])).toBe(2);
+    expect(await assertionsOf({ keyJson }, [() => clocks.stepWall(seconds)])).toBe(2);
   });
 
   it('ends where the server refuses it: a new one is tried, once', async () => {
     server.next(json({ error: 'unauthorized_client' }, { status: 400 }));
-    expect(await assertionsOf({ keyFile }, [])).toBe(2);
+    expect(await assertionsOf({ keyJson }, [])).toBe(2);
     expect(server.introspections).toHaveLength(2);
   });
 
@@ -237,7 +237,7 @@ describe('reuse', () => {
   });
 
   it('can be turned off for a key file', async () => {
-    expect(await assertionsOf({ keyFile, reuseSeconds: 0 }, [() => {}])).toBe(2);
+    expect(await assertionsOf({ keyJson, reuseSeconds: 0 }, [() => {}])).toBe(2);
   });
 });
 
@@ -248,14 +248,14 @@ describe('options', () => {
 
   it('need an issuer, when the client is made', () => {
     const { introspectionEndpoint } = server;
-    const clientAuthentication = privateKeyJwt({ keyFile });
+    const clientAuthentication = privateKeyJwt({ keyJson });
     expect(() => new IntrospectionClient({ introspectionEndpoint, clientAuthentication })).toThrow(
       'IntrospectionClient: "issuer" is needed by this "clientAuthentication"',
     );
   });
 
   it('may be a key file as text', () => {
-    expect(privateKeyJwt({ keyFile: JSON.stringify(keyFile) })).toMatchObject({
+    expect(privateKeyJwt({ keyJson: JSON.stringify(keyJson) })).toMatchObject({
       clientId: 'api@acme',
       needsIssuer: true,
     });
@@ -263,20 +263,20 @@ describe('options', () => {
 
   it.each<[unknown, string]>([
     [undefined, 'the options must be an object'],
-    [{ keyFile: 'key.json' }, '"keyFile" is a text that is not JSON: give the content of the file, not its path'],
-    [{ keyFile: { ...keyFile, type: 'serviceaccount' } }, '"keyFile" is that of a service user ("serviceaccount")'],
-    [{ keyFile: undefined }, '"keyFile" is undefined: is an environment variable unset?'],
-    [{ keyFile: '' }, '"keyFile" must not be empty: is an environment variable unset?'],
-    [{ keyFile: 'undefined' }, '"keyFile" must not be the string "undefined": is an environment variable unset?'],
+    [{ keyJson: 'key.json' }, '"keyJson" is a string that is not JSON: give the content of the key file, not its path'],
+    [{ keyJson: { ...keyJson, type: 'serviceaccount' } }, '"keyJson" is the key of a service user ("serviceaccount")'],
+    [{ keyJson: undefined }, '"keyJson" is undefined: is an environment variable unset?'],
+    [{ keyJson: '' }, '"keyJson" must not be empty: is an environment variable unset?'],
+    [{ keyJson: 'undefined' }, '"keyJson" must not be the string "undefined": is an environment variable unset?'],
     ...[undefined, '', 'undefined'].flatMap((unset): [unknown, string][] => [
       [{ ...key, clientId: unset }, '"clientId" must be a string that is not empty, and not "undefined": is an env'],
       [{ ...key, privateKey: unset }, '"privateKey" must be a string that is not empty, and not "undefined": is an'],
     ]),
-    [{ keyFile: null }, '"keyFile" must be the key file of an application'],
-    [{ keyFile: { ...keyFile, clientId: 5 } }, '"keyFile.clientId" must be a string that is not empty'],
-    [{ keyFile: { ...keyFile, keyId: '' } }, '"keyFile.keyId" must be a string'],
-    [{ keyFile: { ...keyFile, key: undefined } }, '"keyFile.key" must be a string'],
-    [{ keyFile: { ...keyFile, key: 'canary' } }, '"keyFile" must hold a private key as PEM'],
+    [{ keyJson: null }, '"keyJson" must be the content of an application\'s key file'],
+    [{ keyJson: { ...keyJson, clientId: 5 } }, '"keyJson.clientId" must be a string that is not empty'],
+    [{ keyJson: { ...keyJson, keyId: '' } }, '"keyJson.keyId" must be a string'],
+    [{ keyJson: { ...keyJson, key: undefined } }, '"keyJson.key" must be a string'],
+    [{ keyJson: { ...keyJson, key: 'canary' } }, '"keyJson" must hold a private key as PEM'],
     [{ ...key, privateKey: pkcs1.replaceAll('RSA PRIVATE', 'PUBLIC') }, '"privateKey" must hold a private key as PEM'],
     [{ ...key, privateKey: '' }, '"privateKey" must be a string'],
     [{ ...key, clientId: '' }, '"clientId" must be a string'],
@@ -284,8 +284,8 @@ describe('options', () => {
     [{ ...key, algorithm: 'HS256' }, '"algorithm" must be one of RS256, PS256, ES256, EdDSA'],
     [{ ...key, algorithm: 'none' }, '"algorithm" must be one of'],
     [{ ...signer, sign: 'x' }, '"sign" must be a function'],
-    [{ ...key, sign: async () => new Uint8Array() }, '"sign" stands instead of "privateKey": give one or the other'],
-    [{ ...key, keyFile }, '"keyFile" stands instead of "privateKey"'],
+    [{ ...key, sign: async () => new Uint8Array() }, 'use either "sign" or "privateKey", not both'],
+    [{ ...key, keyJson }, 'use either "keyJson" or "privateKey", not both'],
     [{ ...key, privateKey: undefined }, '"privateKey" must be a string that is not empty'],
     [signer, '"privateKey" must be a string that is not empty'],
     [
@@ -296,7 +296,7 @@ describe('options', () => {
       { ...signer, sign: async () => new Uint8Array(), issuer: 'x' },
       'unknown option "issuer"; known options: clientId, keyId',
     ],
-    [{ keyFile, clientId: 'c' }, 'unknown option "clientId"; known options: keyFile, reuseSeconds, now, monotonicNow'],
+    [{ keyJson, clientId: 'c' }, 'unknown option "clientId"; known options: keyJson, reuseSeconds, now, monotonicNow'],
     [[key], 'the options must be an object'],
     [{ ...key, now: 5 }, '"now" must be a function'],
     [{ ...key, monotonicNow: null }, '"monotonicNow" must be a function'],
@@ -305,7 +305,7 @@ describe('options', () => {
       { ...key, privateKey: broken(pkcs8Of(rsa.privateKey)) },
       '"privateKey" holds a private key whose base64 is broken',
     ],
-    [{ keyFile: { ...keyFile, key: broken(pkcs1) } }, '"keyFile" holds a private key whose base64 is broken'],
+    [{ keyJson: { ...keyJson, key: broken(pkcs1) } }, '"keyJson" holds a private key whose base64 is broken'],
     [{ ...key, reuseSeconds: -1 }, '"reuseSeconds" must be a number of seconds'],
     [{ ...key, reuseSeconds: 3001 }, '"reuseSeconds" must be a number of seconds, at least 0 and at most 3000'],
     [{ ...key, reuseSeconds: Number.NaN }, '"reuseSeconds" must be'],

@@ -8,7 +8,7 @@ import { listen } from '../support/network.js';
 
 const resourceServer = { clientId: 'resource@server', clientSecret: 'p@ss+w%rd: &=' };
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const keyFile = {
+const keyJson = {
   type: 'application',
   keyId: 'key',
   key: rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString(),
@@ -34,9 +34,9 @@ describe('oidc-provider', () => {
         { ...common, client_id: resourceServer.clientId, client_secret: resourceServer.clientSecret, grant_types: [] },
         {
           ...common,
-          client_id: keyFile.clientId,
+          client_id: keyJson.clientId,
           token_endpoint_auth_method: 'private_key_jwt',
-          jwks: { keys: [{ ...rsa.publicKey.export({ format: 'jwk' }), kid: keyFile.keyId, use: 'sig' }] },
+          jwks: { keys: [{ ...rsa.publicKey.export({ format: 'jwk' }), kid: keyJson.keyId, use: 'sig' }] },
           grant_types: [],
         },
         {
@@ -77,7 +77,7 @@ describe('oidc-provider', () => {
   it.each([
     ['client_secret_basic', resourceServer],
     ['client_secret_post', { clientAuthentication: clientSecretPost(resourceServer) }],
-    ['private_key_jwt', { clientAuthentication: privateKeyJwt({ keyFile, reuseSeconds: 0 }) }],
+    ['private_key_jwt', { clientAuthentication: privateKeyJwt({ keyJson, reuseSeconds: 0 }) }],
   ])('oidc-provider introspects a token with %s as active, until the token is revoked', async (_, credentials) => {
     const client = new IntrospectionClient({ issuer, ...credentials });
     const token = await mint();
@@ -107,7 +107,7 @@ describe('oidc-provider', () => {
   });
 
   it('oidc-provider rejects an assertion that it has seen, and then the client sends a new one', async () => {
-    const clientAuthentication = privateKeyJwt({ keyFile });
+    const clientAuthentication = privateKeyJwt({ keyJson });
     const client = new IntrospectionClient({ issuer, clientAuthentication });
     for (let i = 0; i < 3; i++) await expect(client.introspect(await mint())).resolves.toMatchObject({ active: true });
     expect(client.stats().requests).toMatchObject({ active: 3, invalid_client: 2 });
