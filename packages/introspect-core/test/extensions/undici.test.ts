@@ -69,13 +69,13 @@ describe('undiciTransport', () => {
   it.each([
     ['null', null, 'the options must be an object'],
     ['a list', [], 'the options must be an object'],
-    ['an unknown option', { pool: 1 }, '"pool" is no option; there are connections, dispatcher'],
+    ['an unknown option', { pool: 1 }, 'unknown option "pool"; known options: connections, dispatcher'],
     ['no connection', { connections: 0 }, '"connections" must be a whole number, at least 1'],
     ['half a connection', { connections: 1.5 }, '"connections" must be a whole number, at least 1'],
     ['connections that are a text', { connections: '5' }, '"connections" must be a whole number, at least 1'],
     ['a dispatcher that is none', { dispatcher: {} }, '"dispatcher" must be a dispatcher of undici, such as an Agent'],
     ['no dispatcher', { dispatcher: null }, '"dispatcher" must be a dispatcher of undici, such as an Agent'],
-    ['both', { connections: 5, dispatcher }, '"connections" and "dispatcher" exclude each other'],
+    ['both', { connections: 5, dispatcher }, 'use either "connections" or "dispatcher", not both'],
   ])('refuses %s by name', (_, options, message) => {
     const construct = () => undiciTransport(options as UndiciTransportOptions);
     expect(construct).toThrow(TypeError);

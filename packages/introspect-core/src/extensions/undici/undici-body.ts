@@ -5,7 +5,7 @@ import { BoundedBytes, type BoundedText, decodedText, tooLarge } from '../../run
 /** The codings (RFC 9110 §8.4.1) that {@link BoundedBody} decodes. */
 export const acceptEncoding = 'gzip, deflate, br';
 
-/** The same limit as in fetch. */
+/** The same limit as in `fetch`. */
 const maxCodings = 5;
 
 type Decoder = (body: Uint8Array, options: ZlibOptions) => Uint8Array;
@@ -20,16 +20,16 @@ const decoders: ReadonlyMap<string, Decoder> = new Map([
 /** The body of a response, of a bounded size before and after decompression. */
 export class BoundedBody {
   readonly #maxBytes: number;
-  readonly #isCodedTooOften: boolean;
+  readonly #hasTooManyCodings: boolean;
   /** The last coding first. As in fetch, an unknown coding is ignored, and so is `identity`. */
   readonly #decoders: readonly Decoder[];
   readonly #received: BoundedBytes;
 
-  /** @param contentEncoding the field of the response, if it has one */
+  /** @param contentEncoding the response's field `Content-Encoding`, or `null` */
   constructor(maxBytes: number, contentEncoding: string | null) {
     this.#maxBytes = maxBytes;
     const codings = contentEncoding === null ? [] : contentEncoding.toLowerCase().split(',').reverse();
-    this.#isCodedTooOften = codings.length > maxCodings;
+    this.#hasTooManyCodings = codings.length > maxCodings;
     this.#decoders = codings.flatMap((coding) => decoders.get(coding.trim()) ?? []);
     // Compression makes nothing much larger, so more than twice the limit cannot be within it when decoded.
     this.#received = new BoundedBytes(this.#decoders.length === 0 ? maxBytes : 2 * maxBytes + 1024);
@@ -51,7 +51,7 @@ export class BoundedBody {
    * @throws the error of zlib for a body that is not in its coding
    */
   read(): BoundedText {
-    if (this.#isCodedTooOften) return { text: '', problem: `coded more than ${maxCodings} times` };
+    if (this.#hasTooManyCodings) return { text: '', problem: `coded more than ${maxCodings} times` };
     let bytes = this.#received.joined();
     if (bytes.byteLength === 0) return { text: '' }; // not even the frame of a coding
     for (const decoder of this.#decoders) {
@@ -63,7 +63,7 @@ export class BoundedBody {
   }
 }
 
-/** Returns `undefined` if there would be more than `maxBytes`. */
+/** Returns `undefined` if the result is larger than `maxBytes`. */
 function decode(bytes: Uint8Array, decoder: Decoder, maxBytes: number): Uint8Array | undefined {
   try {
     return decoder(bytes, { maxOutputLength: Math.min(maxBytes, constants.MAX_LENGTH) }); // zlib accepts no larger limit
@@ -75,6 +75,6 @@ function decode(bytes: Uint8Array, decoder: Decoder, maxBytes: number): Uint8Arr
 
 /** Inflates with the zlib frame (RFC 9110 §8.4.1.2), or without it, because some servers leave it out. */
 function inflate(body: Uint8Array, options: ZlibOptions): Uint8Array {
-  const hasFrame = ((body[0] ?? 0) & 0x0f) === 8;
-  return hasFrame ? inflateSync(body, options) : inflateRawSync(body, options);
+  const hasHeader = ((body[0] ?? 0) & 0x0f) === 8;
+  return hasHeader ? inflateSync(body, options) : inflateRawSync(body, options);
 }

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { type buildConnector, Client } from 'undici';
 
-/** A connection of our own. Unlike one of undici alone, it can be left while it is not there yet. */
+/** A connection whose attempt to connect can be stopped. A plain client of undici cannot do that. */
 export class Connection extends Client {
   #connecting: Socket | undefined;
 
@@ -17,8 +17,8 @@ export class Connection extends Client {
     });
   }
 
-  /** Ends an attempt to connect that still runs: the request that it was for fails. */
+  /** Stops a running attempt to connect, so that its request fails. */
   stopConnecting(): void {
-    this.#connecting?.destroy(new Error('The connection is no longer waited for'));
+    this.#connecting?.destroy(new Error('The request was aborted before the connection was open'));
   }
 }

@@ -3,112 +3,114 @@ import type { Dispatcher } from 'undici';
 import type { BoundedText } from '../../runtime/bounded-text.js';
 import { BoundedBody } from './undici-body.js';
 import type { Connection } from './undici-connection.js';
-import type { ConnectionPool, Passenger } from './undici-pool.js';
+import type { ConnectionPool, Waiter } from './undici-pool.js';
 
 type Fields = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2];
 
-/** How much of a body that nobody looks at may still come, so that its connection can be used again. */
+/** An ignored body up to this size is read to its end, so that its connection can be used again. */
 const unreadBytes = 65_536;
 const unreadMs = 1000;
 
-/** Who waits for a response. */
-interface Waiting {
+/** Settles the promise of the transport. */
+interface Outcome {
   resolve(response: TransportResponse): void;
   reject(reason: unknown): void;
 }
 
-/** One request on its way, and its response as far as it has come. */
-export class Exchange implements Dispatcher.DispatchHandler, EventListenerObject, Passenger {
+/** One request and its response. */
+export class Exchange implements Dispatcher.DispatchHandler, EventListenerObject, Waiter {
   readonly #request: TransportRequest;
   readonly #options: Dispatcher.DispatchOptions;
-  readonly #waiting: Waiting;
+  readonly #outcome: Outcome;
   #isSettled = false;
   #pool: ConnectionPool | undefined;
   #connection: Connection | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
   #fields: Fields = {};
-  /** Only of a status whose body is looked at. */
+  /** Only for a status whose body the client reads. */
   #body: BoundedBody | undefined;
   #unread = 0;
   #unreadTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(request: TransportRequest, options: Dispatcher.DispatchOptions, waiting: Waiting) {
+  constructor(request: TransportRequest, options: Dispatcher.DispatchOptions, outcome: Outcome) {
     this.#request = request;
     this.#options = options;
-    this.#waiting = waiting;
+    this.#outcome = outcome;
     request.signal.addEventListener('abort', this);
   }
 
-  setOutBy(dispatcher: Dispatcher): void {
+  /** Sends the request with a dispatcher of the caller. */
+  dispatchWith(dispatcher: Dispatcher): void {
     dispatcher.dispatch(this.#options, this);
   }
 
-  setOutFrom(pool: ConnectionPool): void {
+  /** Sends the request on a connection of the pool. */
+  dispatchVia(pool: ConnectionPool): void {
     this.#pool = pool;
-    pool.take(this);
+    pool.acquire(this);
   }
 
-  board(connection: Connection): void {
+  onConnection(connection: Connection): void {
     this.#connection = connection;
     connection.dispatch(this.#options, this);
   }
 
-  /** The signal was aborted. */
+  /** Ends the exchange when the signal is aborted. */
   handleEvent(): void {
     this.#fail(this.#request.signal.reason);
-    if (this.#controller !== undefined) this.#end(this.#controller);
+    if (this.#controller !== undefined) this.#close(this.#controller);
     else if (this.#connection !== undefined) this.#connection.stopConnecting();
-    else this.#pool?.leave(this);
+    else this.#pool?.cancel(this);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // A throw takes the request away, where `controller.abort` would close the connection as well.
-    if (this.#isSettled) throw new Error('The request is no longer waited for');
+    // Throwing removes the request. `controller.abort` would also close the connection.
+    if (this.#isSettled) throw new Error('The request was aborted before it was sent');
     this.#controller = controller;
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, fields: Fields): void {
-    if (status < 200) return; // there is more to come
+    if (status < 200) return; // informational: the final response follows (RFC 9110 §15.2)
     this.#status = status;
     this.#fields = fields;
     if (status === 200 || status === 400 || status === 403) {
       this.#body = new BoundedBody(this.#request.maxResponseBytes, field(fields, 'content-encoding'));
     } else {
-      this.#succeed(''); // the status says enough
-      this.#unreadTimer = setTimeout(() => this.#end(controller), unreadMs);
+      this.#succeed(''); // the client needs only the status
+      this.#unreadTimer = setTimeout(() => this.#close(controller), unreadMs);
     }
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     if (this.#isSettled) {
       this.#unread += chunk.byteLength;
-      if (this.#unread > unreadBytes) this.#end(controller);
+      if (this.#unread > unreadBytes) this.#close(controller);
     } else if (this.#body?.add(chunk) === false) {
       this.#finish(this.#body.tooLarge);
-      this.#end(controller);
+      this.#close(controller);
     }
   }
 
   onResponseEnd(): void {
-    this.#over(false);
+    this.#release(false);
     if (this.#isSettled || this.#body === undefined) return;
     try {
       this.#finish(this.#body.read());
     } catch (fault) {
-      this.#fault(fault);
+      this.#onUnreadable(fault);
     }
   }
 
   onResponseError(_: Dispatcher.DispatchController, fault: unknown): void {
-    this.#over(true);
-    this.#fault(fault);
+    this.#release(true);
+    this.#onUnreadable(fault);
   }
 
-  /** Nothing more will come: undici tells so once. */
-  #over(isBroken: boolean): void {
+  /** Releases the connection. undici calls one of the two callbacks above, once. */
+  #release(isBroken: boolean): void {
     clearTimeout(this.#unreadTimer);
-    if (this.#connection !== undefined) this.#pool?.giveBack(this.#connection, isBroken);
+    if (this.#connection !== undefined) this.#pool?.release(this.#connection, isBroken);
   }
 
   #finish({ text, problem }: BoundedText): void {
@@ -121,33 +123,33 @@ export class Exchange implements Dispatcher.DispatchHandler, EventListenerObject
     }
   }
 
-  /** A body that was not read to its end: what a status of 400 or 403 says without it is enough. */
-  #fault(fault: unknown): void {
+  /** Handles a body that could not be read. With status 400 or 403 the client can do without it. */
+  #onUnreadable(fault: unknown): void {
     if (this.#status === 400 || this.#status === 403) this.#succeed('');
     else this.#fail(fault);
   }
 
   #succeed(body: string): void {
     if (this.#isSettled) return;
-    this.#settled();
+    this.#settle();
     const fields = this.#fields;
-    this.#waiting.resolve({ status: this.#status, header: (name) => field(fields, name), body });
+    this.#outcome.resolve({ status: this.#status, header: (name) => field(fields, name), body });
   }
 
   #fail(reason: unknown): void {
     if (this.#isSettled) return;
-    this.#settled();
-    this.#waiting.reject(reason);
+    this.#settle();
+    this.#outcome.reject(reason);
   }
 
-  #settled(): void {
+  #settle(): void {
     this.#isSettled = true;
     this.#request.signal.removeEventListener('abort', this);
   }
 
-  /** Closes the connection. */
-  #end(controller: Dispatcher.DispatchController): void {
-    controller.abort(new Error('The response is no longer waited for'));
+  /** Closes the connection of a response that is no longer needed. */
+  #close(controller: Dispatcher.DispatchController): void {
+    controller.abort(new Error('The response is no longer needed'));
   }
 }
 

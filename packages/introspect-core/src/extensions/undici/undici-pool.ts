@@ -1,63 +1,64 @@
 import type { buildConnector } from 'undici';
 import { Connection } from './undici-connection.js';
 
-/** Who needs a connection. */
-export interface Passenger {
-  /** Has it alone, until it is given back. */
-  board(connection: Connection): void;
+/** Waits for a connection. */
+export interface Waiter {
+  /** Receives a connection that nobody else uses, until it is given back. */
+  onConnection(connection: Connection): void;
 }
 
 /**
  * The connections to one origin.
  *
- * undici's own pool looks through all of them for each request, and what waits in it cannot be taken out.
+ * undici's own pool searches all of them for each request, and a request that waits in it cannot be removed.
  */
 export class ConnectionPool {
   readonly #connect: () => Connection;
-  readonly #connections: number;
-  /** The one that was used last is used next, so that the others may become idle. */
+  readonly #maxConnections: number;
+  /** The one that was used last is used next, so that the others can become idle. */
   readonly #free: Connection[] = [];
-  readonly #waiting = new Set<Passenger>();
-  #made = 0;
+  readonly #waiters = new Set<Waiter>();
+  #opened = 0;
 
-  constructor(origin: string, connections: number, connector: buildConnector.connector) {
+  constructor(origin: string, maxConnections: number, connector: buildConnector.connector) {
     this.#connect = () => new Connection(origin, connector);
-    this.#connections = connections;
+    this.#maxConnections = maxConnections;
   }
 
-  /** Lets board, now or as soon as there is a connection; in the order of coming. */
-  take(passenger: Passenger): void {
+  /** Hands the waiter a connection, now or when one is free. First come, first served. */
+  acquire(waiter: Waiter): void {
     const connection = this.#next();
-    if (connection === undefined) this.#waiting.add(passenger);
-    else passenger.board(connection);
+    if (connection === undefined) this.#waiters.add(waiter);
+    else waiter.onConnection(connection);
   }
 
-  leave(passenger: Passenger): void {
-    this.#waiting.delete(passenger);
+  /** Removes a waiter that no longer wants a connection. */
+  cancel(waiter: Waiter): void {
+    this.#waiters.delete(waiter);
   }
 
-  giveBack(connection: Connection, isBroken: boolean): void {
-    // One that must be opened again goes last.
+  /** Takes a connection back. A broken one is used last, because it must connect again. */
+  release(connection: Connection, isBroken: boolean): void {
     if (isBroken) this.#free.unshift(connection);
     else this.#free.push(connection);
-    // Not at once: undici is still busy with what has just ended.
-    if (this.#waiting.size > 0) queueMicrotask(() => this.#letBoard());
+    // In a microtask: undici has not finished with the previous request yet.
+    if (this.#waiters.size > 0) queueMicrotask(() => this.#serveWaiters());
   }
 
   #next(): Connection | undefined {
     const free = this.#free.pop();
-    if (free !== undefined || this.#made === this.#connections) return free;
+    if (free !== undefined || this.#opened === this.#maxConnections) return free;
     const connection = this.#connect();
-    this.#made++;
+    this.#opened++;
     return connection;
   }
 
-  #letBoard(): void {
-    for (const passenger of this.#waiting) {
+  #serveWaiters(): void {
+    for (const waiter of this.#waiters) {
       const connection = this.#next();
       if (connection === undefined) return;
-      this.#waiting.delete(passenger);
-      passenger.board(connection);
+      this.#waiters.delete(waiter);
+      waiter.onConnection(connection);
     }
   }
 }

@@ -1,22 +1,23 @@
-/**
- * A transport by undici, for Node ≥ 20.18.1 and Deno: the fastest that there is, and the one for client certificates and
- * proxies.
- */
+/** A transport with undici, for Node ≥ 20.18.1 and Deno. It is faster than the default, and supports client certificates and proxies. */
 import type { Transport } from '@acme/introspect-core';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import { acceptEncoding } from './undici-body.js';
 import { Exchange } from './undici-exchange.js';
 import { ConnectionPool } from './undici-pool.js';
 
+/** Use one of them, or neither. */
 export interface UndiciTransportOptions {
   /**
-   * How many connections to one origin there may be; what is more waits for one, within its deadline. 128 unless given: a
-   * rush of requests does not use up a process's file descriptors. What one server bears is the client's `limits`.
+   * The maximum number of connections to one origin. Further requests wait for a free one, within their time limit. It
+   * protects the file descriptors of this process; to protect the server, use the client's `limits`.
+   *
+   * @default 128
    */
   connections?: number;
   /**
-   * Of undici, used as it is instead of connections of our own: an `Agent` with a client certificate or a private CA
-   * (`connect`), a `ProxyAgent`. It stays the caller's to close; its time limit for connecting and its interceptors count.
+   * A dispatcher of undici that sends the requests, such as an `Agent` with a client certificate or a private CA (`connect`),
+   * or a `ProxyAgent`. Its time limit for connecting and its interceptors apply. The caller must close it. It excludes
+   * `connections`.
    */
   dispatcher?: Dispatcher;
 }
@@ -25,29 +26,29 @@ interface Target {
   readonly url: string;
   readonly origin: string;
   readonly path: string;
-  readonly setOut: SetOut;
+  readonly dispatch: Dispatch;
 }
 
-type SetOut = (exchange: Exchange) => void;
+/** Sends the request of an exchange. */
+type Dispatch = (exchange: Exchange) => void;
 
 const optionNames = ['connections', 'dispatcher'];
-/** The deadline of the client covers it all. */
+/** The client's own time limit covers all of it. */
 const noTimeLimit = { headersTimeout: 0, bodyTimeout: 0 };
 
 /**
- * A transport that keeps connections alive; idle ones keep no process alive, and are closed after some seconds.
- *
- * Constructing it touches no network.
+ * Returns a transport that keeps connections alive. It closes idle ones after some seconds, and they do not keep the process
+ * running. It opens no connection before the first request.
  *
  * @throws TypeError naming the option
  */
 export function undiciTransport(options: UndiciTransportOptions = {}): Transport {
-  const wayTo = checkedWay(options);
-  let target: Target | undefined; // the last one: a client nearly always asks the same
+  const dispatcherFor = checkedDispatcher(options);
+  let target: Target | undefined; // of the last request: a client nearly always uses one URL
 
   function targetOf(url: string): Target {
     const { origin, pathname, search } = new URL(url);
-    return { url, origin, path: `${pathname}${search}`, setOut: wayTo(origin) };
+    return { url, origin, path: `${pathname}${search}`, dispatch: dispatcherFor(origin) };
   }
 
   return (request) =>
@@ -55,8 +56,8 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       const { url, method, headers, body = null, signal } = request;
       signal.throwIfAborted();
       if (target?.url !== url) target = targetOf(url);
-      const { origin, path, setOut } = target;
-      const dispatched = {
+      const { origin, path, dispatch } = target;
+      const dispatchOptions = {
         origin,
         path,
         method,
@@ -64,16 +65,18 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
         body,
         ...noTimeLimit,
       };
-      setOut(new Exchange(request, dispatched, { resolve, reject }));
+      dispatch(new Exchange(request, dispatchOptions, { resolve, reject }));
     });
 }
 
-function checkedWay(options: UndiciTransportOptions): (origin: string) => SetOut {
+/** @throws TypeError naming the option */
+function checkedDispatcher(options: UndiciTransportOptions): (origin: string) => Dispatch {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw problem('the options must be an object');
   }
   for (const name of Object.keys(options)) {
-    if (!optionNames.includes(name)) throw problem(`"${name}" is no option; there are ${optionNames.join(', ')}`);
+    if (!optionNames.includes(name))
+      throw problem(`unknown option "${name}"; known options: ${optionNames.join(', ')}`);
   }
   const inherited = optionNames.find((name) => name in options && !Object.hasOwn(options, name));
   if (inherited !== undefined) {
@@ -83,26 +86,26 @@ function checkedWay(options: UndiciTransportOptions): (origin: string) => SetOut
   if (dispatcher === undefined) {
     if (!Number.isSafeInteger(connections) || connections < 1)
       throw problem('"connections" must be a whole number, at least 1');
-    return byPools(connections);
+    return dispatchByPool(connections);
   }
   if (typeof Object(dispatcher).dispatch !== 'function') {
     throw problem('"dispatcher" must be a dispatcher of undici, such as an Agent');
   }
-  if (options.connections !== undefined) throw problem('"connections" and "dispatcher" exclude each other');
-  return () => (exchange) => exchange.setOutBy(dispatcher);
+  if (options.connections !== undefined) throw problem('use either "connections" or "dispatcher", not both');
+  return () => (exchange) => exchange.dispatchWith(dispatcher);
 }
 
-/** A pool for each origin, made when it is first asked. */
-function byPools(connections: number): (origin: string) => SetOut {
+/** Creates a pool for each origin, at its first request. */
+function dispatchByPool(connections: number): (origin: string) => Dispatch {
   if (typeof Client.prototype.dispatch !== 'function') {
-    throw problem('this runtime has something else in the place of undici, as Bun does: leave "transport" away there');
+    throw problem('this runtime replaces undici by something else, as Bun does: leave out "transport" there');
   }
   const connector = buildConnector({ timeout: 0 });
   const pools = new Map<string, ConnectionPool>();
   return (origin) => {
     const pool = pools.get(origin) ?? new ConnectionPool(origin, connections, connector);
     pools.set(origin, pool);
-    return (exchange) => exchange.setOutFrom(pool);
+    return (exchange) => exchange.dispatchVia(pool);
   };
 }
 
