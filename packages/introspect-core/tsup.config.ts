@@ -9,14 +9,14 @@ export default defineConfig({
     'private-key-jwt': 'src/extensions/private-key-jwt/private-key-jwt.ts',
     undici: 'src/extensions/undici/undici.ts',
     zitadel: 'src/extensions/zitadel/zitadel.ts',
-    'zitadel/explain': 'src/extensions/zitadel/zitadel-explain.ts',
+    'zitadel-explain': 'src/extensions/zitadel/explain.ts',
   },
-  external: ['@acme/introspect-core'], // an entry point must not bring a second copy of the classes
+  external: [/^@acme\/introspect-core(\/|$)/], // an entry point must not contain a second copy of another one
   format: ['esm', 'cjs'],
   target: 'node20',
   dts: true,
   clean: true,
-  // Jest, with CommonJS, refuses `import()`.
+  // Jest, with CommonJS, rejects `import()`.
   esbuildOptions: (options, { format }) => {
     if (format === 'cjs') options.supported = { 'dynamic-import': false };
   },

@@ -1,7 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
 export default defineConfig({
-  resolve: { alias: { '@acme/introspect-core': fileURLToPath(new URL('src/index.ts', import.meta.url)) } },
+  resolve: {
+    alias: {
+      '@acme/introspect-core/jwt-prefilter': source('extensions/jwt/jwt-prefilter.ts'), // first: the name below is its prefix
+      '@acme/introspect-core': source('index.ts'),
+    },
+  },
   test: { name: 'core', fsModuleCache: false, include: ['test/**/*.test.ts'], testTimeout: 20_000 },
 });

@@ -1,4 +1,9 @@
-import { IntrospectionClient, type IntrospectionResponse } from '@acme/introspect-core';
+import {
+  IntrospectionClient,
+  type IntrospectionResponse,
+  ofetchTransport,
+  type Transport,
+} from '@acme/introspect-core';
 import { explainInactive } from '@acme/introspect-core/zitadel/explain';
 import type { Command } from 'commander';
 import { clientOptionsOf, connectedUrl } from './authorization-server.js';
@@ -49,16 +54,9 @@ export const tokenCommand: CommandOf<TokenFlags> = {
   },
 };
 
-/** Runs code that fetches from the issuer by the global `fetch`, and connects it to the internal address. */
-async function overAddress<Result>(connection: Connection, run: () => Promise<Result>): Promise<Result> {
-  const { fetch } = globalThis;
-  globalThis.fetch = (input, init) =>
-    fetch(input instanceof Request ? input : connectedUrl(String(input), connection), init);
-  try {
-    return await run();
-  } finally {
-    globalThis.fetch = fetch;
-  }
+/** Sends requests for the issuer to the address to which we connect. */
+function transportTo(connection: Connection): Transport {
+  return (request) => ofetchTransport({ ...request, url: connectedUrl(request.url, connection) });
 }
 
 async function showInactive(
@@ -69,9 +67,8 @@ async function showInactive(
 ): Promise<void> {
   const { issuer, headers } = connection;
   const projectId = settings.text(flags.projectId, 'ZITADEL_PROJECT_ID');
-  const explanation = await overAddress(connection, () =>
-    explainInactive(token, { issuer, clientId, projectId, headers }),
-  );
+  const transport = transportTo(connection);
+  const explanation = await explainInactive(token, { issuer, clientId, projectId, headers, transport });
   const { message, advice } = explanation;
   const lines = [[styled('red', 'inactive')], '', message, ...(advice === undefined ? [] : [advice])];
   output.result({ ...answer, explanation }, lines);

@@ -150,7 +150,7 @@ describe('introspect token', () => {
 describe('an inactive token', () => {
   it('is explained', async () => {
     const { code, stdout } = await introspect(['token', '--project-id', 'P1'], { env });
-    expect(stdout).toMatch(/^inactive\n\nIt is no JWT, .*\n.*urn:zitadel:iam:org:project:id:P1:aud\.\n$/);
+    expect(stdout).toMatch(/^inactive\n\nIt is not a JWT, .*\n.*urn:zitadel:iam:org:project:id:P1:aud\.\n$/);
     expect(code).toBe(1);
   });
 
@@ -318,7 +318,7 @@ describe('what goes wrong', () => {
     const file = join(folder, 'key.json');
     await writeFile(file, JSON.stringify({ type: 'serviceaccount', keyId: '1', key: 'canary', userId: '2' }));
     const { code, stderr } = await introspect(['token', '--key-file', file], { env });
-    expect(stderr).toContain('that of a service user');
+    expect(stderr).toContain('the key of a service user');
     expect(stderr).not.toContain('canary');
     expect(code).toBe(2);
   });

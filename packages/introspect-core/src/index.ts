@@ -68,11 +68,13 @@ export {
   type ClientAuthenticationContext,
   type RequestToAuthenticate,
 } from './protocol/client-authentication.js';
+export { fetchIssuerKeys } from './protocol/jwk-set.js';
 export {
   type ProtectedResourceMetadata,
   type ProtectedResourceMetadataOptions,
   protectedResourceMetadata,
 } from './protocol/protected-resource-metadata.js';
+export type { DiscoveryOptions } from './protocol/server-metadata.js';
 export { bearerToken, type Credentials } from './request/bearer-token.js';
 export type { RequestContext } from './request/request-context.js';
 export { ofetchTransport } from './transport/ofetch-transport.js';

@@ -6,7 +6,7 @@ import { IntrospectionClient, isIntrospectionClient } from '../client/introspect
 import { challengeProblem } from '../errors/challenge.js';
 import type { AuthorizerError } from '../errors/errors.js';
 import type { InactiveExplanation } from '../events/events.js';
-import type { Prefilter } from '../lookup/prefilter.js';
+import type { Prefilter, PrefilterContext } from '../lookup/prefilter.js';
 import {
   checkedOptions,
   inherited,
@@ -92,10 +92,10 @@ export interface AuthorizerSettings<
   /** Judges a token before it is introspected, such as `jwtPrefilter()` of `/jwt-prefilter`. It is not called on a cache hit. */
   prefilter?: Prefilter;
   /**
-   * For development only: explains why a token may be inactive. The explanation is emitted as the event
-   * `inactive_explained`. It is never part of an HTTP response.
+   * For development only: returns why the server may have called a token inactive. The authorizer emits the explanation as
+   * the event `inactive_explained`, and never sends it to the caller of the API.
    */
-  explainInactive?: (token: string) => Promise<InactiveExplanation>;
+  explainInactive?: (token: string, context: PrefilterContext) => Promise<InactiveExplanation>;
   /**
    * Lets a CORS preflight pass every guard without a token: `OPTIONS` with `Origin` and
    * `Access-Control-Request-Method`. Use it only if you cannot put CORS in front of the guard.

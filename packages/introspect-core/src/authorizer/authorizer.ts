@@ -7,7 +7,7 @@ import {
   isAuthorizationError,
   MissingTokenError,
 } from '../errors/errors.js';
-import { boundPrefilter } from '../lookup/bound-prefilter.js';
+import { boundPrefilter, prefilterContext } from '../lookup/bound-prefilter.js';
 import { explainer } from '../lookup/inactive-explanation.js';
 import type { LookupEvent, LookupStats } from '../lookup/lookup-stats.js';
 import { TokenLookup } from '../lookup/token-lookup.js';
@@ -108,9 +108,15 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
       withClaims: claims && claimsReader(claims, (paths) => emit({ type: 'claims_rejected', paths })),
       challenge: { realm: checked.realm, resource_metadata: resourceMetadata },
     };
+    const context = prefilterContext(settings, this.#expectations, () => emit({ type: 'jwks_failed' }));
     this.#lookup = new TokenLookup(this.#client, checked.cache, {
-      prefilter: prefilter && boundPrefilter(prefilter, { settings, expectations: this.#expectations, emit }),
-      onInactive: explainInactive && explainer(explainInactive, (why) => emit({ type: 'inactive_explained', ...why })),
+      prefilter: prefilter && boundPrefilter(prefilter, { settings, context, emit }),
+      onInactive:
+        explainInactive &&
+        explainer(
+          (token) => explainInactive(token, context),
+          (why) => emit({ type: 'inactive_explained', ...why }),
+        ),
     });
   }
 

@@ -11,7 +11,7 @@ export type BoundPrefilter = (token: string, signal: AbortSignal) => Promise<Pre
 const keysTimeoutMs = 1000;
 
 /**
- * Gives a prefilter its context and a time limit (`timeoutMs`), and emits what it does.
+ * Binds a prefilter to its context and a time limit (`timeoutMs`), and emits what it does.
  *
  * @throws TypeError if the prefilter needs an issuer and the client has none
  */
@@ -19,18 +19,17 @@ export function boundPrefilter(
   prefilter: Prefilter,
   {
     settings,
-    expectations,
+    context,
     emit,
   }: {
     settings: IntrospectionClientSettings;
-    expectations: TokenExpectations;
-    emit: (event: { type: 'prefilter_rejected'; reason: InvalidTokenReason } | { type: 'jwks_failed' }) => void;
+    context: PrefilterContext;
+    emit: (event: { type: 'prefilter_rejected'; reason: InvalidTokenReason }) => void;
   },
 ): BoundPrefilter {
   if (prefilter.needsIssuer === true && settings.issuer === undefined) {
     throw new TypeError('Authorizer: "issuer" is needed by this "prefilter"');
   }
-  const context = prefilterContext(settings, expectations, () => emit({ type: 'jwks_failed' }));
   const { timeoutMs } = settings;
   const late = () => new UnavailableError(`The "prefilter" gave no verdict within ${timeoutMs} ms ("timeoutMs")`);
   return async (token, signal) => {
@@ -43,19 +42,26 @@ export function boundPrefilter(
   };
 }
 
-function prefilterContext(
+/**
+ * Returns what a prefilter and `explainInactive` get.
+ *
+ * @param onKeysFailed called when the keys cannot be fetched
+ */
+export function prefilterContext(
   settings: IntrospectionClientSettings,
   expectations: TokenExpectations,
   onKeysFailed: () => void,
 ): PrefilterContext {
-  const { issuer = '', now, monotonicNow, retry } = settings;
+  const { issuer, now, monotonicNow, retry } = settings;
   const timeoutMs = Math.min(keysTimeoutMs, retry.attemptTimeoutMs);
   return {
+    issuer,
+    now,
     monotonicNow,
     invalidReason: (claims) => timeOrIssuerReason(claims, expectations, now() / 1000),
     async fetchKeys() {
       try {
-        return await fetchIssuerKeys({ ...settings, issuer, timeoutMs });
+        return await fetchIssuerKeys({ ...settings, issuer: issuer ?? '', timeoutMs });
       } catch (error) {
         onKeysFailed();
         throw error;

@@ -6,8 +6,12 @@ import type { InvalidTokenReason } from '../errors/errors.js';
  */
 export type PrefilterVerdict = 'introspect' | 'deprioritize' | { readonly reject: InvalidTokenReason };
 
-/** What an authorizer provides to its prefilter, so that both use the same rules. Each call gets the same object. */
+/** What an authorizer passes to its `prefilter` and its `explainInactive`. Each call gets the same object. */
 export interface PrefilterContext {
+  /** The option `issuer`. */
+  readonly issuer: string | undefined;
+  /** Returns milliseconds since the epoch. */
+  now(): number;
   /** Returns the time in milliseconds, by a clock that never goes back. */
   monotonicNow(): number;
   /**

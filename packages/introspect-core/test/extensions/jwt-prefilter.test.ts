@@ -325,7 +325,8 @@ describe('a rotation of keys', () => {
     const [old, next] = await Promise.all([1, 2].map(() => issuerKey(undefined, { iss: server.origin })));
     const held = Promise.withResolvers<Readonly<Record<string, unknown>>>();
     const fetchKeys = vi.fn(() => held.promise).mockResolvedValueOnce({ keys: [old?.jwk] });
-    const context = { monotonicNow: clocks.monotonicNow, invalidReason: () => undefined, fetchKeys };
+    const { now, monotonicNow } = clocks;
+    const context = { issuer: server.origin, now, monotonicNow, invalidReason: () => undefined, fetchKeys };
     const prefilter = jwtPrefilter();
     const judge = (token = '') => prefilter(token, context);
     expect(await judge(await old?.sign())).toBe('introspect');

@@ -37,7 +37,13 @@ describe('a prefilter', () => {
     expect(prefilter.mock.calls).toEqual([
       [
         'abc',
-        { monotonicNow: expect.any(Function), fetchKeys: expect.any(Function), invalidReason: expect.any(Function) },
+        {
+          issuer: server.origin,
+          now: expect.any(Function),
+          monotonicNow: expect.any(Function),
+          fetchKeys: expect.any(Function),
+          invalidReason: expect.any(Function),
+        },
       ],
     ]);
     expect(server.introspections).toHaveLength(1);
@@ -187,6 +193,7 @@ describe('a prefilter', () => {
 });
 
 describe('explainInactive', () => {
+  const context = expect.objectContaining({ issuer: expect.any(String), fetchKeys: expect.any(Function) });
   const why = { cause: 'expired', message: 'It expired 3 min ago.' };
 
   it('explainInactive: its explanation is emitted as an event, and the caller does not see it', async () => {
@@ -196,7 +203,7 @@ describe('explainInactive', () => {
     const error = await authorizer.authorize('Bearer abc').catch((error: unknown) => error);
     expect(error).toMatchObject({ reason: 'inactive' });
     expect(JSON.stringify(error)).not.toContain('3 min');
-    expect(explainInactive).toHaveBeenCalledExactlyOnceWith('abc');
+    expect(explainInactive).toHaveBeenCalledExactlyOnceWith('abc', context);
     await vi.waitFor(() => expect(events).toContainEqual({ type: 'inactive_explained', ...why }));
   });
 
@@ -221,6 +228,6 @@ describe('explainInactive', () => {
     const explainInactive = vi.fn(() => new Promise<never>(() => {}));
     const { authorizer } = filtered(async () => 'introspect', { explainInactive });
     for (const token of ['a', 'b']) await authorizer.authorize(`Bearer ${token}`).catch(() => {});
-    expect(explainInactive).toHaveBeenCalledExactlyOnceWith('a');
+    expect(explainInactive).toHaveBeenCalledExactlyOnceWith('a', context);
   });
 });

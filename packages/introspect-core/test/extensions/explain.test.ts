@@ -1,4 +1,5 @@
 import {
+  inactive,
   json,
   respond,
   type ScriptedResponse,
@@ -6,8 +7,9 @@ import {
   startScriptedServer,
 } from '@acme/introspect-testing';
 import { base64url } from 'jose';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ExplainInactiveOptions, explainInactive } from '../../src/extensions/zitadel/zitadel-explain.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type ExplainInactiveOptions, explainInactive } from '../../src/extensions/zitadel/explain.js';
+import { Authorizer, type IntrospectEvent, ofetchTransport, type Transport } from '../../src/index.js';
 import { Clocks } from '../support/clocks.js';
 import { type IssuerKey, issuerKey, keyFetches, publish } from '../support/issuer.js';
 
@@ -56,7 +58,7 @@ describe('a JWT', () => {
     const explanation = await explain(await key.sign({ iss: 'https://other.example' }));
     expect(explanation).toEqual({
       cause: 'issuer_mismatch',
-      message: `It was issued by "https://other.example", and this API asks "${server.origin}".`,
+      message: `It was issued by "https://other.example", and this API trusts "${server.origin}".`,
       advice: 'Get a token from that issuer, or configure the one that issued it.',
     });
     expect(server.requests).toEqual([]);
@@ -134,7 +136,7 @@ describe('a JWT', () => {
     const explanation = {
       cause: 'bad_signature',
       message: 'It is not signed, or in a way that this issuer does not use.',
-      advice: 'Look at where it comes from: this issuer has not made it.',
+      advice: 'Look at where it comes from: this issuer did not create it.',
     };
     expect(await explain(token)).toEqual(explanation);
     server.at('/.well-known/openid-configuration', respond({ status: 500 }));
@@ -199,7 +201,7 @@ describe('a JWT', () => {
       await breakIt();
       const explanation = await explain(await key.sign({ exp: clocks.in(-1) }));
       expect(explanation.cause).toBe('expired');
-      expect(explanation.message).toMatch(/Its signature was not checked: the issuer's keys could not be had\.$/);
+      expect(explanation.message).toMatch(/Its signature was not checked: the issuer's keys could not be fetched\.$/);
     },
   );
 });
@@ -209,13 +211,13 @@ describe('a document of the issuer', () => {
   const limit = 262_144;
   /** Both documents in one, of this size. */
   function ofSize(bytes: number): ScriptedResponse {
-    const document = { jwks_uri: `${server.origin}/oauth/v2/keys`, keys: [key.jwk], pad: '' };
+    const document = { issuer: server.origin, jwks_uri: `${server.origin}/oauth/v2/keys`, keys: [key.jwk], pad: '' };
     return json({ ...document, pad: 'x'.repeat(bytes - JSON.stringify(document).length) });
   }
 
   it.each(documents)('(%s) may have 256 KiB, and not a byte more', async (path) => {
     server.at(path, ofSize(limit + 1));
-    expect((await explain(await key.sign())).message).toMatch(/the issuer's keys could not be had\.$/);
+    expect((await explain(await key.sign())).message).toMatch(/the issuer's keys could not be fetched\.$/);
     server.at(path, ofSize(limit));
     expect((await explain(await key.sign())).message).not.toContain('signature');
   });
@@ -233,8 +235,80 @@ describe('a document of the issuer', () => {
       response.on('drain', pour);
       pour();
     });
-    expect((await explain(await key.sign())).message).toMatch(/the issuer's keys could not be had\.$/);
+    expect((await explain(await key.sign())).message).toMatch(/the issuer's keys could not be fetched\.$/);
     expect(await poured.promise).toBeLessThan(100 * limit); // what waits in the sockets is read by nobody
+  });
+});
+
+describe('the option explainInactive of an authorizer', () => {
+  /** Lets an authorizer receive inactive tokens, and returns the explanations and the URLs that its transport requested. */
+  async function explained(tokens: readonly string[]) {
+    server.always(inactive());
+    const events: IntrospectEvent[] = [];
+    const urls: string[] = [];
+    const transport: Transport = (request) => {
+      urls.push(new URL(request.url).pathname);
+      return ofetchTransport(request);
+    };
+    const authorizer = new Authorizer({
+      issuer: server.origin,
+      introspectionEndpoint: server.introspectionEndpoint,
+      clientId: 'api',
+      clientSecret: 'secret',
+      headers: { 'x-zitadel-instance-host': 'acme.example' },
+      transport,
+      now: clocks.now,
+      monotonicNow: clocks.monotonicNow,
+      onEvent: (event) => void events.push(event),
+      explainInactive: (token, context) => explainInactive(token, { ...context, clientId: 'api', projectId: 'P1' }),
+    });
+    const explanations = () => events.flatMap((event) => (event.type === 'inactive_explained' ? [event] : []));
+    for (const [index, token] of tokens.entries()) {
+      await expect(authorizer.authorize(`Bearer ${token}`)).rejects.toMatchObject({ reason: 'inactive' });
+      await vi.waitFor(() => expect(explanations()).toHaveLength(index + 1));
+    }
+    return { causes: explanations().map(({ cause }) => cause), explanations: explanations(), events, urls };
+  }
+
+  it("fetches the keys once, with the client's own transport and headers", async () => {
+    const stranger = await issuerKey('key-1', { iss: server.origin });
+    const tokens = [await key.sign({ exp: clocks.in(-1) }), await stranger.sign(), await key.sign()];
+    const { causes, urls } = await explained(tokens);
+    expect(causes).toEqual(['expired', 'bad_signature', 'revoked']);
+    const fetches = ['/.well-known/openid-configuration', '/oauth/v2/keys'];
+    expect(urls.filter((url) => fetches.includes(url))).toEqual(fetches);
+    for (const request of server.requests) expect(request.field('x-zitadel-instance-host')).toEqual(['acme.example']);
+  });
+
+  it('emits an event if the keys cannot be fetched, and tries again with the next token', async () => {
+    server.at('/oauth/v2/keys', respond({ status: 500 }));
+    const { explanations, events } = await explained([await key.sign(), await key.sign({ jti: '2' })]);
+    for (const { message } of explanations) expect(message).toMatch(/the issuer's keys could not be fetched\.$/);
+    expect(events.filter(({ type }) => type === 'jwks_failed')).toHaveLength(2);
+  });
+});
+
+describe('the transport', () => {
+  it('sends the requests for the keys, and is the default transport of a client unless another is given', async () => {
+    const transport = vi.fn<Transport>(ofetchTransport);
+    const token = await key.sign();
+    expect(await explain(token, { transport })).toMatchObject({ cause: 'revoked' });
+    expect(transport.mock.calls.map(([{ method, url }]) => [method, new URL(url).pathname])).toEqual([
+      ['GET', '/.well-known/openid-configuration'],
+      ['GET', '/oauth/v2/keys'],
+    ]);
+    expect(await explain(token)).toMatchObject({ cause: 'revoked' });
+    expect(transport).toHaveBeenCalledTimes(2);
+    expect(keyFetches(server)).toBe(2);
+  });
+
+  it('does not fetch keys that are named by the metadata of another issuer', async () => {
+    server.at(
+      '/.well-known/openid-configuration',
+      json({ issuer: 'https://other.example', jwks_uri: `${server.origin}/oauth/v2/keys` }),
+    );
+    expect((await explain(await key.sign())).message).toMatch(/the issuer's keys could not be fetched\.$/);
+    expect(keyFetches(server)).toBe(0);
   });
 });
 
