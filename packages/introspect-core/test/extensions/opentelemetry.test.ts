@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import {
   active,
@@ -196,25 +195,6 @@ describe('a metric', () => {
         dataPoints: [{ attributes: { ...address(), 'introspect.outcome': 'active' }, value: { count: 1, sum: 0.25 } }],
       },
     ]);
-  });
-
-  it('is named in docs/operating.md, with each of its attributes', async () => {
-    const { meterProvider, recorded } = meters();
-    const listener = openTelemetry({ tracerProvider, meterProvider });
-    for (const [event] of counters) listener(event);
-    const failed = { type: 'introspected', attempt: 2, outcome: 'unavailable', durationMs: 1 } as const;
-    listener({ ...failed, origin: 'https://as.example' });
-    const docs = readFileSync(new URL('../../../../docs/operating.md', import.meta.url), 'utf8');
-    const rows = new Map(
-      [...docs.matchAll(/^\| `(introspect\.[\w.]+)` +\|(.*)$/gm)].map(([, name, row]) => [name, row]),
-    );
-    const told = await recorded();
-    expect([...rows.keys()].toSorted()).toEqual(told.map(({ descriptor }) => descriptor.name).toSorted());
-    for (const { descriptor, dataPoints } of told) {
-      for (const attribute of Object.keys(dataPoints[0]?.attributes ?? {})) {
-        expect(rows.get(descriptor.name)).toContain(`\`${attribute}\``);
-      }
-    }
   });
 });
 
