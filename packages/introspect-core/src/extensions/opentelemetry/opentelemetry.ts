@@ -99,17 +99,17 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
  * outcomes, priorities.
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): IntrospectEventListener {
-  let made: ReturnType<typeof instruments> | undefined;
+  let created: ReturnType<typeof instruments> | undefined;
   return (event) => {
-    made ??= instruments(options);
-    record(event, made);
+    created ??= instruments(options);
+    record(event, created);
   };
 }
 
-function record(event: IntrospectEvent, made: ReturnType<typeof instruments>): void {
-  if (event.type === 'introspected') recordRequest(event, made);
+function record(event: IntrospectEvent, created: ReturnType<typeof instruments>): void {
+  if (event.type === 'introspected') recordRequest(event, created);
   else {
-    const [counter, attributes] = countOf(event, made);
+    const [counter, attributes] = countOf(event, created);
     counter.add(1, attributes);
   }
 }
@@ -117,45 +117,48 @@ function record(event: IntrospectEvent, made: ReturnType<typeof instruments>): v
 /** Returns the counter that an event increments, and its attributes. */
 function countOf(
   event: Exclude<IntrospectEvent, RequestEvent>,
-  made: ReturnType<typeof instruments>,
+  created: ReturnType<typeof instruments>,
 ): [Counter, Attributes] {
   switch (event.type) {
     case 'cache_hit':
-      return [made.lookups, { 'introspect.cache.result': 'hit' }];
+      return [created.lookups, { 'introspect.cache.result': 'hit' }];
     case 'cache_miss':
-      return [made.lookups, { 'introspect.cache.result': 'miss' }];
+      return [created.lookups, { 'introspect.cache.result': 'miss' }];
     case 'coalesced':
-      return [made.lookups, { 'introspect.cache.result': 'coalesced' }];
+      return [created.lookups, { 'introspect.cache.result': 'coalesced' }];
     case 'stale_served':
-      return [made.lookups, { 'introspect.cache.result': 'stale' }];
+      return [created.lookups, { 'introspect.cache.result': 'stale' }];
     case 'refreshed':
-      return [made.refreshes, { 'introspect.active': event.active }];
+      return [created.refreshes, { 'introspect.active': event.active }];
     case 'rechecked':
-      return [made.rechecks, { 'introspect.active': event.active }];
+      return [created.rechecks, { 'introspect.active': event.active }];
     case 'invalidated':
-      return [made.invalidations, { 'introspect.invalidated_by': event.by }];
+      return [created.invalidations, { 'introspect.invalidated_by': event.by }];
     case 'prefilter_rejected':
-      return [made.prefiltered, { 'introspect.reason': event.reason }];
+      return [created.prefiltered, { 'introspect.reason': event.reason }];
     case 'jwks_failed':
-      return [made.jwksFailures, {}];
+      return [created.jwksFailures, {}];
     case 'inactive_explained':
-      return [made.explained, { 'introspect.cause': event.cause }];
+      return [created.explained, { 'introspect.cause': event.cause }];
     case 'claims_rejected':
-      return [made.claimsRejected, {}];
+      return [created.claimsRejected, {}];
     case 'too_large_to_cache':
-      return [made.tooLarge, {}];
+      return [created.tooLarge, {}];
     case 'store_failed':
-      return [made.storeFailures, { 'introspect.operation': event.operation }];
+      return [created.storeFailures, { 'introspect.operation': event.operation }];
     case 'shed':
-      return [made.shed, { ...serverOf(event), 'introspect.shed_by': event.by, 'introspect.priority': event.priority }];
+      return [
+        created.shed,
+        { ...serverOf(event), 'introspect.shed_by': event.by, 'introspect.priority': event.priority },
+      ];
     case 'breaker_opened':
-      return [made.breaker, { ...serverOf(event), 'introspect.state': 'open' }];
+      return [created.breaker, { ...serverOf(event), 'introspect.state': 'open' }];
     case 'breaker_closed':
-      return [made.breaker, { ...serverOf(event), 'introspect.state': 'closed' }];
+      return [created.breaker, { ...serverOf(event), 'introspect.state': 'closed' }];
     case 'credentials_refused':
-      return [made.credentialsRefused, serverOf(event)];
+      return [created.credentialsRefused, serverOf(event)];
     case 'unsupported_token_type':
-      return [made.unsupported, serverOf(event)];
+      return [created.unsupported, serverOf(event)];
   }
 }
 
