@@ -27,24 +27,24 @@ afterEach(() => server.close());
 const explain = (token: string, options: Partial<ExplainInactiveOptions> = {}) =>
   explainInactive(token, { issuer: server.origin, clientId: 'api', projectId: 'P1', now: clocks.now, ...options });
 
-describe('a JWT', () => {
+describe('explainInactive, for a JWT', () => {
   it.each([
     [-180, 'It expired 3 min ago (2025-06-15T15:03:40.000Z).'],
     [-1, 'It expired 1 sec ago'],
     [-7200, 'It expired 2 hr ago'],
     [-200_000, 'It expired 2 days ago'],
     [0, 'It expired 0 sec'],
-  ])('that expired %i s from now', async (seconds, message) => {
+  ])('that expires %i s from now, says when it expired', async (seconds, message) => {
     const explanation = await explain(await key.sign({ exp: clocks.in(seconds) }));
     expect(explanation).toMatchObject({ cause: 'expired', message: expect.stringContaining(message) });
   });
 
-  it('that is not valid yet', async () => {
+  it('that is not valid yet, says when it will be', async () => {
     const explanation = await explain(await key.sign({ nbf: clocks.in(240) }));
     expect(explanation).toMatchObject({ cause: 'not_yet_valid', message: expect.stringContaining('in 4 min (') });
   });
 
-  it('with times beyond what a date can hold', async () => {
+  it('with times beyond the range of a date, prints the number', async () => {
     const later = await explain(await key.sign({ nbf: 1e300 }));
     expect(later).toMatchObject({
       cause: 'not_yet_valid',
@@ -54,7 +54,7 @@ describe('a JWT', () => {
     expect(earlier).toMatchObject({ cause: 'expired', message: 'It expired long ago (-1e+300 s).' });
   });
 
-  it('of another issuer, whose keys are then of no use', async () => {
+  it('of another issuer, names both issuers without a request', async () => {
     const explanation = await explain(await key.sign({ iss: 'https://other.example' }));
     expect(explanation).toEqual({
       cause: 'issuer_mismatch',
@@ -64,14 +64,14 @@ describe('a JWT', () => {
     expect(server.requests).toEqual([]);
   });
 
-  it('whose claims are long or have line breaks is told in one short line', async () => {
+  it('whose claims are long or have line breaks, returns one short line', async () => {
     const { message } = await explain(await key.sign({ iss: `https://x\n${'y'.repeat(5000)}` }));
     expect(message).not.toContain('\n');
     expect(message.length).toBeLessThan(400);
   });
 
   it.each([0x9b, 0x7f, 0x202e, 0x2028, 0x2029, 0xfeff, 0xe0041])(
-    'whose claims hold what a terminal may obey (code point %i) is told without it',
+    'whose claims contain a control character (code point %i), replaces it',
     async (codePoint) => {
       const claim = `x${String.fromCodePoint(codePoint)}31m`;
       const messages = [await explain(await key.sign({ iss: claim })), await explain(await key.sign({ aud: [claim] }))];
@@ -82,7 +82,7 @@ describe('a JWT', () => {
     },
   );
 
-  it('meant for others, with the scope that makes it ours', async () => {
+  it('for another audience, names the scope that adds this API', async () => {
     const explanation = await explain(await key.sign({ aud: ['other'] }));
     expect(explanation).toMatchObject({
       cause: 'audience_mismatch',
@@ -94,18 +94,15 @@ describe('a JWT', () => {
   it.each([
     ['no audience', undefined],
     ['an audience that holds ours as a part of a word', 'an-api-P1'],
-  ])('with %s', async (_, aud) => {
+  ])('with %s, says that the audience does not match', async (_, aud) => {
     expect(await explain(await key.sign({ aud }))).toMatchObject({ cause: 'audience_mismatch' });
   });
 
-  it.each([['api'], ['P1'], [['other', 'P1']]])(
-    'whose audience is %j is not told to be meant for others',
-    async (aud) => {
-      expect(await explain(await key.sign({ aud }))).toMatchObject({ cause: 'revoked' });
-    },
-  );
+  it.each([['api'], ['P1'], [['other', 'P1']]])('whose audience is %j, accepts the audience', async (aud) => {
+    expect(await explain(await key.sign({ aud }))).toMatchObject({ cause: 'revoked' });
+  });
 
-  it('whose project is not known here says that it might be the audience', async () => {
+  it('without "projectId", says that the audience may name the project', async () => {
     const explanation = await explain(await key.sign({ aud: ['P1'] }), { projectId: undefined });
     expect(explanation).toMatchObject({
       cause: 'audience_mismatch',
@@ -114,12 +111,12 @@ describe('a JWT', () => {
     });
   });
 
-  it('signed by another key under a known kid', async () => {
+  it('signed by another key under a known kid, says that the signature is wrong', async () => {
     const stranger = await issuerKey('key-1', { iss: server.origin });
     expect(await explain(await stranger.sign())).toMatchObject({ cause: 'bad_signature' });
   });
 
-  it('signed by a key that the issuer does not publish', async () => {
+  it('signed by a key that the issuer does not publish, says so', async () => {
     const stranger = await issuerKey('key-0', { iss: server.origin });
     expect(await explain(await stranger.sign())).toMatchObject({ cause: 'unknown_key' });
   });
@@ -127,11 +124,11 @@ describe('a JWT', () => {
   const otherwise: readonly [what: string, header: object][] = [
     ['not signed', { alg: 'none' }],
     ['signed by a secret', { alg: 'HS256', kid: 'key-1' }],
-    ['of an algorithm that nobody knows', { alg: 'XS1', kid: 'key-1' }],
-    ['of no algorithm', { kid: 'key-1' }],
-    ['of what must be understood and is not', { alg: 'ES256', kid: 'key-1', crit: ['x'], x: 1 }],
+    ['with an unknown algorithm', { alg: 'XS1', kid: 'key-1' }],
+    ['without an algorithm', { kid: 'key-1' }],
+    ['with an unsupported crit', { alg: 'ES256', kid: 'key-1', crit: ['x'], x: 1 }],
   ];
-  it.each(otherwise)('%s is told to be signed in a way that this issuer does not use', async (_, header) => {
+  it.each(otherwise)('%s, says that it is signed in a way that this issuer does not use', async (_, header) => {
     const token = [base64url.encode(JSON.stringify(header)), ...(await key.sign()).split('.').slice(1)].join('.');
     const explanation = {
       cause: 'bad_signature',
@@ -144,14 +141,14 @@ describe('a JWT', () => {
     expect(await explain(token)).toEqual(explanation);
   });
 
-  it('signed by one of two keys without a name, or by neither', async () => {
+  it('without a kid, tries each of two keys without a kid', async () => {
     const nameless = await Promise.all([1, 2, 3].map(() => issuerKey(undefined, { iss: server.origin, aud: 'api' })));
     publish(server, nameless.slice(0, 2));
     const causes = await Promise.all(nameless.map(async (each) => (await explain(await each.sign())).cause));
     expect(causes).toEqual(['revoked', 'revoked', 'bad_signature']);
   });
 
-  it('whose key this runtime cannot use is explained by its claims, and the message says so', async () => {
+  it('whose key this runtime cannot use, explains the claims, and says that the signature was not checked', async () => {
     publish(server, [{ ...key, jwk: { kty: 'RSA', kid: 'key-1', alg: 'RS256', n: 'AQAB', e: 'AQAB' } }]);
     const rsa = await issuerKey('key-1', { iss: server.origin, aud: 'api' }, 'RS256');
     const { cause, message } = await explain(await rsa.sign());
@@ -163,26 +160,26 @@ describe('a JWT', () => {
     ['an ID token', { nonce: 'n' }],
     ['an ID token', { at_hash: 'h' }],
     ['a logout token', { events: {} }],
-  ])('that is %s', async (kind, claims) => {
+  ])('that is %s, says so', async (kind, claims) => {
     expect(await explain(await key.sign(claims))).toMatchObject({
       cause: 'not_an_access_token',
       message: `It is ${kind}.`,
     });
   });
 
-  it('that reads as good was revoked, or superseded, or its user is gone', async () => {
+  it('that reads as good, guesses that it was revoked or superseded, or that its user is gone', async () => {
     const { cause, message } = await explain(await key.sign());
     expect(cause).toBe('revoked');
     expect(message).toMatch(/revoked.*superseded by a refresh.*user is/);
     expect(message).not.toContain('signature');
   });
 
-  it('is verified by keys that are fetched once for many tokens', async () => {
+  it('fetches the keys once for many tokens', async () => {
     for (let i = 0; i < 5; i++) await explain(await key.sign({ jti: String(i) }));
     expect(keyFetches(server)).toBe(1);
   });
 
-  it('is verified by keys that are asked for with the headers', async () => {
+  it('sends the headers with each request for the keys', async () => {
     await explain(await key.sign(), { headers: { 'x-zitadel-instance-host': 'acme.example' } });
     expect(server.requests).toHaveLength(2);
     for (const request of server.requests) expect(request.field('x-zitadel-instance-host')).toEqual(['acme.example']);
@@ -195,52 +192,49 @@ describe('a JWT', () => {
     ['a login page', () => server.at('/oauth/v2/keys', respond({ body: '<html>' }))],
     ['a broken server', () => server.at('/oauth/v2/keys', respond({ status: 500 }))],
     ['no server', () => server.close()],
-  ])(
-    'that cannot be verified, for there is %s, is explained by its claims, and the message says so',
-    async (_, breakIt) => {
-      await breakIt();
-      const explanation = await explain(await key.sign({ exp: clocks.in(-1) }));
-      expect(explanation.cause).toBe('expired');
-      expect(explanation.message).toMatch(/Its signature was not checked: the issuer's keys could not be fetched\.$/);
-    },
-  );
+  ])('explains the claims if there is %s, and says that the signature was not checked', async (_, breakIt) => {
+    await breakIt();
+    const explanation = await explain(await key.sign({ exp: clocks.in(-1) }));
+    expect(explanation.cause).toBe('expired');
+    expect(explanation.message).toMatch(/Its signature was not checked: the issuer's keys could not be fetched\.$/);
+  });
 });
 
-describe('a document of the issuer', () => {
+describe('explainInactive, reading a document of the issuer', () => {
   const documents = ['/.well-known/openid-configuration', '/oauth/v2/keys'];
   const limit = 262_144;
-  /** Both documents in one, of this size. */
+  /** Returns both documents in one, with this size. */
   function ofSize(bytes: number): ScriptedResponse {
     const document = { issuer: server.origin, jwks_uri: `${server.origin}/oauth/v2/keys`, keys: [key.jwk], pad: '' };
     return json({ ...document, pad: 'x'.repeat(bytes - JSON.stringify(document).length) });
   }
 
-  it.each(documents)('(%s) may have 256 KiB, and not a byte more', async (path) => {
+  it.each(documents)('(%s) accepts 256 KiB, and not a byte more', async (path) => {
     server.at(path, ofSize(limit + 1));
     expect((await explain(await key.sign())).message).toMatch(/the issuer's keys could not be fetched\.$/);
     server.at(path, ofSize(limit));
     expect((await explain(await key.sign())).message).not.toContain('signature');
   });
 
-  it.each(documents)('(%s) that has no end is left', async (path) => {
-    const poured = Promise.withResolvers<number>();
+  it.each(documents)('(%s) stops reading a body that has no end', async (path) => {
+    const received = Promise.withResolvers<number>();
     server.at(path, (response) => {
       let bytes = 0;
       response.writeHead(200, { 'content-type': 'application/json' });
-      response.on('close', () => poured.resolve(bytes));
-      const pour = () => {
+      response.on('close', () => received.resolve(bytes));
+      const send = () => {
         do bytes += 65_536;
         while (response.write(' '.repeat(65_536)) && !response.destroyed);
       };
-      response.on('drain', pour);
-      pour();
+      response.on('drain', send);
+      send();
     });
     expect((await explain(await key.sign())).message).toMatch(/the issuer's keys could not be fetched\.$/);
-    expect(await poured.promise).toBeLessThan(100 * limit); // what waits in the sockets is read by nobody
+    expect(await received.promise).toBeLessThan(100 * limit); // the rest is in socket buffers, unread
   });
 });
 
-describe('the option explainInactive of an authorizer', () => {
+describe('explainInactive, as the option of an authorizer', () => {
   /** Lets an authorizer receive inactive tokens, and returns the explanations and the URLs that its transport requested. */
   async function explained(tokens: readonly string[]) {
     server.always(inactive());
@@ -288,8 +282,8 @@ describe('the option explainInactive of an authorizer', () => {
   });
 });
 
-describe('the transport', () => {
-  it('sends the requests for the keys, and is the default transport of a client unless another is given', async () => {
+describe('explainInactive, called without an authorizer', () => {
+  it('sends its requests with the given transport, or with the default one', async () => {
     const transport = vi.fn<Transport>(ofetchTransport);
     const token = await key.sign();
     expect(await explain(token, { transport })).toMatchObject({ cause: 'revoked' });
@@ -312,7 +306,7 @@ describe('the transport', () => {
   });
 });
 
-describe('what is no JWT', () => {
+describe('explainInactive, for a token that is not a JWT', () => {
   it.each([
     ['Bearer abc', 'the word Bearer'],
     ['abc\n', 'a line break'],
@@ -323,11 +317,11 @@ describe('what is no JWT', () => {
     ['', 'characters'],
     ['eyJhbGciOiJSUzI1NiJ9', 'parts of it are missing'],
     ['eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0', 'parts of it are missing'],
-  ])('%j: its shape says what was done to it', async (token, message) => {
+  ])('%j: says how it was damaged', async (token, message) => {
     expect(await explain(token)).toMatchObject({ cause: 'malformed', message: expect.stringContaining(message) });
   });
 
-  it.each(['VjJfMzEwMDAwMDAwMDAwMDAwMDAxLWF0', 'a.b.c', 'a.b.c.d.e'])('%s: its shape says no more', async (token) => {
+  it.each(['VjJfMzEwMDAwMDAwMDAwMDAwMDAxLWF0', 'a.b.c', 'a.b.c.d.e'])('%s: says that it is opaque', async (token) => {
     const explanation = await explain(token);
     expect(explanation).toMatchObject({
       cause: 'opaque',
@@ -337,8 +331,8 @@ describe('what is no JWT', () => {
   });
 });
 
-describe('an explanation', () => {
-  it('never holds the token', async () => {
+describe('explainInactive', () => {
+  it('never returns the token', async () => {
     const stranger = await issuerKey('key-1', { iss: server.origin });
     const tokens = [
       await key.sign(),
@@ -354,13 +348,13 @@ describe('an explanation', () => {
     [undefined, 'issuer'],
     [{}, 'issuer'],
     [{ issuer: 'https://as.example' }, 'clientId'],
-  ])('wants its options (%j)', async (options, name) => {
+  ])('rejects options without a required one (%j)', async (options, name) => {
     await expect(explainInactive('abc', options as never)).rejects.toThrow(
       `explainInactive: "${name}" must be a string`,
     );
   });
 
-  it('wants a token that is a text', async () => {
+  it('rejects a token that is not a string', async () => {
     await expect(explain(undefined as never)).rejects.toThrow('explainInactive: the token must be a string');
   });
 });

@@ -51,7 +51,7 @@ function filtered(prefilter: JwtPrefilterOptions = {}, options: Partial<Authoriz
   return {
     events,
     authorizer,
-    /** The token's state, or the reason why it was refused. */
+    /** Returns `active`, or why the token is rejected. */
     judge: (token: string) =>
       authorizer.authorize(`Bearer ${token}`).then(
         () => 'active',
@@ -61,13 +61,13 @@ function filtered(prefilter: JwtPrefilterOptions = {}, options: Partial<Authoriz
 }
 
 const claimsOf = (token: string) => JSON.parse(new TextDecoder().decode(base64url.decode(token.split('.')[1] ?? '')));
-/** With another header and the signature as it was. */
+/** Replaces the header, and leaves the signature as it is. */
 function withHeader(token: string, header: object): string {
   return [base64url.encode(JSON.stringify(header)), ...token.split('.').slice(1)].join('.');
 }
 
-describe('a JWT', () => {
-  it('that is good is asked about all the same: only the server knows of a revocation', async () => {
+describe('jwtPrefilter', () => {
+  it('introspects a good JWT too, because only the server knows of a revocation', async () => {
     const { judge } = filtered();
     const token = await key.sign();
     expect(await judge(token)).toBe('active');
@@ -99,7 +99,7 @@ describe('a JWT', () => {
     ['that is not valid yet', () => key.sign({ nbf: clocks.in(31) }), 'not_yet_valid'],
     ['of another issuer', () => key.sign({ iss: 'https://other.example' }), 'issuer_mismatch'],
     ['of an issuer that differs by a slash', () => key.sign({ iss: `${server.origin}/` }), 'issuer_mismatch'],
-  ])('%s is refused without a question', async (_, token, reason) => {
+  ])('rejects a JWT %s, without an introspection request', async (_, token, reason) => {
     const { judge, events } = filtered();
     expect(await judge(await token())).toBe(reason);
     expect(server.introspections).toEqual([]);
@@ -110,27 +110,30 @@ describe('a JWT', () => {
     ['expires in this very second', () => key.sign({ exp: clocks.in(1) })],
     ['is not valid yet, within the skew', () => key.sign({ nbf: clocks.in(30) })],
     ['names no issuer', () => key.sign({ iss: undefined })],
-    ['has times that are no numbers', () => key.sign({ exp: 'soon' as never, nbf: 'then' as never })],
-  ])('that %s is asked about', async (_, token) => {
+    ['has times that are not numbers', () => key.sign({ exp: 'soon' as never, nbf: 'then' as never })],
+  ])('introspects a JWT that %s', async (_, token) => {
     expect(await filtered().judge(await token())).toBe('active');
   });
 
-  it('is judged with the clock skew of the authorizer', async () => {
+  it('applies the clock skew of the authorizer', async () => {
     const { judge } = filtered({}, { clockSkewSeconds: 10 });
     expect(await judge(await key.sign({ exp: clocks.in(-9) }))).toBe('active');
     expect(await judge(await key.sign({ exp: clocks.in(-10) }))).toBe('expired');
     expect(await judge(await key.sign({ nbf: clocks.in(11) }))).toBe('not_yet_valid');
   });
 
-  it.each(['RS256', 'PS256', 'ES384', 'EdDSA'])('signed with %s passes', async (alg) => {
-    const other = await issuerKey('other', { iss: server.origin }, alg);
-    publish(server, [key, other]);
-    const { judge } = filtered();
-    expect(await judge(await other.sign())).toBe('active');
-    expect(await filtered({ algorithms: ['ES256'] }).judge(await other.sign())).toBe('bad_signature');
-  });
+  it.each(['RS256', 'PS256', 'ES384', 'EdDSA'])(
+    'introspects a JWT that is signed with %s, unless "algorithms" excludes it',
+    async (alg) => {
+      const other = await issuerKey('other', { iss: server.origin }, alg);
+      publish(server, [key, other]);
+      const { judge } = filtered();
+      expect(await judge(await other.sign())).toBe('active');
+      expect(await filtered({ algorithms: ['ES256'] }).judge(await other.sign())).toBe('bad_signature');
+    },
+  );
 
-  it('signed with Ed25519 passes by that name and by the old one, whichever its key has', async () => {
+  it('verifies Ed25519 under its new and its old name, whichever name the key has', async () => {
     const keys = await Promise.all(['EdDSA', 'Ed25519'].map((alg) => issuerKey(alg, { iss: server.origin }, alg)));
     const otherName = keys.map(({ jwk, ...rest }, i) => ({
       ...rest,
@@ -145,7 +148,7 @@ describe('a JWT', () => {
     expect(await judge(await stranger.sign())).toBe('bad_signature');
   });
 
-  it('that says what must be understood, and is not, is refused though well signed', async () => {
+  it('rejects a well-signed JWT whose "crit" is not supported', async () => {
     const { judge } = filtered();
     const [known, unknown] = [{ b64: true }, { pledge: true }];
     expect(await judge(await key.sign({}, { ...known, crit: ['b64'] }))).toBe('active');
@@ -159,9 +162,9 @@ describe('a JWT', () => {
   }
 });
 
-describe('what is no JWT', () => {
+describe('a token that is not a JWT', () => {
   it.each(['2YotnFZFEjr1zCsicMWpAA', 'a.b.c', 'eyJhbGciOiJSUzI1NiJ9.e30', 'a.b.c.d.e', '..', 'e30.e30.x'])(
-    '(%s) is asked about, and the keys are not needed',
+    '(%s) is introspected without a fetch of the keys',
     async (token) => {
       expect(await filtered().judge(token)).toBe('active');
       expect(keyFetches(server)).toBe(0);
@@ -186,11 +189,11 @@ describe('10,000 forged tokens', () => {
   /** Each has its number as "i", and a known kid. */
   const headers: readonly (readonly [what: string, more: object])[] = [
     ['nothing else', {}],
-    ['what must be understood and is not', { crit: ['i'] }],
-    ['what must be understood, twice', { crit: ['i', 'i'] }],
-    ['what must be understood and is not there', { crit: ['x'] }],
-    ['what must be understood by a name of the standard', { crit: ['alg', 'kid'] }],
-    ['what must be understood by a name that all objects have', { crit: ['__proto__', 'constructor'] }],
+    ['an unsupported crit', { crit: ['i'] }],
+    ['an unsupported crit, twice', { crit: ['i', 'i'] }],
+    ['a crit whose parameter is missing', { crit: ['x'] }],
+    ['a crit that names parameters of the standard', { crit: ['alg', 'kid'] }],
+    ['a crit with names that all objects have', { crit: ['__proto__', 'constructor'] }],
     ['a crit that is empty', { crit: [] }],
     ['a crit that is a text', { crit: 'i' }],
     ['a crit that is a number', { crit: 1 }],
@@ -198,16 +201,16 @@ describe('10,000 forged tokens', () => {
     ['a crit of numbers', { crit: [1] }],
     ['a crit that is an object', { crit: { i: true } }],
     ['a payload that is not encoded', { crit: ['b64'], b64: false }],
-    ['a payload that is encoded, as ever', { crit: ['b64'], b64: true }],
+    ['a payload that is encoded as usual', { crit: ['b64'], b64: true }],
     ['a b64 that is a text', { crit: ['b64'], b64: 'no' }],
-    ['a b64 that need not be understood', { b64: false }],
+    ['a b64 without crit', { b64: false }],
     ['an encryption', { enc: 'A256GCM', zip: 'DEF' }],
     ['keys of its own', { jku: 'https://forger.example/keys', jwk: {}, x5u: 'https://forger.example', x5c: ['AAAA'] }],
     ['another type', { typ: 5, cty: 'JWT' }],
     ['the other EC algorithm', { alg: 'ES384' }],
     ['the algorithm of another kind of key', { alg: 'EdDSA' }],
     ['no algorithm', { alg: undefined }],
-    ['an algorithm that is no text', { alg: ['ES256'] }],
+    ['an algorithm that is not a string', { alg: ['ES256'] }],
   ];
   it('with known kids cost no introspection request and one fetch of the keys per cooldown, with any header', async () => {
     const { judge } = filtered();
@@ -232,16 +235,16 @@ describe('10,000 forged tokens', () => {
     expect(keyFetches(server)).toBe(2);
   });
 
-  it('under unknown keys never go above the limit, and good tokens go before them', async () => {
+  it('with unknown kids never exceed the rate limit, and good tokens are introspected first', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const perSecond = 40;
     const { judge } = filtered({}, { limits: { perSecond }, monotonicNow: () => performance.now(), timeoutMs: 5000 });
     const tokens = await forged(10_000, (i) => `made-up-${i}`);
     const good = await Promise.all(Array.from({ length: 20 }, (_, i) => key.sign({ jti: `${i}` })));
     const isGood = new Set(good);
-    const asked: { at: number; isGood: boolean }[] = [];
+    const received: { at: number; isGood: boolean }[] = [];
     server.always((response, request) => {
-      asked.push({ at: performance.now(), isGood: isGood.has(request.form.get('token') ?? '') });
+      received.push({ at: performance.now(), isGood: isGood.has(request.form.get('token') ?? '') });
       active()(response, request);
     });
     const outcomes = Promise.all(tokens.map(judge));
@@ -256,8 +259,8 @@ describe('10,000 forged tokens', () => {
     }
     vi.useRealTimers();
     expect(new Set(await goodOnes)).toEqual(new Set(['active']));
-    expect(asked.filter(({ isGood }) => isGood)).toHaveLength(20);
-    const times = asked.map(({ at }) => at);
+    expect(received.filter(({ isGood }) => isGood)).toHaveLength(20);
+    const times = received.map(({ at }) => at);
     const most = Math.max(...times.map((at, i) => times.slice(i).filter((each) => each < at + 1000).length));
     expect(most).toBeLessThanOrEqual(perSecond);
     expect(new Set(await outcomes)).toEqual(new Set(['active', 'unavailable']));
@@ -275,41 +278,41 @@ describe('an unknown kid', () => {
     return () => introspect.mock.calls.map(([, options]) => options?.priority);
   };
 
-  it('has the keys fetched once more when the cooldown is over, and is known from then on', async () => {
-    const asked = priorities();
+  it('causes a fetch of the keys after the cooldown, and is known from then on', async () => {
+    const sentPriorities = priorities();
     const { judge } = filtered({ cooldownSeconds: 30 });
     await judge(await key.sign());
     publish(server, [key, next]);
     clocks.pass(30);
     expect(await judge(await next.sign())).toBe('active');
     expect(keyFetches(server)).toBe(2);
-    expect(asked()).toEqual(['normal', 'normal']);
+    expect(sentPriorities()).toEqual(['normal', 'normal']);
     expect(await judge(withHeader(await stranger.sign(), { alg: 'ES256', kid: 'key-2' }))).toBe('bad_signature');
   });
 
-  it('during the cooldown is asked about last, and the keys are left alone', async () => {
-    const asked = priorities();
+  it('is introspected last during the cooldown, without a fetch of the keys', async () => {
+    const sentPriorities = priorities();
     const { judge } = filtered({ cooldownSeconds: 30 });
     await judge(await key.sign());
     publish(server, [key, next]);
     clocks.pass(29.999);
     expect(await judge(await next.sign())).toBe('active');
     expect(keyFetches(server)).toBe(1);
-    expect(asked()).toEqual(['normal', 'low']);
+    expect(sentPriorities()).toEqual(['normal', 'low']);
   });
 
-  it('that is in the new keys neither is asked about last, one fetch in each cooldown', async () => {
-    const asked = priorities();
+  it('that the new keys lack too is introspected last, with one fetch per cooldown', async () => {
+    const sentPriorities = priorities();
     const { judge } = filtered({ cooldownSeconds: 30 });
     for (let i = 0; i < 10; i++) {
       expect(await judge(await next.sign({ jti: String(i) }))).toBe('active');
       clocks.pass(10);
     }
     expect(keyFetches(server)).toBe(4);
-    expect(new Set(asked())).toEqual(new Set(['low']));
+    expect(new Set(sentPriorities())).toEqual(new Set(['low']));
   });
 
-  it('and a wall clock that is set back change nothing about the cooldown', async () => {
+  it('causes a fetch after the cooldown even if the wall clock is set back', async () => {
     const { judge } = filtered({ cooldownSeconds: 30 });
     await judge(await key.sign());
     publish(server, [next]);
@@ -321,7 +324,7 @@ describe('an unknown kid', () => {
 });
 
 describe('a rotation of keys', () => {
-  it('that ends while a token without a kid is verified makes that token no stranger', async () => {
+  it('that ends while a token without a kid is verified does not delay that token', async () => {
     const [old, next] = await Promise.all([1, 2].map(() => issuerKey(undefined, { iss: server.origin })));
     const held = Promise.withResolvers<Readonly<Record<string, unknown>>>();
     const fetchKeys = vi.fn(() => held.promise).mockResolvedValueOnce({ keys: [old?.jwk] });
@@ -340,7 +343,7 @@ describe('a rotation of keys', () => {
     expect(fetchKeys).toHaveBeenCalledTimes(2);
   });
 
-  it('under load loses no good request', async () => {
+  it('under load rejects no good token', async () => {
     const { judge } = filtered({}, { limits: { concurrent: 50 } });
     const next = await issuerKey('key-2', { iss: server.origin });
     await judge(await key.sign());
@@ -427,7 +430,7 @@ describe('a key that the issuer replaced under the same kid', () => {
   });
 });
 
-describe('a published key that cannot be checked here', () => {
+describe('a published key that is not supported here', () => {
   /** A key that jose does not sign with. */
   function nodeKey(kid: string, alg: string, pair: { publicKey: KeyObject; privateKey: KeyObject }): IssuerKey {
     const hash = alg === 'EdDSA' ? null : 'sha256';
@@ -519,8 +522,8 @@ describe('a published key that cannot be checked here', () => {
   });
 });
 
-describe('keys without a name', () => {
-  it('are all tried, and what none of them signed is asked about last', async () => {
+describe('keys without a kid', () => {
+  it('are all tried, and a token that none of them signed is introspected last', async () => {
     const nameless = await Promise.all([1, 2, 3].map(() => issuerKey(undefined, { iss: server.origin })));
     publish(server, nameless.slice(0, 2));
     const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
@@ -529,7 +532,7 @@ describe('keys without a name', () => {
     expect(introspect.mock.calls.map(([, options]) => options?.priority)).toEqual(['normal', 'normal', 'low']);
   });
 
-  it('two of which share one kid are both tried', async () => {
+  it('and keys that share one kid are all tried', async () => {
     publish(server, [stranger, key]);
     const { judge } = filtered();
     expect(await judge(await key.sign())).toBe('active');
@@ -539,14 +542,14 @@ describe('keys without a name', () => {
   });
 });
 
-describe('while keys cannot be had', () => {
+describe('while the keys cannot be fetched', () => {
   it.each([
     [
-      'the discovery document is not there',
+      'the discovery document is missing',
       () => server.at('/.well-known/openid-configuration', respond({ status: 404 })),
     ],
     [
-      'it names no keys',
+      'it has no jwks_uri',
       () =>
         server.at(
           '/.well-known/openid-configuration',
@@ -554,18 +557,18 @@ describe('while keys cannot be had', () => {
         ),
     ],
     [
-      'it names keys that are no URL',
+      'it names keys by something else than a URL',
       () => server.at('/.well-known/openid-configuration', json({ issuer: server.origin, jwks_uri: 'keys' })),
     ],
-    ['the keys answer 500', () => server.at('/oauth/v2/keys', respond({ status: 500 }))],
+    ['the keys respond with 500', () => server.at('/oauth/v2/keys', respond({ status: 500 }))],
     ['the keys redirect', () => server.at('/oauth/v2/keys', respond({ status: 302, headers: { location: '/' } }))],
     [
       'the keys are a page',
       () => server.at('/oauth/v2/keys', respond({ headers: { 'content-type': 'text/html' }, body: '{"keys":[]}' })),
     ],
-    ['the keys are no set', () => server.at('/oauth/v2/keys', json({ keys: 'none' }))],
-    ['the keys are not there', () => server.at('/oauth/v2/keys', json({}))],
-  ])('(%s) nothing is refused on their account', async (_, breakIt) => {
+    ['the keys are not a JWK Set', () => server.at('/oauth/v2/keys', json({ keys: 'none' }))],
+    ['the JWK Set has no keys', () => server.at('/oauth/v2/keys', json({}))],
+  ])('(%s) no token is rejected because of its signature', async (_, breakIt) => {
     breakIt();
     const { judge } = filtered({}, { introspectionEndpoint: server.introspectionEndpoint });
     expect(await judge(await key.sign())).toBe('active');
@@ -574,7 +577,7 @@ describe('while keys cannot be had', () => {
   });
 
   it.each([[{ keys: 'none' }], [{}], [{ keys: [1] }], [{ keys: [null] }]])(
-    'an event tells that %j is no set of keys',
+    'an event is emitted for %j, which is not a JWK Set',
     async (keySet) => {
       server.at('/oauth/v2/keys', json(keySet));
       const { judge, events } = filtered();
@@ -583,7 +586,7 @@ describe('while keys cannot be had', () => {
     },
   );
 
-  it('an event tells of it, and they are tried once in each cooldown', async () => {
+  it('an event is emitted, and one fetch is tried per cooldown', async () => {
     server.at('/oauth/v2/keys', respond({ status: 500 }));
     const { judge, events, authorizer } = filtered({ cooldownSeconds: 5 });
     for (let i = 0; i < 4; i++) await judge(await stranger.sign());
@@ -595,7 +598,7 @@ describe('while keys cannot be had', () => {
     expect(await judge(await stranger.sign())).toBe('bad_signature');
   });
 
-  it('those of before serve on', async () => {
+  it('the previous keys stay in use', async () => {
     const { judge } = filtered();
     await judge(await key.sign());
     server.at('/oauth/v2/keys', respond({ status: 500 }));
@@ -605,7 +608,7 @@ describe('while keys cannot be had', () => {
     expect(await judge(await key.sign())).toBe('active');
   });
 
-  it('because they hang, a request waits for a part of its attempt and is then asked about', async () => {
+  it('because the fetch hangs, a request waits for a part of its attempt and is then introspected', async () => {
     server.at('/oauth/v2/keys', hangBeforeHeaders());
     const { judge } = filtered({}, { timeoutMs: 10_000, retry: { attempts: 1, attemptTimeoutMs: 800 } });
     expect(await judge(await stranger.sign())).toBe('active');
@@ -624,7 +627,7 @@ describe('the keys', () => {
     ]);
   });
 
-  it('may come as application/jwk-set+json', async () => {
+  it('may have the media type application/jwk-set+json', async () => {
     server.at(
       '/oauth/v2/keys',
       respond({ headers: { 'content-type': 'application/jwk-set+json' }, body: JSON.stringify({ keys: [key.jwk] }) }),
@@ -632,7 +635,7 @@ describe('the keys', () => {
     expect(await filtered().judge(await stranger.sign())).toBe('bad_signature');
   });
 
-  it('are those of each authorizer, where two share one prefilter', async () => {
+  it('are separate for two authorizers that share one prefilter', async () => {
     const other = await startScriptedServer();
     other.always(active());
     const theirs = await issuerKey('key-1', { iss: other.origin });
@@ -646,7 +649,7 @@ describe('the keys', () => {
     await other.close();
   });
 
-  it('on workerd are no promise that another request waits for', async () => {
+  it('on workerd are fetched for each request, because requests cannot share a promise', async () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
     server.at('/oauth/v2/keys', hangBeforeHeaders());
     const { judge } = filtered({}, { timeoutMs: 10_000, retry: { attempts: 1, attemptTimeoutMs: 800 } });
@@ -657,7 +660,7 @@ describe('the keys', () => {
   });
 });
 
-describe('the options', () => {
+describe('the options of jwtPrefilter', () => {
   it.each([
     [{ algorithms: ['none'] }, '"algorithms.0" must be asymmetric: RS256'],
     [{ algorithms: ['HS256'] }, '"algorithms.0" must be asymmetric: RS256'],
@@ -667,12 +670,12 @@ describe('the options', () => {
     [{ cooldownSeconds: '1' }, '"cooldownSeconds" must be a number of seconds'],
     [{ cooldownSeconds: Number.POSITIVE_INFINITY }, '"cooldownSeconds" must be finite'],
     [{ issuer: 'https://as.example' }, 'unknown option "issuer"; known options: algorithms, cooldownSeconds'],
-  ])('%j are refused: %s', (options, message) => {
+  ])('%j are rejected: %s', (options, message) => {
     expect(() => jwtPrefilter(options as never)).toThrow(`jwtPrefilter: ${message}`);
     expect(() => jwtPrefilter(options as never)).toThrow(TypeError);
   });
 
-  it('want an authorizer with an issuer', () => {
+  it('require an authorizer with an issuer', () => {
     const options = { introspectionEndpoint: server.introspectionEndpoint, clientId: 'a', clientSecret: 'b' };
     expect(() => new Authorizer({ ...options, prefilter: jwtPrefilter() })).toThrow(
       'Authorizer: "issuer" is needed by this "prefilter"',

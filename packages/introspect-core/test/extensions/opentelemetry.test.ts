@@ -23,7 +23,7 @@ import { Authorizer, type AuthorizerOptions, type IntrospectEvent } from '../../
 const spans = new InMemorySpanExporter();
 const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] });
 
-/** A meter provider, and all that was recorded with it, as `name{attributes}`. */
+/** Returns a meter provider, and functions that return what was recorded with it. */
 function meters() {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 2 ** 31 - 1 });
@@ -60,11 +60,11 @@ const authorizerOf = (options: Partial<AuthorizerOptions> = {}) =>
     onEvent: openTelemetry({ tracerProvider, meterProvider: meters().meterProvider }),
     ...options,
   });
-const settled = (question: Promise<unknown>) => question.catch(() => {});
+const settled = (request: Promise<unknown>) => request.catch(() => {});
 const address = () => ({ 'server.address': '127.0.0.1', 'server.port': Number(new URL(server.origin).port) });
 
 describe('a span', () => {
-  it('is made of each attempt, with the server and how it ended', async () => {
+  it('is recorded for each attempt, with the server and the outcome', async () => {
     server.next(respond({ status: 503 }), active());
     const before = Date.now();
     await authorizerOf().authorize('Bearer token');
@@ -90,7 +90,7 @@ describe('a span', () => {
     }
   });
 
-  it('begins as long before its end as the question took', () => {
+  it('has the duration of the introspection request', () => {
     const listener = openTelemetry({ tracerProvider, meterProvider: meters().meterProvider });
     listener({ type: 'introspected', origin: 'https://as.example', attempt: 1, outcome: 'active', durationMs: 1500 });
     const [span] = spans.getFinishedSpans();
@@ -104,14 +104,14 @@ describe('a span', () => {
     ['invalid_response', respond({ body: '<html>' }), SpanStatusCode.ERROR],
     ['invalid_client', zitadelAnswers.invalidClient(), SpanStatusCode.ERROR],
     ['unsupported_token_type', json({ error: 'unsupported_token_type' }, { status: 400 }), SpanStatusCode.ERROR],
-  ])('of outcome %s says whether that is an error', async (outcome, answer, code) => {
-    server.next(answer);
+  ])('with outcome %s has the matching status', async (outcome, response, code) => {
+    server.next(response);
     await settled(authorizerOf().authorize('Bearer token'));
     const [span] = spans.getFinishedSpans();
     expect(span).toMatchObject({ status: { code }, attributes: { 'introspect.outcome': outcome } });
   });
 
-  it('is a child of the span that was active when its own request asked', async () => {
+  it('is a child of the span that was active when its own request was sent', async () => {
     const authorizer = authorizerOf({ limits: { concurrent: 1 } });
     const tracer = tracerProvider.getTracer('test');
     await Promise.all(
@@ -135,7 +135,7 @@ describe('a span', () => {
 const origin = 'https://as.example';
 const of = { 'server.address': 'as.example', 'server.port': 443 };
 
-/** One of each kind that is counted, and what it is counted as. */
+/** Each event that is counted, the name of its counter, and the attributes. */
 const counters: [event: IntrospectEvent, name: string, attributes: object][] = [
   [{ type: 'cache_hit', active: true }, 'introspect.cache.lookups', { 'introspect.cache.result': 'hit' }],
   [{ type: 'cache_miss' }, 'introspect.cache.lookups', { 'introspect.cache.result': 'miss' }],
@@ -160,7 +160,7 @@ const counters: [event: IntrospectEvent, name: string, attributes: object][] = [
   ],
   [{ type: 'jwks_failed' }, 'introspect.prefilter.jwks.failures', {}],
   [
-    { type: 'inactive_explained', cause: 'opaque', message: 'It is no JWT' },
+    { type: 'inactive_explained', cause: 'opaque', message: 'It is not a JWT' },
     'introspect.inactive.explained',
     { 'introspect.cause': 'opaque' },
   ],
@@ -178,7 +178,7 @@ describe('a metric', () => {
     expect(spans.getFinishedSpans()).toEqual([]);
   });
 
-  it('holds how long the attempts took, in seconds', async () => {
+  it('records the duration of the attempts, in seconds', async () => {
     const { meterProvider, recorded } = meters();
     let now = 0;
     server.next((response, request) => {
@@ -198,7 +198,7 @@ describe('a metric', () => {
   });
 });
 
-it('without providers the global ones are used, also where they are set later', async () => {
+it('openTelemetry: without providers it uses the global ones, even if they are set later', async () => {
   const onEvent = openTelemetry();
   const { meterProvider, counted } = meters();
   trace.setGlobalTracerProvider(tracerProvider);
@@ -211,7 +211,7 @@ it('without providers the global ones are used, also where they are set later', 
   ]);
 });
 
-it('no span and no metric holds the token, the secret, or what the server said', async () => {
+it('openTelemetry: no span and no metric contains the token, the secret or a claim', async () => {
   const { meterProvider, recorded } = meters();
   const authorizer = authorizerOf({
     clientSecret: 'canary-secret',

@@ -18,7 +18,7 @@ const { rules: vector } = JSON.parse(
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const pkcs1 = rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
 const pkcs8Of = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString();
-/** As `openssl pkcs12 -nodes` writes it: a certificate, and text around each. */
+/** Adds a certificate and text around the key, as `openssl pkcs12 -nodes` does. */
 const bagged = (pem: string) =>
   [
     'Bag Attributes\n    friendlyName: api\nsubject=CN = api',
@@ -46,10 +46,10 @@ afterEach(() => server.close());
 const clientOf = (clientAuthentication: ReturnType<typeof privateKeyJwt>) =>
   new IntrospectionClient({ issuer: server.origin, clientAuthentication, retry: { attempts: 1 } });
 
-/** What the server got, once it has verified the signature. */
+/** Verifies the signature of an assertion that the server received, and returns the parts of the request. */
 async function verified(publicKey: KeyObject, index = -1) {
-  const question = server.introspections.at(index);
-  const { form } = question ?? {};
+  const request = server.introspections.at(index);
+  const { form } = request ?? {};
   const jwt = form?.get('client_assertion') ?? '';
   const options = {
     currentDate: new Date(clocks.wallMs),
@@ -58,11 +58,11 @@ async function verified(publicKey: KeyObject, index = -1) {
     audience: server.origin,
   };
   const { payload } = await jwtVerify(jwt, publicKey, options);
-  return { jwt, payload, header: decodeProtectedHeader(jwt), form, authorization: question?.field('authorization') };
+  return { jwt, payload, header: decodeProtectedHeader(jwt), form, authorization: request?.field('authorization') };
 }
 
 describe('an assertion', () => {
-  it('is what the standard and the vectors want, and the only credentials', async () => {
+  it('has the header and claims of the standard and the vectors, and is the only credential', async () => {
     await clientOf(privateKeyJwt({ keyJson, now: clocks.now })).introspect('token');
     const { payload, header, form, authorization } = await verified(rsa.publicKey);
     expect(header).toEqual({ typ: vector.header.typ, alg: 'RS256', kid: keyJson.keyId });
@@ -94,7 +94,7 @@ describe('an assertion', () => {
     expect((await verified(publicKey)).header).toMatchObject({ alg: algorithm, kid: 'k' });
   });
 
-  it('is signed by a function, wherever the key is', async () => {
+  it('is signed by a function, so that the key can be in a KMS', async () => {
     const sign = vi.fn(async (input: Uint8Array) => new Uint8Array(nodeSign('sha256', input, rsa.privateKey)));
     const options = { clientId: 'api@acme', keyId: 'k', algorithm: 'RS256', sign, now: clocks.now } as const;
     await clientOf(privateKeyJwt(options)).introspect('token');
@@ -102,7 +102,7 @@ describe('an assertion', () => {
     expect(sign).toHaveBeenCalledTimes(1);
   });
 
-  it('that cannot be signed is no fault of the token, and its cause is not told', async () => {
+  it('that cannot be signed makes the request fail as unavailable, without the cause in the error', async () => {
     const sign = () => Promise.reject(new Error('canary'));
     const client = clientOf(privateKeyJwt({ clientId: 'c', keyId: 'k', algorithm: 'RS256', sign }));
     const error = await client.introspect('token').catch((fault: unknown) => fault);
@@ -114,36 +114,36 @@ describe('an assertion', () => {
 
 describe('reuse', () => {
   const privateKey = { clientId: 'api@acme', keyId: 'k', algorithm: 'RS256', privateKey: pkcs1 } as const;
-  /** How many assertions so many questions cost, with what happens between them. */
-  async function assertionsOf(given: object, between: (() => void)[]) {
-    const options = { ...given, now: clocks.now, monotonicNow: clocks.monotonicNow } as never;
+  /** Returns how many assertions are created for one request more than there are steps between them. */
+  async function assertionsOf(authentication: object, between: (() => void)[]) {
+    const options = { ...authentication, now: clocks.now, monotonicNow: clocks.monotonicNow } as never;
     const client = clientOf(privateKeyJwt(options));
     await client.introspect('token');
-    for (const happens of between) {
-      happens();
+    for (const step of between) {
+      step();
       await client.introspect('token');
     }
     return new Set(server.introspections.map(({ form }) => form.get('client_assertion'))).size;
   }
 
-  it('is off by default: each question has an assertion of its own, with its own jti', async () => {
+  it('is off by default: each request has its own assertion, with its own jti', async () => {
     expect(await assertionsOf(privateKey, [() => {}, () => {}])).toBe(3);
     const jtis = await Promise.all([0, 1, 2].map(async (i) => (await verified(rsa.publicKey, i)).payload.jti));
     expect(new Set(jtis).size).toBe(3);
   });
 
   it.each<[string, AssertionOptions, object, number]>([
-    ['a key file turns it on', {}, { keyJson }, 180],
-    ['it is asked for', { reuseSeconds: 60 }, privateKey, 60],
-    ['it is asked for with a fraction', { reuseSeconds: 0.5 }, privateKey, 0.5],
-  ])('where %s, one serves for its time, and no longer', async (_, options, key, seconds) => {
+    ['with a key file', {}, { keyJson }, 180],
+    ['with reuseSeconds', { reuseSeconds: 60 }, privateKey, 60],
+    ['with a fraction of a second', { reuseSeconds: 0.5 }, privateKey, 0.5],
+  ])('%s lasts exactly as long as configured', async (_, options, key, seconds) => {
     const pass = (part: number) => () => clocks.pass(part);
     expect(await assertionsOf({ ...key, ...options }, [pass(seconds - 0.001), pass(0.001)])).toBe(2);
     const [first, second, third] = server.introspections.map(({ form }) => form.get('client_assertion'));
     expect([first === second, second === third]).toEqual([true, false]);
   });
 
-  it('lives well beyond its last use', async () => {
+  it('creates assertions that stay valid for a minute after their last use', async () => {
     await assertionsOf({ keyJson }, [() => clocks.pass(179.9)]);
     const { payload } = await verified(rsa.publicKey);
     expect((payload.exp ?? 0) * 1000 - clocks.wallMs).toBeGreaterThan(59_000);
@@ -152,101 +152,101 @@ describe('reuse', () => {
   it.each([
     ['forward', 3600],
     ['back', -3600],
-  ])('ends where the wall clock is set %s', async (_, seconds) => {
+  ])('ends when the wall clock is set %s', async (_, seconds) => {
     expect(await assertionsOf({ keyJson }, [() => clocks.stepWall(seconds)])).toBe(2);
   });
 
-  it('ends where the server refuses it: a new one is tried, once', async () => {
+  it('ends when the server rejects the assertion: a new one is tried once', async () => {
     server.next(json({ error: 'unauthorized_client' }, { status: 400 }));
     expect(await assertionsOf({ keyJson }, [])).toBe(2);
     expect(server.introspections).toHaveLength(2);
   });
 
-  describe('among those who ask at once', () => {
+  describe('by concurrent requests', () => {
     afterEach(() => vi.unstubAllGlobals());
     const context = (afterRejection = false) => ({ issuer: server.origin, endpoint: server.origin, afterRejection });
-    /** Signs when it is let, and tells of how many were asked for. */
+    /** Returns an authentication whose signatures wait for `release`, which has one entry per signature. */
     function held(reuseSeconds = 60) {
       const release: ((signature: Uint8Array | Promise<never>) => void)[] = [];
       const sign = () => new Promise<Uint8Array>((resolve) => release.push(resolve));
       const { now, monotonicNow } = clocks;
       const key = { clientId: 'api', keyId: 'k', algorithm: 'RS256', sign } as const;
       const authentication = privateKeyJwt({ ...key, reuseSeconds, now, monotonicNow });
-      async function ask(afterRejection?: boolean): Promise<string> {
+      async function apply(afterRejection?: boolean): Promise<string> {
         const body = new URLSearchParams();
         await authentication.apply({ headers: {}, body }, context(afterRejection));
         return body.get('client_assertion') ?? '';
       }
-      return { release, ask, askAll: (count: number) => Promise.all(Array.from({ length: count }, () => ask())) };
+      return { release, apply, applyAll: (count: number) => Promise.all(Array.from({ length: count }, () => apply())) };
     }
 
-    it('makes one signature serve for all, and for those whom the server has just refused', async () => {
-      const { release, ask, askAll } = held();
-      const asked = [askAll(300), ask(true).then((one) => [one])];
+    it('uses one signature for all, including a retry after a rejection', async () => {
+      const { release, apply, applyAll } = held();
+      const pending = [applyAll(300), apply(true).then((one) => [one])];
       expect(release).toHaveLength(1);
       release[0]?.(new Uint8Array(8));
-      expect(new Set((await Promise.all(asked)).flat()).size).toBe(1);
-      await ask();
+      expect(new Set((await Promise.all(pending)).flat()).size).toBe(1);
+      await apply();
       expect(release).toHaveLength(1);
     });
 
-    it('makes none serve where each request wants its own', async () => {
-      const { release, askAll } = held(0);
-      const asked = askAll(3);
+    it('signs once per request if reuse is off', async () => {
+      const { release, applyAll } = held(0);
+      const pending = applyAll(3);
       expect(release).toHaveLength(3);
       for (const each of release) each(new Uint8Array(8));
-      expect(new Set(await asked).size).toBe(3);
+      expect(new Set(await pending).size).toBe(3);
     });
 
-    it('shares no promise on workerd, and the signature once it is there', async () => {
+    it('shares no promise on workerd, but shares a finished signature', async () => {
       vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
-      const { release, ask, askAll } = held();
-      const asked = askAll(3);
+      const { release, apply, applyAll } = held();
+      const pending = applyAll(3);
       expect(release).toHaveLength(3);
       for (const each of release) each(new Uint8Array(8));
-      await asked;
-      await ask();
+      await pending;
+      await apply();
       expect(release).toHaveLength(3);
     });
 
-    it('keeps no failure', async () => {
-      const { release, ask } = held();
-      const failed = ask();
+    it('does not reuse a failure', async () => {
+      const { release, apply } = held();
+      const failed = apply();
       release[0]?.(Promise.reject(new Error('no')));
       await expect(failed).rejects.toThrow('no');
-      const asked = ask();
+      const pending = apply();
       release[1]?.(new Uint8Array(8));
-      expect(await asked).not.toBe('');
+      expect(await pending).not.toBe('');
     });
 
-    it('waits a second for a signature that hangs, and it replaces none that is newer', async () => {
-      const { release, ask } = held();
-      const first = ask();
+    it('waits a second for a signature that hangs, which then does not replace a newer one', async () => {
+      const { release, apply } = held();
+      const first = apply();
       clocks.pass(0.999);
-      ask();
+      apply();
       expect(release).toHaveLength(1);
       clocks.pass(0.001);
-      const second = ask();
+      const second = apply();
       expect(release).toHaveLength(2);
       release[1]?.(new Uint8Array(8));
       const newer = await second;
       release[0]?.(new Uint8Array(8));
       expect(await first).not.toBe(newer);
-      expect(await ask()).toBe(newer);
+      expect(await apply()).toBe(newer);
     });
   });
 
-  it('can be turned off for a key file', async () => {
+  it('can be turned off with a key file', async () => {
     expect(await assertionsOf({ keyJson, reuseSeconds: 0 }, [() => {}])).toBe(2);
   });
 });
 
-describe('options', () => {
+describe('the options of privateKeyJwt', () => {
   const signer = { clientId: 'c', keyId: 'k', algorithm: 'RS256' };
   const key = { ...signer, privateKey: pkcs1 };
   const broken = (pem: string) => pem.replace('KEY-----\n', 'KEY-----\ncanary=');
 
-  it('need an issuer, when the client is made', () => {
+  it('require a client with an issuer', () => {
     const { introspectionEndpoint } = server;
     const clientAuthentication = privateKeyJwt({ keyJson });
     expect(() => new IntrospectionClient({ introspectionEndpoint, clientAuthentication })).toThrow(
@@ -254,7 +254,7 @@ describe('options', () => {
     );
   });
 
-  it('may be a key file as text', () => {
+  it('accept a key file as a JSON string', () => {
     expect(privateKeyJwt({ keyJson: JSON.stringify(keyJson) })).toMatchObject({
       clientId: 'api@acme',
       needsIssuer: true,
@@ -309,10 +309,10 @@ describe('options', () => {
     [{ ...key, reuseSeconds: -1 }, '"reuseSeconds" must be a number of seconds'],
     [{ ...key, reuseSeconds: 3001 }, '"reuseSeconds" must be a number of seconds, at least 0 and at most 3000'],
     [{ ...key, reuseSeconds: Number.NaN }, '"reuseSeconds" must be'],
-  ])('may not be %#', (options, message) => {
-    const make = () => privateKeyJwt(options as never);
-    expect(make).toThrow(TypeError);
-    expect(make).toThrow(`privateKeyJwt: ${message}`);
-    expect(make).not.toThrow(/canary|BEGIN/);
+  ])('are rejected if invalid, without a part of the key in the message (%#)', (options, message) => {
+    const create = () => privateKeyJwt(options as never);
+    expect(create).toThrow(TypeError);
+    expect(create).toThrow(`privateKeyJwt: ${message}`);
+    expect(create).not.toThrow(/canary|BEGIN/);
   });
 });

@@ -29,7 +29,7 @@ describe('a server with a certificate of a private CA', () => {
   const ofServer = makeCertificate({ host: '127.0.0.1' });
   const ofClient = makeCertificate({ host: 'api' });
   const ofStranger = makeCertificate({ host: 'stranger' });
-  /** The certificates of those who asked. */
+  /** The subject of the client certificate of each request. */
   const peers: (string | undefined)[] = [];
   const tls = (requestCert: boolean) =>
     createTlsServer(
@@ -49,7 +49,7 @@ describe('a server with a certificate of a private CA', () => {
   });
   afterAll(() => Promise.all([close(open), close(mutual)]));
 
-  it('is not asked without a word', async () => {
+  it('is unavailable without a dispatcher that trusts the CA', async () => {
     const error = await clientOf(endpoints.open)
       .introspect('token')
       .catch((error: unknown) => error);
@@ -57,13 +57,13 @@ describe('a server with a certificate of a private CA', () => {
     expect(error).toHaveProperty('message', expect.stringContaining('(DEPTH_ZERO_SELF_SIGNED_CERT)'));
   });
 
-  it('is asked by a dispatcher that knows the CA', async () => {
+  it('is reached with a dispatcher that trusts the CA', async () => {
     const dispatcher = new Agent({ connect: { ca: ofServer.cert } });
     await expect(clientOf(endpoints.open, dispatcher).introspect('token')).resolves.toHaveProperty('sub', 'mickey');
     await dispatcher.close();
   });
 
-  it('that demands a client certificate is asked by a dispatcher that has one', async () => {
+  it('that requires a client certificate is reached with a dispatcher that has one', async () => {
     const dispatcher = new Agent({ connect: { ca: ofServer.cert, cert: ofClient.cert, key: ofClient.key } });
     await expect(clientOf(endpoints.mutual, dispatcher).introspect('token')).resolves.toHaveProperty('sub', 'mickey');
     expect(peers.at(-1)).toBe('api');
@@ -73,26 +73,26 @@ describe('a server with a certificate of a private CA', () => {
   it.each([
     ['none', {}],
     ["a stranger's", { cert: ofStranger.cert, key: ofStranger.key }],
-  ])('that demands a client certificate is unavailable to a dispatcher that has %s', async (_, own) => {
-    const asked = peers.length;
+  ])('that requires a client certificate is unavailable with a dispatcher that has %s', async (_, own) => {
+    const before = peers.length;
     const dispatcher = new Agent({ connect: { ca: ofServer.cert, ...own } });
-    const question = clientOf(endpoints.mutual, dispatcher).introspect('token');
-    await expect(question).rejects.toBeInstanceOf(UnavailableError);
-    expect(peers).toHaveLength(asked);
+    const request = clientOf(endpoints.mutual, dispatcher).introspect('token');
+    await expect(request).rejects.toBeInstanceOf(UnavailableError);
+    expect(peers).toHaveLength(before);
     await dispatcher.close();
   });
 });
 
 describe('a proxy', () => {
-  /** What it was asked for, in its words: `CONNECT host:port`, `POST http://…`. */
+  /** The request lines that the proxy received: `CONNECT host:port`, `POST http://…`. */
   const forwarded: string[] = [];
   const proxy = createServer((request, response) => {
     forwarded.push(`${request.method} ${request.url}`);
     const { method, headers } = request;
     request.pipe(
-      forward(String(request.url), { method, headers }, (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
+      forward(String(request.url), { method, headers }, (upstream) => {
+        response.writeHead(upstream.statusCode ?? 502, upstream.headers);
+        upstream.pipe(response);
       }),
     );
   });
@@ -120,20 +120,20 @@ describe('a proxy', () => {
   it.each([
     ['a tunnel', true, () => `CONNECT ${new URL(server.origin).host}`],
     ['the whole address', false, () => `POST ${server.introspectionEndpoint}`],
-  ])('is asked for %s', async (_, proxyTunnel, asked) => {
+  ])('receives a request for %s', async (_, proxyTunnel, requestLine) => {
     const dispatcher = new ProxyAgent({ uri, proxyTunnel });
     await expect(clientOf(server.introspectionEndpoint, dispatcher).introspect('good')).resolves.toHaveProperty(
       'sub',
       'mickey',
     );
-    expect(forwarded).toEqual([asked()]);
+    expect(forwarded).toEqual([requestLine()]);
     await dispatcher.close();
   });
 
   it('that is down makes the server unavailable', async () => {
     const dispatcher = new ProxyAgent({ uri: 'http://127.0.0.1:1' });
-    const question = clientOf(server.introspectionEndpoint, dispatcher).introspect('good');
-    await expect(question).rejects.toThrow(`${server.origin} could not be reached (ECONNREFUSED)`);
+    const request = clientOf(server.introspectionEndpoint, dispatcher).introspect('good');
+    await expect(request).rejects.toThrow(`${server.origin} could not be reached (ECONNREFUSED)`);
     await dispatcher.close();
   });
 });

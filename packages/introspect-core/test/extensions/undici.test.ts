@@ -25,7 +25,7 @@ afterEach(async () => {
   await server.close();
 });
 
-const ask = (transport: Transport, given: Partial<TransportRequest> = {}) =>
+const send = (transport: Transport, request: Partial<TransportRequest> = {}) =>
   transport({
     url: server.introspectionEndpoint,
     method: 'POST',
@@ -33,10 +33,10 @@ const ask = (transport: Transport, given: Partial<TransportRequest> = {}) =>
     body: 'token=a',
     signal: new AbortController().signal,
     maxResponseBytes: 1000,
-    ...given,
+    ...request,
   });
 
-/** Pours for as long as somebody reads. */
+/** Sends a body without end, as long as it is read. */
 function endless({
   status = 200,
   headers = {},
@@ -54,7 +54,7 @@ function endless({
   };
 }
 
-/** How many connections the server has been given so far, by the ports that they came from. */
+/** Collects the ports from which the server receives requests: one per connection. */
 function portsUsed(): Set<number> {
   const ports = new Set<number>();
   server.always((response, request) => {
@@ -70,24 +70,24 @@ describe('undiciTransport', () => {
     ['null', null, 'the options must be an object'],
     ['a list', [], 'the options must be an object'],
     ['an unknown option', { pool: 1 }, 'unknown option "pool"; known options: connections, dispatcher'],
-    ['no connection', { connections: 0 }, '"connections" must be a whole number, at least 1'],
+    ['zero connections', { connections: 0 }, '"connections" must be a whole number, at least 1'],
     ['half a connection', { connections: 1.5 }, '"connections" must be a whole number, at least 1'],
-    ['connections that are a text', { connections: '5' }, '"connections" must be a whole number, at least 1'],
-    ['a dispatcher that is none', { dispatcher: {} }, '"dispatcher" must be a dispatcher of undici, such as an Agent'],
-    ['no dispatcher', { dispatcher: null }, '"dispatcher" must be a dispatcher of undici, such as an Agent'],
+    ['connections as a string', { connections: '5' }, '"connections" must be a whole number, at least 1'],
+    ['an invalid dispatcher', { dispatcher: {} }, '"dispatcher" must be a dispatcher of undici, such as an Agent'],
+    ['a dispatcher of null', { dispatcher: null }, '"dispatcher" must be a dispatcher of undici, such as an Agent'],
     ['both', { connections: 5, dispatcher }, 'use either "connections" or "dispatcher", not both'],
-  ])('refuses %s by name', (_, options, message) => {
+  ])('rejects %s with an error that names the option', (_, options, message) => {
     const construct = () => undiciTransport(options as UndiciTransportOptions);
     expect(construct).toThrow(TypeError);
     expect(construct).toThrow(`undiciTransport: ${message}`);
   });
 
-  it('rejects for an address that is none', async () => {
-    await expect(ask(undiciTransport(), { url: 'nowhere' })).rejects.toThrow();
-    await expect(ask(undiciTransport(), { url: 'ftp://127.0.0.1/' })).rejects.toThrow();
+  it('rejects for an invalid URL', async () => {
+    await expect(send(undiciTransport(), { url: 'nowhere' })).rejects.toThrow();
+    await expect(send(undiciTransport(), { url: 'ftp://127.0.0.1/' })).rejects.toThrow();
   });
 
-  it('asks several servers, each for its own', async () => {
+  it('sends requests to several servers', async () => {
     const other = await startScriptedServer();
     other.always(active({ sub: 'minnie' }));
     const transport = undiciTransport();
@@ -96,24 +96,24 @@ describe('undiciTransport', () => {
       [other, 'minnie'],
       [server, 'mickey'],
     ] as const) {
-      const { body } = await ask(transport, { url: origin.introspectionEndpoint });
+      const { body } = await send(transport, { url: origin.introspectionEndpoint });
       expect(JSON.parse(body)).toHaveProperty('sub', sub);
     }
     await other.close();
   });
 
-  it('sends path and query as they are in the address', async () => {
+  it('sends path and query as they are in the URL', async () => {
     server.at('/a%20b/ü', respond({}));
-    await ask(undiciTransport(), { url: `${server.origin}/a%20b?c=%26&d#e` });
+    await send(undiciTransport(), { url: `${server.origin}/a%20b?c=%26&d#e` });
     expect(server.requests[0]?.url).toBe('/a%20b?c=%26&d');
   });
 
-  it('gives repeated fields as one', async () => {
+  it('joins repeated header fields', async () => {
     server.next((response) => {
       response.writeHead(200, ['WWW-Authenticate', 'Basic', 'www-authenticate', 'Bearer']);
       response.end();
     });
-    expect((await ask(undiciTransport())).header('www-authenticate')).toBe('Basic, Bearer');
+    expect((await send(undiciTransport())).header('www-authenticate')).toBe('Basic, Bearer');
   });
 
   it('waits for the response after an early hint', async () => {
@@ -121,24 +121,24 @@ describe('undiciTransport', () => {
       response.writeEarlyHints({ link: '</style.css>; rel=preload' });
       active()(response, request);
     });
-    await expect(ask(undiciTransport())).resolves.toMatchObject({ status: 200, body: '{"active":true}' });
+    await expect(send(undiciTransport())).resolves.toMatchObject({ status: 200, body: '{"active":true}' });
   });
 
-  it('lets no time limit of undici end a request', async () => {
+  it('turns off the time limits of undici', async () => {
     const dispatch = vi.fn<Dispatcher['dispatch']>(() => true);
     const dispatcher = Object.assign(new Agent(), { dispatch });
-    ask(undiciTransport({ dispatcher })).catch(() => {});
+    send(undiciTransport({ dispatcher })).catch(() => {});
     expect(dispatch.mock.calls[0]?.[0]).toMatchObject({ headersTimeout: 0, bodyTimeout: 0 });
   });
 
-  it('keeps no listener on the signal', async () => {
+  it('removes its listeners from the signal', async () => {
     server.next(active(), respond({ status: 401 }), hangInBody());
     const controller = new AbortController();
     const { signal } = controller;
     const add = vi.spyOn(signal, 'addEventListener');
     const remove = vi.spyOn(signal, 'removeEventListener');
-    for (const status of [200, 401]) expect((await ask(undiciTransport(), { signal })).status).toBe(status);
-    const third = ask(undiciTransport(), { signal });
+    for (const status of [200, 401]) expect((await send(undiciTransport(), { signal })).status).toBe(status);
+    const third = send(undiciTransport(), { signal });
     await server.introspection(3);
     controller.abort('left');
     await expect(third).rejects.toBe('left');
@@ -147,7 +147,7 @@ describe('undiciTransport', () => {
   });
 });
 
-describe('a coding of the body', () => {
+describe('a content coding of the body', () => {
   const text = JSON.stringify({ active: true, sub: 'mickey'.repeat(100) });
   const coded = (encoding: string, body: Uint8Array) => respond({ headers: { 'content-encoding': encoding }, body });
 
@@ -160,9 +160,9 @@ describe('a coding of the body', () => {
     ['deflate, gzip', gzipSync(deflateSync(text))],
     ['gzip,gzip, gzip,gzip,gzip', [1, 2, 3, 4, 5].reduce((body: Uint8Array) => gzipSync(body), Buffer.from(text))],
     ['identity', Buffer.from(text)],
-  ])('%s is undone', async (encoding, body) => {
+  ])('%s is decoded', async (encoding, body) => {
     server.next(coded(encoding, body));
-    expect((await ask(undiciTransport())).body).toBe(text);
+    expect((await send(undiciTransport())).body).toBe(text);
   });
 
   it.each([
@@ -172,44 +172,44 @@ describe('a coding of the body', () => {
     ['gzip', gzipSync(crypto.getRandomValues(new Uint8Array(10_000)))],
     ['identity', Buffer.alloc(1001)],
     ['none, unknown', Buffer.alloc(1001)],
-  ])('%s is bounded after it is undone', async (encoding, body) => {
+  ])('%s is limited after decoding', async (encoding, body) => {
     server.next(coded(encoding, body));
-    await expect(ask(undiciTransport())).rejects.toThrow('larger than 1000 bytes');
+    await expect(send(undiciTransport())).rejects.toThrow('larger than 1000 bytes');
   });
 
-  it('is bounded before it is undone', async () => {
+  it('is limited before decoding', async () => {
     server.next(endless({ headers: { 'content-encoding': 'gzip' } }));
-    await expect(ask(undiciTransport())).rejects.toThrow('larger than 1000 bytes');
+    await expect(send(undiciTransport())).rejects.toThrow('larger than 1000 bytes');
     await server.introspections[0]?.over;
   });
 
-  it('may make a body larger than the limit that it keeps to', async () => {
+  it('may enlarge a body beyond the limit that it is within after decoding', async () => {
     const ascii = Array.from(crypto.getRandomValues(new Uint8Array(1000)), (byte) => String.fromCharCode(byte & 127));
     const body = gzipSync(ascii.join(''), { level: 0 });
     expect(body.byteLength).toBeGreaterThan(1000);
     server.next(coded('gzip', body));
-    expect((await ask(undiciTransport())).body).toBe(ascii.join(''));
+    expect((await send(undiciTransport())).body).toBe(ascii.join(''));
   });
 
-  it('is undone five times at most', async () => {
+  it('is decoded five times at most', async () => {
     const codings = Array(6).fill('gzip').join(', ');
     const body = [1, 2, 3, 4, 5, 6].reduce((coded: Uint8Array) => gzipSync(coded), Buffer.from(text));
     server.next(coded(codings, body));
-    await expect(ask(undiciTransport(), { maxResponseBytes: 10_000 })).rejects.toMatchObject({
+    await expect(send(undiciTransport(), { maxResponseBytes: 10_000 })).rejects.toMatchObject({
       code: 'invalid_response',
       message: expect.stringContaining('coded more than 5 times'),
     });
   });
 
-  it('is undone within any limit, also one that no buffer has room for', async () => {
+  it('is decoded within any limit, even one that is larger than a buffer can be', async () => {
     server.next(coded('gzip', gzipSync(text)));
-    expect((await ask(undiciTransport(), { maxResponseBytes: Number.MAX_VALUE })).body).toBe(text);
+    expect((await send(undiciTransport(), { maxResponseBytes: Number.MAX_VALUE })).body).toBe(text);
   });
 
-  it('is asked for, unless the request has its own wish', async () => {
-    await ask(undiciTransport());
-    await ask(undiciTransport(), { headers: { 'accept-encoding': 'identity' } });
-    expect(server.introspections.map((question) => question.field('accept-encoding'))).toEqual([
+  it('is requested by Accept-Encoding, unless the request has that field', async () => {
+    await send(undiciTransport());
+    await send(undiciTransport(), { headers: { 'accept-encoding': 'identity' } });
+    expect(server.introspections.map((request) => request.field('accept-encoding'))).toEqual([
       ['gzip, deflate, br'],
       ['identity'],
     ]);
@@ -217,30 +217,30 @@ describe('a coding of the body', () => {
 });
 
 describe('a connection', () => {
-  it('is used again after a status whose body nobody looks at', async () => {
+  it('is reused after a response whose body is ignored', async () => {
     const ports = new Set<number>();
     server.always((response, request) => {
       ports.add(response.socket?.remotePort ?? 0);
       respond({ status: 401, body: 'x'.repeat(10_000) })(response, request);
     });
     const transport = undiciTransport({ connections: 1 });
-    for (let i = 0; i < 5; i++) await ask(transport);
+    for (let i = 0; i < 5; i++) await send(transport);
     expect(ports.size).toBe(1);
   });
 
-  it('is closed when such a body is large, without waiting', async () => {
+  it('is closed immediately when an ignored body is large', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout'] });
     server.next(endless({ status: 500 }));
-    await ask(undiciTransport());
+    await send(undiciTransport());
     await server.introspections[0]?.over;
   });
 
-  it('is closed when such a body does not end within a second', async () => {
+  it('is closed when an ignored body does not end within a second', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     server.next(hangInBody({ status: 401 }), respond({ status: 401 }));
     const transport = undiciTransport({ connections: 1 });
-    await ask(transport);
-    const next = ask(transport);
+    await send(transport);
+    const next = send(transport);
     vi.advanceTimersByTime(999);
     expect(server.introspections).toHaveLength(1);
     vi.advanceTimersByTime(1);
@@ -249,11 +249,11 @@ describe('a connection', () => {
     await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0));
   });
 
-  it('is one of as many as are allowed', async () => {
+  it('is one of at most "connections"', async () => {
     for (const connections of [1, 3]) {
       const ports = portsUsed();
       const transport = undiciTransport({ connections });
-      await Promise.all(Array.from({ length: 20 }, () => ask(transport)));
+      await Promise.all(Array.from({ length: 20 }, () => send(transport)));
       expect(ports.size).toBe(connections);
     }
   });
@@ -261,26 +261,26 @@ describe('a connection', () => {
   it.each([
     ['of our own', { connections: 1 }],
     ['of a dispatcher', { dispatcher: new Agent({ connections: 1 }) }],
-  ])('%s is waited for no longer than the signal says, and is not closed by that', async (_, options) => {
+  ])('%s: a waiting request ends with its signal, and the connection stays open', async (_, options) => {
     const held = Promise.withResolvers<Parameters<ScriptedResponse>>();
     const ports = portsUsed();
     server.next((...exchange) => held.resolve(exchange));
     const transport = undiciTransport(options);
-    const first = ask(transport);
+    const first = send(transport);
     const [response, request] = await held.promise;
     const port = response.socket?.remotePort;
     const controller = new AbortController();
-    const waiting = ask(transport, { signal: controller.signal, body: 'token=left' });
+    const waiting = send(transport, { signal: controller.signal, body: 'token=left' });
     controller.abort('left');
     await expect(waiting).rejects.toBe('left');
     active()(response, request);
     await expect(first).resolves.toHaveProperty('status', 200);
-    await ask(transport);
+    await send(transport);
     expect([...ports]).toEqual([port]);
     expect(server.introspections.map(({ body }) => body)).toEqual(['token=a', 'token=a']);
   });
 
-  it('that does not come about is given up with the request, and makes room for the next', async () => {
+  it('that cannot be opened is closed when its request is aborted, and makes room for the next', async () => {
     const sockets: Socket[] = [];
     const silent = createServer((socket) => sockets.push(socket)); // no TLS handshake
     await once(silent.listen(0, '127.0.0.1'), 'listening');
@@ -288,12 +288,12 @@ describe('a connection', () => {
     const transport = undiciTransport({ connections: 1 });
     for (const attempt of [0, 1]) {
       const controller = new AbortController();
-      const question = ask(transport, { url, signal: controller.signal });
+      const pending = send(transport, { url, signal: controller.signal });
       await vi.waitFor(() => expect(sockets).toHaveLength(attempt + 1), { interval: 5 });
-      const waiting = ask(transport, { url, signal: controller.signal });
+      const waiting = send(transport, { url, signal: controller.signal });
       controller.abort('left');
-      await expect(question).rejects.toBe('left');
-      await expect(waiting).rejects.toBe('left'); // and asks for no connection afterwards
+      await expect(pending).rejects.toBe('left');
+      await expect(waiting).rejects.toBe('left'); // and opens no connection afterwards
       const socket = sockets[attempt];
       socket?.resume();
       if (socket?.closed === false) await once(socket, 'close');
@@ -301,42 +301,42 @@ describe('a connection', () => {
     silent.close();
   });
 
-  it('that broke leaves the next request alone', async () => {
+  it('that broke does not affect the next request', async () => {
     server.next((response) => response.socket?.destroy());
     const transport = undiciTransport({ connections: 1 });
-    await expect(ask(transport)).rejects.toMatchObject({ code: 'UND_ERR_SOCKET' });
-    await expect(ask(transport)).resolves.toHaveProperty('status', 200);
+    await expect(send(transport)).rejects.toMatchObject({ code: 'UND_ERR_SOCKET' });
+    await expect(send(transport)).resolves.toHaveProperty('status', 200);
   });
 
-  it('that broke is used after those that are whole', async () => {
+  it('that broke is used after intact ones', async () => {
     const ports = portsUsed();
     const transport = undiciTransport({ connections: 2 });
-    await Promise.all([ask(transport), ask(transport)]);
+    await Promise.all([send(transport), send(transport)]);
     server.next((response) => response.socket?.destroy());
-    await expect(ask(transport)).rejects.toThrow();
-    await ask(transport);
+    await expect(send(transport)).rejects.toThrow();
+    await send(transport);
     expect(ports.size).toBe(2);
   });
 
-  it('to a server that was away comes about when it is back', async () => {
+  it('is opened again when the server is back', async () => {
     const transport = undiciTransport({ connections: 2 });
     const port = Number(new URL(server.origin).port);
     await server.close();
-    const refused = await Promise.allSettled(Array.from({ length: 5 }, () => ask(transport)));
+    const refused = await Promise.allSettled(Array.from({ length: 5 }, () => send(transport)));
     for (const { status } of refused) expect(status).toBe('rejected');
     server = await startScriptedServer({ port });
     server.always(active());
-    await expect(ask(transport)).resolves.toHaveProperty('status', 200);
+    await expect(send(transport)).resolves.toHaveProperty('status', 200);
   });
 
-  it('is opened by the first request, and not by constructing', async () => {
+  it('is opened by the first request, not by the constructor', async () => {
     server.next(hangBeforeHeaders());
     undiciTransport();
     const controller = new AbortController();
-    const question = ask(undiciTransport(), { signal: controller.signal });
+    const pending = send(undiciTransport(), { signal: controller.signal });
     await server.introspection(1);
     controller.abort();
-    await expect(question).rejects.toHaveProperty('name', 'AbortError');
+    await expect(pending).rejects.toHaveProperty('name', 'AbortError');
     expect(server.requests).toHaveLength(1);
   });
 });

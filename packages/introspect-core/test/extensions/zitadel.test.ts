@@ -24,10 +24,10 @@ describe('zitadel', () => {
   const options: ZitadelOptions = { issuer: 'https://as.example.com', clientId: 'c', clientSecret: 's' };
   const policyProblem = expect.any(Function);
 
-  it('gives the options of an authorizer, and does not write to those that it was given', () => {
-    const given = Object.freeze({ ...options, projectId: '42', timeoutMs: 500 });
+  it('returns the options of an authorizer, and does not change its argument', () => {
+    const frozen = Object.freeze({ ...options, projectId: '42', timeoutMs: 500 });
     expectTypeOf(zitadel).returns.toEqualTypeOf<AuthorizerOptions>();
-    expect(zitadel(given)).toEqual({
+    expect(zitadel(frozen)).toEqual({
       ...options,
       timeoutMs: 500,
       limits: { perSecond: 40 },
@@ -35,7 +35,7 @@ describe('zitadel', () => {
       rolesOf: expect.any(Function),
       policyProblem: expect.any(Function),
     });
-    new Authorizer(zitadel(given)).guard({ anyRole: ['admin'] });
+    new Authorizer(zitadel(frozen)).guard({ anyRole: ['admin'] });
   });
 
   it('sets neither audience nor roles without a project', () => {
@@ -54,7 +54,7 @@ describe('zitadel', () => {
     expect(zitadel(options)).toHaveProperty('audience', 'my-api');
   });
 
-  it('keeps to the limit of ZITADEL Cloud, unless it is told otherwise', () => {
+  it('limits requests as ZITADEL Cloud requires, unless "limits" overrides it', () => {
     const limits = { concurrent: 5, perSecond: 40 };
     expect(zitadel({ ...options, limits: { concurrent: 5 } })).toMatchObject({ ...options, limits });
     expect(zitadel({ ...options, limits: { perSecond: 500 } })).toMatchObject({ limits: { perSecond: 500 } });
@@ -62,7 +62,7 @@ describe('zitadel', () => {
     expect(zitadel({ ...options, limits: missing })).toMatchObject({ limits: { perSecond: 40 } });
   });
 
-  it('leaves to whoever gives them audience and roles', () => {
+  it('does not override "audience" and "rolesOf"', () => {
     const rolesOf = () => [];
     expect(zitadel({ ...options, projectId: '42', audience: 'api', rolesOf })).toMatchObject({
       audience: 'api',
@@ -71,9 +71,9 @@ describe('zitadel', () => {
   });
 
   it.each(['is undefined', 'must not be empty'])('throws when "projectId" is present, and its value %s', (problem) => {
-    const make = () => zitadel({ ...options, projectId: problem === 'is undefined' ? undefined : '' });
-    expect(make).toThrow(TypeError);
-    expect(make).toThrow(
+    const create = () => zitadel({ ...options, projectId: problem === 'is undefined' ? undefined : '' });
+    expect(create).toThrow(TypeError);
+    expect(create).toThrow(
       `zitadel: "projectId" ${problem}: leave it out, or give a value; is an environment variable unset?`,
     );
   });
@@ -125,7 +125,7 @@ describe('zitadel', () => {
     });
   });
 
-  it('makes an authorizer that judges by the project', async () => {
+  it('creates an authorizer that requires the project in "aud" and counts only its roles', async () => {
     const server = await startScriptedServer();
     const roles = (project: string) => ({ [`urn:zitadel:iam:org:project:${project}:roles`]: { admin: { 1: 'a' } } });
     server.tokens.set('ours', { aud: ['42', 'other'], ...roles('42') });
@@ -148,7 +148,7 @@ describe('zitadelRoles', () => {
   const granted = { admin: { 1: 'a.example.com' }, editor: { 1: 'a.example.com', 2: 'b.example.com' } };
 
   it.each<[what: string, options: Parameters<typeof zitadelRoles>[0], claims: object, roles: string[]]>([
-    ['in the project that asks', undefined, { [own]: granted, [of42]: { other: { 1: 'a' } } }, ['admin', 'editor']],
+    ['in the project of this API', undefined, { [own]: granted, [of42]: { other: { 1: 'a' } } }, ['admin', 'editor']],
     ['in a project', { projectId: '42' }, { [own]: { other: { 1: 'a' } }, [of42]: granted }, ['admin', 'editor']],
     ['in one organisation', { organizationId: '2' }, { [own]: granted }, ['editor']],
     [
@@ -173,11 +173,11 @@ describe('zitadelRoles', () => {
     ['granted by something else', {}, { [own]: { a: 'x', b: null, c: ['1'], d: true } }, []],
     ['of own organisations only', { organizationId: 'constructor' }, { [own]: granted }, []],
     ['of own names only', {}, { [own]: Object.create(granted) }, []],
-  ])('finds those %s', (_, options, claims, roles) => {
+  ])('finds roles %s', (_, options, claims, roles) => {
     expect(zitadelRoles(options)(tokenOf(claims))).toEqual(roles);
   });
 
-  it('tells by hasRole whether there is one', () => {
+  it('and hasRole agree on whether a token has a role', () => {
     const token = tokenOf({ [own]: { admin: { 1: 'a' } }, [of42]: { editor: { 2: 'b' } } });
     expect(hasRole(token, 'admin')).toBe(true);
     expect(hasRole(token, 'adm')).toBe(false);
@@ -239,11 +239,11 @@ describe('metadata', () => {
     });
   });
 
-  it('leaves out what is no text, and keeps the rest', () => {
+  it('leaves out values that are not text, and returns the rest', () => {
     expect(read({ a: 'YQ', b: '*', c: 5, d: null, e: '_w', f: 'a' })).toEqual({ a: 'a' });
   });
 
-  it('keeps a byte order mark, which belongs to the text', () => {
+  it('preserves a byte order mark, which belongs to the text', () => {
     expect(read({ a: '77u_YQ' })).toEqual({ a: '\ufeffa' });
   });
 
@@ -251,10 +251,10 @@ describe('metadata', () => {
     expect(read(claim)).toEqual({});
   });
 
-  it('is frozen, and takes no name for more than a name', () => {
-    const found = read(JSON.parse('{"__proto__":"YQ"}'));
-    expect(Object.entries(found)).toEqual([['__proto__', 'a']]);
-    expect(found).toSatisfy(Object.isFrozen);
+  it('is frozen, and treats "__proto__" like any other name', () => {
+    const decoded = read(JSON.parse('{"__proto__":"YQ"}'));
+    expect(Object.entries(decoded)).toEqual([['__proto__', 'a']]);
+    expect(decoded).toSatisfy(Object.isFrozen);
   });
 });
 
@@ -276,17 +276,17 @@ describe('organization', () => {
     [{ name: 'Acme', primary_domain: 'acme.example' }, undefined],
     [{ id: 5, name: 'Acme' }, undefined],
     [{}, undefined],
-  ])('of %j is %j', (parts, found) => {
-    expect(claims(parts)).toEqual(found);
+  ])('of %j is %j', (parts, expected) => {
+    expect(claims(parts)).toEqual(expected);
   });
 });
 
-/** Types alone: these tests fail in the type check. */
-describe('the types of an answer', () => {
+/** These tests fail in the type check. */
+describe('the types of a response', () => {
   it('narrow by `active`', () => {
-    const answer = { active: false } as IntrospectionResponse;
-    if (answer.active) expectTypeOf(answer).toEqualTypeOf<ActiveToken>();
-    else expectTypeOf(answer).toEqualTypeOf<{ readonly active: false }>();
+    const response = { active: false } as IntrospectionResponse;
+    if (response.active) expectTypeOf(response).toEqualTypeOf<ActiveToken>();
+    else expectTypeOf(response).toEqualTypeOf<{ readonly active: false }>();
   });
 
   it('know the members of RFC 7662 and of OpenID Connect', () => {
@@ -308,9 +308,9 @@ describe('the types of an answer', () => {
 
   it('are readonly', () => {
     const change = (token: ActiveToken) => {
-      // @ts-expect-error an answer cannot be changed
+      // @ts-expect-error a response cannot be changed
       token.sub = 'another';
-      // @ts-expect-error nor what is in it
+      // @ts-expect-error nor can a nested value
       token['urn:zitadel:iam:org:project:roles'].admin = {};
     };
     expectTypeOf(change).toBeFunction();

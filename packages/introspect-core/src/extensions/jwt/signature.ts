@@ -40,7 +40,7 @@ export function readKeySet(keySet: Readonly<Record<string, unknown>>): Promise<K
   return Promise.all(keys.filter(({ use }) => use !== 'enc').map(verificationKey));
 }
 
-/** Verifies a signature with the key that `kid` names, or with each key if there is no `kid`. Checks no claim. */
+/** Verifies a signature with the key that `kid` names, or with each key if it names none. Checks no claim. */
 export async function verifySignature(jwt: Jwt, keySet: KeySet): Promise<SignatureResult> {
   const results = new Set<SignatureResult>();
   for (const key of keySet) {

@@ -147,9 +147,9 @@ export class Exchange implements Dispatcher.DispatchHandler, EventListenerObject
     this.#request.signal.removeEventListener('abort', this);
   }
 
-  /** Closes the connection of a response that is no longer needed. */
+  /** Closes the connection of a response that is not needed any more. */
   #close(controller: Dispatcher.DispatchController): void {
-    controller.abort(new Error('The response is no longer needed'));
+    controller.abort(new Error('The response is not needed any more'));
   }
 }
 
