@@ -18,7 +18,12 @@ export { type FromEnvOptions, fromEnv } from './authorizer/from-env.js';
 export type { CacheOptions } from './cache/cache-options.js';
 export type { CacheStore } from './cache/cache-store.js';
 export type { InvalidationTarget } from './cache/invalidation-target.js';
-export type { IntrospectionClientOptions } from './client/client-options.js';
+export type {
+  ClientCredentials,
+  IntrospectionClientOptions,
+  OptionalClientOptions,
+  ServerLocation,
+} from './client/client-options.js';
 export {
   type ClientSecret,
   type ClientSecretOptions,
@@ -68,13 +73,13 @@ export {
   type ClientAuthenticationContext,
   type RequestToAuthenticate,
 } from './protocol/client-authentication.js';
+export type { DiscoveryOptions } from './protocol/fetch-metadata.js';
 export { fetchIssuerKeys } from './protocol/jwk-set.js';
 export {
   type ProtectedResourceMetadata,
   type ProtectedResourceMetadataOptions,
   protectedResourceMetadata,
 } from './protocol/protected-resource-metadata.js';
-export type { DiscoveryOptions } from './protocol/server-metadata.js';
 export { bearerToken, type Credentials } from './request/bearer-token.js';
 export type { RequestContext } from './request/request-context.js';
 export { ofetchTransport } from './transport/ofetch-transport.js';

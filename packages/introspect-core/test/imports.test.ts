@@ -35,6 +35,8 @@ describe('the core', () => {
     const statements = preset.flatMap(({ code }) => code.match(/^(import|export)\b[^;]*?\bfrom '[^']+'/gm) ?? []);
     const imported = statements.filter((statement) => !statement.startsWith('import type '));
     expect(imported.map((statement) => statement.replace(/^.* from '/s, '').slice(0, -1)).toSorted()).toEqual([
+      '../../runtime/environment.js',
+      './claims.js',
       './claims.js',
       './claims.js',
       './option-problem.js',

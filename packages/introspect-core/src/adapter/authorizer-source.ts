@@ -1,4 +1,5 @@
 import {
+  type AnyAuthorizer,
   Authorizer,
   type AuthorizerOptions,
   authorizerOptionNames,
@@ -8,7 +9,7 @@ import {
 import { inherited, inheritedName, unknownOption, withoutMembers } from '../options.js';
 
 /** An authorizer, or a function that chooses one for each request: one for each tenant, for example. */
-type AuthorizerOrChooser<Native> = Authorizer | ((request: Native) => Authorizer | Promise<Authorizer>);
+type AuthorizerOrChooser<Native> = AnyAuthorizer | ((request: Native) => AnyAuthorizer | Promise<AnyAuthorizer>);
 
 /**
  * Where a guard finds its authorizer.
@@ -28,7 +29,7 @@ export interface AdapterOptions<Native, Extras> {
   readonly extras: Partial<Extras>;
   readonly source: AuthorizerSource<Native>;
   /** Undefined if a function chooses the authorizer. */
-  readonly authorizer: Authorizer | undefined;
+  readonly authorizer: AnyAuthorizer | undefined;
   /** Closes the authorizer if the adapter has made it. Call it when the application closes. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import {
-  type Authorizer,
+  type AnyAuthorizer,
   checkPolicy,
   type Decision,
   denial,
@@ -40,7 +40,7 @@ export function protect<Native>(source: AuthorizerSource<Native>, policy: Policy
     return (request) => (isPreflight(request) ? preflightPasses : decide(request));
   }
   checkPolicy(policy);
-  const deciders = new WeakMap<Authorizer, Protect<Native>>();
+  const deciders = new WeakMap<AnyAuthorizer, Protect<Native>>();
   return async (request) => {
     if (passPreflight === true && isPreflight(request)) return preflightPasses;
     try {

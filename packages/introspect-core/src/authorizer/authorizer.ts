@@ -34,8 +34,11 @@ export interface AuthorizerStats extends LookupStats, ClientStats {}
 /** Decides about one request, by a policy that was checked when the guard was made. */
 export type Guard<Token> = (request: AuthorizerRequest) => Promise<Token>;
 
-/** An authorizer with any claims and vocabularies. */
-export type AnyAuthorizer = Authorizer<unknown, string, string>;
+/** The members of an authorizer that do not depend on its claims and vocabularies. */
+export type AnyAuthorizer = Pick<
+  Authorizer,
+  'passPreflight' | 'decider' | 'ready' | 'invalidate' | 'stats' | 'close' | 'resourceMetadata'
+>;
 
 /** The type of the tokens of an authorizer: `TokenOf<typeof authorizer>`. */
 export type TokenOf<Of extends AnyAuthorizer> =
@@ -53,7 +56,7 @@ const brand: unique symbol = Symbol.for('@acme/introspect-core/authorizer');
  *
  * @internal For adapters.
  */
-export function isAuthorizer(value: unknown): value is Authorizer {
+export function isAuthorizer(value: unknown): value is AnyAuthorizer {
   return typeof value === 'object' && value !== null && brand in value;
 }
 

@@ -14,26 +14,53 @@ import type { LimitSettings } from './rate-limiter.js';
 import type { RetrySettings } from './retry.js';
 
 /**
- * The options of an {@link IntrospectionClient}. One of `issuer` and `introspectionEndpoint` is required, and one of
- * `clientId` with `clientSecret` and `clientAuthentication`.
+ * Where the server is: `issuer`, `introspectionEndpoint`, or both.
  *
- * `issuer`, `clientId` and `clientSecret` may be read from the environment: their types accept `undefined`. The
- * constructor throws a TypeError for `undefined`, `''` and the string `"undefined"`.
+ * `issuer` may be read from the environment: its type accepts `undefined`. The constructor throws a TypeError for
+ * `undefined`, `''` and the string `"undefined"`.
  */
-export interface IntrospectionClientOptions {
+export type ServerLocation = Discovered | Located;
+
+interface Discovered {
   /**
    * The URL of the authorization server. Without `introspectionEndpoint`, the first request discovers the endpoint from
    * the issuer's metadata (OpenID Connect Discovery §4, RFC 8414 §3). Must be https, except on loopback.
    */
-  issuer?: string | undefined;
+  issuer: string | undefined;
   /** The URL of the introspection endpoint (RFC 7662 §2). Turns discovery off. Must be https, except on loopback. */
   introspectionEndpoint?: string;
+}
+
+interface Located extends Partial<Discovered> {
+  introspectionEndpoint: string;
+}
+
+/**
+ * How this API authenticates itself: `clientId` with `clientSecret`, or `clientAuthentication`, but not both.
+ *
+ * `clientId` and `clientSecret` may be read from the environment: their types accept `undefined`. The constructor throws a
+ * TypeError for `undefined`, `''` and the string `"undefined"`.
+ */
+export type ClientCredentials = SecretCredentials | OtherCredentials;
+
+interface SecretCredentials {
   /** The client id of this API at the server. Used with `clientSecret` for `client_secret_basic` (RFC 6749 §2.3.1). */
-  clientId?: string | undefined;
+  clientId: string | undefined;
   /** The client secret, or a function that returns it. The function is called for each request, so secrets can rotate. */
-  clientSecret?: ClientSecret | undefined;
+  clientSecret: ClientSecret | undefined;
   /** Authenticates this API in another way than `client_secret_basic`. Replaces `clientId` and `clientSecret`. */
   clientAuthentication?: ClientAuthentication;
+}
+
+interface OtherCredentials extends Partial<SecretCredentials> {
+  clientAuthentication: ClientAuthentication;
+}
+
+/** The options of an {@link IntrospectionClient}: the server, the credentials, and what has a default. */
+export type IntrospectionClientOptions = ServerLocation & ClientCredentials & OptionalClientOptions;
+
+/** The options of an {@link IntrospectionClient} that have a default. */
+export interface OptionalClientOptions {
   /**
    * The `token_type_hint` of each request (RFC 7662 §2.1). `null` sends none.
    *

@@ -111,7 +111,7 @@ describe('protect', () => {
 
   it('rejects when the function that chooses gives no Authorizer', async () => {
     const decide = protect<object>(() => undefined as never);
-    await expect(decide(request({}))).rejects.toThrow('gave no Authorizer');
+    await expect(decide(request({}))).rejects.toThrow('must return an Authorizer');
   });
 });
 

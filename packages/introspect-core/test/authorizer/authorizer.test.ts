@@ -334,8 +334,8 @@ describe('the options of an authorizer', () => {
     ['null', null, 'IntrospectionClient: "clientId" is missing'],
     ['neither a client nor client options', { audience: 'a' }, 'IntrospectionClient: "clientId" is missing'],
     ['an invalid client', { client: {} }, 'Authorizer: "client" must be an IntrospectionClient'],
-    ['a client with client options', { client, issuer: 'x' }, 'Authorizer: "issuer" is no option beside "client"'],
-    ['a client with an unknown option', { client, audiance: 'x' }, 'Authorizer: "audiance" is no option'],
+    ['a client with client options', { client, issuer: 'x' }, 'Authorizer: "issuer" cannot be combined with "client"'],
+    ['a client with an unknown option', { client, audiance: 'x' }, 'Authorizer: unknown option "audiance"'],
   ])('the constructor rejects %s', (_, options, message) => {
     const construct = () => new Authorizer(options as AuthorizerOptions);
     expect(construct).toThrow(TypeError);
@@ -412,7 +412,8 @@ describe('the types of an authorizer', () => {
 
   it('the type of the options accepts a client or client options', () => {
     expectTypeOf<{ client: IntrospectionClient; audience: string }>().toExtend<AuthorizerOptions>();
-    expectTypeOf<{ clientId: string; issuer: string }>().toExtend<AuthorizerOptions>();
+    expectTypeOf<{ clientId: string; clientSecret: string; issuer: string }>().toExtend<AuthorizerOptions>();
+    expectTypeOf<{ clientId: string; issuer: string }>().not.toExtend<AuthorizerOptions>();
     expectTypeOf<{ audience: 5 }>().not.toExtend<AuthorizerOptions>();
   });
 });

@@ -131,6 +131,7 @@ it('the stats of an authorizer count its lookups, and include those of its clien
     lookups: {
       cache_hit: 2,
       cache_miss: 4,
+      claims_rejected: 0,
       coalesced: 2,
       stale_served: 1,
       refreshed: 0,

@@ -68,7 +68,7 @@ describe('the client throws a TypeError that names the option for', () => {
     expect(make({ retry: { attempts: 0 } })).toThrow('IntrospectionClient: "retry.attempts" must be');
     const client = new IntrospectionClient(complete);
     expect(() => new Authorizer({ client, ...{ limits: { perSecond: 1 } } })).toThrow(
-      'Authorizer: "limits" is no option beside "client", which has its own',
+      'Authorizer: "limits" cannot be combined with "client": set it where the client is made',
     );
   });
 });

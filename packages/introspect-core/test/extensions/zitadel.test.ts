@@ -5,8 +5,8 @@ import {
   hasRole,
   metadata,
   organization,
+  type ZitadelClaims,
   type ZitadelOptions,
-  type ZitadelRoles,
   zitadel,
   zitadelRoles,
 } from '../../src/extensions/zitadel/zitadel.js';
@@ -14,19 +14,23 @@ import {
   type ActiveToken,
   Authorizer,
   type AuthorizerOptions,
+  clientSecretPost,
   type IntrospectionResponse,
   type Policy,
+  type TokenOf,
 } from '../../src/index.js';
+
+const options: ZitadelOptions = { issuer: 'https://as.example.com', clientId: 'c', clientSecret: 's' };
 
 const tokenOf = (claims: object) => ({ active: true, ...claims }) as ActiveToken;
 
 describe('zitadel', () => {
-  const options: ZitadelOptions = { issuer: 'https://as.example.com', clientId: 'c', clientSecret: 's' };
   const policyProblem = expect.any(Function);
+  const claims = expect.any(Function);
 
   it('returns the options of an authorizer, and does not change its argument', () => {
     const frozen = Object.freeze({ ...options, projectId: '42', timeoutMs: 500 });
-    expectTypeOf(zitadel).returns.toEqualTypeOf<AuthorizerOptions>();
+    expectTypeOf(zitadel(frozen)).toEqualTypeOf<AuthorizerOptions<ZitadelClaims>>();
     expect(zitadel(frozen)).toEqual({
       ...options,
       timeoutMs: 500,
@@ -34,12 +38,13 @@ describe('zitadel', () => {
       audience: '42',
       rolesOf: expect.any(Function),
       policyProblem: expect.any(Function),
+      claims: expect.any(Function),
     });
     new Authorizer(zitadel(frozen)).guard({ anyRole: ['admin'] });
   });
 
   it('sets neither audience nor roles without a project', () => {
-    expect(zitadel(options)).toEqual({ ...options, limits: { perSecond: 40 }, policyProblem });
+    expect(zitadel(options)).toEqual({ ...options, limits: { perSecond: 40 }, policyProblem, claims });
   });
 
   it('keeps options that are not enumerable', async () => {
@@ -123,6 +128,68 @@ describe('zitadel', () => {
       const wrong = { ...options, policyProblem: 'none' as never };
       expect(() => zitadel(wrong)).toThrow('zitadel: "policyProblem" must be a function');
     });
+  });
+
+  describe('reads options that are absent from the environment', () => {
+    const env = {
+      ZITADEL_ISSUER: 'https://acme.zitadel.cloud',
+      ZITADEL_CLIENT_ID: '7',
+      ZITADEL_CLIENT_SECRET: 'canary',
+      ZITADEL_PROJECT_ID: '42',
+    };
+
+    it('all of them', () => {
+      expect(zitadel({ env })).toMatchObject({
+        issuer: 'https://acme.zitadel.cloud',
+        clientId: '7',
+        clientSecret: 'canary',
+        audience: '42',
+        rolesOf: expect.any(Function),
+      });
+      expect(zitadel({ env })).not.toHaveProperty('projectId');
+      expect(() => new Authorizer(zitadel({ env }))).not.toThrow();
+    });
+
+    it('options win over variables', () => {
+      expect(zitadel({ env, projectId: '1', clientId: '2' })).toMatchObject({ audience: '1', clientId: '2' });
+    });
+
+    it('an internal address: the endpoint, and the public host as a header field', () => {
+      const internal = { INTROSPECTION_ENDPOINT: 'http://10.0.0.1/x', ZITADEL_INSTANCE_HOST: 'acme.example' };
+      expect(zitadel({ env: { ...env, ...internal }, headers: { 'x-a': 'b' } })).toMatchObject({
+        introspectionEndpoint: 'http://10.0.0.1/x',
+        headers: { 'x-a': 'b', 'x-zitadel-instance-host': 'acme.example' },
+      });
+    });
+
+    it('no client id and secret beside clientAuthentication', () => {
+      const clientAuthentication = clientSecretPost({ clientId: 'c', clientSecret: 's' });
+      expect(zitadel({ env, clientAuthentication })).not.toHaveProperty('clientSecret');
+    });
+
+    it('every missing variable is named at once', () => {
+      expect(() => zitadel({ env: {} })).toThrow(
+        'zitadel: set the environment variables ZITADEL_ISSUER, ZITADEL_CLIENT_ID, ZITADEL_CLIENT_SECRET, ' +
+          'or pass the options "issuer", "clientId", "clientSecret"',
+      );
+    });
+  });
+
+  it('sets token.claims to organisation, metadata and roles', async () => {
+    const server = await startScriptedServer();
+    const prefix = 'urn:zitadel:iam:user:resourceowner';
+    server.tokens.set('t', {
+      aud: ['42'],
+      [`${prefix}:id`]: '1',
+      'urn:zitadel:iam:user:metadata': { colour: 'Ymx1ZQ' },
+      'urn:zitadel:iam:org:project:42:roles': { admin: { 1: 'acme.example' } },
+    });
+    const authorizer = new Authorizer(
+      zitadel({ issuer: server.origin, clientId: 'api', clientSecret: 'secret', projectId: '42' }),
+    );
+    const token = await authorizer.authorize('Bearer t');
+    expect(token.claims).toEqual({ organization: { id: '1' }, metadata: { colour: 'blue' }, roles: ['admin'] });
+    await server.close();
   });
 
   it('creates an authorizer that requires the project in "aud" and counts only its roles', async () => {
@@ -289,21 +356,22 @@ describe('the types of a response', () => {
     else expectTypeOf(response).toEqualTypeOf<{ readonly active: false }>();
   });
 
-  it('know the members of RFC 7662 and of OpenID Connect', () => {
+  it('know the members of RFC 7662', () => {
     expectTypeOf<ActiveToken['exp']>().toEqualTypeOf<number | undefined>();
     expectTypeOf<ActiveToken['aud']>().toEqualTypeOf<string | readonly string[] | undefined>();
-    expectTypeOf<ActiveToken['email_verified']>().toEqualTypeOf<boolean | undefined>();
   });
 
   it('leave every other claim unknown', () => {
     expectTypeOf<ActiveToken['unheard_of']>().toBeUnknown();
+    expectTypeOf<ActiveToken['email_verified']>().toBeUnknown();
+    expectTypeOf<ActiveToken['urn:zitadel:iam:org:project:roles']>().toBeUnknown();
   });
 
-  it("know ZITADEL's claims, once they are imported", () => {
-    expectTypeOf<ActiveToken['urn:zitadel:iam:org:project:roles']>().toEqualTypeOf<ZitadelRoles | undefined>();
-    expectTypeOf<ActiveToken['urn:zitadel:iam:org:project:42:roles']>().toEqualTypeOf<ZitadelRoles | undefined>();
-    expectTypeOf<ActiveToken['urn:zitadel:iam:user:resourceowner:id']>().toEqualTypeOf<string | undefined>();
-    expectTypeOf<ActiveToken['urn:zitadel:iam:action:flow:log']>().toEqualTypeOf<readonly string[] | undefined>();
+  it("type ZITADEL's claims as token.claims of an authorizer that zitadel() configures", () => {
+    const authorizer = new Authorizer(zitadel(options));
+    expectTypeOf<TokenOf<typeof authorizer>['claims']>().toEqualTypeOf<ZitadelClaims>();
+    const other = new Authorizer(zitadel({ ...options, claims: (token) => ({ id: String(token.sub) }) }));
+    expectTypeOf<TokenOf<typeof other>['claims']>().toEqualTypeOf<{ id: string }>();
   });
 
   it('are readonly', () => {
@@ -311,7 +379,7 @@ describe('the types of a response', () => {
       // @ts-expect-error a response cannot be changed
       token.sub = 'another';
       // @ts-expect-error nor can a nested value
-      token['urn:zitadel:iam:org:project:roles'].admin = {};
+      if (typeof token.aud === 'object') token.aud[0] = 'another';
     };
     expectTypeOf(change).toBeFunction();
   });

@@ -23,7 +23,7 @@ const codeOf = (...parts: Parameters<typeof judge>) =>
 
 it('rolesOf that returns a string: its letters do not count as roles', async () => {
   const lying = { rolesOf: () => 'admin' };
-  await expect(judge({}, { anyRole: ['a'] }, lying)).rejects.toThrow('"rolesOf" must give a list of roles');
+  await expect(judge({}, { anyRole: ['a'] }, lying)).rejects.toThrow('"rolesOf" must return a list of roles');
 });
 
 it('a route keeps no memory for scope strings longer than 1000 characters', () => {
@@ -355,7 +355,7 @@ describe('preparePolicy', () => {
 
   it.each<[what: string, policy: unknown, message: string]>([
     ['null', null, 'Policy: the options must be an object'],
-    ['an unknown member', { scope: 'read' }, 'unknown option "scope"; known options: scopes, anyRole, '],
+    ['an unknown member', { scope: 'read' }, 'unknown option "scope"; known options: scopes, anyScope, '],
     ['scopes in one string', { scopes: 'read' }, '"scopes" must be a list of strings'],
     ['a scope of another type', { scopes: [5] }, '"scopes.0" must be a string'],
     ['two scopes in one', { scopes: ['read write'] }, '"scopes" must be a list with one value for each entry'],

@@ -40,7 +40,11 @@ afterEach(() => server.close());
 async function sentRequest(options: Partial<IntrospectionClientOptions> = {}, token = 'abc') {
   const credentials = options.clientAuthentication ? {} : { clientId: 'c', clientSecret: 's' };
   const { introspectionEndpoint } = server;
-  await new IntrospectionClient({ introspectionEndpoint, ...credentials, ...options }).introspect(token);
+  await new IntrospectionClient({
+    introspectionEndpoint,
+    ...credentials,
+    ...options,
+  } as IntrospectionClientOptions).introspect(token);
   const request = server.introspections.at(-1);
   if (request === undefined) throw new Error('no request was sent');
   return request;

@@ -15,8 +15,12 @@ const responseOf = (body: string, contentType: string | null = 'application/json
 });
 
 function clientOf(transport: Transport, options: { issuer?: string; headers?: Record<string, string> } = {}) {
-  const server = options.issuer === undefined ? { introspectionEndpoint: 'https://as.example.com/introspect' } : {};
-  return new IntrospectionClient({ ...server, clientId: 'c', clientSecret: 's', transport, ...options });
+  const client = { clientId: 'c', clientSecret: 's', transport, ...options };
+  return new IntrospectionClient(
+    options.issuer === undefined
+      ? { introspectionEndpoint: 'https://as.example.com/introspect', ...client }
+      : { ...client, issuer: options.issuer },
+  );
 }
 
 describe('a transport', () => {

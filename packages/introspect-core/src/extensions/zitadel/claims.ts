@@ -1,24 +1,14 @@
-/** ZITADEL's own claims: their types, and functions that read them. */
+/** Functions that read ZITADEL's own claims. */
 import type { ActiveToken } from '@acme/introspect-core';
 
 /** Role → id of the organisation that granted it → that organisation's primary domain. */
 export type ZitadelRoles = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-declare module '@acme/introspect-core' {
-  interface ActiveToken {
-    /** Roles in the project of the API that sent the introspection request. */
-    readonly 'urn:zitadel:iam:org:project:roles'?: ZitadelRoles;
-    readonly [rolesOfProject: `urn:zitadel:iam:org:project:${string}:roles`]: ZitadelRoles | undefined;
-    /** The id of the user's organisation. Present with the scope `urn:zitadel:iam:user:resourceowner`. */
-    readonly 'urn:zitadel:iam:user:resourceowner:id'?: string;
-    readonly 'urn:zitadel:iam:user:resourceowner:name'?: string;
-    readonly 'urn:zitadel:iam:user:resourceowner:primary_domain'?: string;
-    /** Key → value in base64url without padding. Present with the scope of the same name. */
-    readonly 'urn:zitadel:iam:user:metadata'?: Readonly<Record<string, string>>;
-    readonly 'urn:zitadel:iam:org:id'?: string;
-    readonly 'urn:zitadel:iam:org:domain:primary'?: string;
-    readonly [actionLog: `urn:zitadel:iam:action:${string}:log`]: readonly string[] | undefined;
-  }
+/** The organisation of a user. */
+export interface ZitadelOrganization {
+  readonly id: string;
+  readonly name?: string;
+  readonly primaryDomain?: string;
 }
 
 /**
@@ -35,9 +25,7 @@ export function metadata(token: ActiveToken): Readonly<Record<string, string>> {
 }
 
 /** Returns the user's organisation, or `undefined` without the scope `urn:zitadel:iam:user:resourceowner`. */
-export function organization(
-  token: ActiveToken,
-): { readonly id: string; readonly name?: string; readonly primaryDomain?: string } | undefined {
+export function organization(token: ActiveToken): ZitadelOrganization | undefined {
   const id = token['urn:zitadel:iam:user:resourceowner:id'];
   const name = token['urn:zitadel:iam:user:resourceowner:name'];
   const primaryDomain = token['urn:zitadel:iam:user:resourceowner:primary_domain'];

@@ -26,11 +26,11 @@ const roleScope = 'urn:zitadel:iam:org:project:role:';
  * Returns what is wrong with a policy that lists a role scope, or `undefined`. Such a scope proves nothing: ZITADEL puts it
  * into the token of every user who requests it, with or without the role.
  */
-export function roleScopeProblem({ scopes = [] }: Policy): string | undefined {
-  const scope = scopes.find((each) => each.startsWith(roleScope));
+export function roleScopeProblem({ scopes = [], anyScope = [] }: Policy): string | undefined {
+  const scope = [...scopes, ...anyScope].find((each) => each.startsWith(roleScope));
   if (scope === undefined) return undefined;
   return (
-    `"scopes" lists "${scope}", which ZITADEL gives to every user who requests it, even without the role: ` +
+    `"${scopes.includes(scope) ? 'scopes' : 'anyScope'}" lists "${scope}", which ZITADEL gives to every user who requests it, even without the role: ` +
     `use "anyRole": ["${scope.slice(roleScope.length)}"], which checks the granted roles`
   );
 }

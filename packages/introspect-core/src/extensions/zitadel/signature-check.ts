@@ -71,7 +71,7 @@ function issuerKeys({
   transport = ofetchTransport,
   now = Date.now,
   monotonicNow = () => performance.now(),
-  fetchKeys = () => fetchIssuerKeys({ issuer, headers, transport, now, monotonicNow, ...limits }),
+  fetchKeys = () => fetchIssuerKeys({ issuer, headers, transport, now, ...limits }),
 }: ExplainInactiveOptions): IssuerKeys {
   return new IssuerKeys({ monotonicNow, fetchKeys }, cooldownMs);
 }
