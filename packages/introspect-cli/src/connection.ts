@@ -2,8 +2,8 @@ import type { IntrospectionClientOptions } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import type { Command } from 'commander';
 import { usage } from './failure.js';
-import { checkSecure } from './json-request.js';
-import { readFileOf, type Settings } from './settings.js';
+import { checkSecure } from './http/json-request.js';
+import { readFileOf, type Settings } from './terminal/settings.js';
 
 /** What every command takes. */
 export interface CommonFlags {

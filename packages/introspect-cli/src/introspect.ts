@@ -1,6 +1,6 @@
 #!/usr/bin/env -S node --
 import { run } from './program.js';
-import { outliveStoppedReaders } from './stopped-readers.js';
+import { outliveStoppedReaders } from './terminal/stopped-readers.js';
 
 outliveStoppedReaders(process);
 const exitCode = await run(process.argv.slice(2), process.env);

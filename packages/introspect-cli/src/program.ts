@@ -1,13 +1,13 @@
 import { type InvalidTokenReason, isAuthorizationError, isIntrospectionError } from '@acme/introspect-core';
 import { Command, CommanderError } from 'commander';
+import { doctorCommand } from './commands/doctor/doctor.js';
+import { mintCommand } from './commands/get-token/get-token.js';
+import { registerCommand } from './commands/register/register.js';
+import { tokenCommand } from './commands/token/token.js';
 import type { CommonFlags } from './connection.js';
-import { doctorCommand } from './doctor.js';
 import { type ExitCode, exitCodes, Failure, usage } from './failure.js';
-import { mintCommand } from './mint.js';
-import { type Output, outputOf } from './output.js';
-import { registerCommand } from './register.js';
-import { Settings } from './settings.js';
-import { tokenCommand } from './token.js';
+import { type Output, outputOf } from './terminal/output.js';
+import { Settings } from './terminal/settings.js';
 
 /** What a command is given besides its own options. */
 export interface Context {

@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { type ApiFlags, withApiFlags } from '../../connection.js';
+import { type ExitCode, exitCodes, usage } from '../../failure.js';
+import type { CommandOf } from '../../program.js';
+import { examineConfiguration } from './checks/configuration.js';
+import { examine } from './examination.js';
+import { type Check, checkNames, skipped } from './finding.js';
+import { reportOf, reportText } from './report.js';
+
+interface DoctorFlags extends ApiFlags {
+  timeoutMs: string;
+}
+
+/** `introspect doctor`: goes through all that asking takes, and says of each finding the cause and the fix. */
+export const doctorCommand: CommandOf<DoctorFlags> = {
+  define: (command: Command) =>
+    withApiFlags(
+      command.name('doctor').description('says what is wrong when asking does not work, from DNS to latency'),
+    ).option('--timeout-ms <milliseconds>', 'how long an answer may take, as timeoutMs in the SDK', '5000'),
+
+  async run(flags, { settings, output }): Promise<ExitCode> {
+    const timeoutMs = Number(flags.timeoutMs);
+    if (!(timeoutMs >= 1 && timeoutMs <= 60_000)) throw usage('--timeout-ms must be a number from 1 to 60000');
+    const configuration = await examineConfiguration(flags, settings);
+    const token = settings.text(undefined, 'ZITADEL_TOKEN');
+
+    const steps = examine({ configuration, token, timeoutMs });
+    const checks: Check[] = [];
+    let why: string | undefined;
+    for (const name of checkNames) {
+      if (why === undefined) {
+        output.progress(`${name} …`);
+        const step = await steps.next();
+        if (!step.done) {
+          checks.push(step.value);
+          continue;
+        }
+        why = step.value;
+      }
+      checks.push(skipped(name, why));
+    }
+    const report = reportOf(checks);
+    output.result(report, reportText(report));
+    return report.ok ? exitCodes.done : exitCodes.no;
+  },
+};

@@ -1,0 +1,57 @@
+import type { Command } from 'commander';
+import { type CommonFlags, connectionOf, withCommonFlags } from '../../connection.js';
+import { exitCodes, usage } from '../../failure.js';
+import type { CommandOf } from '../../program.js';
+import { discover } from '../../zitadel/authorization-server.js';
+import { audienceScope, type MintedToken, requestToken } from '../../zitadel/client-credentials.js';
+
+interface MintFlags extends CommonFlags {
+  projectId?: string;
+  serviceUser?: string;
+  scope: readonly string[];
+}
+
+/** `introspect mint`: gets a service user's token that the project's APIs accept, and prints it alone. */
+export const mintCommand: CommandOf<MintFlags> = {
+  define: (command: Command) =>
+    withCommonFlags(command.name('mint').description("gets a service user's token, for TOKEN=$(introspect mint)"))
+      .option('--project-id <id>', 'the project whose APIs the token is for (ZITADEL_PROJECT_ID)')
+      .option('--service-user <name>', 'its user name (ZITADEL_SERVICE_USER); its secret: ZITADEL_SERVICE_USER_SECRET')
+      .option(
+        '--scope <scope>',
+        'a scope besides; may be repeated',
+        (scope: string, all: readonly string[]) => [...all, scope],
+        [],
+      ),
+
+  async run(flags, { settings, output }) {
+    const connection = connectionOf(settings, flags);
+    const projectId = settings.text(flags.projectId, 'ZITADEL_PROJECT_ID');
+    if (projectId === undefined) {
+      throw usage(
+        'The project is missing: without its scope the token would be inactive for every API',
+        `Give --project-id, or set ZITADEL_PROJECT_ID, for the scope ${audienceScope('<project id>')}.`,
+      );
+    }
+    const name = settings.required(
+      flags.serviceUser,
+      '--service-user',
+      'ZITADEL_SERVICE_USER',
+      "The service user's name",
+    );
+    const secret = await settings.secret('ZITADEL_SERVICE_USER_SECRET', "The service user's secret");
+    const { headers } = connection;
+    const tokenEndpoint = (await discover(connection)).endpoint('token_endpoint');
+    const scopes = ['openid', 'profile', audienceScope(projectId), ...flags.scope];
+    const token = await requestToken(tokenEndpoint, { name, secret }, { scopes, headers });
+    output.result(token, [token.access_token]);
+    output.progress(`${token.token_type} token, ${expiryOf(token)}scope ${token.scope}`);
+    return exitCodes.done;
+  },
+};
+
+/** Nothing where the server does not say, or says what no date can hold. */
+function expiryOf({ expires_in: seconds }: MintedToken): string {
+  const date = new Date(Date.now() + (seconds ?? Number.NaN) * 1000);
+  return Number.isNaN(date.getTime()) ? '' : `until ${date.toLocaleString()}, `;
+}

@@ -1,0 +1,51 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { InvalidClientError, isIntrospectionError } from '@acme/introspect-core';
+import { exitCodes, Failure } from '../../failure.js';
+
+/** Time, given so that a test need not wait. */
+export interface Clock {
+  now(): number;
+  pause(ms: number): Promise<unknown>;
+}
+
+const limitMs = 30_000;
+const againMs = 100;
+const firstPauseMs = 200;
+const longestPauseMs = 3000;
+
+/**
+ * Asks until the server accepts credentials that it was just told of, `times` in a row: one instance may know them
+ * before another does.
+ *
+ * @param ask rejects with InvalidClientError, or a Failure of the code `invalid_client`, while they are not accepted
+ * @throws Failure after 30 s
+ */
+export async function waitUntilAccepted(
+  ask: () => Promise<unknown>,
+  { times, clock = { now: () => performance.now(), pause: delay } }: { times: number; clock?: Clock },
+): Promise<void> {
+  const end = clock.now() + limitMs;
+  let [accepted, pauseMs] = [0, firstPauseMs];
+  for (;;) {
+    try {
+      await ask();
+      accepted += 1;
+      if (accepted >= times) return;
+    } catch (error) {
+      const isPassing = error instanceof InvalidClientError || isIntrospectionError(error) || error instanceof Failure;
+      if (!isPassing) throw error;
+      if (clock.now() + pauseMs >= end) throw refused(error);
+      accepted = 0;
+      pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
+    }
+    await clock.pause(accepted > 0 ? againMs : pauseMs);
+  }
+}
+
+function refused({ message }: Error): Failure {
+  return new Failure(
+    exitCodes.failed,
+    'not_accepted',
+    `The server does not accept the new credentials after ${limitMs / 1000} s: ${message}`,
+  );
+}

@@ -1,0 +1,62 @@
+import { basicCredentials } from '@acme/introspect-core';
+import { exitCodes, Failure } from '../failure.js';
+import { requestJson } from '../http/json-request.js';
+
+export interface MintedToken {
+  readonly access_token: string;
+  readonly token_type: string;
+  /** Seconds; absent where the server does not say. */
+  readonly expires_in?: number;
+  readonly scope: string;
+}
+
+/** The scope without which a service user's token is inactive for every API of the project. */
+export const audienceScope = (projectId: string) => `urn:zitadel:iam:org:project:id:${projectId}:aud`;
+
+/**
+ * Gets a service user's token by its secret (RFC 6749 §4.4).
+ *
+ * @throws Failure; with the code `invalid_client` when the server does not know the credentials (yet)
+ */
+export async function requestToken(
+  tokenEndpoint: string,
+  user: { name: string; secret: string },
+  { scopes, headers }: { scopes: readonly string[]; headers: Readonly<Record<string, string>> },
+): Promise<MintedToken> {
+  const scope = [...new Set(scopes)].join(' ');
+  const { status, value = {} } = await requestJson({
+    method: 'POST',
+    url: tokenEndpoint,
+    headers: {
+      ...headers,
+      authorization: basicCredentials(user.name, user.secret),
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+    body: new URLSearchParams({ grant_type: 'client_credentials', scope }).toString(),
+  });
+  const { access_token: token, token_type: type, expires_in: expiresIn, scope: granted } = value;
+  if (status === 200 && typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)) {
+    return {
+      access_token: token,
+      token_type: typeof type === 'string' ? type : 'Bearer',
+      ...(Number.isFinite(expiresIn) && { expires_in: Number(expiresIn) }),
+      scope: typeof granted === 'string' ? granted : scope,
+    };
+  }
+  throw refusal(status, value.error);
+}
+
+function refusal(status: number, error: unknown): Failure {
+  if (status === 401 || error === 'invalid_client' || error === 'unauthorized_client' || error === 'invalid_grant') {
+    return new Failure(
+      exitCodes.failed,
+      'invalid_client',
+      'The server does not accept the credentials of the service user',
+      'Check ZITADEL_SERVICE_USER and ZITADEL_SERVICE_USER_SECRET. A secret that was just made takes a moment to be known; a user who was deactivated or removed has none.',
+    );
+  }
+  if (error === 'invalid_scope') {
+    return new Failure(exitCodes.failed, 'invalid_scope', 'The server refuses one of the scopes', 'Check --scope.');
+  }
+  return new Failure(exitCodes.failed, 'unexpected_answer', `The token endpoint answered ${status} without a token`);
+}

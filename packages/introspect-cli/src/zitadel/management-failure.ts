@@ -1,0 +1,35 @@
+import { exitCodes, Failure } from '../failure.js';
+import type { JsonResponse } from '../http/json-request.js';
+
+/** What to do about a refusal, by its status. */
+const advice: Readonly<Record<number, string>> = {
+  401: 'ZITADEL_ADMIN_PAT is wrong or has expired: make a new one, for a service user who is an administrator.',
+  403: 'The user of ZITADEL_ADMIN_PAT lacks the permission: it must be an administrator of the organisation (ORG_OWNER), and --org must name one of its organisations.',
+  404: 'Check that --issuer is the URL of the ZITADEL instance, and that nothing was removed meanwhile.',
+  429: 'The server limits requests: run the command again in a while.',
+};
+
+/** A refusal by ZITADEL's management API, with its message: bounded, without control characters, without the PAT. */
+export class ManagementFailure extends Failure {
+  readonly status: number;
+
+  constructor(call: string, { status, value }: JsonResponse, pat: string) {
+    const { message } = value ?? {};
+    const said = typeof message === 'string' ? `: ${shown(message, pat)}` : '';
+    super(exitCodes.failed, codeOf(status), `${call} was refused (${status})${said}`, advice[status]);
+    this.status = status;
+  }
+}
+
+function codeOf(status: number): string {
+  if (status === 401) return 'unauthenticated';
+  if (status === 403) return 'permission_denied';
+  return status >= 500 || status === 429 ? 'unavailable' : 'refused';
+}
+
+function shown(message: string, pat: string): string {
+  return message
+    .replaceAll(pat, '…')
+    .replaceAll(/\p{C}+/gu, ' ')
+    .slice(0, 200);
+}

@@ -1,0 +1,123 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type CertificateOptions,
+  makeCertificate,
+  type ScriptedServer,
+  startScriptedServer,
+} from '@acme/introspect-testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { unreachable } from '../../../../src/commands/doctor/checks/connection.js';
+import { apiOf, clientSecret, examined } from '../../../support/run-doctor.js';
+import { startTlsFront } from '../../../support/tls-front.js';
+
+let server: ScriptedServer;
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'introspect-doctor-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeEach(async () => {
+  server = await startScriptedServer({ clientSecret });
+});
+afterEach(() => server.close());
+
+/** Examines the server behind TLS with such a certificate, which the command is told to trust, or not. */
+async function behindTls(options: CertificateOptions, { trust }: { trust: boolean }) {
+  const certificate = makeCertificate(options);
+  const path = join(folder, 'ca.pem');
+  writeFileSync(path, certificate.cert);
+  const front = await startTlsFront(server, certificate);
+  const outcome = await examined({ ...apiOf(front), ...(trust && { NODE_EXTRA_CA_CERTS: path }) });
+  await front.close();
+  return outcome;
+}
+
+describe('a certificate', () => {
+  it('that Node was told to trust is in order, as are all checks behind it', async () => {
+    const { found, statuses, report } = await behindTls({}, { trust: true });
+    expect(found).toEqual([]);
+    expect(statuses.latency).toBe('ok');
+    expect(report.checks[2]?.detail).toMatch(/^localhost:\d+, TLSv1\.3, certificate for another 90 days$/);
+  });
+
+  it('that ends soon is warned of, and the checks go on', async () => {
+    const { found, statuses } = await behindTls({ toDays: 13.5 }, { trust: true });
+    expect(found).toEqual(['connection: certificate_ends_soon']);
+    expect(statuses.latency).toBe('ok');
+  });
+
+  it('of two weeks is not warned of', async () => {
+    expect((await behindTls({ toDays: 14.5 }, { trust: true })).found).toEqual([]);
+  });
+
+  const authority = { name: 'Acme', privateKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey };
+  const faults: [what: string, options: CertificateOptions, trust: boolean, codes: string[]][] = [
+    ['that has expired', { fromDays: -9, toDays: -1 }, true, ['certificate_expired']],
+    ['that is not valid yet', { fromDays: 1 }, true, ['certificate_not_yet_valid']],
+    ['for another host', { host: 'elsewhere.example' }, true, ['certificate_wrong_host']],
+    ['signed by itself', {}, false, ['certificate_self_signed']],
+    ['of an unknown authority', { authority }, false, ['certificate_unknown_authority']],
+    [
+      'that has expired, and for another host',
+      { fromDays: -9, toDays: -1, host: 'elsewhere.example' },
+      true,
+      ['certificate_expired', 'certificate_wrong_host'],
+    ],
+  ];
+  it.each(faults)('%s is at fault, and nothing is sent', async (_, options, trust, codes) => {
+    const { found, statuses } = await behindTls(options, { trust });
+    expect(found).toEqual(codes.map((code) => `connection: ${code}`));
+    expect(statuses.discovery).toBe('skipped');
+    expect(server.requests).toEqual([]);
+  });
+});
+
+describe('a port', () => {
+  it('of plain http is told from one of TLS, both ways', async () => {
+    const https = { ...apiOf(server), ZITADEL_ISSUER: server.origin.replace('http:', 'https:') };
+    expect((await examined(https)).found).toEqual(['connection: http_on_https']);
+    const front = await startTlsFront(server, makeCertificate());
+    const http = { ...apiOf(server), ZITADEL_ISSUER: front.origin.replace('https:', 'http:') };
+    expect((await examined(http)).found).toEqual(['connection: https_on_http']);
+    await front.close();
+  });
+
+  it('where nobody listens is at fault', async () => {
+    await server.close();
+    expect((await examined(apiOf(server))).found).toEqual(['connection: connection_refused']);
+  });
+
+  it.each<[string, (socket: Socket) => void]>([
+    ['breaks the handshake off', (socket) => socket.destroy()],
+    ['never answers it', () => {}],
+  ])('whose server %s is at fault', async (_, meet) => {
+    const { close, origin } = await listen(meet);
+    const { found } = await examined({ ...apiOf(server), ZITADEL_ISSUER: origin }, '--timeout-ms', '300');
+    close();
+    expect(found).toEqual(['connection: tls_handshake_failed']);
+  });
+
+  it('that is silent or out of reach is a finding of its own', () => {
+    expect(unreachable('ETIMEDOUT', 300)).toMatchObject({ code: 'connection_timeout', severity: 'fault' });
+    expect(unreachable('ENETUNREACH', 300)).toMatchObject({ code: 'host_unreachable', severity: 'fault' });
+  });
+});
+
+async function listen(meet: (socket: Socket) => void): Promise<{ origin: string; close(): void }> {
+  const sockets = new Set<Socket>();
+  const listening: Server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    meet(socket);
+  });
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+  const close = () => {
+    listening.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { origin: `https://127.0.0.1:${(listening.address() as AddressInfo).port}`, close };
+}

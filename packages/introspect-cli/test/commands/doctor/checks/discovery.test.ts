@@ -1,0 +1,137 @@
+import {
+  hangInBody,
+  json,
+  redirect,
+  reset,
+  respond,
+  type ScriptedResponse,
+  type ScriptedServer,
+  startScriptedServer,
+  zitadelAnswers,
+} from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { apiOf, canary, clientSecret, examined } from '../../../support/run-doctor.js';
+
+const path = '/.well-known/openid-configuration';
+
+let server: ScriptedServer;
+beforeEach(async () => {
+  server = await startScriptedServer({ clientSecret });
+});
+afterEach(() => server.close());
+
+const metadata = (changed: object): ScriptedResponse =>
+  json({ issuer: server.origin, introspection_endpoint: server.introspectionEndpoint, ...changed });
+
+describe('metadata', () => {
+  const faults: [what: string, answer: () => ScriptedResponse, codes: string[]][] = [
+    ['of a host without instance', zitadelAnswers.unknownInstance, ['no_instance']],
+    ['that are not there', () => respond({ status: 404 }), ['wrong_path']],
+    ['elsewhere', () => redirect('https://elsewhere.example/'), ['redirected']],
+    ['behind a login page', () => respond({ headers: { 'content-type': 'text/html' }, body: canary }), ['html_page']],
+    ['that are no JSON', () => respond({ body: canary }), ['not_json']],
+    ['of an overloaded server', () => respond({ status: 503 }), ['service_unavailable']],
+    ['behind a broken connection', reset, ['connection_lost']],
+    ['of another host', () => metadata({ issuer: 'https://public.example' }), ['issuer_mismatch_host']],
+    [
+      'of https, asked by http',
+      () => metadata({ issuer: server.origin.replace('http', 'https') }),
+      ['issuer_mismatch_scheme'],
+    ],
+    ['of another path', () => metadata({ issuer: `${server.origin}/other` }), ['issuer_mismatch']],
+    ['of nobody', () => metadata({ issuer: undefined }), ['metadata_without_issuer']],
+    ['without an endpoint', () => metadata({ introspection_endpoint: undefined }), ['no_introspection_endpoint']],
+    [
+      'with an endpoint that is no URL',
+      () => metadata({ introspection_endpoint: '/introspect' }),
+      ['no_introspection_endpoint'],
+    ],
+    [
+      'with an endpoint in the clear',
+      () => metadata({ introspection_endpoint: 'http://public.example/i' }),
+      ['endpoint_insecure'],
+    ],
+    [
+      'of another host with an endpoint there',
+      () => metadata({ issuer: 'https://public.example', introspection_endpoint: 'https://public.example/i' }),
+      ['issuer_mismatch_host', 'endpoint_elsewhere'],
+    ],
+  ];
+  it.each(faults)('%s are at fault, and no credentials are sent', async (_, answer, codes) => {
+    server.at(path, answer());
+    const { found, statuses } = await examined(apiOf(server));
+    expect(found).toEqual(codes.map((code) => `discovery: ${code}`));
+    expect(statuses).toMatchObject({ credentials: 'skipped', latency: 'skipped' });
+    expect(server.introspections).toEqual([]);
+  });
+
+  it('that came in the clear do not decide where credentials go', async () => {
+    const issuer = server.origin.replace('127.0.0.1', '0.0.0.0'); // reaches this machine, and is not loopback by name
+    server.at(path, metadata({ issuer }));
+    const { found, statuses } = await examined({ ...apiOf(server), ZITADEL_ISSUER: issuer });
+    expect(found).toEqual(['configuration: issuer_insecure_http', 'discovery: endpoint_elsewhere']);
+    expect(statuses.credentials).toBe('skipped');
+    expect(server.introspections).toEqual([]);
+  });
+
+  it('that never end are at fault', async () => {
+    server.at(path, hangInBody());
+    const { found, statuses } = await examined(apiOf(server), '--timeout-ms', '300');
+    expect(found).toEqual(['discovery: no_answer_in_time']);
+    expect(statuses.clock).toBe('skipped');
+  });
+
+  it('that send elsewhere say where to', async () => {
+    server.at(path, redirect(`https://elsewhere.example/login?token=${canary}`));
+    const { report } = await examined(apiOf(server));
+    expect(report.checks.find(({ name }) => name === 'discovery')?.detail).toMatch(
+      / leads to https:\/\/elsewhere\.example$/,
+    );
+  });
+
+  it('with an endpoint at another host are warned of, and the endpoint is asked', async () => {
+    const other = await startScriptedServer({ clientSecret });
+    server.at(path, metadata({ introspection_endpoint: other.introspectionEndpoint }));
+    const { found, statuses } = await examined(apiOf(server));
+    await other.close();
+    expect(found).toEqual(['discovery: endpoint_elsewhere']);
+    expect(statuses.latency).toBe('ok');
+    expect(other.introspections.length).toBeGreaterThan(0);
+  });
+
+  it('are asked for with the public host, where that is given', async () => {
+    await examined(apiOf(server), '--instance-host', 'public.example');
+    const hosts = server.requests.map((request) => request.field('x-zitadel-instance-host').join());
+    expect(new Set(hosts)).toEqual(new Set(['public.example']));
+  });
+});
+
+describe('the clock', () => {
+  const dated = (seconds: number, headers = {}): ScriptedResponse =>
+    json(
+      { issuer: server.origin, introspection_endpoint: server.introspectionEndpoint },
+      { headers: { date: new Date(Date.now() + seconds * 1000).toUTCString(), ...headers } },
+    );
+
+  it.each([
+    ['a little ahead', -10, 'clock_ahead', 'warning'],
+    ['a little behind', 10, 'clock_behind', 'warning'],
+    ['far ahead', -100, 'clock_ahead', 'fault'],
+    ['far behind', 100, 'clock_behind', 'fault'],
+  ])('%s of the server is told of, and the checks go on', async (_, seconds, code, severity) => {
+    server.at(path, dated(seconds));
+    const { found, statuses } = await examined(apiOf(server));
+    expect(found).toEqual([`clock: ${code}`]);
+    expect(statuses).toMatchObject({ clock: severity, credentials: 'ok' });
+  });
+
+  it('is compared with when the answer was made, not when a cache passed it on', async () => {
+    server.at(path, dated(-100, { age: '100' }));
+    expect((await examined(apiOf(server))).found).toEqual([]);
+  });
+
+  it('is not checked without a date', async () => {
+    server.at(path, dated(0, { date: 'today' }));
+    expect((await examined(apiOf(server))).statuses.clock).toBe('skipped');
+  });
+});

@@ -1,0 +1,91 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  inactive,
+  json,
+  type ScriptedResponse,
+  type ScriptedServer,
+  startScriptedServer,
+  zitadelAnswers,
+} from '@acme/introspect-testing';
+import { jwtVerify } from 'jose';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { canary, examined } from '../../../support/run-doctor.js';
+
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const key = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
+
+let server: ScriptedServer;
+let folder: string;
+let env: Record<string, string>;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'introspect-doctor-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeEach(async () => {
+  server = await startScriptedServer();
+  server.always(verifying);
+  const path = join(folder, 'key.json');
+  writeFileSync(path, JSON.stringify({ type: 'application', keyId: '1', key, clientId: 'api' }));
+  env = { ZITADEL_ISSUER: server.origin, ZITADEL_KEY_FILE: path };
+});
+afterEach(() => server.close());
+
+/** Like ZITADEL: refuses an assertion that it can read and not verify, and calls the token inactive otherwise. */
+const verifying: ScriptedResponse = async (response, request) => {
+  const assertion = request.form.get('client_assertion') ?? '';
+  const options = { issuer: 'api', subject: 'api', audience: server.origin };
+  const isGood = await jwtVerify(assertion, publicKey, options).then(
+    () => true,
+    () => false,
+  );
+  (isGood ? inactive() : zitadelAnswers.unauthorizedClient())(response, request);
+};
+
+describe('a key', () => {
+  it('that the server verifies is in order', async () => {
+    const { found, report } = await examined(env);
+    expect(found).toEqual([]);
+    expect(report.checks[0]?.detail).toContain('private_key_jwt');
+    expect(server.introspections.filter((question) => question.field('authorization').length > 0)).toEqual([]);
+  });
+
+  it('is not proved by a server that says "inactive" to any assertion', async () => {
+    server.always(inactive());
+    expect((await examined(env)).found).toEqual(['credentials: assertion_unproven']);
+  });
+
+  it('that the server refuses is named, not a secret', async () => {
+    server.always(zitadelAnswers.unauthorizedClient());
+    const { found, report } = await examined(env);
+    expect(found).toEqual(['credentials: credentials_refused']);
+    expect(JSON.stringify(report.checks)).not.toContain('secret');
+  });
+
+  it('that is damaged is named before anything is asked', async () => {
+    const path = join(folder, 'damaged.json');
+    const damaged = '-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----';
+    writeFileSync(path, JSON.stringify({ type: 'application', keyId: '1', key: damaged, clientId: 'api' }));
+    expect((await examined({ ...env, ZITADEL_KEY_FILE: path })).found).toEqual(['credentials: key_unusable']);
+    expect(server.introspections).toEqual([]);
+  });
+
+  it('beside a secret is used, with a warning', async () => {
+    const { found } = await examined({ ...env, ZITADEL_CLIENT_SECRET: canary });
+    expect(found).toEqual(['configuration: two_credentials']);
+  });
+
+  it('is warned of where the server does not name its method', async () => {
+    server.at(
+      '/.well-known/openid-configuration',
+      json({
+        issuer: server.origin,
+        introspection_endpoint: server.introspectionEndpoint,
+        introspection_endpoint_auth_methods_supported: ['client_secret_basic'],
+      }),
+    );
+    expect((await examined(env)).found).toEqual(['discovery: method_not_advertised']);
+  });
+});

@@ -1,0 +1,54 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeCertificate, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { apiOf, clientSecret, runDoctor } from '../../support/run-doctor.js';
+import { startTlsFront, type TlsFront } from '../../support/tls-front.js';
+
+const page = fileURLToPath(new URL('../../../../../docs/register-an-api.md', import.meta.url));
+const block = /(?<=^```console\n)\$ introspect doctor\n.*?(?=^```$)/ms;
+
+let folder: string;
+let server: ScriptedServer;
+let front: TlsFront;
+let env: Record<string, string>;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'introspect-doctor-'));
+  const certificate = makeCertificate();
+  const path = join(folder, 'ca.pem');
+  writeFileSync(path, certificate.cert);
+  server = await startScriptedServer({ clientSecret });
+  front = await startTlsFront(server, certificate);
+  env = { ...apiOf(front), NODE_EXTRA_CA_CERTS: path };
+});
+afterAll(async () => {
+  await front.close();
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** What differs from run to run, and the host, as a reader would have it. */
+function asDocumented(output: string): string {
+  return output
+    .replaceAll(front.origin, 'https://my-instance.zitadel.cloud')
+    .replaceAll(new URL(front.origin).host, 'my-instance.zitadel.cloud:443')
+    .replaceAll(/localhost is \S+(, \S+)*$/gm, 'my-instance.zitadel.cloud is 203.0.113.7')
+    .replaceAll(/median \d+ ms, worst \d+ ms/g, 'median 21 ms, worst 48 ms');
+}
+
+describe('the documentation', () => {
+  it('shows what doctor really prints; UPDATE_DOCS=1 writes it anew', async () => {
+    const quoted = await runDoctor({ ...env, ZITADEL_CLIENT_SECRET: `"${clientSecret}"` });
+    const right = await runDoctor(env);
+    expect([quoted.exitCode, right.exitCode]).toEqual([1, 0]);
+    const printed = [quoted, right].map(({ stdout }) => `$ introspect doctor\n${asDocumented(stdout)}`).join('\n');
+    if (process.env.UPDATE_DOCS)
+      writeFileSync(
+        page,
+        readFileSync(page, 'utf8').replace(block, () => printed),
+      );
+    expect(block.exec(readFileSync(page, 'utf8'))?.[0]).toBe(printed);
+  });
+});

@@ -1,0 +1,127 @@
+import { IntrospectionClient } from '@acme/introspect-core';
+import { zitadelRoles } from '@acme/introspect-core/zitadel';
+import { json } from '@acme/introspect-testing';
+import { describe, expect, it } from 'vitest';
+import { introspect, introspectAtTerminal } from '../../support/introspect-process.js';
+import { type ZitadelProject, zitadelProject } from '../../support/zitadel-project.js';
+
+const register = ['register', '--project', 'shop', '--role', 'reader', '--service-user'];
+const mint = ['mint', '--env', '.env'];
+
+/** What the env file says, for a process that is given it as its environment. */
+async function registered(project: ZitadelProject): Promise<Record<string, string>> {
+  await project.run(...register);
+  return Object.fromEntries(Object.entries(project.variables()).map(([name, value]) => [name, value ?? '']));
+}
+
+describe('introspect mint', () => {
+  it.each(['basic', 'key'])('gets what the registered API takes for active: %s', async (method) => {
+    const project = await zitadelProject({ credentialsLag: 2 });
+    expect((await project.run(...register, '--auth', method)).code).toBe(0);
+    const { code, stdout, stderr } = await introspect(mint, { cwd: project.folder });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^\S{40,}\n$/);
+    const token = await introspect(['token', '--env', '.env', '--json'], { cwd: project.folder, stdin: stdout });
+    expect(token.code).toBe(0);
+    const [shop] = project.zitadel.objects.projects.values();
+    const answer = JSON.parse(token.stdout);
+    expect(answer).toMatchObject({ active: true, client_id: 'shop-api', username: 'shop-api', aud: [shop?.id] });
+    expect([...zitadelRoles()(answer)]).toEqual(['reader']);
+    await project.run('register', '--undo');
+    expect((await introspect(mint, { cwd: project.folder })).code).not.toBe(0);
+    expect(project.zitadel.objects.users.size + project.zitadel.objects.projects.size).toBe(0);
+  });
+
+  it('asks by the request that ZITADEL documents', async () => {
+    const project = await zitadelProject();
+    const env = await registered(project);
+    await introspect(['mint', '--scope', 'email', '--scope', 'urn:zitadel:iam:user:metadata'], { env });
+    const request = project.zitadel.requests.findLast(({ url }) => url === '/oauth/v2/token');
+    expect(request?.method).toBe('POST');
+    const credentials = Buffer.from(`shop-api:${env.ZITADEL_SERVICE_USER_SECRET}`).toString('base64');
+    expect(request?.field('authorization')).toEqual([`Basic ${credentials}`]);
+    expect(Object.fromEntries(request?.form ?? [])).toEqual({
+      grant_type: 'client_credentials',
+      scope: `openid profile urn:zitadel:iam:org:project:id:${env.ZITADEL_PROJECT_ID}:aud email urn:zitadel:iam:user:metadata`,
+    });
+  });
+
+  it('answers with --json the token and what is said of it', async () => {
+    const project = await zitadelProject();
+    const env = await registered(project);
+    const { stdout } = await introspect(['mint', '--json'], { env });
+    expect(JSON.parse(stdout)).toEqual({
+      access_token: expect.stringMatching(/^\S{40,}$/),
+      token_type: 'Bearer',
+      expires_in: 43_199,
+      scope: `openid profile urn:zitadel:iam:org:project:id:${env.ZITADEL_PROJECT_ID}:aud`,
+    });
+  });
+
+  it('says at a terminal what it is and until when', async () => {
+    const project = await zitadelProject();
+    const env = await registered(project);
+    const { shown } = await introspectAtTerminal(['mint'], { cwd: project.folder, env, answers: [] });
+    expect(shown).toMatch(/Bearer token, until .+, scope openid profile urn:/);
+  });
+
+  it('says nothing of a time that no date can hold', async () => {
+    const project = await zitadelProject();
+    const env = await registered(project);
+    project.zitadel.at('/oauth/v2/token', json({ access_token: 'a'.repeat(40), expires_in: 1e300 }));
+    const { code, shown } = await introspectAtTerminal(['mint'], { cwd: project.folder, env, answers: [] });
+    expect([code, shown]).toEqual([0, expect.stringMatching(/Bearer token, scope openid /)]);
+  });
+
+  it('takes another service user by name, its secret from stdin', async () => {
+    const project = await zitadelProject();
+    const { ZITADEL_SERVICE_USER, ZITADEL_SERVICE_USER_SECRET, ...env } = await registered(project);
+    const stdin = `${ZITADEL_SERVICE_USER_SECRET}\n`;
+    const { code } = await introspect(['mint', '--service-user', String(ZITADEL_SERVICE_USER)], { env, stdin });
+    expect(code).toBe(0);
+  });
+
+  it('says why it wants a project', async () => {
+    const project = await zitadelProject();
+    const { ZITADEL_PROJECT_ID, ...env } = await registered(project);
+    const requests = project.zitadel.requests.length;
+    const { code, stdout, stderr } = await introspect(['mint'], { env });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('inactive for every API');
+    expect(stderr).toContain('--project-id');
+    expect(project.zitadel.requests).toHaveLength(requests);
+    const again = await introspect(['mint', '--project-id', String(ZITADEL_PROJECT_ID)], { env });
+    expect(again.code).toBe(0);
+  });
+
+  it('tells credentials that are refused, without showing them', async () => {
+    const project = await zitadelProject();
+    const env = { ...(await registered(project)), ZITADEL_SERVICE_USER_SECRET: 'canary-secret' };
+    const { code, stdout, stderr } = await introspect(['mint', '--json'], { env });
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout).error.code).toBe('invalid_client');
+    expect(stdout + stderr).not.toContain('canary');
+  });
+
+  it.each([
+    ['invalid_scope', json({ error: 'invalid_scope' }, { status: 400 })],
+    ['unexpected_answer', json({ access_token: 'two\nlines' })],
+    ['unexpected_answer', json({}, { status: 500 })],
+  ])('tells another refusal: %s', async (expected, answer) => {
+    const project = await zitadelProject();
+    const env = await registered(project);
+    project.zitadel.at('/oauth/v2/token', answer);
+    const { code, stdout } = await introspect(['mint', '--json'], { env });
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout).error.code).toBe(expected);
+  });
+
+  it('gets what an IntrospectionClient with the written variables takes for active', async () => {
+    const project = await zitadelProject();
+    const env = await registered(project);
+    const { stdout: token } = await introspect(['mint'], { env });
+    const { ZITADEL_ISSUER: issuer = '', ZITADEL_CLIENT_ID: clientId = '' } = env;
+    const client = new IntrospectionClient({ issuer, clientId, clientSecret: env.ZITADEL_CLIENT_SECRET ?? '' });
+    expect(await client.introspect(token.trim())).toMatchObject({ active: true, sub: expect.any(String) });
+  });
+});

@@ -1,0 +1,225 @@
+import { json, redirect, startScriptedServer } from '@acme/introspect-testing';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { introspect } from '../../support/introspect-process.js';
+import { addPerson, adminToken, zitadelProject } from '../../support/zitadel-project.js';
+
+describe('introspect register says what is wrong', () => {
+  it('when the PAT is, and what to do', async () => {
+    const project = await zitadelProject();
+    const env = { ...project.env, ZITADEL_ADMIN_PAT: 'canary-wrong' };
+    const { code, stderr } = await introspect(['register', '--project', 'shop'], { cwd: project.folder, env });
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/refused \(401\): Errors\.Token\.Invalid \(AUTH-7fs1e\)\nZITADEL_ADMIN_PAT is wrong/);
+    expect(stderr).not.toContain('canary');
+    expect(project.files()).toEqual([]);
+  });
+
+  it('when the administrator lacks a permission, with the message bounded and cleaned', async () => {
+    const project = await zitadelProject();
+    const message = `No matching\u001b[31m permissions\u202efor ${adminToken}\r\n${'x'.repeat(5000)}`;
+    project.zitadel.intercept(() => json({ code: 7, message }, { status: 403 }));
+    const { code, stderr } = await project.run('register', '--project', 'shop');
+    expect(code).toBe(3);
+    expect(stderr).toContain('(403): No matching [31m permissions for … x');
+    expect(stderr).toContain('ORG_OWNER');
+    expect(stderr).not.toContain(adminToken);
+    expect(stderr.length).toBeLessThan(700);
+  });
+
+  it('with --json, as JSON', async () => {
+    const project = await zitadelProject();
+    const { code, stdout } = await project.run('register', '--project', 'shop', '--org', 'unknown', '--json');
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout).error).toMatchObject({ code: 'permission_denied', advice: expect.any(String) });
+  });
+
+  it('when the project is not named and nobody is there to ask', async () => {
+    const project = await zitadelProject();
+    const { code, stderr } = await project.run('register');
+    expect(code).toBe(2);
+    expect(stderr).toContain('--project');
+    expect(project.zitadel.requests).toEqual([]);
+  });
+
+  it.each([
+    ['--app', ''],
+    ['--project', ' '],
+    ['--service-user', ''],
+    ['--role', ''],
+    ['--role', '..'],
+    ['--role', '.=A dot'],
+  ])('when a name is none, and asks nothing: %s "%s"', async (flag, name) => {
+    const project = await zitadelProject();
+    const { code, stderr } = await project.run('register', '--project', 'shop', flag, name);
+    expect(code).toBe(2);
+    expect(stderr).toContain(flag);
+    expect(project.zitadel.requests).toEqual([]);
+  });
+
+  it.each([[[]], [['--dry-run']]])('when a name cannot be written, and makes nothing: %j', async (flags) => {
+    const project = await zitadelProject();
+    const args = ['register', '--project', 'shop', '--service-user', `o'x"y`, ...flags];
+    const { code, stderr } = await project.run(...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain('ZITADEL_SERVICE_USER cannot be set');
+    expect(project.zitadel.writes()).toEqual([]);
+    expect(project.files()).toEqual([]);
+  });
+
+  it.each(['..', '.'])('when the server gives "%s" for an id: it would lead to another path', async (id) => {
+    const project = await zitadelProject();
+    project.zitadel.intercept((request, usual) =>
+      request.url.endsWith('/projects') ? json({ id }) : request.url.endsWith('/apps/api') ? json({}) : usual,
+    );
+    for (const args of [['--project', 'shop'], ['--undo']]) {
+      const { code, stderr } = await project.run('register', ...args);
+      expect([code, stderr]).toEqual([3, expect.stringContaining(`"${id}" cannot stand in the path`)]);
+    }
+    expect(project.zitadel.writes().map(({ method, url }) => [method, url])).toEqual([
+      ['POST', '/management/v1/projects'],
+    ]);
+  });
+
+  it('takes a role that looks like an id of a dry run for what it is', async () => {
+    const project = await zitadelProject();
+    const role = '<x/../../..';
+    expect((await project.run('register', '--project', 'shop', '--role', role)).code).toBe(0);
+    expect((await project.run('register', '--undo')).code).toBe(0);
+    const [projectId] = [...project.zitadel.writes()].flatMap(({ url }) => /projects\/(\d+)/.exec(url)?.[1] ?? []);
+    const removals = project.zitadel
+      .writes()
+      .filter(({ method, url }) => method === 'DELETE' && url.includes('/roles/'));
+    expect(removals.map(({ url }) => url)).toEqual([
+      `/management/v1/projects/${projectId}/roles/${encodeURIComponent(role)}`,
+    ]);
+  });
+
+  it('when the PAT is on the command line, without showing it', async () => {
+    const { code, stderr } = await introspect(['register', '--project', 'shop', '--pat', 'canary-pat']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('not taken from the command line');
+    expect(stderr).not.toContain('canary');
+  });
+
+  it('when the PAT cannot be one, without showing it', async () => {
+    const env = { ZITADEL_ISSUER: 'http://127.0.0.1:1', ZITADEL_ADMIN_PAT: 'canary\u0007pat' };
+    const { code, stderr } = await introspect(['register', '--project', 'shop'], { env });
+    expect(code).toBe(2);
+    expect(stderr).toContain('ZITADEL_ADMIN_PAT');
+    expect(stderr).not.toContain('canary');
+  });
+
+  it('when the issuer is plain http elsewhere: the PAT is not sent there', async () => {
+    const env = { ZITADEL_ISSUER: 'http://zitadel.example', ZITADEL_ADMIN_PAT: 'canary' };
+    const { code, stderr } = await introspect(['register', '--project', 'shop'], { env });
+    expect(code).toBe(2);
+    expect(stderr).toContain('must be https');
+  });
+
+  it('when the server cannot be reached', async () => {
+    const env = { ZITADEL_ISSUER: 'http://127.0.0.1:1', ZITADEL_ADMIN_PAT: 'canary' };
+    const { code, stderr } = await introspect(['register', '--project', 'shop'], { env });
+    expect(code).toBe(3);
+    expect(stderr).toContain('http://127.0.0.1:1 cannot be reached');
+  });
+
+  it('when the server calls itself by another name', async () => {
+    const project = await zitadelProject();
+    const issuer = `${project.zitadel.origin}/`;
+    const { code, stderr } = await project.run('register', '--project', 'shop', '--issuer', issuer);
+    expect(code).toBe(3);
+    expect(stderr).toContain(`Give the issuer as ${project.zitadel.origin}, without a slash at its end.`);
+    expect(project.zitadel.writes()).toEqual([]);
+  });
+
+  it('when the server calls itself by the same name with a slash', async () => {
+    const project = await zitadelProject();
+    const { origin } = project.zitadel;
+    project.zitadel.at('/.well-known/openid-configuration', json({ issuer: `${origin}/` }));
+    const { code, stderr } = await project.run('register', '--project', 'shop');
+    expect(code).toBe(3);
+    expect(stderr).toContain(`Give the issuer as ${origin}/, slash and all.`);
+  });
+
+  it('when there is a password in the issuer, without showing it', async () => {
+    const env = { ZITADEL_ISSUER: 'https://u:canarypw@127.0.0.1:1', ZITADEL_ADMIN_PAT: 'canary' };
+    const { code, stdout, stderr } = await introspect(['register', '--project', 'shop'], { env });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^The issuer holds a user name or a password\n/);
+    expect(stderr).not.toContain('canary');
+  });
+
+  it('when the token endpoint of the metadata has a password, without showing it', async () => {
+    const project = await zitadelProject();
+    const { host } = new URL(project.zitadel.origin);
+    const metadata = { issuer: project.zitadel.origin, token_endpoint: `http://u:canarypw@${host}/oauth/v2/token` };
+    project.zitadel.at('/.well-known/openid-configuration', json(metadata));
+    const env = {
+      ...project.env,
+      ZITADEL_PROJECT_ID: '1',
+      ZITADEL_SERVICE_USER: 'u',
+      ZITADEL_SERVICE_USER_SECRET: 's',
+    };
+    const { code, stderr } = await introspect(['mint'], { env });
+    expect(code).toBe(3);
+    expect(stderr).toBe(`${project.zitadel.origin} cannot be reached: no reason given\n`);
+  });
+
+  it('when an answer is larger than it may be', async () => {
+    const project = await zitadelProject();
+    project.zitadel.at('/.well-known/openid-configuration', json({ issuer: 'x'.repeat(1_100_000) }));
+    const { code, stderr } = await project.run('register', '--project', 'shop');
+    expect(code).toBe(3);
+    expect(stderr).toBe(`${project.zitadel.origin} answered with more than 1 MiB\n`);
+  });
+
+  it('when --auth is none that there is, without showing what was typed', async () => {
+    const { code, stderr } = await introspect(['register', '--auth', "canary' secret"]);
+    expect(code).toBe(2);
+    expect(stderr).toBe("option '--auth <method>': its argument is invalid. Allowed choices are basic, key.\n");
+  });
+
+  it('when it is redirected: the PAT does not go along', async () => {
+    const elsewhere = await startScriptedServer();
+    onTestFinished(() => elsewhere.close());
+    const project = await zitadelProject();
+    project.zitadel.intercept(() => redirect(`${elsewhere.origin}/management/v1/projects/_search`));
+    expect((await project.run('register', '--project', 'shop')).code).toBe(3);
+    expect(elsewhere.requests).toEqual([]);
+  });
+
+  it('when an app of this name is no API', async () => {
+    const project = await zitadelProject();
+    await project.run('register', '--project', 'shop', '--out', 'a.env');
+    project.zitadel.intercept((request, usual) =>
+      request.url.endsWith('/apps/_search') ? json({ result: [{ id: '1', name: 'api', oidcConfig: {} }] }) : usual,
+    );
+    const { code, stderr } = await project.run('register', '--project', 'shop');
+    expect(code).toBe(2);
+    expect(stderr).toContain('no API');
+  });
+
+  it.each([
+    [[]],
+    [['--rotate']],
+    [['--role', 'reader']],
+    [['--dry-run']],
+    [['--rotate', '--role', 'reader', '--json']],
+  ])('when the service user is a person, and changes nothing: %j', async (flags) => {
+    const project = await zitadelProject();
+    const id = await addPerson(project, 'mickey');
+    const writes = project.zitadel.writes().length;
+    const args = ['register', '--project', 'shop', '--service-user', 'mickey', ...flags];
+    const { code, stdout, stderr } = await project.run(...args);
+    const message = 'The user mickey is a person, not a service user';
+    const advice =
+      'That person would get a client secret and the roles: set --service-user to a new name, or to the name of a service user.';
+    expect(code).toBe(2);
+    if (flags.includes('--json')) {
+      expect(JSON.parse(stdout)).toEqual({ error: { code: 'usage', message, advice } });
+    } else expect(stderr).toBe(`${message}\n${advice}\n`);
+    expect(project.zitadel.writes()).toHaveLength(writes);
+    expect(project.zitadel.objects.users.get(id)).not.toHaveProperty('credential');
+    expect(project.files()).toEqual([]);
+  });
+});

@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { delimiter, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../../dist/introspect.js', import.meta.url));
+
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the built command as a process, without a terminal, and with no environment but what is given. */
+export async function introspect(
+  args: readonly string[],
+  { cwd, env = {}, stdin = '' }: { cwd?: string; env?: NodeJS.ProcessEnv; stdin?: string } = {},
+): Promise<Ended> {
+  if (!existsSync(program)) throw new Error('dist/introspect.js is missing: run "turbo run build" first');
+  const child = spawn(process.execPath, ['--', program, ...args], { cwd, env: { PATH: process.env.PATH, ...env } });
+  return ended(child, stdin);
+}
+
+/** Runs the built file by its own first line, as a shell does, with this Node as `node`. */
+export async function introspectByShebang(
+  args: readonly string[],
+  { cwd, env = {} }: { cwd: string; env?: NodeJS.ProcessEnv },
+): Promise<Ended> {
+  const PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
+  return ended(spawn(program, args, { cwd, env: { PATH, ...env } }), '');
+}
+
+/** Runs a script of sh, in which `introspect` is the built command. */
+export async function introspectInShell(
+  script: string,
+  { env = {} }: { env?: NodeJS.ProcessEnv } = {},
+): Promise<Ended> {
+  const definition = `introspect() { '${process.execPath}' -- '${program}' "$@"; }`;
+  return ended(spawn('sh', ['-c', `${definition}\n${script}`], { env: { PATH: process.env.PATH, ...env } }), '');
+}
+
+/** Runs it at a terminal of its own, where somebody types each answer as soon as what it `awaits` is shown. */
+export async function introspectAtTerminal(
+  args: readonly string[],
+  {
+    cwd,
+    env = {},
+    answers,
+  }: { cwd: string; env?: NodeJS.ProcessEnv; answers: readonly { awaits: string; typed: string }[] },
+): Promise<{ code: number | null; shown: string }> {
+  const command = [process.execPath, '--', program, ...args].map((word) => `'${word}'`).join(' ');
+  const child = spawn('script', ['-qec', `stty cols 100 rows 40; exec ${command}`, '/dev/null'], {
+    cwd,
+    env: { PATH: process.env.PATH, TERM: 'xterm', ...env },
+  });
+  let shown = '';
+  const left = [...answers];
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    shown += text;
+    const [next] = left;
+    if (next === undefined || !shown.includes(next.awaits)) return;
+    left.shift();
+    child.stdin.write(next.typed);
+  });
+  const [code] = await once(child, 'close');
+  return { code, shown };
+}
+
+async function ended(child: ReturnType<typeof spawn>, stdin: string): Promise<Ended> {
+  const printed = { stdout: '', stderr: '' };
+  child.stdout?.setEncoding('utf8').on('data', (text) => {
+    printed.stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text) => {
+    printed.stderr += text;
+  });
+  child.stdin?.on('error', () => {}).end(stdin);
+  const [code] = await once(child, 'close');
+  return { code, ...printed };
+}

@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { ScriptedServer } from '@acme/introspect-testing';
+import { expect } from 'vitest';
+import type { Report } from '../../src/commands/doctor/report.js';
+
+const program = fileURLToPath(new URL('../../dist/introspect.js', import.meta.url));
+
+/** What must never be printed, whatever happens. */
+export const canary = 'canary-3f9a';
+export const clientSecret = `${canary}-secret`;
+
+export interface Outcome {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** The environment of an API that this server knows. */
+export function apiOf({ origin }: Pick<ScriptedServer, 'origin'>): Record<string, string> {
+  return { ZITADEL_ISSUER: origin, ZITADEL_CLIENT_ID: 'api', ZITADEL_CLIENT_SECRET: clientSecret };
+}
+
+/** Runs the command as it was built, in an environment of these variables alone, with nothing on stdin. */
+export async function runDoctor(env: Record<string, string>, ...args: string[]): Promise<Outcome> {
+  const outcome = await new Promise<Outcome>((resolve) => {
+    const options = { env, timeout: 30_000 };
+    // So much time that a machine under load is not taken for a slow server; a test's own argument comes last and wins.
+    const argv = ['--', program, 'doctor', '--timeout-ms', '20000', ...args];
+    const child = execFile(process.execPath, argv, options, (error, stdout, stderr) => {
+      resolve({ exitCode: Number(error?.code ?? 0), stdout, stderr });
+    });
+    child.stdin?.end();
+  });
+  expect(outcome.stdout + outcome.stderr).not.toContain(canary);
+  expect(outcome.stdout + outcome.stderr).not.toContain(Buffer.from(`api:${clientSecret}`).toString('base64'));
+  return outcome;
+}
+
+/** The same with `--json`: what was found, by code, and the whole. */
+export async function examined(env: Record<string, string>, ...args: string[]) {
+  const { exitCode, stdout, stderr } = await runDoctor(env, '--json', ...args);
+  expect(stderr).toBe('');
+  const report: Report = JSON.parse(stdout);
+  const found = report.checks.flatMap(({ name, findings }) => findings.map(({ code }) => `${name}: ${code}`));
+  expect({ ok: report.ok, exitCode }).toEqual(
+    report.faults > 0 ? { ok: false, exitCode: 1 } : { ok: true, exitCode: 0 },
+  );
+  return { found, report, statuses: Object.fromEntries(report.checks.map(({ name, status }) => [name, status])) };
+}
