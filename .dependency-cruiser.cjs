@@ -1,4 +1,4 @@
-// Which folder of the core may import which; docs/architecture.md shows the picture. `npm test` runs it.
+// Which folder of the core and of the CLI may import which; docs/architecture.md shows the picture. `npm test` runs it.
 const base = ['errors', 'runtime'];
 const beside = [...base, 'transport', 'protocol', 'events', 'options.ts'];
 const allowed = {
@@ -19,6 +19,7 @@ const allowed = {
   'extensions/([^/]+)': ['extensions/$1', 'runtime', 'options.ts'],
 };
 const src = 'packages/introspect-core/src/';
+const cli = 'packages/introspect-cli/src/';
 const matching = (names) => `^${src}(${names.join('|')})(/|$)`;
 
 module.exports = {
@@ -37,10 +38,24 @@ module.exports = {
       from: { path: `^${src}${folder}(/|$)` },
       to: { path: `^${src}`, pathNot: matching([...(folder.includes('/') ? [] : [folder]), ...others]) },
     })),
+    {
+      name: 'imports-of-commands',
+      comment: 'A command of the CLI must not import another command.',
+      severity: 'error',
+      from: { path: `^${cli}commands/([^/]+)/` },
+      to: { path: `^${cli}commands/`, pathNot: `^${cli}commands/$1/` },
+    },
+    {
+      name: 'imports-of-what-commands-share',
+      comment: 'Only program.ts imports the commands.',
+      severity: 'error',
+      from: { path: `^${cli}`, pathNot: `^${cli}(commands/|program\\.ts$)` },
+      to: { path: `^${cli}commands/` },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    includeOnly: `^${src}`,
+    includeOnly: `^(${src}|${cli})`,
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
   },

@@ -1,7 +1,6 @@
-import type { Command } from 'commander';
+import type { Command } from '../../command.js';
 import { type ApiFlags, withApiFlags } from '../../connection.js';
 import { type ExitCode, exitCodes, usage } from '../../failure.js';
-import type { CommandOf } from '../../program.js';
 import { examineConfiguration } from './checks/configuration.js';
 import { examine } from './examination.js';
 import { type Check, checkNames, skipped } from './finding.js';
@@ -12,8 +11,8 @@ interface DoctorFlags extends ApiFlags {
 }
 
 /** `introspect doctor`: goes through all that asking takes, and says of each finding the cause and the fix. */
-export const doctorCommand: CommandOf<DoctorFlags> = {
-  define: (command: Command) =>
+export const doctorCommand: Command<DoctorFlags> = {
+  define: (command) =>
     withApiFlags(
       command.name('doctor').description('says what is wrong when asking does not work, from DNS to latency'),
     ).option('--timeout-ms <milliseconds>', 'how long an answer may take, as timeoutMs in the SDK', '5000'),

@@ -1,7 +1,6 @@
-import type { Command } from 'commander';
+import type { Command } from '../../command.js';
 import { type CommonFlags, connectionOf, withCommonFlags } from '../../connection.js';
 import { exitCodes, usage } from '../../failure.js';
-import type { CommandOf } from '../../program.js';
 import { discover } from '../../zitadel/authorization-server.js';
 import { audienceScope, type MintedToken, requestToken } from '../../zitadel/client-credentials.js';
 
@@ -12,8 +11,8 @@ interface MintFlags extends CommonFlags {
 }
 
 /** `introspect mint`: gets a service user's token that the project's APIs accept, and prints it alone. */
-export const mintCommand: CommandOf<MintFlags> = {
-  define: (command: Command) =>
+export const mintCommand: Command<MintFlags> = {
+  define: (command) =>
     withCommonFlags(command.name('mint').description("gets a service user's token, for TOKEN=$(introspect mint)"))
       .option('--project-id <id>', 'the project whose APIs the token is for (ZITADEL_PROJECT_ID)')
       .option('--service-user <name>', 'its user name (ZITADEL_SERVICE_USER); its secret: ZITADEL_SERVICE_USER_SECRET')

@@ -1,31 +1,20 @@
-import { type Command, Option } from 'commander';
+import { Option } from 'commander';
+import type { Command } from '../../command.js';
 import { connectionOf, withCommonFlags } from '../../connection.js';
 import { usage } from '../../failure.js';
-import type { CommandOf } from '../../program.js';
 import { isInteractive } from '../../terminal/settings.js';
-import { type ManagementFlags, managementApiOf } from '../../zitadel/management-access.js';
-import { type AppMethod, isStep } from '../../zitadel/management-api.js';
+import { managementApiOf } from '../../zitadel/management-access.js';
+import { isStep } from '../../zitadel/management-api.js';
+import type { RegisterFlags } from './register-flags.js';
 import { checkFiles, filesOf } from './registration-files.js';
 import { readRecord } from './registration-record.js';
 import { runRegistration } from './run-registration.js';
 import { runUndo } from './run-undo.js';
 import type { Role } from './survey.js';
 
-export interface RegisterFlags extends ManagementFlags {
-  project?: string;
-  app: string;
-  role: readonly Role[];
-  auth?: AppMethod;
-  out: string;
-  serviceUser?: string | true;
-  force?: true;
-  rotate?: true;
-  undo?: true;
-}
-
 /** `introspect register`: makes an API known to ZITADEL, and writes what it needs into an env file. */
-export const registerCommand: CommandOf<RegisterFlags> = {
-  define: (command: Command) =>
+export const registerCommand: Command<RegisterFlags> = {
+  define: (command) =>
     withCommonFlags(command.name('register').description('registers an API in ZITADEL, and writes its env file'))
       .option('--project <name>', 'the project, found by this name or made')
       .option('--app <name>', 'the API, found by this name or made', 'api')

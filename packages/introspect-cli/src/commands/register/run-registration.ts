@@ -10,7 +10,7 @@ import { audienceScope, requestToken } from '../../zitadel/client-credentials.js
 import type { AppMethod, ManagementApi } from '../../zitadel/management-api.js';
 import { waitUntilAccepted } from './acceptance.js';
 import { checkVariables, keeps, keepsNothing } from './journal.js';
-import type { RegisterFlags } from './register.js';
+import type { RegisterFlags } from './register-flags.js';
 import { chooseProject, confirmed } from './register-prompts.js';
 import { plannedText, registeredText } from './register-text.js';
 import { registerApi } from './registration.js';

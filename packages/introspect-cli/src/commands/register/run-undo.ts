@@ -1,9 +1,9 @@
+import type { Context } from '../../command.js';
 import { connectionOf } from '../../connection.js';
 import { type ExitCode, exitCodes, usage } from '../../failure.js';
-import type { Context } from '../../program.js';
 import { discover } from '../../zitadel/authorization-server.js';
 import { managementApiOf } from '../../zitadel/management-access.js';
-import type { RegisterFlags } from './register.js';
+import type { RegisterFlags } from './register-flags.js';
 import { plannedText, undoneText } from './register-text.js';
 import { type RegistrationFiles, removeFiles } from './registration-files.js';
 import type { RegistrationRecord } from './registration-record.js';

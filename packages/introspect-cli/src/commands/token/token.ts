@@ -5,11 +5,10 @@ import {
   type Transport,
 } from '@acme/introspect-core';
 import { explainInactive } from '@acme/introspect-core/zitadel/explain';
-import type { Command } from 'commander';
 import { checkedOptions } from '../../checked-options.js';
+import type { Command, Context } from '../../command.js';
 import { type ApiFlags, type Connection, connectionOf, credentialsOf, withApiFlags } from '../../connection.js';
 import { type ExitCode, exitCodes } from '../../failure.js';
-import type { CommandOf, Context } from '../../program.js';
 import { styled } from '../../terminal/output.js';
 import { clientOptionsOf, connectedUrl } from '../../zitadel/authorization-server.js';
 import { curlOf } from './token-curl.js';
@@ -23,8 +22,8 @@ interface TokenFlags extends ApiFlags {
 const onEvent = () => {};
 
 /** `introspect token`: asks about a token as the API does, and shows the answer. */
-export const tokenCommand: CommandOf<TokenFlags> = {
-  define: (command: Command) =>
+export const tokenCommand: Command<TokenFlags> = {
+  define: (command) =>
     withApiFlags(
       command.name('token').description('introspects a token, from ZITADEL_TOKEN, a prompt or stdin'),
     ).option('--curl', 'prints the equal request as a curl command, and asks nothing'),

@@ -1,0 +1,17 @@
+import type { Command as CommanderCommand } from 'commander';
+import type { CommonFlags } from './connection.js';
+import type { ExitCode } from './failure.js';
+import type { Output } from './terminal/output.js';
+import type { Settings } from './terminal/settings.js';
+
+/** What a command gets in addition to its own options. */
+export interface Context {
+  settings: Settings;
+  output: Output;
+}
+
+/** A command: its options, and the function that runs it. */
+export interface Command<Flags extends CommonFlags> {
+  define(command: CommanderCommand): CommanderCommand;
+  run(flags: Flags, context: Context): Promise<ExitCode>;
+}
