@@ -80,7 +80,10 @@ export {
   type ProtectedResourceMetadataOptions,
   protectedResourceMetadata,
 } from './protocol/protected-resource-metadata.js';
+export { isLoopback } from './protocol/secure-url.js';
+export { metadataUrls } from './protocol/server-metadata.js';
 export { bearerToken, type Credentials } from './request/bearer-token.js';
 export type { RequestContext } from './request/request-context.js';
+export { type BoundedText, readBoundedText } from './transport/bounded-text.js';
 export { ofetchTransport } from './transport/ofetch-transport.js';
 export type { Transport, TransportRequest, TransportResponse } from './transport/transport.js';

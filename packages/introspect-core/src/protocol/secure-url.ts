@@ -23,6 +23,11 @@ export function urlProblem(value: string, allowInsecureHttp: boolean, insecure =
   return undefined;
 }
 
-function isLoopback(hostname: string): boolean {
+/**
+ * Returns whether a host is this machine: `localhost` or a literal loopback address, as `URL.hostname` writes it.
+ *
+ * Resolves no name.
+ */
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }

@@ -23,8 +23,13 @@ export function issuerProblem(issuer: string, allowInsecureHttp: boolean): strin
   return undefined;
 }
 
-/** Returns where an issuer's metadata may be: first the path of OpenID Connect Discovery §4, then that of RFC 8414 §3. */
-export function metadataUrls(issuer: string): readonly string[] {
+/**
+ * Returns the URLs at which an issuer may publish its metadata, in the order in which to try them: that of OpenID Connect
+ * Discovery §4, then that of RFC 8414 §3.
+ *
+ * Does not check the issuer.
+ */
+export function metadataUrls(issuer: string): readonly [openIdConnect: string, oauth: string] {
   const [origin, path] = split(issuer);
   const prefix = path.replace(/\/$/, '');
   return [
