@@ -1,8 +1,9 @@
 /**
- * Why a request got no answer: the code of the system or of the HTTP library, never the message, which may hold what was
- * sent; `undefined` when it was not in time.
+ * Returns the code of the system or of the HTTP library for a request that failed, or undefined if it timed out.
+ *
+ * Never returns the error's message: it may contain what was sent.
  */
-export function networkFault(error: unknown): string | undefined {
+export function networkError(error: unknown): string | undefined {
   if (error instanceof Error && error.name === 'TimeoutError') return undefined;
   const { code } = Object(error instanceof Error ? (error.cause ?? error) : {}) as { code?: unknown };
   return typeof code === 'string' && /^\w+$/.test(code) ? code : 'no reason given';

@@ -1,4 +1,4 @@
-import type { IntrospectionClientOptions } from '@acme/introspect-core';
+import { type IntrospectionClientOptions, metadataUrls } from '@acme/introspect-core';
 import type { Connection } from '../connection.js';
 import { exitCodes, Failure } from '../failure.js';
 import { checkSecure, requestJson } from '../http/json-request.js';
@@ -23,7 +23,7 @@ export interface AuthorizationServer extends Connection {
 export async function discover(connection: Connection): Promise<AuthorizationServer> {
   const { issuer: given, address, instanceHost, headers } = connection;
   checkSecure(address, 'The issuer');
-  const url = `${address.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const [url] = metadataUrls(address);
   const { status, value = {} } = await requestJson({ method: 'GET', url, headers });
   if (status !== 200) {
     const advice =

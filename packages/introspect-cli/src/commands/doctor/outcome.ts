@@ -1,7 +1,7 @@
 import type { Finding, Severity } from './finding.js';
 
 /** The part of an answer that a diagnosis goes by. */
-export interface Answer {
+export interface ResponseFacts {
   readonly status: number;
   /** Without parameters, in lower case; `''` where there is none. */
   readonly mediaType: string;
@@ -222,7 +222,7 @@ const unexpected: Omit<Row, 'pattern'> = {
 };
 
 /** What an answer about an invented token tells, or `undefined` when it is the right one: 200 and inactive. */
-export function diagnose(answer: Answer, method: AuthenticationMethod): Finding | undefined {
+export function diagnose(answer: ResponseFacts, method: AuthenticationMethod): Finding | undefined {
   const { status, json } = answer;
   if (status === 200 && json?.active === false) return undefined;
   const row = rows.find(({ pattern }) => fits(answer, pattern)) ?? rest(status);
@@ -235,7 +235,7 @@ function rest(status: number): Omit<Row, 'pattern'> {
   return status >= 500 ? failing : unexpected;
 }
 
-function fits(answer: Answer, { status, body, error, description, active, retryAfter }: Pattern): boolean {
+function fits(answer: ResponseFacts, { status, body, error, description, active, retryAfter }: Pattern): boolean {
   const { json } = answer;
   return (
     (status === undefined || answer.status === status) &&
@@ -247,7 +247,7 @@ function fits(answer: Answer, { status, body, error, description, active, retryA
   );
 }
 
-function bodyOf({ json, mediaType }: Answer): Body {
+function bodyOf({ json, mediaType }: ResponseFacts): Body {
   if (json !== undefined) return 'json';
   if (mediaType === 'text/html' || mediaType === 'application/xhtml+xml') return 'html';
   return mediaType === 'text/plain' ? 'text' : 'other';
@@ -261,7 +261,7 @@ const bodyNames: Readonly<Record<Body, string>> = {
 };
 
 /** From what the table knows: of the server's own words only those that equal it. */
-function seen(answer: Answer, row: Omit<Row, 'pattern'> & { pattern?: Pattern }): string {
+function seen(answer: ResponseFacts, row: Omit<Row, 'pattern'> & { pattern?: Pattern }): string {
   const { error, description } = row.pattern ?? {};
   const words = [
     error ?? `with ${bodyNames[bodyOf(answer)]}`,

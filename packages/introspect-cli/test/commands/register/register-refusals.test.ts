@@ -170,7 +170,7 @@ describe('introspect register says what is wrong', () => {
     project.zitadel.at('/.well-known/openid-configuration', json({ issuer: 'x'.repeat(1_100_000) }));
     const { code, stderr } = await project.run('register', '--project', 'shop');
     expect(code).toBe(3);
-    expect(stderr).toBe(`${project.zitadel.origin} answered with more than 1 MiB\n`);
+    expect(stderr).toBe(`${project.zitadel.origin} responded with more than 1 MiB\n`);
   });
 
   it('when --auth is none that there is, without showing what was typed', async () => {

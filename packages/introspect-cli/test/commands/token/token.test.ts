@@ -233,7 +233,7 @@ describe('introspect token --curl', () => {
     const { code, stdout, stderr } = await introspect(['token', '--curl', '--key-file', file], { env });
     expect([code, stderr]).toEqual([
       0,
-      expect.stringMatching(/^In this command there is an assertion: .* some minutes\.\n$/),
+      expect.stringMatching(/^This command contains an assertion: for some minutes, .*\.\n$/),
     ]);
     expect(JSON.parse(await runWithoutSecretArguments(stdout, { ZITADEL_TOKEN: token }))).toEqual({ active: true });
     const [question] = server.introspections;

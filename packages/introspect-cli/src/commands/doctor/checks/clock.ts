@@ -1,6 +1,6 @@
 import { type Check, checked, type Finding, skipped } from '../finding.js';
 import type { AuthenticationMethod } from '../outcome.js';
-import type { RawAnswer } from '../raw-response.js';
+import type { RawResponse } from '../raw-response.js';
 
 /** What a `Date` in whole seconds and a moment on the way can hide. */
 const noticedSeconds = 2;
@@ -10,7 +10,7 @@ const toleratedSeconds = 30;
 const assertionSeconds = 6;
 
 /** How far this machine's clock is from the server's, by the `Date` of an answer (RFC 9110 §6.6.1). */
-export function checkClock(answer: RawAnswer, method: AuthenticationMethod): Check {
+export function checkClock(answer: RawResponse, method: AuthenticationMethod): Check {
   const ahead = secondsAhead(answer);
   if (ahead === undefined) return skipped('clock', 'the answer has no date');
   if (Math.abs(ahead) < noticedSeconds) return checked('clock', `agrees with the server's to ${noticedSeconds} s`);
@@ -18,7 +18,7 @@ export function checkClock(answer: RawAnswer, method: AuthenticationMethod): Che
 }
 
 /** Seconds by which this clock is ahead of the server's; negative when it is behind. */
-export function secondsAhead({ date, age, sentAt, tookMs }: RawAnswer): number | undefined {
+export function secondsAhead({ date, age, sentAt, tookMs }: RawResponse): number | undefined {
   const written = Date.parse(date ?? '');
   if (Number.isNaN(written)) return undefined;
   const keptMs = /^\d{1,9}$/.test(age ?? '') ? Number(age) * 1000 : 0; // from a cache in between (RFC 9111 §5.1)

@@ -6,7 +6,7 @@ import {
 } from '@acme/introspect-core';
 import { type Check, checked, type Finding } from '../finding.js';
 import { type AuthenticationMethod, diagnose } from '../outcome.js';
-import { ask, type NoAnswer, type RawAnswer, unanswered } from '../raw-response.js';
+import { type NoResponse, noResponseFinding, type RawResponse, sendRaw } from '../raw-response.js';
 import type { Place } from './discovery.js';
 
 /** All that a question takes. */
@@ -25,7 +25,7 @@ export async function checkCredentials(asking: Asking): Promise<Check> {
   const detail = `asked about an invented token, by ${asking.method}`;
   const answer = await askRaw(asking);
   if (answer === undefined) return checked('credentials', detail, [unusableKey]);
-  const finding = 'status' in answer ? diagnose(answer, asking.method) : unanswered(answer, asking.timeoutMs);
+  const finding = 'status' in answer ? diagnose(answer, asking.method) : noResponseFinding(answer, asking.timeoutMs);
   if (finding !== undefined) return checked('credentials', detail, [finding]);
   const findings = [await controlFinding(asking), await sdkFinding(asking)].filter((each) => each !== undefined);
   return checked('credentials', findings.length === 0 ? 'accepted; wrong ones are refused' : detail, findings);
@@ -37,7 +37,7 @@ type Form = { headers: Record<string, string>; body: URLSearchParams };
 export async function askRaw(
   { clientOptions: { issuer }, endpoint, headers, authentication, timeoutMs }: Asking,
   change: (request: Form) => void = () => {},
-): Promise<RawAnswer | NoAnswer | undefined> {
+): Promise<RawResponse | NoResponse | undefined> {
   const request = { headers: { ...headers }, body: new URLSearchParams({ token: inventedToken }) };
   request.body.append('token_type_hint', 'access_token');
   try {
@@ -46,7 +46,7 @@ export async function askRaw(
     return undefined;
   }
   change(request);
-  return ask({ url: endpoint, headers: request.headers, form: request.body, timeoutMs });
+  return sendRaw({ url: endpoint, headers: request.headers, form: request.body, timeoutMs });
 }
 
 /** A server that answers to anybody has proved nothing of our credentials. */

@@ -1,13 +1,13 @@
+import { isLoopback, metadataUrls } from '@acme/introspect-core';
 import type { Connection } from '../../../connection.js';
 import { connectedUrl, isOfInstanceHost } from '../../../zitadel/authorization-server.js';
 import { type Check, checked, type Finding } from '../finding.js';
 import { type AuthenticationMethod, diagnose } from '../outcome.js';
-import { ask, type RawAnswer, unanswered } from '../raw-response.js';
-import { isLoopback } from './issuer.js';
+import { noResponseFinding, type RawResponse, sendRaw } from '../raw-response.js';
 
 export interface Discovery {
   readonly check: Check;
-  readonly answer: RawAnswer | undefined;
+  readonly answer: RawResponse | undefined;
   /** Where credentials may be sent, and under which issuer: as the server ends it, with or without a slash. */
   readonly place: Place | undefined;
 }
@@ -27,11 +27,11 @@ export async function checkDiscovery(
   timeoutMs: number,
 ): Promise<Discovery> {
   const { address, headers, instanceHost } = connection;
-  const url = `${address.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const answer = await ask({ url, headers, timeoutMs });
+  const [url] = metadataUrls(address);
+  const answer = await sendRaw({ url, headers, timeoutMs });
   const failed = (finding: Finding, detail = url) => checked('discovery', detail, [finding]);
   if (!('status' in answer)) {
-    return { check: failed(unanswered(answer, timeoutMs)), answer: undefined, place: undefined };
+    return { check: failed(noResponseFinding(answer, timeoutMs)), answer: undefined, place: undefined };
   }
   if (answer.status !== 200 || answer.json === undefined) {
     const found = diagnose(answer, method);

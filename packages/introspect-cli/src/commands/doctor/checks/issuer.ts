@@ -1,3 +1,4 @@
+import { isLoopback } from '@acme/introspect-core';
 import type { Finding } from '../finding.js';
 
 /** What is wrong with how the issuer is written, and what was most likely meant. */
@@ -33,11 +34,6 @@ export function examineIssuer(given: string): { issuer: URL | undefined; issuerT
   if (issuer.pathname !== '/') findings.push(path);
   if (issuer.protocol === 'http:' && !isLoopback(issuer.hostname)) findings.push(insecureHttp);
   return { issuer, issuerText: text, findings };
-}
-
-/** As the SDK sees it: names are not resolved. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 const example = 'Write it like https://my-instance.zitadel.cloud';
