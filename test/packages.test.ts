@@ -131,7 +131,7 @@ describe('an empty project with the packed introspect-cli', () => {
     expect(stdout).toMatch(/^Usage: introspect /);
     expect(stdout).toContain('register');
     expect(stderr).toBe('');
-    const failure = await run(node, ['--', program, 'mint'], { cwd: project(), env: {} }).catch((error) => error);
+    const failure = await run(node, ['--', program, 'get-token'], { cwd: project(), env: {} }).catch((error) => error);
     expect([failure.code, failure.stderr]).toEqual([2, expect.stringContaining('The issuer is missing')]);
   });
 

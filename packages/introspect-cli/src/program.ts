@@ -2,7 +2,7 @@ import { type InvalidTokenReason, isAuthorizationError, isIntrospectionError } f
 import { Command as CommanderCommand, CommanderError } from 'commander';
 import type { Command } from './command.js';
 import { doctorCommand } from './commands/doctor/doctor.js';
-import { mintCommand } from './commands/get-token/get-token.js';
+import { getTokenCommand } from './commands/get-token/get-token.js';
 import { registerCommand } from './commands/register/register.js';
 import { tokenCommand } from './commands/token/token.js';
 import type { CommonFlags } from './connection.js';
@@ -35,7 +35,7 @@ export async function run(argv: readonly string[], environment: NodeJS.ProcessEn
   add(tokenCommand);
   add(doctorCommand);
   add(registerCommand);
-  add(mintCommand);
+  add(getTokenCommand);
 
   try {
     if (argv.length === 0) program.outputHelp();

@@ -27,11 +27,11 @@ const overAddress = ({ folder, zitadel }: ZitadelProject, ...args: string[]) =>
 const byEnvFile = ({ folder }: ZitadelProject, ...args: string[]) =>
   introspect([...args, '--env', '.env'], { cwd: folder, env: { ZITADEL_ADMIN_PAT: adminToken } });
 
-/** Mints a token with these variables, checks that it is active, and returns its claims. */
+/** Gets a token with these variables, checks that it is active, and returns its claims. */
 async function claimsOf(env: Record<string, string | undefined>): Promise<Record<string, unknown>> {
-  const minted = await introspect(['mint'], { env });
-  expect([minted.code, minted.stderr]).toEqual([0, '']);
-  const { code, stdout } = await introspect(['token', '--json'], { env, stdin: minted.stdout });
+  const issued = await introspect(['get-token'], { env });
+  expect([issued.code, issued.stderr]).toEqual([0, '']);
+  const { code, stdout } = await introspect(['token', '--json'], { env, stdin: issued.stdout });
   expect(code).toBe(0);
   return JSON.parse(stdout);
 }
@@ -75,7 +75,7 @@ describe('an internal address with --instance-host', () => {
   it('is where an IntrospectionClient with the written variables sends requests', async () => {
     const project = await internalZitadel();
     await overAddress(project, ...register);
-    const { stdout: token } = await byEnvFile(project, 'mint');
+    const { stdout: token } = await byEnvFile(project, 'get-token');
     const variables = project.variables();
     const client = new IntrospectionClient({
       issuer: String(variables.ZITADEL_ISSUER),
@@ -144,7 +144,7 @@ describe('a server at an internal address', () => {
     ZITADEL_TOKEN: 'canary-token',
     ZITADEL_ADMIN_PAT: 'canary-pat',
   };
-  const commands = [['mint'], ['token'], ['token', '--curl'], ['doctor'], ['register', '--project', 'shop']];
+  const commands = [['get-token'], ['token'], ['token', '--curl'], ['doctor'], ['register', '--project', 'shop']];
 
   it.each([
     ['another host', 'https://other.example.com'],

@@ -100,7 +100,7 @@ describe('a scripted ZITADEL', () => {
     expect(await client.introspect(token)).toEqual({ active: false });
   });
 
-  it('distinguishes people from service users, gives both a secret, and mints tokens only for service users', async () => {
+  it('distinguishes people from service users, gives both a secret, and issues tokens only for service users', async () => {
     const { userId: machineId } = await call('POST', '/users/machine', { userName: 'robot', name: 'Robot' });
     const profile = { firstName: 'Mickey', lastName: 'Mouse' };
     const email = { email: 'mickey@example.com' };

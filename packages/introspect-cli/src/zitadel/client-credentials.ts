@@ -2,10 +2,10 @@ import { basicCredentials } from '@acme/introspect-core';
 import { exitCodes, Failure } from '../failure.js';
 import { requestJson } from '../http/json-request.js';
 
-export interface MintedToken {
+export interface TokenResponse {
   readonly access_token: string;
   readonly token_type: string;
-  /** Seconds; absent where the server does not say. */
+  /** Seconds. Absent if the server does not say. */
   readonly expires_in?: number;
   readonly scope: string;
 }
@@ -22,7 +22,7 @@ export async function requestToken(
   tokenEndpoint: string,
   user: { name: string; secret: string },
   { scopes, headers }: { scopes: readonly string[]; headers: Readonly<Record<string, string>> },
-): Promise<MintedToken> {
+): Promise<TokenResponse> {
   const scope = [...new Set(scopes)].join(' ');
   const { status, value = {} } = await requestJson({
     method: 'POST',

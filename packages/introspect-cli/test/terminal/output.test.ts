@@ -51,7 +51,7 @@ describe('no control character of others reaches the terminal', () => {
     const project = await zitadelProject();
     const answer = { access_token: 'a'.repeat(40), token_type: odd, scope: odd };
     project.zitadel.at('/oauth/v2/token', json(answer));
-    const { shown } = await introspectAtTerminal(['mint', '--project-id', '1', '--service-user', 'u'], {
+    const { shown } = await introspectAtTerminal(['get-token', '--project-id', '1', '--service-user', 'u'], {
       cwd: project.folder,
       env: { ...project.env, ZITADEL_SERVICE_USER_SECRET: 's' },
       answers: [],

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const commands = ['token', 'doctor', 'register', 'mint'];
+const commands = ['token', 'doctor', 'register', 'get-token'];
 const oldSpellings = [['--env-file', 'evil.env'], ['--env-file=evil.env'], ['--env-file-if-exists=evil.env']];
 
 describe('a file of variables that holds NODE_OPTIONS', () => {
@@ -56,7 +56,9 @@ describe('a file of variables that holds NODE_OPTIONS', () => {
 describe('introspect --env-file', () => {
   it('is rejected with JSON that names --env under --json', async () => {
     await writeFile(join(folder, 'evil.env'), '');
-    const { code, stdout, stderr } = await introspect(['mint', '--env-file', 'evil.env', '--json'], { cwd: folder });
+    const { code, stdout, stderr } = await introspect(['get-token', '--env-file', 'evil.env', '--json'], {
+      cwd: folder,
+    });
     expect([code, stderr]).toEqual([2, '']);
     expect(JSON.parse(stdout)).toEqual({
       error: {

@@ -2,18 +2,18 @@ import type { Command } from '../../command.js';
 import { type CommonFlags, connectionOf, withCommonFlags } from '../../connection.js';
 import { exitCodes, usage } from '../../failure.js';
 import { discover } from '../../zitadel/authorization-server.js';
-import { audienceScope, type MintedToken, requestToken } from '../../zitadel/client-credentials.js';
+import { audienceScope, requestToken, type TokenResponse } from '../../zitadel/client-credentials.js';
 
-interface MintFlags extends CommonFlags {
+interface GetTokenFlags extends CommonFlags {
   projectId?: string;
   serviceUser?: string;
   scope: readonly string[];
 }
 
-/** `introspect mint`: gets a service user's token that the project's APIs accept, and prints it alone. */
-export const mintCommand: Command<MintFlags> = {
+/** `introspect get-token`: gets a service user's token that the project's APIs accept, and prints only the token. */
+export const getTokenCommand: Command<GetTokenFlags> = {
   define: (command) =>
-    withCommonFlags(command.name('mint').description("gets a service user's token, for TOKEN=$(introspect mint)"))
+    withCommonFlags(command.name('get-token').description('Get an access token of the service user, and print it'))
       .option('--project-id <id>', 'the project whose APIs the token is for (ZITADEL_PROJECT_ID)')
       .option('--service-user <name>', 'its user name (ZITADEL_SERVICE_USER); its secret: ZITADEL_SERVICE_USER_SECRET')
       .option(
@@ -50,7 +50,7 @@ export const mintCommand: Command<MintFlags> = {
 };
 
 /** Nothing where the server does not say, or says what no date can hold. */
-function expiryOf({ expires_in: seconds }: MintedToken): string {
+function expiryOf({ expires_in: seconds }: TokenResponse): string {
   const date = new Date(Date.now() + (seconds ?? Number.NaN) * 1000);
   return Number.isNaN(date.getTime()) ? '' : `until ${date.toLocaleString()}, `;
 }

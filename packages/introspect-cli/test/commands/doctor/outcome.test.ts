@@ -78,7 +78,9 @@ describe('an endpoint that answers with', () => {
 
   it('a broken connection tells by which code of the system', async () => {
     server.always(reset());
-    expect((await runDoctor(apiOf(server))).stdout).toMatch(/ended before the response \((ECONNRESET|UND_ERR_SOCKET)\)/);
+    expect((await runDoctor(apiOf(server))).stdout).toMatch(
+      /ended before the response \((ECONNRESET|UND_ERR_SOCKET)\)/,
+    );
   });
 
   it('nothing in time is a finding of its own', async () => {

@@ -6,7 +6,7 @@ import { introspect, introspectAtTerminal } from '../../support/introspect-proce
 import { type ZitadelProject, zitadelProject } from '../../support/zitadel-project.js';
 
 const register = ['register', '--project', 'shop', '--role', 'reader', '--service-user'];
-const mint = ['mint', '--env', '.env'];
+const getToken = ['get-token', '--env', '.env'];
 
 /** What the env file says, for a process that is given it as its environment. */
 async function registered(project: ZitadelProject): Promise<Record<string, string>> {
@@ -14,11 +14,11 @@ async function registered(project: ZitadelProject): Promise<Record<string, strin
   return Object.fromEntries(Object.entries(project.variables()).map(([name, value]) => [name, value ?? '']));
 }
 
-describe('introspect mint', () => {
+describe('introspect get-token', () => {
   it.each(['basic', 'key'])('gets what the registered API takes for active: %s', async (method) => {
     const project = await zitadelProject({ credentialsLag: 2 });
     expect((await project.run(...register, '--auth', method)).code).toBe(0);
-    const { code, stdout, stderr } = await introspect(mint, { cwd: project.folder });
+    const { code, stdout, stderr } = await introspect(getToken, { cwd: project.folder });
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^\S{40,}\n$/);
     const token = await introspect(['token', '--env', '.env', '--json'], { cwd: project.folder, stdin: stdout });
@@ -28,14 +28,14 @@ describe('introspect mint', () => {
     expect(answer).toMatchObject({ active: true, client_id: 'shop-api', username: 'shop-api', aud: [shop?.id] });
     expect([...zitadelRoles()(answer)]).toEqual(['reader']);
     await project.run('register', '--undo');
-    expect((await introspect(mint, { cwd: project.folder })).code).not.toBe(0);
+    expect((await introspect(getToken, { cwd: project.folder })).code).not.toBe(0);
     expect(project.zitadel.objects.users.size + project.zitadel.objects.projects.size).toBe(0);
   });
 
   it('asks by the request that ZITADEL documents', async () => {
     const project = await zitadelProject();
     const env = await registered(project);
-    await introspect(['mint', '--scope', 'email', '--scope', 'urn:zitadel:iam:user:metadata'], { env });
+    await introspect(['get-token', '--scope', 'email', '--scope', 'urn:zitadel:iam:user:metadata'], { env });
     const request = project.zitadel.requests.findLast(({ url }) => url === '/oauth/v2/token');
     expect(request?.method).toBe('POST');
     const credentials = Buffer.from(`shop-api:${env.ZITADEL_SERVICE_USER_SECRET}`).toString('base64');
@@ -49,7 +49,7 @@ describe('introspect mint', () => {
   it('answers with --json the token and what is said of it', async () => {
     const project = await zitadelProject();
     const env = await registered(project);
-    const { stdout } = await introspect(['mint', '--json'], { env });
+    const { stdout } = await introspect(['get-token', '--json'], { env });
     expect(JSON.parse(stdout)).toEqual({
       access_token: expect.stringMatching(/^\S{40,}$/),
       token_type: 'Bearer',
@@ -61,7 +61,7 @@ describe('introspect mint', () => {
   it('says at a terminal what it is and until when', async () => {
     const project = await zitadelProject();
     const env = await registered(project);
-    const { shown } = await introspectAtTerminal(['mint'], { cwd: project.folder, env, answers: [] });
+    const { shown } = await introspectAtTerminal(['get-token'], { cwd: project.folder, env, answers: [] });
     expect(shown).toMatch(/Bearer token, until .+, scope openid profile urn:/);
   });
 
@@ -69,7 +69,7 @@ describe('introspect mint', () => {
     const project = await zitadelProject();
     const env = await registered(project);
     project.zitadel.at('/oauth/v2/token', json({ access_token: 'a'.repeat(40), expires_in: 1e300 }));
-    const { code, shown } = await introspectAtTerminal(['mint'], { cwd: project.folder, env, answers: [] });
+    const { code, shown } = await introspectAtTerminal(['get-token'], { cwd: project.folder, env, answers: [] });
     expect([code, shown]).toEqual([0, expect.stringMatching(/Bearer token, scope openid /)]);
   });
 
@@ -77,7 +77,7 @@ describe('introspect mint', () => {
     const project = await zitadelProject();
     const { ZITADEL_SERVICE_USER, ZITADEL_SERVICE_USER_SECRET, ...env } = await registered(project);
     const stdin = `${ZITADEL_SERVICE_USER_SECRET}\n`;
-    const { code } = await introspect(['mint', '--service-user', String(ZITADEL_SERVICE_USER)], { env, stdin });
+    const { code } = await introspect(['get-token', '--service-user', String(ZITADEL_SERVICE_USER)], { env, stdin });
     expect(code).toBe(0);
   });
 
@@ -85,19 +85,19 @@ describe('introspect mint', () => {
     const project = await zitadelProject();
     const { ZITADEL_PROJECT_ID, ...env } = await registered(project);
     const requests = project.zitadel.requests.length;
-    const { code, stdout, stderr } = await introspect(['mint'], { env });
+    const { code, stdout, stderr } = await introspect(['get-token'], { env });
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain('inactive for every API');
     expect(stderr).toContain('--project-id');
     expect(project.zitadel.requests).toHaveLength(requests);
-    const again = await introspect(['mint', '--project-id', String(ZITADEL_PROJECT_ID)], { env });
+    const again = await introspect(['get-token', '--project-id', String(ZITADEL_PROJECT_ID)], { env });
     expect(again.code).toBe(0);
   });
 
   it('tells credentials that are refused, without showing them', async () => {
     const project = await zitadelProject();
     const env = { ...(await registered(project)), ZITADEL_SERVICE_USER_SECRET: 'canary-secret' };
-    const { code, stdout, stderr } = await introspect(['mint', '--json'], { env });
+    const { code, stdout, stderr } = await introspect(['get-token', '--json'], { env });
     expect(code).toBe(3);
     expect(JSON.parse(stdout).error.code).toBe('invalid_client');
     expect(stdout + stderr).not.toContain('canary');
@@ -111,7 +111,7 @@ describe('introspect mint', () => {
     const project = await zitadelProject();
     const env = await registered(project);
     project.zitadel.at('/oauth/v2/token', answer);
-    const { code, stdout } = await introspect(['mint', '--json'], { env });
+    const { code, stdout } = await introspect(['get-token', '--json'], { env });
     expect(code).toBe(3);
     expect(JSON.parse(stdout).error.code).toBe(expected);
   });
@@ -119,7 +119,7 @@ describe('introspect mint', () => {
   it('gets what an IntrospectionClient with the written variables takes for active', async () => {
     const project = await zitadelProject();
     const env = await registered(project);
-    const { stdout: token } = await introspect(['mint'], { env });
+    const { stdout: token } = await introspect(['get-token'], { env });
     const { ZITADEL_ISSUER: issuer = '', ZITADEL_CLIENT_ID: clientId = '' } = env;
     const client = new IntrospectionClient({ issuer, clientId, clientSecret: env.ZITADEL_CLIENT_SECRET ?? '' });
     expect(await client.introspect(token.trim())).toMatchObject({ active: true, sub: expect.any(String) });

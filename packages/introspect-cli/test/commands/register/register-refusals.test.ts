@@ -160,7 +160,7 @@ describe('introspect register says what is wrong', () => {
       ZITADEL_SERVICE_USER: 'u',
       ZITADEL_SERVICE_USER_SECRET: 's',
     };
-    const { code, stderr } = await introspect(['mint'], { env });
+    const { code, stderr } = await introspect(['get-token'], { env });
     expect(code).toBe(3);
     expect(stderr).toBe(`${project.zitadel.origin} cannot be reached: no reason given\n`);
   });

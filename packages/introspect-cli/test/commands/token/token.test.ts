@@ -250,7 +250,7 @@ describe('introspect token --curl', () => {
     const metadata = { issuer: server.origin, introspection_endpoint: server.introspectionEndpoint };
     server.at('/.well-known/openid-configuration', json({ ...metadata, x: 'x'.repeat(300_000) }));
     const { code, stderr } = await introspect(['token', '--curl'], { env });
-    expect([code, stderr]).toEqual([3, `${server.origin} answered with too much\n`]);
+    expect([code, stderr]).toEqual([3, expect.stringContaining('262144 bytes')]);
   });
 });
 
