@@ -1,13 +1,13 @@
 import { usage } from './failure.js';
 
 /**
- * Makes something of the SDK. What it refuses was given by the user: it says so with a TypeError, and names the option.
+ * Creates an object of the SDK. The SDK throws a TypeError that names the option if the user gave an invalid value.
  *
- * @throws Failure with what it said
+ * @throws Failure with the message of the TypeError
  */
-export function checkedOptions<Made>(make: () => Made): Made {
+export function checkedOptions<Created>(create: () => Created): Created {
   try {
-    return make();
+    return create();
   } catch (error) {
     if (error instanceof TypeError) throw usage(error.message);
     throw error;

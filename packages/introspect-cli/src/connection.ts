@@ -5,7 +5,7 @@ import { usage } from './failure.js';
 import { checkSecure } from './http/json-request.js';
 import { readFileOf, type Settings } from './terminal/settings.js';
 
-/** What every command takes. */
+/** The options of every command. */
 export interface CommonFlags {
   json?: true;
   env?: string;
@@ -13,7 +13,7 @@ export interface CommonFlags {
   instanceHost?: string;
 }
 
-/** What commands that ask as an API take besides. */
+/** The options of commands that introspect as an API. */
 export interface ApiFlags extends CommonFlags {
   clientId?: string;
   keyFile?: string;
@@ -22,20 +22,20 @@ export interface ApiFlags extends CommonFlags {
 
 export function withCommonFlags(command: Command): Command {
   return command
-    .option('--issuer <url>', 'the issuer, as the console shows it (ZITADEL_ISSUER)')
+    .option('--issuer <url>', 'Issuer, as the console shows it (ZITADEL_ISSUER)')
     .option(
       '--instance-host <host>',
-      'the host of the public issuer, if --issuer is an internal address (ZITADEL_INSTANCE_HOST)',
+      'Host of the public issuer, if --issuer is an internal address (ZITADEL_INSTANCE_HOST)',
     )
-    .option('--env <path>', 'a file of variables; the environment overrides it')
-    .option('--json', 'one JSON value on stdout, and nothing else there');
+    .option('--env <path>', 'Read variables from a file; the environment overrides them')
+    .option('--json', 'Output JSON');
 }
 
 export function withApiFlags(command: Command): Command {
   return withCommonFlags(command)
-    .option('--client-id <id>', 'the client id of the API (ZITADEL_CLIENT_ID)')
-    .option('--key-file <path>', 'the key file of the API, in place of id and secret (ZITADEL_KEY_FILE)')
-    .option('--project-id <id>', 'the project of the API (ZITADEL_PROJECT_ID)');
+    .option('--client-id <id>', 'Client id of the API (ZITADEL_CLIENT_ID)')
+    .option('--key-file <path>', 'Key file of the API, instead of client id and secret (ZITADEL_KEY_FILE)')
+    .option('--project-id <id>', 'Project id of the API (ZITADEL_PROJECT_ID)');
 }
 
 /** The address to which a command connects, and the issuer. */
@@ -74,32 +74,32 @@ export function connectionOf(
   return { issuer, address: new URL(endpoint).origin, instanceHost, headers };
 }
 
-/** @throws Failure without what was given: there may be a password in it */
+/** @throws Failure that does not show the value: it may contain a password */
 function issuerOf(settings: Settings, flags: CommonFlags): string {
   const issuer = settings.required(flags.issuer, '--issuer', 'ZITADEL_ISSUER', 'The issuer');
   const advice = 'It looks like https://my-instance.zitadel.cloud';
-  if (!URL.canParse(issuer)) throw usage('The issuer is no URL', advice);
+  if (!URL.canParse(issuer)) throw usage('The issuer is not a URL', advice);
   const { username, password } = new URL(issuer);
-  if (username !== '' || password !== '') throw usage('The issuer holds a user name or a password', advice);
+  if (username !== '' || password !== '') throw usage('The issuer contains a user name or a password', advice);
   return issuer;
 }
 
-/** @throws Failure when it is not a host, with or without a port */
+/** @throws Failure if the value is not a host, with or without a port */
 function instanceHostOf(settings: Settings, flags: CommonFlags): string | undefined {
   const host = settings.text(flags.instanceHost, 'ZITADEL_INSTANCE_HOST');
   if (
     host !== undefined &&
     (!/^[\x21-\x7e]+$/.test(host) || /[/\\?#@]/.test(host) || !URL.canParse(`http://${host}`))
   ) {
-    throw usage('--instance-host (ZITADEL_INSTANCE_HOST) is no host', 'It looks like my-instance.zitadel.cloud');
+    throw usage('--instance-host (ZITADEL_INSTANCE_HOST) is not a host', 'It looks like my-instance.zitadel.cloud');
   }
   return host;
 }
 
 /**
- * How this API proves itself: by its key file, or else by id and secret.
+ * Returns the credentials of this API: its key file, or else its client id and secret.
  *
- * @throws Failure naming what is missing, or is no key file
+ * @throws Failure naming what is missing, or a key file that cannot be used
  */
 export async function credentialsOf(
   settings: Settings,

@@ -1,18 +1,18 @@
-/** What the command ends with, so that a script can tell. */
+/** The exit codes of the command, for scripts. */
 export const exitCodes = {
   done: 0,
-  /** The question was answered, and the answer is no: the token is inactive, a check found a fault. */
+  /** The result is negative: the token is inactive, or a check found a fault. */
   no: 1,
-  /** An option, a variable of the environment or a file must be set right first. */
+  /** The user must first correct an option, a variable of the environment or a file. */
   usage: 2,
-  /** The server could not be asked, or refused. */
+  /** The server could not be reached, or rejected the request. */
   failed: 3,
   interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** Ends a command with one sentence, and if there is one, what to do about it. Neither holds a secret. */
+/** Ends a command with one sentence and, if possible, advice on what to do. Neither contains a secret. */
 export class Failure extends Error {
   readonly code: string;
   readonly exitCode: ExitCode;
@@ -28,7 +28,7 @@ export class Failure extends Error {
   }
 }
 
-/** Something that the user must set right first. */
+/** Returns the failure for input that the user must correct first. */
 export function usage(message: string, advice?: string): Failure {
   return new Failure(exitCodes.usage, 'usage', message, advice);
 }

@@ -5,4 +5,4 @@ import { outliveStoppedReaders } from './terminal/stopped-readers.js';
 outliveStoppedReaders(process);
 const exitCode = await run(process.argv.slice(2), process.env);
 process.exitCode ??= exitCode;
-process.stdin.destroy(); // what was not read keeps nobody waiting
+process.stdin.destroy(); // so that unread input does not keep the process alive

@@ -11,11 +11,11 @@ import { type Output, outputOf } from './terminal/output.js';
 import { Settings } from './terminal/settings.js';
 import { wrongUsage } from './usage-errors.js';
 
-/** Runs one command line, and says how it ended. Whatever goes wrong is written as one sentence, or as JSON. */
+/** Runs one command line and returns its exit code. Writes every error as one sentence, or as JSON with `--json`. */
 export async function run(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.done;
   const program = new CommanderCommand('introspect')
-    .description('Registers an API in ZITADEL, shows what a token is, and says what is wrong when something is.')
+    .description('Register an API in ZITADEL, introspect a token, and find out why introspection fails.')
     .exitOverride()
     .configureOutput({ writeOut: showHelp, writeErr: () => {} });
   const wantsJson = argv.includes('--json');
@@ -58,7 +58,7 @@ function failureOf(error: unknown): Failure {
   if (error instanceof CommanderError) return wrongUsage(error);
   if (isIntrospectionError(error)) return new Failure(exitCodes.failed, error.code, error.message);
   if (isAuthorizationError(error) && error.code === 'invalid_token') return badToken(error.reason, error.message);
-  return ownFault(error);
+  return internalError(error);
 }
 
 function badToken(reason: InvalidTokenReason, message: string): Failure {
@@ -69,10 +69,10 @@ function badToken(reason: InvalidTokenReason, message: string): Failure {
   return new Failure(exitCodes.failed, reason, message, advice);
 }
 
-/** A mistake in this program, and no answer of anybody: where it was made, without the message, which may hold anything. */
-function ownFault(error: unknown): Failure {
+/** A bug in this program. Shows where it is, without the error's message: the message may contain a secret. */
+function internalError(error: unknown): Failure {
   const { name = '', stack = '' } = error instanceof Error ? error : {};
-  const places = stack.split('\n').filter((line) => /^ +at /.test(line));
-  const advice = ['Please report it, with these lines:', ...places].join('\n');
+  const locations = stack.split('\n').filter((line) => /^ +at /.test(line));
+  const advice = ['Please report it, with these lines:', ...locations].join('\n');
   return new Failure(exitCodes.failed, 'internal_error', `introspect itself failed (${name})`, advice);
 }

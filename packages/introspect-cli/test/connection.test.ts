@@ -193,7 +193,7 @@ describe('a server at an internal address', () => {
       const { code, stdout, stderr } = await introspect(args, { cwd: project.folder, env: credentials });
       expect([command, code]).toEqual([command, command[0] === 'doctor' ? 1 : 3]);
       expect(stdout + stderr).toContain(`no instance of the host ${wrong}`);
-      expect(stdout + stderr).not.toContain('over an internal address give the public host');
+      expect(stdout + stderr).not.toContain('For an internal address');
     }
   });
 
@@ -203,7 +203,7 @@ describe('a server at an internal address', () => {
     const args = ['doctor', '--issuer', project.zitadel.origin, '--instance-host', host];
     const { stdout } = await introspect(args, { env: credentials });
     expect(stdout).toContain(
-      `The server calls itself https://other.example.com, and --instance-host (ZITADEL_INSTANCE_HOST) is ${host} (issuer_mismatch_host)`,
+      `The server names the issuer https://other.example.com, and --instance-host (ZITADEL_INSTANCE_HOST) is ${host} (issuer_mismatch_host)`,
     );
   });
 
@@ -234,8 +234,8 @@ describe('a server at an internal address', () => {
   });
 
   it.each([
-    [{ ZITADEL_INSTANCE_HOST: publicIssuer }, '--instance-host (ZITADEL_INSTANCE_HOST) is no host'],
-    [{ ZITADEL_INSTANCE_HOST: `u:canary@${host}` }, '--instance-host (ZITADEL_INSTANCE_HOST) is no host'],
+    [{ ZITADEL_INSTANCE_HOST: publicIssuer }, '--instance-host (ZITADEL_INSTANCE_HOST) is not a host'],
+    [{ ZITADEL_INSTANCE_HOST: `u:canary@${host}` }, '--instance-host (ZITADEL_INSTANCE_HOST) is not a host'],
     [{ ZITADEL_INSTANCE_HOST: host, INTROSPECTION_ENDPOINT: 'canary' }, 'INTROSPECTION_ENDPOINT is not a URL'],
     [
       { ZITADEL_INSTANCE_HOST: host, INTROSPECTION_ENDPOINT: 'http://internal.example/i' },

@@ -3,7 +3,7 @@ import { run } from '../src/program.js';
 
 afterEach(() => vi.restoreAllMocks());
 
-it('a fault of its own is called that, and not a fault of who uses it', async () => {
+it('run: an internal error → exit code 3 and the locations, without the message of the error', async () => {
   const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const environment = new Proxy<NodeJS.ProcessEnv>(
     {},

@@ -15,7 +15,7 @@ interface Called {
   [member: string]: unknown;
 }
 
-/** Calls the management API; the body of the answer, with its status. */
+/** Calls the management API, and returns the body and the status of the response. */
 async function call(
   method: string,
   path: string,
@@ -47,7 +47,7 @@ describe('a scripted ZITADEL', () => {
     ['a name that is taken', 409, 6, 'POST', '/projects', { name: 'shop' }],
     ['an empty name', 400, 3, 'POST', '/projects', { name: '' }],
     ['an unknown query', 400, 3, 'POST', '/projects/_search', { queries: [{ idQuery: {} }] }],
-  ])('refuses as the gateway does: %s', async (_, status, code, method, path, body) => {
+  ])('rejects a request like the gateway: %s', async (_, status, code, method, path, body) => {
     await call('POST', '/projects', { name: 'shop' });
     expect(await call(method, path, body)).toMatchObject({ status, code, message: expect.any(String) });
   });
@@ -55,18 +55,18 @@ describe('a scripted ZITADEL', () => {
   it.each([
     ['another token', 401, 16, { authorization: 'Bearer other' }],
     ['another organisation', 403, 7, { 'x-zitadel-orgid': 'other' }],
-  ])('refuses as the gateway does: %s', async (_, status, code, headers) => {
+  ])('rejects a request like the gateway: %s', async (_, status, code, headers) => {
     expect(await call('POST', '/projects/_search', {}, headers)).toMatchObject({ status, code, details: [{}] });
   });
 
-  it('leaves out of its answers what has its default value', async () => {
+  it('leaves members with their default value out of its responses', async () => {
     const { pid } = await apiApp();
     expect(await call('POST', `/projects/${pid}/roles/_search`, {})).not.toHaveProperty('result');
     const { result } = await call('POST', `/projects/${pid}/apps/_search`, {});
     expect(result).toEqual([expect.objectContaining({ apiConfig: { clientId: expect.any(String) } })]);
   });
 
-  it('lists by pages of 100', async () => {
+  it('returns pages of 100', async () => {
     for (let i = 0; i < 101; i++) await call('POST', '/projects', { name: `p${i}` });
     const first = await call('POST', '/projects/_search', {});
     expect(first.result).toHaveLength(100);
@@ -75,7 +75,7 @@ describe('a scripted ZITADEL', () => {
     expect(next.result).toMatchObject([{ name: 'p100' }]);
   });
 
-  it('knows personal access tokens for every API, until their user is deactivated', async () => {
+  it('reports personal access tokens as active for every API, until their user is deactivated', async () => {
     const { clientId, clientSecret } = await apiApp();
     const { userId } = await call('POST', '/users/machine', { userName: 'robot', name: 'Robot' });
     const { token } = await call('POST', `/users/${userId}/pats`, {});
@@ -86,7 +86,7 @@ describe('a scripted ZITADEL', () => {
     expect(await call('POST', `/users/${userId}/_deactivate`, {})).toMatchObject({ status: 400, code: 9 });
   });
 
-  it('answers a service user whose token was not asked for this project as inactive', async () => {
+  it('reports a token as inactive if its scope does not contain the project', async () => {
     const { clientId, clientSecret } = await apiApp();
     const { userId } = await call('POST', '/users/machine', { userName: 'robot', name: 'Robot' });
     const { clientSecret: secret } = await call('PUT', `/users/${userId}/secret`, {});
@@ -128,7 +128,7 @@ describe('a scripted ZITADEL', () => {
     }
   });
 
-  it('finds its instance by the instance host, else by Host, and names itself as the request does', async () => {
+  it('finds its instance by the instance host or else by Host, and names the issuer of the request', async () => {
     const own = await startScriptedZitadel({ domain: 'auth.example.com' });
     onTestFinished(() => own.close());
     const discovery = (origin: string, host?: string) =>
@@ -151,19 +151,19 @@ describe('a scripted ZITADEL', () => {
     expect(management.status).toBe(404);
   });
 
-  it('takes an assertion by the key that it handed out, and by no other', async () => {
+  it('accepts only an assertion by a key that it created', async () => {
     const { pid, appId } = await apiApp('PRIVATE_KEY_JWT');
     const { keyDetails } = await call('POST', `/projects/${pid}/apps/${appId}/keys`, { type: 'KEY_TYPE_JSON' });
     const keyFile = JSON.parse(Buffer.from(String(keyDetails), 'base64').toString());
-    const ask = (file: object) =>
+    const introspect = (file: object) =>
       new IntrospectionClient({
         issuer: zitadel.origin,
         clientAuthentication: privateKeyJwt({ keyJson: JSON.stringify(file) }),
       }).introspect('unknown');
-    expect(await ask(keyFile)).toEqual({ active: false });
+    expect(await introspect(keyFile)).toEqual({ active: false });
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const key = privateKey.export({ type: 'pkcs1', format: 'pem' });
-    await expect(ask({ ...keyFile, key })).rejects.toMatchObject({ code: 'invalid_client' });
-    await expect(ask({ ...keyFile, keyId: 'other' })).rejects.toMatchObject({ code: 'invalid_client' });
+    await expect(introspect({ ...keyFile, key })).rejects.toMatchObject({ code: 'invalid_client' });
+    await expect(introspect({ ...keyFile, keyId: 'other' })).rejects.toMatchObject({ code: 'invalid_client' });
   });
 });

@@ -84,6 +84,6 @@ export { isLoopback } from './protocol/secure-url.js';
 export { metadataUrls } from './protocol/server-metadata.js';
 export { bearerToken, type Credentials } from './request/bearer-token.js';
 export type { RequestContext } from './request/request-context.js';
-export { type BoundedText, readBoundedText } from './transport/bounded-text.js';
+export { type BoundedText, readBoundedText } from './runtime/bounded-text.js';
 export { ofetchTransport } from './transport/ofetch-transport.js';
 export type { Transport, TransportRequest, TransportResponse } from './transport/transport.js';

@@ -1,13 +1,13 @@
 import { parseEnv } from 'node:util';
 import { type Failure, usage } from '../failure.js';
 
-/** Variables to set; `undefined` ones are removed. */
+/** Variables to set. Those that are `undefined` are removed. */
 export type EnvChanges = Readonly<Record<string, string | undefined>>;
 
 /**
- * The text of an env file with these variables set or removed; the lines of all others stay as they are.
+ * Returns the text of an env file with these variables set or removed. The lines of other variables stay the same.
  *
- * What is written reads the same by Node's `parseEnv` (`node --env-file`) and by a POSIX shell (`set -a; . ./.env`).
+ * Node's `parseEnv` (`node --env-file`) and a POSIX shell (`set -a; . ./.env`) read the same values from it.
  *
  * @throws Failure naming a variable whose value cannot be written for both
  */
@@ -33,7 +33,7 @@ export function changedEnv(text: string, changes: EnvChanges): string {
   return changed;
 }
 
-/** A variable may be called `toString`. */
+/** Ignores inherited members: a variable may be called `toString`. */
 function own(variables: EnvChanges, name: string): string | undefined {
   return Object.hasOwn(variables, name) ? variables[name] : undefined;
 }
@@ -42,7 +42,7 @@ function nameOf(line: string): string {
   return /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=/.exec(line)?.[1] ?? '';
 }
 
-/** Bare where no reader minds; else in quotes within which none expands anything. */
+/** Leaves a plain value unquoted. Otherwise chooses quotes within which neither reader expands anything. */
 function quoted(name: string, value: string): string {
   if (/^[\w./:@%+,=-]+$/.test(value)) return value;
   if (!/['\0\r]/.test(value)) return `'${value}'`;
@@ -52,7 +52,7 @@ function quoted(name: string, value: string): string {
 
 function unwritable(name: string): Failure {
   return usage(
-    `${name} cannot be set in this env file so that every reader understands it`,
-    'Give it another value, or another --out.',
+    `${name} cannot be written to this env file so that both Node and a shell read it correctly`,
+    'Choose another value, or another --out.',
   );
 }

@@ -4,8 +4,8 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { exitCodes, Failure, usage } from '../failure.js';
 
-/** The content of a file; an empty one where there is none. */
-export function readIfThere(path: string): string {
+/** Returns the content of a file, or an empty text if it does not exist. */
+export function readIfExists(path: string): string {
   if (!existsSync(path)) return '';
   try {
     return readFileSync(path, 'utf8');
@@ -14,8 +14,8 @@ export function readIfThere(path: string): string {
   }
 }
 
-/** Whether there is anything of this name: a link that leads nowhere, too. */
-export function isThere(path: string): boolean {
+/** Returns whether anything has this name, also a link whose target does not exist. */
+export function exists(path: string): boolean {
   try {
     lstatSync(path);
     return true;
@@ -24,20 +24,20 @@ export function isThere(path: string): boolean {
   }
 }
 
-/** Where links lead to, also to what is not there yet. */
+/** Follows links, also to a file that does not exist yet. */
 function targetOf(path: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
-    return isThere(path) ? targetOf(resolve(realpathSync(dirname(path)), readlinkSync(path))) : path;
+    return exists(path) ? targetOf(resolve(realpathSync(dirname(path)), readlinkSync(path))) : path;
   }
 }
 
 /**
- * Puts a file in place at once, readable by its owner alone whatever the mode of an older one; a link stays one.
+ * Replaces a file atomically. Only its owner can read the new file, whatever the mode of the old one. A link stays a link.
  *
- * @throws Failure when it cannot be written; the older one is then as it was
+ * @throws Failure if it cannot be written; the old file is then unchanged
  */
 export async function writePrivately(path: string, content: string): Promise<void> {
   try {
@@ -65,7 +65,7 @@ async function replace(path: string, content: string): Promise<void> {
 }
 
 /**
- * Tries that a file can be put there, and leaves nothing behind.
+ * Checks that a file can be created there, and leaves none behind.
  *
  * @throws Failure otherwise
  */
@@ -75,7 +75,7 @@ export async function checkWritable(path: string): Promise<void> {
     await (await open(probe, 'wx', 0o600)).close();
     await rm(probe);
   } catch (error) {
-    throw usage(`No file can be written in ${dirname(path)} for ${path}: ${codeOf(error)}`, 'Give another --out.');
+    throw usage(`Cannot create a file in ${dirname(path)} for ${path}: ${codeOf(error)}`, 'Give another --out.');
   }
 }
 

@@ -23,7 +23,7 @@ const maxBytes = 1_048_576;
  * Sends one request and reads the response, of at most 1 MiB within 15 s. Follows no redirect: a redirect could lead the
  * secrets in the request to another server.
  *
- * @throws Failure if there is no complete response, or one that is too large
+ * @throws Failure if the response is missing, incomplete or too large
  */
 export async function requestJson({ url, method, headers = {}, body }: JsonRequest): Promise<JsonResponse> {
   const { origin } = new URL(url);

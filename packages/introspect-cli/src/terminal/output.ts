@@ -2,28 +2,28 @@ import { styleText } from 'node:util';
 
 export type Style = Parameters<typeof styleText>[0];
 
-/** A piece of a line that is coloured, where colours are wanted. */
+/** A piece of a line that is coloured if colours are on. */
 export interface Styled {
   readonly style: Style;
   readonly text: string;
 }
 
-/** A line for people: text as it came from anywhere, since what a terminal must not get is taken out when it is written. */
+/** A line for people. It may contain text from a server: characters that a terminal must not get are replaced when it is written. */
 export type Line = string | readonly (string | Styled)[];
 
-/** Where a command writes: what was asked for to stdout, all else to stderr. */
+/** Where a command writes: its result to stdout, everything else to stderr. */
 export interface Output {
-  /** One JSON value instead of text: nothing else is written to stdout then. */
+  /** Whether stdout gets one JSON value instead of text, and nothing else. */
   readonly json: boolean;
-  /** What the command was run for, once: the value with `--json`, else the lines. */
+  /** Writes the result of the command, once: the value with `--json`, or else the lines. */
   result(value: object, lines: readonly Line[]): void;
-  /** What is being done, for someone who watches: only at a terminal, and not with `--json`. */
+  /** Writes what the command is doing: only at a terminal, and not with `--json`. */
   progress(text: string): void;
-  /** What is worth knowing besides. */
+  /** Writes errors and notes. */
   note(...lines: string[]): void;
 }
 
-/** `NO_COLOR` turns colours off, and `FORCE_COLOR` on where there is no terminal. */
+/** `NO_COLOR` turns colours off. `FORCE_COLOR` turns them on without a terminal. */
 export function outputOf(json: boolean, environment: NodeJS.ProcessEnv): Output {
   const colors = !environment.NO_COLOR && (Boolean(environment.FORCE_COLOR) || process.stdout.isTTY === true);
   function shown(piece: string | Styled): string {
@@ -47,12 +47,12 @@ export function styled(style: Style, text: string): Styled {
   return { style, text };
 }
 
-/** Others choose their names: no control character of theirs, nor one that turns the writing round, reaches a terminal. */
+/** Replaces control characters, and characters that change the direction of text: others choose the names that we show. */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '�');
 }
 
-/** JSON leaves most of these characters as they are; escaped they mean the same. */
+/** Escapes the characters of {@link printable}, most of which JSON leaves as they are. */
 function printableJson(value: object): string {
   return JSON.stringify(value, null, 2).replaceAll(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     character

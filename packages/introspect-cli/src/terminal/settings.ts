@@ -6,39 +6,39 @@ import { exitCodes, Failure, usage } from '../failure.js';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Whether there is someone to ask: prompts are shown on stderr, so stdout may go elsewhere. */
+/** Returns whether a person can be prompted. Prompts are shown on stderr, so stdout may be redirected. */
 export const isInteractive = () => process.stdin.isTTY === true && process.stderr.isTTY === true;
 
 /**
  * The settings of a command. An option overrides the environment, and the environment overrides the file of `--env`.
  *
- * Secrets have no option, since a command line is seen by others and kept by shells.
+ * Secrets have no option: other users see a command line, and shells store it.
  */
 export class Settings {
   readonly #file: Variables;
   readonly #environment: Variables;
   #lines: AsyncIterator<string> | undefined;
 
-  /** @throws Failure when the file cannot be read */
+  /** @throws Failure if the file cannot be read */
   constructor(envFile: string | undefined, environment: NodeJS.ProcessEnv) {
     this.#file = envFile === undefined ? {} : readEnvFile(envFile);
     this.#environment = { ...environment };
   }
 
-  /** An option's value, else that of the variable; an empty one counts as absent. */
+  /** Returns the option's value, or else that of the variable. An empty value counts as absent. */
   text(option: string | undefined, variable: string): string | undefined {
     return option || (this.#environment[variable] ?? this.#file[variable]) || undefined;
   }
 
   /**
-   * The value of a variable, from the place that sets another one: a file must not add to settings of the environment.
+   * Returns a variable from the place that sets another one: a file must not add to settings of the environment.
    */
   beside(other: string, variable: string): string | undefined {
     const source = this.#environment[other] === undefined ? this.#file : this.#environment;
     return source[variable] || undefined;
   }
 
-  /** @throws Failure that names both ways to give it */
+  /** @throws Failure that names both the option and the variable */
   required(option: string | undefined, flag: string, variable: string, what: string): string {
     const value = this.text(option, variable);
     if (value !== undefined) return value;
@@ -46,9 +46,10 @@ export class Settings {
   }
 
   /**
-   * A secret: from the environment or the file, else from whoever sits at the terminal, else the next line of stdin.
+   * Returns a secret from the environment or the file. Otherwise prompts for it at a terminal, or reads the next line of
+   * stdin.
    *
-   * @throws Failure when there is none
+   * @throws Failure if it is missing
    */
   async secret(variable: string, what: string): Promise<string> {
     const known = this.text(undefined, variable) || (isInteractive() ? await prompted(what) : await this.#nextLine());
@@ -59,7 +60,7 @@ export class Settings {
     );
   }
 
-  /** Reads no further than it must: whoever writes may never close. */
+  /** Does not read to the end of stdin: the writer may never close it. */
   async #nextLine(): Promise<string> {
     this.#lines ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
     const { done, value } = await this.#lines.next();
@@ -78,7 +79,7 @@ function readEnvFile(path: string): Variables {
   }
 }
 
-/** The content of a file that an option or a variable names. */
+/** Returns the content of a file that an option or a variable names. */
 export function readFileOf(path: string, what: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -88,7 +89,7 @@ export function readFileOf(path: string, what: string): string {
 }
 
 async function prompted(what: string): Promise<string> {
-  const answer = await password({ message: what, output: process.stderr });
-  if (isCancel(answer)) throw new Failure(exitCodes.interrupted, 'interrupted', 'Nothing was done');
-  return String(answer ?? '').trim();
+  const typed = await password({ message: what, output: process.stderr });
+  if (isCancel(typed)) throw new Failure(exitCodes.interrupted, 'interrupted', 'Nothing was done');
+  return String(typed ?? '').trim();
 }

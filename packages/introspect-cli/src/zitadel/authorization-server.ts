@@ -10,7 +10,7 @@ export interface AuthorizationServer extends Connection {
   /**
    * Returns the URL of an endpoint, at the address to which we connect.
    *
-   * @throws Failure when the metadata names no such endpoint, or one to which no secret may be sent
+   * @throws Failure if the metadata names no such endpoint, or one to which no secret may be sent
    */
   endpoint(name: 'token_endpoint' | 'introspection_endpoint'): string;
 }
@@ -18,7 +18,7 @@ export interface AuthorizationServer extends Connection {
 /**
  * Reads a server's metadata.
  *
- * @throws Failure when the metadata cannot be fetched, or names neither the given issuer nor that of the instance host
+ * @throws Failure if the metadata cannot be fetched, or names neither the given issuer nor that of the instance host
  */
 export async function discover(connection: Connection): Promise<AuthorizationServer> {
   const { issuer: given, address, instanceHost, headers } = connection;
@@ -30,7 +30,7 @@ export async function discover(connection: Connection): Promise<AuthorizationSer
       instanceHost === undefined
         ? 'Check --issuer: it is the URL of the instance, without a path.'
         : `Check --issuer, the internal address, and --instance-host (ZITADEL_INSTANCE_HOST): the server may know no instance of the host ${instanceHost}.`;
-    throw new Failure(exitCodes.failed, 'no_metadata', `${url} answered ${status}`, advice);
+    throw new Failure(exitCodes.failed, 'no_metadata', `${url} responded with ${status}`, advice);
   }
   const { issuer } = value;
   if (issuer !== given && !isOfInstanceHost(issuer, connection)) throw otherIssuer(issuer, connection);
@@ -90,12 +90,12 @@ function otherIssuer(named: unknown, { issuer, address, instanceHost }: Connecti
   const isSlash = typeof named === 'string' && named.replace(/\/$/, '') === issuer.replace(/\/$/, '');
   const advice =
     instanceHost === undefined
-      ? 'Give the issuer as the console shows it.'
+      ? 'Set the issuer as the console shows it.'
       : `Set --instance-host (ZITADEL_INSTANCE_HOST), now ${instanceHost}, to the host of the public issuer, with its port if it has one.`;
   return new Failure(
     exitCodes.failed,
     'issuer_mismatch',
-    `The server at ${address} calls itself by another name`,
+    `The server at ${address} has another issuer`,
     isSlash ? slashAdvice(issuer) : advice,
   );
 }
@@ -103,6 +103,6 @@ function otherIssuer(named: unknown, { issuer, address, instanceHost }: Connecti
 /** Issuers are compared character by character. */
 function slashAdvice(given: string): string {
   return given.endsWith('/')
-    ? `Give the issuer as ${given.slice(0, -1)}, without a slash at its end.`
-    : `Give the issuer as ${given}/, slash and all.`;
+    ? `Set the issuer to ${given.slice(0, -1)}, without a slash at the end.`
+    : `Set the issuer to ${given}/, with a slash at the end.`;
 }

@@ -10,13 +10,13 @@ export interface TokenResponse {
   readonly scope: string;
 }
 
-/** The scope without which a service user's token is inactive for every API of the project. */
+/** Returns the scope without which a service user's token is inactive for every API of the project. */
 export const audienceScope = (projectId: string) => `urn:zitadel:iam:org:project:id:${projectId}:aud`;
 
 /**
- * Gets a service user's token by its secret (RFC 6749 §4.4).
+ * Gets an access token of a service user with its client secret (RFC 6749 §4.4).
  *
- * @throws Failure; with the code `invalid_client` when the server does not know the credentials (yet)
+ * @throws Failure with the code `invalid_client` if the server does not know the credentials, or not yet
  */
 export async function requestToken(
   tokenEndpoint: string,
@@ -43,20 +43,24 @@ export async function requestToken(
       scope: typeof granted === 'string' ? granted : scope,
     };
   }
-  throw refusal(status, value.error);
+  throw rejection(status, value.error);
 }
 
-function refusal(status: number, error: unknown): Failure {
+function rejection(status: number, error: unknown): Failure {
   if (status === 401 || error === 'invalid_client' || error === 'unauthorized_client' || error === 'invalid_grant') {
     return new Failure(
       exitCodes.failed,
       'invalid_client',
       'The server does not accept the credentials of the service user',
-      'Check ZITADEL_SERVICE_USER and ZITADEL_SERVICE_USER_SECRET. A secret that was just made takes a moment to be known; a user who was deactivated or removed has none.',
+      'Check ZITADEL_SERVICE_USER and ZITADEL_SERVICE_USER_SECRET. The server may need a moment to accept a new secret, and accepts none of a user who was deactivated or removed.',
     );
   }
   if (error === 'invalid_scope') {
-    return new Failure(exitCodes.failed, 'invalid_scope', 'The server refuses one of the scopes', 'Check --scope.');
+    return new Failure(exitCodes.failed, 'invalid_scope', 'The server rejects one of the scopes', 'Check --scope.');
   }
-  return new Failure(exitCodes.failed, 'unexpected_answer', `The token endpoint answered ${status} without a token`);
+  return new Failure(
+    exitCodes.failed,
+    'unexpected_answer',
+    `The token endpoint responded with ${status} and without a token`,
+  );
 }

@@ -1,22 +1,25 @@
 import { exitCodes, Failure } from '../failure.js';
 import type { JsonResponse } from '../http/json-request.js';
 
-/** What to do about a refusal, by its status. */
+/** What to do about a rejected call, by its status. */
 const advice: Readonly<Record<number, string>> = {
-  401: 'ZITADEL_ADMIN_PAT is wrong or has expired: make a new one, for a service user who is an administrator.',
+  401: 'ZITADEL_ADMIN_PAT is wrong or has expired: create a new one, for a service user who is an administrator.',
   403: 'The user of ZITADEL_ADMIN_PAT lacks the permission: it must be an administrator of the organisation (ORG_OWNER), and --org must name one of its organisations.',
-  404: 'Check that --issuer is the URL of the ZITADEL instance, and that nothing was removed meanwhile.',
-  429: 'The server limits requests: run the command again in a while.',
+  404: 'Check that --issuer is the URL of the ZITADEL instance, and that nobody removed anything meanwhile.',
+  429: 'The server limits requests: run the command again later.',
 };
 
-/** A refusal by ZITADEL's management API, with its message: bounded, without control characters, without the PAT. */
+/**
+ * A call that ZITADEL's management API rejected. Includes the server's message: bounded, without control characters, and
+ * without the personal access token.
+ */
 export class ManagementFailure extends Failure {
   readonly status: number;
 
   constructor(call: string, { status, value }: JsonResponse, pat: string) {
     const { message } = value ?? {};
     const said = typeof message === 'string' ? `: ${shown(message, pat)}` : '';
-    super(exitCodes.failed, codeOf(status), `${call} was refused (${status})${said}`, advice[status]);
+    super(exitCodes.failed, codeOf(status), `${call} was rejected (${status})${said}`, advice[status]);
     this.status = status;
   }
 }

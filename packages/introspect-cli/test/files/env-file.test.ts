@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** What a shell that sources the file hands on. */
+/** Returns a variable's value in a process that a shell starts after it sourced the file. */
 function sourced(text: string, name: string): string {
   writeFileSync(join(folder, '.env'), text);
   const script = `set -a; . ./.env; exec "$1" -e 'process.stdout.write(String(process.env["${name}"]))'`;
@@ -34,21 +34,21 @@ const values = [
   '',
 ];
 
-describe('an env file', () => {
-  it.each(values)('reads the same by Node and by a shell: %j', (value) => {
+describe('changedEnv', () => {
+  it.each(values)('writes a value that Node and a shell read alike: %j', (value) => {
     const text = changedEnv('', { NAME: value });
     expect(parseEnv(text).NAME).toBe(value);
     expect(sourced(text, 'NAME')).toBe(value);
   });
 
   it.each(["it's $HOME", `'"`, 'a\rb', "'\n"])(
-    'refuses, by name alone, a value that not both could read: %j',
+    'rejects a value that not both can read, and names only the variable: %j',
     (value) => {
-      expect(() => changedEnv('', { ZITADEL_X: value })).toThrow(/^ZITADEL_X cannot be set/);
+      expect(() => changedEnv('', { ZITADEL_X: value })).toThrow(/^ZITADEL_X cannot be written/);
     },
   );
 
-  it('keeps the lines of other variables, comments and order as they are', () => {
+  it('does not change other lines, comments or the order', () => {
     const text = '# mine\nPORT=3000\n\nZITADEL_CLIENT_ID=old\nexport ZITADEL_CLIENT_SECRET="old"\nOTHER="a b" # why\n';
     const changes = { ZITADEL_CLIENT_ID: 'new', ZITADEL_CLIENT_SECRET: undefined, ZITADEL_ISSUER: 'https://a' };
     expect(changedEnv(text, changes)).toBe(
@@ -56,19 +56,22 @@ describe('an env file', () => {
     );
   });
 
-  it('leaves one line of a variable that was there twice', () => {
+  it('writes one line for a variable that was set twice', () => {
     expect(changedEnv('A=1\nB=2\nA=3\n', { A: '4' })).toBe('A=4\nB=2\n');
   });
 
-  it.each(['toString', 'constructor', '__proto__', 'hasOwnProperty'])('keeps a variable called %s', (name) => {
-    expect(changedEnv(`${name}=1\nA=2\n`, { A: '3' })).toBe(`${name}=1\nA=3\n`);
-  });
+  it.each(['toString', 'constructor', '__proto__', 'hasOwnProperty'])(
+    'does not remove a variable called %s',
+    (name) => {
+      expect(changedEnv(`${name}=1\nA=2\n`, { A: '3' })).toBe(`${name}=1\nA=3\n`);
+    },
+  );
 
-  it('ends the last line, whether it was ended or not', () => {
+  it('ends the last line with a line break', () => {
     expect(changedEnv('A=1', { B: '2' })).toBe('A=1\nB=2\n');
   });
 
-  it('refuses to change a file in which that would change another variable', () => {
+  it('rejects a change that would change another variable', () => {
     const text = 'A="begins\nB=inside\nends"\n';
     expect(() => changedEnv(text, { B: '2' })).toThrow(/^A cannot be set|^B cannot be set/);
   });

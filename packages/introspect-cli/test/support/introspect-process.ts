@@ -12,7 +12,7 @@ export interface Ended {
   stderr: string;
 }
 
-/** Runs the built command as a process, without a terminal, and with no environment but what is given. */
+/** Runs the built command as a process, without a terminal, and with only these variables in its environment. */
 export async function introspect(
   args: readonly string[],
   { cwd, env = {}, stdin = '' }: { cwd?: string; env?: NodeJS.ProcessEnv; stdin?: string } = {},
@@ -22,7 +22,7 @@ export async function introspect(
   return ended(child, stdin);
 }
 
-/** Runs the built file by its own first line, as a shell does, with this Node as `node`. */
+/** Runs the built file by its own first line, as a shell does. `node` is the Node of this process. */
 export async function introspectByShebang(
   args: readonly string[],
   { cwd, env = {} }: { cwd: string; env?: NodeJS.ProcessEnv },
@@ -40,14 +40,14 @@ export async function introspectInShell(
   return ended(spawn('sh', ['-c', `${definition}\n${script}`], { env: { PATH: process.env.PATH, ...env } }), '');
 }
 
-/** Runs it at a terminal of its own, where somebody types each answer as soon as what it `awaits` is shown. */
+/** Runs it at a terminal of its own. Types each input as soon as the text that it `awaits` is shown. */
 export async function introspectAtTerminal(
   args: readonly string[],
   {
     cwd,
     env = {},
-    answers,
-  }: { cwd: string; env?: NodeJS.ProcessEnv; answers: readonly { awaits: string; typed: string }[] },
+    inputs,
+  }: { cwd: string; env?: NodeJS.ProcessEnv; inputs: readonly { awaits: string; typed: string }[] },
 ): Promise<{ code: number | null; shown: string }> {
   const command = [process.execPath, '--', program, ...args].map((word) => `'${word}'`).join(' ');
   const child = spawn('script', ['-qec', `stty cols 100 rows 40; exec ${command}`, '/dev/null'], {
@@ -55,12 +55,12 @@ export async function introspectAtTerminal(
     env: { PATH: process.env.PATH, TERM: 'xterm', ...env },
   });
   let shown = '';
-  const left = [...answers];
+  const remaining = [...inputs];
   child.stdout.setEncoding('utf8').on('data', (text) => {
     shown += text;
-    const [next] = left;
+    const [next] = remaining;
     if (next === undefined || !shown.includes(next.awaits)) return;
-    left.shift();
+    remaining.shift();
     child.stdin.write(next.typed);
   });
   const [code] = await once(child, 'close');

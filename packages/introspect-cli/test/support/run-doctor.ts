@@ -6,7 +6,7 @@ import type { Report } from '../../src/commands/doctor/report.js';
 
 const program = fileURLToPath(new URL('../../dist/introspect.js', import.meta.url));
 
-/** What must never be printed, whatever happens. */
+/** A text that must never be printed. */
 export const canary = 'canary-3f9a';
 export const clientSecret = `${canary}-secret`;
 
@@ -16,16 +16,16 @@ export interface Outcome {
   stderr: string;
 }
 
-/** The environment of an API that this server knows. */
+/** Returns the environment of an API that this server knows. */
 export function apiOf({ origin }: Pick<ScriptedServer, 'origin'>): Record<string, string> {
   return { ZITADEL_ISSUER: origin, ZITADEL_CLIENT_ID: 'api', ZITADEL_CLIENT_SECRET: clientSecret };
 }
 
-/** Runs the command as it was built, in an environment of these variables alone, with nothing on stdin. */
+/** Runs the built command with only these variables in its environment, and with an empty stdin. */
 export async function runDoctor(env: Record<string, string>, ...args: string[]): Promise<Outcome> {
   const outcome = await new Promise<Outcome>((resolve) => {
     const options = { env, timeout: 30_000 };
-    // So much time that a machine under load is not taken for a slow server; a test's own argument comes last and wins.
+    // On a busy machine, the server may be slow. An argument of the test comes last and overrides this one.
     const argv = ['--', program, 'doctor', '--timeout-ms', '20000', ...args];
     const child = execFile(process.execPath, argv, options, (error, stdout, stderr) => {
       resolve({ exitCode: Number(error?.code ?? 0), stdout, stderr });
@@ -37,7 +37,7 @@ export async function runDoctor(env: Record<string, string>, ...args: string[]):
   return outcome;
 }
 
-/** The same with `--json`: what was found, by code, and the whole. */
+/** Runs the command with `--json`, and returns the codes of the findings and the report. */
 export async function examined(env: Record<string, string>, ...args: string[]) {
   const { exitCode, stdout, stderr } = await runDoctor(env, '--json', ...args);
   expect(stderr).toBe('');

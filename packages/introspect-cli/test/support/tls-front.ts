@@ -3,12 +3,12 @@ import { createServer } from 'node:tls';
 import { type Certificate, json, type ScriptedServer } from '@acme/introspect-testing';
 
 export interface TlsFront {
-  /** Named by `localhost`. */
+  /** Has the host `localhost`. */
   readonly origin: string;
   close(): Promise<void>;
 }
 
-/** Ends TLS with this certificate before a scripted server, and lets that one call itself by the new origin. */
+/** Ends TLS with this certificate before a scripted server. The server's metadata names the new origin as its issuer. */
 export async function startTlsFront(behind: ScriptedServer, certificate: Certificate): Promise<TlsFront> {
   const { port } = new URL(behind.origin);
   const server = createServer(certificate, (outer) => {
@@ -17,7 +17,7 @@ export async function startTlsFront(behind: ScriptedServer, certificate: Certifi
     outer.on('error', () => inner.destroy());
     inner.on('error', () => outer.destroy());
   });
-  server.on('tlsClientError', () => {}); // who does not trust it, leaves
+  server.on('tlsClientError', () => {}); // the client does not trust the certificate
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `https://localhost:${(server.address() as AddressInfo).port}`;
   behind.at(

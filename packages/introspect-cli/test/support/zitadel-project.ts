@@ -8,7 +8,7 @@ import { type Ended, introspect } from './introspect-process.js';
 
 export const adminToken = 'canary-admin-pat';
 
-/** A scripted ZITADEL, and a folder in which the command is run against it. */
+/** A scripted ZITADEL, and a folder in which the command runs. */
 export interface ZitadelProject {
   zitadel: ScriptedZitadel;
   folder: string;
@@ -17,16 +17,16 @@ export interface ZitadelProject {
   file(name: string): string;
   variables(name?: string): Record<string, string | undefined>;
   mode(name: string): string;
-  /** Another one when the file was written anew. */
+  /** Changes when the file is replaced. */
   inode(name: string): number;
   write(name: string, content: string): void;
   files(): string[];
   has(name: string): boolean;
-  /** All that must never be shown. */
+  /** The secrets that must never be shown. */
   secrets(): string[];
 }
 
-/** Starts one for the test that calls, and ends it after that. */
+/** Starts one, and closes it after the test. */
 export async function zitadelProject(options: ScriptedZitadelOptions = {}): Promise<ZitadelProject> {
   const zitadel = await startScriptedZitadel({ adminToken, ...options });
   const folder = mkdtempSync(join(tmpdir(), 'introspect-register-'));
@@ -60,7 +60,7 @@ export async function zitadelProject(options: ScriptedZitadelOptions = {}): Prom
   };
 }
 
-/** Makes a person with this user name, and returns the person's id. */
+/** Creates a person with this user name, and returns the person's id. */
 export async function addPerson({ zitadel }: ZitadelProject, userName: string): Promise<string> {
   const response = await fetch(`${zitadel.origin}/management/v1/users/human`, {
     method: 'POST',
@@ -75,10 +75,10 @@ export async function addPerson({ zitadel }: ZitadelProject, userName: string): 
   return userId;
 }
 
-/** All that the command makes: {@link all}. */
+/** The options with which the command creates {@link all}. */
 export const everything = ['--project', 'shop', '--role', 'reader', '--role', 'writer=May write', '--service-user'];
 
-/** What a scripted ZITADEL holds, by name. */
+/** Returns the names of everything that a scripted ZITADEL contains. */
 export function held({ zitadel }: ZitadelProject) {
   const { projects, users, grants } = zitadel.objects;
   return {

@@ -5,7 +5,7 @@ import { introspect, introspectAtTerminal } from '../support/introspect-process.
 import { adminToken, zitadelProject } from '../support/zitadel-project.js';
 
 const odd = 'x\u001b]0;title\u0007\u009b31mH\u202e\u2028z';
-/** All that a terminal may take for more than a letter, but the end of a line. */
+/** All control characters except the end of a line. */
 const control = /[^\P{C}\n]|[\p{Zl}\p{Zp}]/u;
 
 let server: ScriptedServer;
@@ -16,8 +16,8 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-describe('no control character of others reaches the terminal', () => {
-  it.each([[[]], [['--json']]])('from an inactive token that anybody made: %j', async (flags) => {
+describe('introspect prints no control character', () => {
+  it.each([[[]], [['--json']]])('from an inactive token of an unknown issuer: %j', async (flags) => {
     env.ZITADEL_TOKEN = new UnsecuredJWT({ iss: odd, aud: odd }).encode();
     const { code, stdout } = await introspect(['token', ...flags], { env });
     expect(code).toBe(1);
@@ -25,7 +25,7 @@ describe('no control character of others reaches the terminal', () => {
     if (flags.length > 0) expect(JSON.parse(stdout).active).toBe(false);
   });
 
-  it('from the claims of an active token, which JSON hands on as they are', async () => {
+  it('from the claims of an active token, which are unchanged in the parsed JSON', async () => {
     server.tokens.set('good', { name: `${odd}\u{e0041}` });
     env.ZITADEL_TOKEN = 'good';
     const { stdout } = await introspect(['token', '--json'], { env });
@@ -47,20 +47,20 @@ describe('no control character of others reaches the terminal', () => {
     expect(stdout + stderr).not.toMatch(control);
   });
 
-  it('from the answer of the token endpoint', async () => {
+  it('from the response of the token endpoint', async () => {
     const project = await zitadelProject();
-    const answer = { access_token: 'a'.repeat(40), token_type: odd, scope: odd };
-    project.zitadel.at('/oauth/v2/token', json(answer));
+    const response = { access_token: 'a'.repeat(40), token_type: odd, scope: odd };
+    project.zitadel.at('/oauth/v2/token', json(response));
     const { shown } = await introspectAtTerminal(['get-token', '--project-id', '1', '--service-user', 'u'], {
       cwd: project.folder,
       env: { ...project.env, ZITADEL_SERVICE_USER_SECRET: 's' },
-      answers: [],
+      inputs: [],
     });
     expect(shown).toContain('x�]0;title��31mH��z token, scope x�');
     expect(shown.replaceAll('\r', '')).not.toMatch(control);
   });
 
-  it('from the names of projects that are there to choose', async () => {
+  it('from the names of projects in a prompt', async () => {
     const project = await zitadelProject();
     const { projects } = project.zitadel.objects;
     const organization = '100000000000000001';
@@ -70,7 +70,7 @@ describe('no control character of others reaches the terminal', () => {
     const { code, shown } = await introspectAtTerminal(['register'], {
       cwd: project.folder,
       env: { ZITADEL_ISSUER: project.zitadel.origin, ZITADEL_ADMIN_PAT: adminToken },
-      answers: [{ awaits: 'In which project?', typed: '\r' }],
+      inputs: [{ awaits: 'In which project?', typed: '\r' }],
     });
     expect([code, shown]).toEqual([0, expect.stringContaining('The server accepts the credentials')]);
     expect(shown).toContain('x�]0;title��31mH��z');

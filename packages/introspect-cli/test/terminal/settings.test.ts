@@ -15,7 +15,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const commands = ['token', 'doctor', 'register', 'get-token'];
 const oldSpellings = [['--env-file', 'evil.env'], ['--env-file=evil.env'], ['--env-file-if-exists=evil.env']];
 
-describe('a file of variables that holds NODE_OPTIONS', () => {
+describe('an env file that contains NODE_OPTIONS', () => {
   /** If Node obeys the file, its code writes `marker`. */
   beforeEach(async () => {
     await writeFile(join(folder, 'evil.cjs'), `require('node:fs').writeFileSync('marker', '');`);
@@ -29,7 +29,7 @@ describe('a file of variables that holds NODE_OPTIONS', () => {
   ])('is read by --env without running its code, when the command is started by %s', async (_, run) => {
     for (const command of commands) {
       const { code, stderr } = await run([command, '--env', 'evil.env'], { cwd: folder });
-      if (command !== 'doctor') expect(stderr).toMatch(/^The issuer is no URL/);
+      if (command !== 'doctor') expect(stderr).toMatch(/^The issuer is not a URL/);
       expect([command, code, marker()]).toEqual([command, 2, false]);
     }
   });
@@ -46,7 +46,7 @@ describe('a file of variables that holds NODE_OPTIONS', () => {
       ]) {
         const { code, stdout, stderr } = await run(args, { cwd: folder });
         expect([code, stdout]).toEqual([2, '']);
-        expect(stderr).toMatch(/^There is no option --env-file.*\nUse --env instead\.\n$/);
+        expect(stderr).toMatch(/^unknown option --env-file.*\nUse --env instead\.\n$/);
         expect(marker()).toBe(false);
       }
     }
@@ -63,7 +63,7 @@ describe('introspect --env-file', () => {
     expect(JSON.parse(stdout)).toEqual({
       error: {
         code: 'usage',
-        message: 'There is no option --env-file: Node itself reads that file, and can run code that it names',
+        message: 'unknown option --env-file: Node itself reads that file, and can run code that it names',
         advice: 'Use --env instead.',
       },
     });
@@ -78,7 +78,7 @@ describe('introspect --env-file', () => {
 
 describe('a file of --env that cannot be read', () => {
   it.each([
-    ['is not there', 'nowhere.env', 'ENOENT'],
+    ['does not exist', 'nowhere.env', 'ENOENT'],
     ['is a folder', '.', 'EISDIR'],
   ])('ends each command with exit code 2 and an error that names it, when it %s', async (_, path, reason) => {
     const message = `Cannot read the file of --env (${reason}): ${path}`;

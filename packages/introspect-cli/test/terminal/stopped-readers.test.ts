@@ -11,32 +11,32 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** Its exit code is written to stderr, since a pipe has only that of its end. */
+/** Writes the exit code of the command to stderr, because a pipe returns only that of its last command. */
 const intoClosedPipe = (name: string, args: string) =>
   introspectInShell(`{ ${name} ${args}; echo "ended with $?" >&3; } 3>&2 2>&1 | :`, { env });
 
-describe('a reader who is gone', () => {
+describe('a reader that closes the pipe', () => {
   it.each([
     ['an active token', 'good', 0],
     ['an inactive token', 'unknown', 1],
-  ])('leaves the exit code as it is: %s', async (_, token, code) => {
+  ])('does not change the exit code: %s', async (_, token, code) => {
     env.ZITADEL_TOKEN = token;
     expect((await intoClosedPipe('introspect', 'token')).stderr).toBe(`ended with ${code}\n`);
   });
 
-  it('leaves the exit code of a failure as it is', async () => {
+  it('does not change the exit code of an error', async () => {
     expect((await intoClosedPipe('introspect', 'token --colour')).stderr).toBe('ended with 2\n');
   });
 });
 
 describe('a result that cannot be written', () => {
-  it('is a failure, in one sentence', async () => {
+  it('ends the command with exit code 3 and one sentence', async () => {
     env.ZITADEL_TOKEN = 'good';
     const { code, stderr } = await introspectInShell('introspect token >/dev/full', { env });
-    expect([code, stderr]).toEqual([3, 'What was asked for cannot be written (ENOSPC)\n']);
+    expect([code, stderr]).toEqual([3, 'The result cannot be written (ENOSPC)\n']);
   });
 
-  it('is a failure also when nothing can be said of it', async () => {
+  it('ends the command with exit code 3, even if stderr cannot be written', async () => {
     env.ZITADEL_TOKEN = 'good';
     expect((await introspectInShell('introspect token >/dev/full 2>/dev/full', { env })).code).toBe(3);
   });

@@ -10,12 +10,14 @@ interface DoctorFlags extends ApiFlags {
   timeoutMs: string;
 }
 
-/** `introspect doctor`: goes through all that asking takes, and says of each finding the cause and the fix. */
+/** `introspect doctor`: checks everything that introspection needs, and gives the cause and the fix of each finding. */
 export const doctorCommand: Command<DoctorFlags> = {
   define: (command) =>
-    withApiFlags(
-      command.name('doctor').description('says what is wrong when asking does not work, from DNS to latency'),
-    ).option('--timeout-ms <milliseconds>', 'how long an answer may take, as timeoutMs in the SDK', '5000'),
+    withApiFlags(command.name('doctor').description('Find out why introspection fails, from DNS to latency')).option(
+      '--timeout-ms <milliseconds>',
+      'Time limit of a response, like timeoutMs in the SDK',
+      '5000',
+    ),
 
   async run(flags, { settings, output }): Promise<ExitCode> {
     const timeoutMs = Number(flags.timeoutMs);

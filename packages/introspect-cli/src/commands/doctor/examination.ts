@@ -1,7 +1,7 @@
 import { checkClock } from './checks/clock.js';
 import type { Configuration } from './checks/configuration.js';
 import { checkConnection } from './checks/connection.js';
-import { type Asking, checkCredentials } from './checks/credentials.js';
+import { checkCredentials, type Target } from './checks/credentials.js';
 import { checkDiscovery } from './checks/discovery.js';
 import { checkDns } from './checks/dns.js';
 import { checkKnownToken } from './checks/known-token.js';
@@ -10,41 +10,41 @@ import { type Check, skipped } from './finding.js';
 
 export interface Examination {
   readonly configuration: Configuration;
-  /** One that is said to be good. */
+  /** A token that should be active. */
   readonly token: string | undefined;
   readonly timeoutMs: number;
 }
 
-/** One check after the other, for as long as going on makes sense; returns why it ended before the last. */
+/** Runs the checks one after the other. Returns why it stopped before the last one, or an empty text. */
 export async function* examine({ configuration, token, timeoutMs }: Examination): AsyncGenerator<Check, string> {
   yield configuration.check;
   const { connection: connected, method, authentication } = configuration;
-  if (connected === undefined) return 'the issuer must be a URL first';
+  if (connected === undefined) return 'the issuer must first be a URL';
   const address = new URL(connected.address);
 
   const dns = await checkDns(address, timeoutMs);
   yield dns;
-  if (dns.status === 'fault') return 'the host must have an address first';
+  if (dns.status === 'fault') return 'the host must first have an address';
 
   const connection = await checkConnection(address, timeoutMs);
   yield connection;
-  if (connection.status === 'fault') return 'there must be a connection first';
+  if (connection.status === 'fault') return 'there must first be a connection';
 
-  const { check: discovery, answer, place } = await checkDiscovery(connected, method, timeoutMs);
+  const { check: discovery, response, location } = await checkDiscovery(connected, method, timeoutMs);
   yield discovery;
-  yield answer === undefined ? skipped('clock', 'there was no answer') : checkClock(answer, method);
-  if (place === undefined) return 'discovery must find an endpoint that credentials may be sent to first';
-  if (authentication === undefined) return 'there must be a usable key first';
+  yield response === undefined ? skipped('clock', 'there was no response') : checkClock(response, method);
+  if (location === undefined) return 'discovery must first find an endpoint to which credentials may be sent';
+  if (authentication === undefined) return 'there must first be a usable key';
   if (configuration.check.findings.some(({ code }) => code === 'issuer_insecure_http')) {
-    return 'credentials are not sent where plain http leads';
+    return 'credentials are not sent over plain http';
   }
 
-  const asking: Asking = { ...place, headers: connected.headers, method, authentication, timeoutMs };
-  const credentials = await checkCredentials(asking);
+  const target: Target = { ...location, headers: connected.headers, method, authentication, timeoutMs };
+  const credentials = await checkCredentials(target);
   yield credentials;
-  if (credentials.status === 'fault') return 'the server must answer an invented token first';
+  if (credentials.status === 'fault') return 'the server must first respond to an invented token';
 
-  yield token === undefined ? skipped('token', 'ZITADEL_TOKEN is not set') : await checkKnownToken(asking, token);
-  yield await checkLatency(asking);
+  yield token === undefined ? skipped('token', 'ZITADEL_TOKEN is not set') : await checkKnownToken(target, token);
+  yield await checkLatency(target);
   return '';
 }

@@ -1,17 +1,17 @@
 export type Severity = 'fault' | 'warning' | 'note';
 
-/** Something that is not as it should be: what was seen, why that may be, and what to do. One sentence each. */
+/** Something that is wrong: what was seen, the likely cause, and what to do. One sentence each. */
 export interface Finding {
   /** Stable, for scripts that read `--json`. */
   readonly code: string;
   readonly severity: Severity;
-  /** In our own words: never a piece of a secret, and of what a server wrote an origin at most. */
+  /** In our own words: never part of a secret, and of a server's text at most an origin. */
   readonly seen: string;
   readonly cause: string;
   readonly fix: string;
 }
 
-/** What is looked at, in this order. */
+/** The checks, in their order. */
 export const checkNames = [
   'configuration',
   'dns',
@@ -27,20 +27,21 @@ export type CheckName = (typeof checkNames)[number];
 
 export interface Check {
   readonly name: CheckName;
-  /** `ok` also with notes. */
+  /** `ok` also if there are notes. */
   readonly status: 'ok' | 'warning' | 'fault' | 'skipped';
-  /** What was looked at; of a check that was skipped, why. */
+  /** What was checked, or why the check was skipped. */
   readonly detail: string;
   readonly findings: readonly Finding[];
 }
 
-/** A check that was made: its status is that of its worst finding. */
+/** Returns a check that ran. Its status is that of its worst finding. */
 export function checked(name: CheckName, detail: string, findings: readonly Finding[] = []): Check {
   const severities = new Set(findings.map(({ severity }) => severity));
   const status = severities.has('fault') ? 'fault' : severities.has('warning') ? 'warning' : 'ok';
   return { name, status, detail, findings };
 }
 
+/** Returns a check that did not run. */
 export function skipped(name: CheckName, why: string): Check {
   return { name, status: 'skipped', detail: why, findings: [] };
 }

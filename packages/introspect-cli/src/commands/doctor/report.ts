@@ -1,7 +1,7 @@
 import { type Line, type Style, type Styled, styled } from '../../terminal/output.js';
 import type { Check, Finding, Severity } from './finding.js';
 
-const marks: Readonly<Record<Check['status'] | 'note', readonly [mark: string, style: Style]>> = {
+const symbols: Readonly<Record<Check['status'] | 'note', readonly [symbol: string, style: Style]>> = {
   ok: ['✓', 'green'],
   note: ['i', 'cyan'],
   warning: ['!', 'yellow'],
@@ -10,7 +10,7 @@ const marks: Readonly<Record<Check['status'] | 'note', readonly [mark: string, s
 };
 
 export interface Report {
-  /** Nothing is at fault; there may be warnings. */
+  /** True without a fault. There may be warnings. */
   readonly ok: boolean;
   readonly checks: readonly Check[];
   readonly faults: number;
@@ -25,11 +25,11 @@ export function reportOf(checks: readonly Check[]): Report {
   return { ok: faults === 0, checks, faults, warnings, notes };
 }
 
-/** A line for each check, below it what was found, and a summary. */
+/** Returns a line for each check with its findings below it, and a summary. */
 export function reportText({ checks, faults, warnings, notes }: Report): Line[] {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap(({ name, status, detail, findings }): Line[] => [
-    [mark(status), ` ${name.padEnd(width)}  ${status === 'skipped' ? 'not checked: ' : ''}${detail}`],
+    [symbolOf(status), ` ${name.padEnd(width)}  ${status === 'skipped' ? 'not checked: ' : ''}${detail}`],
     ...findings.flatMap(findingLines),
   ]);
   const summary = [counted(faults, 'fault'), counted(warnings, 'warning'), counted(notes, 'note')].join(', ');
@@ -37,12 +37,12 @@ export function reportText({ checks, faults, warnings, notes }: Report): Line[] 
 }
 
 function findingLines({ code, severity, seen, cause, fix }: Finding): Line[] {
-  return [['  ', mark(severity), ' ', styled('bold', seen), ` (${code})`], `    why: ${cause}`, `    fix: ${fix}`];
+  return [['  ', symbolOf(severity), ' ', styled('bold', seen), ` (${code})`], `    why: ${cause}`, `    fix: ${fix}`];
 }
 
-function mark(kind: keyof typeof marks): Styled {
-  const [sign, style] = marks[kind];
-  return styled(style, sign);
+function symbolOf(kind: keyof typeof symbols): Styled {
+  const [symbol, style] = symbols[kind];
+  return styled(style, symbol);
 }
 
 function counted(count: number, what: string): string {

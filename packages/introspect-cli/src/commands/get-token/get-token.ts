@@ -7,20 +7,22 @@ import { audienceScope, requestToken, type TokenResponse } from '../../zitadel/c
 interface GetTokenFlags extends CommonFlags {
   projectId?: string;
   serviceUser?: string;
-  scope: readonly string[];
+  scope?: readonly string[];
 }
 
 /** `introspect get-token`: gets a service user's token that the project's APIs accept, and prints only the token. */
 export const getTokenCommand: Command<GetTokenFlags> = {
   define: (command) =>
     withCommonFlags(command.name('get-token').description('Get an access token of the service user, and print it'))
-      .option('--project-id <id>', 'the project whose APIs the token is for (ZITADEL_PROJECT_ID)')
-      .option('--service-user <name>', 'its user name (ZITADEL_SERVICE_USER); its secret: ZITADEL_SERVICE_USER_SECRET')
+      .option('--project-id <id>', 'Project whose APIs the token is for (ZITADEL_PROJECT_ID)')
+      .option(
+        '--service-user <name>',
+        'User name of the service user (ZITADEL_SERVICE_USER); set its secret as ZITADEL_SERVICE_USER_SECRET',
+      )
       .option(
         '--scope <scope>',
-        'a scope besides; may be repeated',
-        (scope: string, all: readonly string[]) => [...all, scope],
-        [],
+        'Additional scope; can be repeated',
+        (scope: string, others: readonly string[] = []) => [...others, scope],
       ),
 
   async run(flags, { settings, output }) {
@@ -28,8 +30,8 @@ export const getTokenCommand: Command<GetTokenFlags> = {
     const projectId = settings.text(flags.projectId, 'ZITADEL_PROJECT_ID');
     if (projectId === undefined) {
       throw usage(
-        'The project is missing: without its scope the token would be inactive for every API',
-        `Give --project-id, or set ZITADEL_PROJECT_ID, for the scope ${audienceScope('<project id>')}.`,
+        'The project is missing: without its scope, the token would be inactive for every API',
+        `Set --project-id or ZITADEL_PROJECT_ID, for the scope ${audienceScope('<project id>')}.`,
       );
     }
     const name = settings.required(
@@ -41,7 +43,7 @@ export const getTokenCommand: Command<GetTokenFlags> = {
     const secret = await settings.secret('ZITADEL_SERVICE_USER_SECRET', "The service user's secret");
     const { headers } = connection;
     const tokenEndpoint = (await discover(connection)).endpoint('token_endpoint');
-    const scopes = ['openid', 'profile', audienceScope(projectId), ...flags.scope];
+    const scopes = ['openid', 'profile', audienceScope(projectId), ...(flags.scope ?? [])];
     const token = await requestToken(tokenEndpoint, { name, secret }, { scopes, headers });
     output.result(token, [token.access_token]);
     output.progress(`${token.token_type} token, ${expiryOf(token)}scope ${token.scope}`);
@@ -49,7 +51,7 @@ export const getTokenCommand: Command<GetTokenFlags> = {
   },
 };
 
-/** Nothing where the server does not say, or says what no date can hold. */
+/** Returns an empty text if the server does not say it, or if no date can represent it. */
 function expiryOf({ expires_in: seconds }: TokenResponse): string {
   const date = new Date(Date.now() + (seconds ?? Number.NaN) * 1000);
   return Number.isNaN(date.getTime()) ? '' : `until ${date.toLocaleString()}, `;

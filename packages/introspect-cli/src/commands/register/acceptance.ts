@@ -2,47 +2,47 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { InvalidClientError, isIntrospectionError } from '@acme/introspect-core';
 import { exitCodes, Failure } from '../../failure.js';
 
-/** Time, given so that a test need not wait. */
+/** A clock that a test can replace, so that it need not wait. */
 export interface Clock {
   now(): number;
   pause(ms: number): Promise<unknown>;
 }
 
 const limitMs = 30_000;
-const againMs = 100;
+const acceptedPauseMs = 100;
 const firstPauseMs = 200;
 const longestPauseMs = 3000;
 
 /**
- * Asks until the server accepts credentials that it was just told of, `times` in a row: one instance may know them
- * before another does.
+ * Waits until the server accepts new credentials `times` in a row: one instance may know them before another does.
  *
- * @param ask rejects with InvalidClientError, or a Failure of the code `invalid_client`, while they are not accepted
+ * @param attempt rejects with InvalidClientError, or a Failure of the code `invalid_client`, while they are not accepted
  * @throws Failure after 30 s
  */
 export async function waitUntilAccepted(
-  ask: () => Promise<unknown>,
+  attempt: () => Promise<unknown>,
   { times, clock = { now: () => performance.now(), pause: delay } }: { times: number; clock?: Clock },
 ): Promise<void> {
   const end = clock.now() + limitMs;
   let [accepted, pauseMs] = [0, firstPauseMs];
   for (;;) {
     try {
-      await ask();
+      await attempt();
       accepted += 1;
       if (accepted >= times) return;
     } catch (error) {
-      const isPassing = error instanceof InvalidClientError || isIntrospectionError(error) || error instanceof Failure;
-      if (!isPassing) throw error;
-      if (clock.now() + pauseMs >= end) throw refused(error);
+      const isTransient =
+        error instanceof InvalidClientError || isIntrospectionError(error) || error instanceof Failure;
+      if (!isTransient) throw error;
+      if (clock.now() + pauseMs >= end) throw notAccepted(error);
       accepted = 0;
       pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
     }
-    await clock.pause(accepted > 0 ? againMs : pauseMs);
+    await clock.pause(accepted > 0 ? acceptedPauseMs : pauseMs);
   }
 }
 
-function refused({ message }: Error): Failure {
+function notAccepted({ message }: Error): Failure {
   return new Failure(
     exitCodes.failed,
     'not_accepted',

@@ -1,41 +1,45 @@
 import { changedEnv, type EnvChanges } from '../../files/env-file.js';
-import { readIfThere, writePrivately } from '../../files/private-file.js';
+import { readIfExists, writePrivately } from '../../files/private-file.js';
 import type { AuthorizationServer } from '../../zitadel/authorization-server.js';
 import type { AppMethod } from '../../zitadel/management-api.js';
-import type { Keeping } from './registration.js';
+import type { Journal } from './registration.js';
 import { type RegistrationFiles, saveVariables, variablesOf } from './registration-files.js';
 import { RecordFile, type RegistrationRecord } from './registration-record.js';
 import type { Wanted } from './survey.js';
 
-/** Where a registration is kept, and what is known of it before anything is made. */
-interface Place {
+/** The files of a registration, and what is known of it before anything is created. */
+interface Location {
   readonly files: RegistrationFiles;
   readonly server: AuthorizationServer;
   readonly method: AppMethod;
 }
 
 /**
- * Sees to it, before anything is made, that its variables can be set in the env file.
+ * Checks, before anything is created, that the variables can be written to the env file.
  *
- * @throws Failure naming one that cannot
+ * @throws Failure naming a variable that cannot
  */
-export function checkVariables(place: Place, { serviceUser }: Wanted): void {
-  const told = 'by-the-server';
-  changedEnv(readIfThere(place.files.env), {
-    ...{ ZITADEL_PROJECT_ID: told, ZITADEL_CLIENT_ID: told, ZITADEL_CLIENT_SECRET: told },
-    ...(serviceUser !== undefined && { ZITADEL_SERVICE_USER: serviceUser, ZITADEL_SERVICE_USER_SECRET: told }),
-    ...knownVariables(place),
+export function checkVariables(location: Location, { serviceUser }: Wanted): void {
+  const placeholder = 'by-the-server';
+  changedEnv(readIfExists(location.files.env), {
+    ...{ ZITADEL_PROJECT_ID: placeholder, ZITADEL_CLIENT_ID: placeholder, ZITADEL_CLIENT_SECRET: placeholder },
+    ...(serviceUser !== undefined && { ZITADEL_SERVICE_USER: serviceUser, ZITADEL_SERVICE_USER_SECRET: placeholder }),
+    ...knownVariables(location),
   });
 }
 
-export function keepsNothing(record: RegistrationRecord): Keeping {
+/** Returns the journal of a dry run. It writes nothing. */
+export function dryJournal(record: RegistrationRecord): Journal {
   const nothing = async () => {};
   return { record, note: nothing, saveVariables: nothing, saveKeyFile: nothing };
 }
 
-/** Keeps everything in its file, and writes none that would stay the same. */
-export function keeps(place: Place, record: RegistrationRecord): Keeping & { readonly written: ReadonlySet<string> } {
-  const { files } = place;
+/** Returns a journal that writes each step to its file. It writes no file whose content would stay the same. */
+export function fileJournal(
+  location: Location,
+  record: RegistrationRecord,
+): Journal & { readonly written: ReadonlySet<string> } {
+  const { files } = location;
   const recordFile = new RecordFile(files.record, record);
   const written = new Set<string>();
   return {
@@ -45,7 +49,7 @@ export function keeps(place: Place, record: RegistrationRecord): Keeping & { rea
     },
     note: (changes) => recordFile.note(changes),
     saveVariables: async (changes) => {
-      if (await saveVariables(files, { ...knownVariables(place), ...changes })) written.add(files.env);
+      if (await saveVariables(files, { ...knownVariables(location), ...changes })) written.add(files.env);
     },
     saveKeyFile: async (content) => {
       await writePrivately(files.key, content);
@@ -55,8 +59,8 @@ export function keeps(place: Place, record: RegistrationRecord): Keeping & { rea
   };
 }
 
-/** The variables that are known from the beginning, and those that would contradict them. */
-function knownVariables({ files, server, method }: Place): EnvChanges {
+/** Returns the variables that are known from the beginning, and removes those that would contradict them. */
+function knownVariables({ files, server, method }: Location): EnvChanges {
   const { issuer, address, instanceHost } = server;
   const isInternal = new URL(issuer).origin !== new URL(address).origin;
   const wasInternal = variablesOf(files).ZITADEL_INSTANCE_HOST !== undefined;

@@ -6,7 +6,7 @@ import type { Role } from './survey.js';
 export interface RegisterFlags extends ManagementFlags {
   project?: string;
   app: string;
-  role: readonly Role[];
+  role?: readonly Role[];
   auth?: AppMethod;
   out: string;
   serviceUser?: string | true;

@@ -5,31 +5,32 @@ import type { ManagementApi } from '../../zitadel/management-api.js';
 
 const output = process.stderr;
 
-/** The name of a project that is there, or of a new one. */
+/** Prompts for the name of an existing project, or of a new one. */
 export async function chooseProject(api: ManagementApi): Promise<string> {
   const projects = await api.projects();
-  const aNewOne = '';
-  const chosen = answered(
+  const newProject = '';
+  const chosen = completed(
     await select({
       message: 'In which project?',
       options: [
         ...projects.map(({ name }) => ({ value: name, label: printable(name) })),
-        { value: aNewOne, label: 'a new one' },
+        { value: newProject, label: 'a new one' },
       ],
       output,
     }),
   );
-  if (chosen !== aNewOne) return chosen;
-  return answered(
-    await text({ message: 'Its name', validate: (name) => (name?.trim() ? undefined : 'It needs one'), output }),
+  if (chosen !== newProject) return chosen;
+  return completed(
+    await text({ message: 'Its name', validate: (name) => (name?.trim() ? undefined : 'Enter a name'), output }),
   ).trim();
 }
 
-export async function confirmed(question: string): Promise<boolean> {
-  return answered(await confirm({ message: printable(question), initialValue: false, output }));
+/** Prompts for yes or no. */
+export async function confirmed(message: string): Promise<boolean> {
+  return completed(await confirm({ message: printable(message), initialValue: false, output }));
 }
 
-function answered<Answer>(answer: Answer): Exclude<Answer, symbol> {
-  if (isCancel(answer)) throw new Failure(exitCodes.interrupted, 'interrupted', 'Nothing was done');
-  return answer as Exclude<Answer, symbol>;
+function completed<Input>(input: Input): Exclude<Input, symbol> {
+  if (isCancel(input)) throw new Failure(exitCodes.interrupted, 'interrupted', 'Nothing was done');
+  return input as Exclude<Input, symbol>;
 }

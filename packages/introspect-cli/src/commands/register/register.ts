@@ -4,7 +4,7 @@ import { connectionOf, withCommonFlags } from '../../connection.js';
 import { usage } from '../../failure.js';
 import { isInteractive } from '../../terminal/settings.js';
 import { managementApiOf } from '../../zitadel/management-access.js';
-import { isStep } from '../../zitadel/management-api.js';
+import { isSegment } from '../../zitadel/management-client.js';
 import type { RegisterFlags } from './register-flags.js';
 import { checkFiles, filesOf } from './registration-files.js';
 import { readRecord } from './registration-record.js';
@@ -12,26 +12,30 @@ import { runRegistration } from './run-registration.js';
 import { runUndo } from './run-undo.js';
 import type { Role } from './survey.js';
 
-/** `introspect register`: makes an API known to ZITADEL, and writes what it needs into an env file. */
+/** `introspect register`: registers an API in ZITADEL, and writes its settings into an env file. */
 export const registerCommand: Command<RegisterFlags> = {
   define: (command) =>
-    withCommonFlags(command.name('register').description('registers an API in ZITADEL, and writes its env file'))
-      .option('--project <name>', 'the project, found by this name or made')
-      .option('--app <name>', 'the API, found by this name or made', 'api')
-      .option('--role <key>', 'a role of the project, key or key=Display name; may be repeated', roles, [])
+    withCommonFlags(command.name('register').description('Register an API in ZITADEL, and write its env file'))
+      .option('--project <name>', 'Use the project of this name, or create it')
+      .option('--app <name>', 'Use the API of this name in the project, or create it', 'api')
+      .option('--role <key>', 'Add a role to the project, as key or key=Display name; can be repeated', roles)
       .addOption(
-        new Option('--auth <method>', 'how a new API proves itself: by a secret, or by a key').choices([
+        new Option('--auth <method>', 'Authenticate a new API by a secret ("basic") or by a key').choices([
           'basic',
           'key',
         ]),
       )
-      .option('--service-user [name]', 'also a service user with these roles, to try the API with')
-      .option('--org <id>', "the organisation, in place of the administrator's own")
-      .option('--out <path>', 'the env file; a path that ends in .json is the key file, with .env beside it', '.env')
-      .option('--force', 'writes to files that are there and not its own: other variables stay')
-      .option('--rotate', 'makes new credentials where the API or the service user is there')
-      .option('--dry-run', 'looks, and prints the calls that would change something')
-      .option('--undo', 'removes what was made for the env file of --out'),
+      .option('--service-user [name]', 'Use or create a service user with these roles, to try the API with')
+      .option('--org <id>', "Use this organisation instead of the administrator's own")
+      .option(
+        '--out <path>',
+        'Write this env file; a path that ends in .json is the key file, with .env beside it',
+        '.env',
+      )
+      .option('--force', 'Overwrite existing files; variables of others stay')
+      .option('--rotate', 'Create new credentials for an existing API or service user')
+      .option('--dry-run', 'Print the changes without applying them')
+      .option('--undo', 'Remove what was created for the env file of --out'),
 
   async run(flags, { settings, output }) {
     const files = filesOf(flags.out);
@@ -42,7 +46,10 @@ export const registerCommand: Command<RegisterFlags> = {
     checkName('--app', flags.app);
     checkName('--service-user', flags.serviceUser);
     if (flags.project === undefined && !isInteractive()) {
-      throw usage('The project is missing', 'Give --project: one of this name is found, or made.');
+      throw usage(
+        'The project is missing',
+        'Set --project to the name of a project: it is used if it exists, or created.',
+      );
     }
     checkFiles(files, {
       method: flags.auth,
@@ -56,11 +63,11 @@ export const registerCommand: Command<RegisterFlags> = {
 };
 
 function checkName(flag: string, name: string | true | undefined): void {
-  if (typeof name === 'string' && name.trim() === '') throw usage(`${flag} wants a name that is not empty`);
+  if (typeof name === 'string' && name.trim() === '') throw usage(`${flag} must not be empty`);
 }
 
-function roles(value: string, all: readonly Role[]): Role[] {
+function roles(value: string, others: readonly Role[] = []): Role[] {
   const [, key = '', displayName = key] = /^([^=]*)=?(.+)?$/s.exec(value) ?? [];
-  if (!isStep(key)) throw usage('--role wants a key, or key=Display name; "." and ".." are none');
-  return [...all.filter((each) => each.key !== key), { key, displayName }];
+  if (!isSegment(key)) throw usage('--role must be a key, or key=Display name; a key is not empty, "." or ".."');
+  return [...others.filter((each) => each.key !== key), { key, displayName }];
 }

@@ -3,12 +3,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { usage } from '../../failure.js';
 import { changedEnv, type EnvChanges } from '../../files/env-file.js';
-import { checkWritable, isThere, readIfThere, writePrivately } from '../../files/private-file.js';
+import { checkWritable, exists, readIfExists, writePrivately } from '../../files/private-file.js';
 import type { AppMethod } from '../../zitadel/management-api.js';
 import { type RegistrationRecord, recordPathOf } from './registration-record.js';
 import type { Undone } from './undo.js';
 
-/** Where a registration is written: absolute paths. */
+/** The files of a registration, as absolute paths. */
 export interface RegistrationFiles {
   readonly env: string;
   readonly key: string;
@@ -25,7 +25,7 @@ const appVariables = [
 ];
 const userVariables = ['ZITADEL_SERVICE_USER', 'ZITADEL_SERVICE_USER_SECRET'];
 
-/** @param out the env file, with the key file beside it; where it ends in `.json` the other way round */
+/** @param out the env file, with the key file beside it. If it ends in `.json`, it is the key file, with `.env` beside it. */
 export function filesOf(out: string): RegistrationFiles {
   const path = resolve(out);
   const isKey = basename(path).endsWith('.json');
@@ -33,7 +33,7 @@ export function filesOf(out: string): RegistrationFiles {
   return { env, key: isKey ? path : join(dirname(path), 'zitadel-key.json'), record: recordPathOf(env) };
 }
 
-interface Writing {
+interface CheckOptions {
   readonly method: AppMethod | undefined;
   readonly serviceUser: boolean;
   readonly force: boolean;
@@ -41,22 +41,22 @@ interface Writing {
 }
 
 /**
- * What an earlier run of the same registration has written may be replaced, and nothing else.
+ * Checks that only files of the same registration would be overwritten.
  *
- * @throws Failure when another file is there, and no force is allowed
+ * @throws Failure if another file exists, unless `force` is true
  */
-export function checkFiles(files: RegistrationFiles, { method, serviceUser, force, record }: Writing): void {
+export function checkFiles(files: RegistrationFiles, { method, serviceUser, force, record }: CheckOptions): void {
   if (force) return;
-  const isForeignEnv = isThere(files.env) && !(record && isOwnEnv(variablesOf(files), { record, serviceUser }));
-  const isForeignKey = method === 'key' && isThere(files.key) && !(record && isOwnKey(files.key, record));
+  const isForeignEnv = exists(files.env) && !(record && isOwnEnv(variablesOf(files), { record, serviceUser }));
+  const isForeignKey = method === 'key' && exists(files.key) && !(record && isOwnKey(files.key, record));
   if (!isForeignEnv && !isForeignKey) return;
   throw usage(
-    `${isForeignEnv ? files.env : files.key} is there already, and is not overwritten`,
-    'Give another --out, or --force: it replaces its own variables, and keeps the others.',
+    `${isForeignEnv ? files.env : files.key} already exists, and is not overwritten`,
+    'Set another --out, or use --force: it replaces only the variables of this command.',
   );
 }
 
-/** Whether there are no credentials in it but those of this registration. */
+/** Returns whether the env file contains no credentials, or only those of this registration. */
 function isOwnEnv(
   variables: Readonly<Record<string, string | undefined>>,
   { record, serviceUser }: { record: RegistrationRecord; serviceUser: boolean },
@@ -68,10 +68,10 @@ function isOwnEnv(
   return isOwnApp && (isOwnUser || !serviceUser);
 }
 
-/** Whether it is a key file that this registration was given. */
+/** Returns whether this registration wrote the key file. */
 function isOwnKey(path: string, { app, keys }: RegistrationRecord): boolean {
   try {
-    const { clientId, keyId } = Object(JSON.parse(readIfThere(path))) as Record<string, unknown>;
+    const { clientId, keyId } = Object(JSON.parse(readIfExists(path))) as Record<string, unknown>;
     return app !== undefined && clientId === app.clientId && keys.includes(String(keyId));
   } catch {
     return false;
@@ -79,7 +79,7 @@ function isOwnKey(path: string, { app, keys }: RegistrationRecord): boolean {
 }
 
 /**
- * Sees to it, before anything is made, that what the server tells only once can be written.
+ * Checks, before anything is created, that the files can be written: the server shows a secret only once.
  *
  * @throws Failure otherwise
  */
@@ -88,52 +88,52 @@ export async function checkFilesWritable({ env, key, record }: RegistrationFiles
 }
 
 export function variablesOf({ env }: RegistrationFiles): Readonly<Record<string, string | undefined>> {
-  return parseEnv(readIfThere(env));
+  return parseEnv(readIfExists(env));
 }
 
-/** Sets these variables, and tells whether that changed anything. */
+/** Sets these variables, and returns whether that changed the file. */
 export async function saveVariables({ env }: RegistrationFiles, changes: EnvChanges): Promise<boolean> {
-  const before = readIfThere(env);
+  const before = readIfExists(env);
   const after = changedEnv(before, changes);
   if (after === before) return false;
   await writePrivately(env, after);
   return true;
 }
 
-/** Whether the credentials of this app are in the files already. */
-export function holdsCredentials(files: RegistrationFiles, clientId: string, method: AppMethod): boolean {
+/** Returns whether the files already contain the credentials of this app. */
+export function containCredentials(files: RegistrationFiles, clientId: string, method: AppMethod): boolean {
   const { ZITADEL_CLIENT_ID, ZITADEL_CLIENT_SECRET, ZITADEL_KEY_FILE = '' } = variablesOf(files);
   if (method === 'basic') return ZITADEL_CLIENT_ID === clientId && Boolean(ZITADEL_CLIENT_SECRET);
   try {
-    return ZITADEL_KEY_FILE === files.key && JSON.parse(readIfThere(files.key)).clientId === clientId;
+    return ZITADEL_KEY_FILE === files.key && JSON.parse(readIfExists(files.key)).clientId === clientId;
   } catch {
     return false;
   }
 }
 
-/** Removes what was written for things that were made, as long as it is that by now. Other variables stay. */
+/** Removes the key file, the variables and the record of what was created. Does not remove what belongs to others now. */
 export async function removeFiles(files: RegistrationFiles, record: RegistrationRecord): Promise<Undone> {
   const removed: string[] = [];
-  const kept: string[] = [];
+  const remaining: string[] = [];
   const key = record.keyFile === undefined ? undefined : join(dirname(files.env), basename(record.keyFile));
-  if (key !== undefined && isThere(key)) {
+  if (key !== undefined && exists(key)) {
     if (isOwnKey(key, record)) {
       await rm(key);
       removed.push(key);
-    } else kept.push(`${key}: it holds something else by now`);
+    } else remaining.push(`${key}: it contains something else now`);
   }
   const names = writtenVariables(variablesOf(files), record);
   if (names.length > 0) {
-    const rest = changedEnv(readIfThere(files.env), Object.fromEntries(names.map((name) => [name, undefined])));
+    const rest = changedEnv(readIfExists(files.env), Object.fromEntries(names.map((name) => [name, undefined])));
     if (rest.trim() === '') await rm(files.env);
     else await writePrivately(files.env, rest);
     removed.push(rest.trim() === '' ? files.env : `the ZITADEL_ variables in ${files.env}`);
   }
   await rm(files.record, { force: true });
-  return { removed, kept };
+  return { removed, remaining };
 }
 
-/** The names of the variables that stand for things that were made. */
+/** Returns the names of the variables of what was created. */
 function writtenVariables(
   { ZITADEL_CLIENT_ID, ZITADEL_INSTANCE_HOST, ZITADEL_SERVICE_USER }: Readonly<Record<string, string | undefined>>,
   { app, serviceUser }: RegistrationRecord,

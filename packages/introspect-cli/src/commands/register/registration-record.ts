@@ -1,33 +1,33 @@
 import { isDeepStrictEqual } from 'node:util';
 import { usage } from '../../failure.js';
-import { readIfThere, writePrivately } from '../../files/private-file.js';
+import { readIfExists, writePrivately } from '../../files/private-file.js';
 
-interface Thing {
+interface Resource {
   readonly id: string;
   readonly name: string;
-  /** Made by this command, not found: only then is it removed again. */
+  /** Whether this command created it. `--undo` removes nothing else. */
   readonly made: boolean;
 }
 
 /**
- * What a registration has made, kept beside its env file so that `--undo` removes that and nothing else, and a run that
- * was interrupted can be finished. It holds no secret.
+ * What a registration has created. It is stored beside the env file, so that `--undo` removes only that, and so that a
+ * second run can finish an interrupted one. It contains no secret.
  */
 export interface RegistrationRecord {
   readonly issuer: string;
   readonly organization?: string;
-  readonly project?: Thing;
-  /** The keys of the roles that were made. */
+  readonly project?: Resource;
+  /** The keys of the roles that were created. */
   readonly roles: readonly string[];
-  readonly app?: Thing & { readonly clientId: string };
-  /** The ids of the app's keys that were made. */
+  readonly app?: Resource & { readonly clientId: string };
+  /** The ids of the app's keys that were created. */
   readonly keys: readonly string[];
   readonly keyFile?: string;
-  /** With the name by which it proves itself, once it has a secret. */
-  readonly serviceUser?: Thing & { readonly clientId?: string };
-  /** The id of the service user's grant, where one was made. */
+  /** `clientId` is set when the user has a secret. */
+  readonly serviceUser?: Resource & { readonly clientId?: string };
+  /** The id of the service user's grant, if it was created. */
   readonly grant?: string;
-  /** Whether everything was done, to the end. */
+  /** Whether the registration ran to its end. */
   readonly finished: boolean;
 }
 
@@ -37,15 +37,15 @@ export function newRecord(issuer: string, organization: string | undefined): Reg
   return { issuer, ...(organization && { organization }), roles: [], keys: [], finished: false };
 }
 
-/** @throws Failure when there is one that cannot be read */
+/** @throws Failure if the file exists and is not a record */
 export function readRecord(path: string): RegistrationRecord | undefined {
-  const text = readIfThere(path);
+  const text = readIfExists(path);
   if (text === '') return undefined;
   try {
     const record: unknown = JSON.parse(text);
     if (isRecord(record)) return record;
   } catch {}
-  throw usage(`${path} is no record of a registration`, 'Remove it, or give another --out.');
+  throw usage(`${path} is not a record of a registration`, 'Remove it, or give another --out.');
 }
 
 function isRecord(value: unknown): value is RegistrationRecord {
@@ -55,14 +55,14 @@ function isRecord(value: unknown): value is RegistrationRecord {
     [organization, keyFile, grant, membersOf(serviceUser).clientId].every(
       (each) => each === undefined || isText(each),
     ) &&
-    [project, app, serviceUser].every((each) => each === undefined || isThing(each)) &&
+    [project, app, serviceUser].every((each) => each === undefined || isResource(each)) &&
     (app === undefined || isText(membersOf(app).clientId)) &&
     [roles, keys].every((each) => Array.isArray(each) && each.every(isText)) &&
     typeof finished === 'boolean'
   );
 }
 
-function isThing(value: unknown): value is Thing {
+function isResource(value: unknown): value is Resource {
   const { id, name, made } = membersOf(value);
   return isText(id) && isText(name) && typeof made === 'boolean';
 }
@@ -75,7 +75,7 @@ function membersOf(value: unknown): Readonly<Record<string, unknown>> {
   return Object(value) as Record<string, unknown>;
 }
 
-/** A record on disk: what is noted is there before the next step begins. */
+/** A record on disk. Each change is written before the next step begins. */
 export class RecordFile {
   readonly #path: string;
   #record: RegistrationRecord;
@@ -89,7 +89,7 @@ export class RecordFile {
     return this.#record;
   }
 
-  /** Something new makes a registration unfinished, until that is noted. What is known already is not written again. */
+  /** Writes changes, and sets `finished` to false unless the changes set it. Does not write if nothing changes. */
   async note(changes: Partial<RegistrationRecord>): Promise<void> {
     const record = { ...this.#record, ...changes };
     if (isDeepStrictEqual(record, this.#record)) return;

@@ -6,155 +6,162 @@ import { ManagementFailure } from '../../zitadel/management-failure.js';
 import type { RegistrationRecord } from './registration-record.js';
 import type { Survey, Wanted } from './survey.js';
 
-/** Where what happens is kept, at once: a secret is shown by the server only once. A dry run keeps nothing. */
-export interface Keeping {
+/** Stores each step immediately: the server shows a secret only once. A dry run stores nothing. */
+export interface Journal {
   readonly record: RegistrationRecord;
   note(changes: Partial<RegistrationRecord>): Promise<void>;
   saveVariables(changes: EnvChanges): Promise<void>;
   saveKeyFile(content: string): Promise<void>;
 }
 
-/** Whether new credentials are made where the app or the user is there already. Those of new ones always are. */
+/** Whether an existing app or user gets new credentials. A new one always gets them. */
 export interface Renewal {
   readonly app: boolean;
   readonly serviceUser: boolean;
 }
 
-interface Thing {
+interface Resource {
   readonly id: string;
   readonly name: string;
   readonly made: boolean;
 }
 type Credentials = { readonly credentials: 'new' | 'kept' };
 
-/** What is there in the end, without secrets. */
+/** The result of a registration, without secrets. `made` says whether this command created it, now or earlier. */
 export interface Registered {
-  readonly project: Thing;
+  readonly project: Resource;
   readonly roles: readonly { readonly key: string; readonly made: boolean }[];
-  readonly app: Thing & Credentials & { readonly clientId: string; readonly method: AppMethod };
-  readonly serviceUser?: Thing & Credentials;
+  readonly app: Resource & Credentials & { readonly clientId: string; readonly method: AppMethod };
+  readonly serviceUser?: Resource & Credentials;
 }
 
 const keyDays = 365;
-/** How long a search is repeated for what must be there, since it could not be made a second time. */
+/** The pauses between searches for something that exists but does not appear in searches yet. */
 const searchPausesMs = [100, 200, 400, 800, 1600, 3200];
 
-/** What a registration goes by. */
+/** What a registration needs. */
 export interface Plan {
   readonly api: ManagementApi;
   readonly wanted: Wanted;
-  readonly there: Survey;
+  readonly existing: Survey;
   readonly renew: Renewal;
-  readonly keeping: Keeping;
+  readonly journal: Journal;
 }
 
-/** Makes what the survey did not find, each step noted before the next. */
+/** Creates what does not exist yet, and stores each step before the next. */
 export async function registerApi(plan: Plan): Promise<Registered> {
-  const project = await projectOf(plan);
-  const roles = await rolesOf(plan, project.id);
-  const app = await appOf(plan, project.id);
+  const project = await registerProject(plan);
+  const roles = await registerRoles(plan, project.id);
+  const app = await registerApp(plan, project.id);
   const { serviceUser: name } = plan.wanted;
   if (name === undefined) return { project, roles, app };
-  return { project, roles, app, serviceUser: await serviceUserOf(plan, name, project.id) };
+  return { project, roles, app, serviceUser: await registerServiceUser(plan, name, project.id) };
 }
 
-async function projectOf({ api, wanted: { project: name }, there, keeping }: Plan): Promise<Thing> {
-  const { thing: id, made } = await findOrMake(there.projectId, {
-    make: () => api.addProject(name),
+async function registerProject({ api, wanted: { project: name }, existing, journal }: Plan): Promise<Resource> {
+  const { value: id, created } = await findOrCreate(existing.projectId, {
+    create: () => api.addProject(name),
     find: () => api.findProject(name),
   });
-  await keeping.note({ project: { id, name, made: made || isOurs(keeping.record.project, id) } });
-  return { id, name, made };
+  await journal.note({ project: { id, name, made: created || isOurs(journal.record.project, id) } });
+  return { id, name, made: created };
 }
 
-async function rolesOf({ api, wanted, there, keeping }: Plan, projectId: string): Promise<Registered['roles']> {
+async function registerRoles(
+  { api, wanted, existing, journal }: Plan,
+  projectId: string,
+): Promise<Registered['roles']> {
   const roles: { key: string; made: boolean }[] = [];
   for (const { key, displayName } of wanted.roles) {
-    const made = !there.roles.includes(key) && (await isMade(() => api.addRole(projectId, key, displayName)));
-    if (made) await keeping.note({ roles: [...keeping.record.roles, key] });
-    roles.push({ key, made });
+    const isNew = !existing.roles.includes(key);
+    const created = isNew && (await createUnlessExists(() => api.addRole(projectId, key, displayName)));
+    if (created) await journal.note({ roles: [...journal.record.roles, key] });
+    roles.push({ key, made: created });
   }
   return roles;
 }
 
-async function appOf({ api, wanted, there, renew, keeping }: Plan, projectId: string): Promise<Registered['app']> {
-  const { app: name, method = there.app?.method ?? 'basic' } = wanted;
-  const { thing, made } = await findOrMake<App & { clientSecret?: string | undefined }>(there.app, {
-    make: () => api.addApp(projectId, name, method),
+async function registerApp(plan: Plan, projectId: string): Promise<Registered['app']> {
+  const { api, wanted, existing, renew, journal } = plan;
+  const { app: name, method = existing.app?.method ?? 'basic' } = wanted;
+  const { value, created } = await findOrCreate<App & { clientSecret?: string | undefined }>(existing.app, {
+    create: () => api.addApp(projectId, name, method),
     find: () => api.findApp(projectId, name),
   });
-  if (!made && there.app === undefined) throw madeMeanwhile(`The app ${name}`);
-  const { id, clientId, clientSecret } = thing;
-  await keeping.note({ app: { id, name, clientId, made: made || isOurs(keeping.record.app, id) } });
-  const app = { id, name, made, clientId, method };
+  if (!created && existing.app === undefined) throw createdMeanwhile(`The app ${name}`);
+  const { id, clientId, clientSecret } = value;
+  await journal.note({ app: { id, name, clientId, made: created || isOurs(journal.record.app, id) } });
+  const app = { id, name, made: created, clientId, method };
   const variables = { ZITADEL_PROJECT_ID: projectId, ZITADEL_CLIENT_ID: clientId };
-  if (!made && !renew.app) {
-    await keeping.saveVariables(variables);
+  if (!created && !renew.app) {
+    await journal.saveVariables(variables);
     return { ...app, credentials: 'kept' };
   }
   if (method === 'key') {
     const key = await api.addKey(projectId, id, new Date(Date.now() + keyDays * 86_400_000));
-    await keeping.note({ keys: [...keeping.record.keys, key.id] });
-    await keeping.saveKeyFile(key.file);
-    await keeping.saveVariables(variables);
+    await journal.note({ keys: [...journal.record.keys, key.id] });
+    await journal.saveKeyFile(key.file);
+    await journal.saveVariables(variables);
   } else {
     const secret = clientSecret ?? (await api.rotateSecret(projectId, id));
-    await keeping.saveVariables({ ...variables, ZITADEL_CLIENT_SECRET: secret });
+    await journal.saveVariables({ ...variables, ZITADEL_CLIENT_SECRET: secret });
   }
   return { ...app, credentials: 'new' };
 }
 
-async function serviceUserOf(plan: Plan, name: string, projectId: string): Promise<Thing & Credentials> {
-  const { api, there, renew, keeping } = plan;
-  const { thing: id, made } = await findOrMake(there.userId, {
-    make: () => api.addUser(name),
+async function registerServiceUser(plan: Plan, name: string, projectId: string): Promise<Resource & Credentials> {
+  const { api, existing, renew, journal } = plan;
+  const { value: id, created } = await findOrCreate(existing.userId, {
+    create: () => api.addUser(name),
     find: async () => (await api.findUser(name))?.id,
   });
-  if (!made && there.userId === undefined) throw madeMeanwhile(`The user ${name}`);
-  const noted = { ...keeping.record.serviceUser, id, name, made: made || isOurs(keeping.record.serviceUser, id) };
-  await keeping.note({ serviceUser: noted });
+  if (!created && existing.userId === undefined) throw createdMeanwhile(`The user ${name}`);
+  const { serviceUser } = journal.record;
+  const recorded = { ...serviceUser, id, name, made: created || isOurs(serviceUser, id) };
+  await journal.note({ serviceUser: recorded });
   await grantRoles(plan, id, projectId);
-  if (!made && !renew.serviceUser) return { id, name, made, credentials: 'kept' };
+  if (!created && !renew.serviceUser) return { id, name, made: created, credentials: 'kept' };
   const { clientId, clientSecret } = await api.rotateUserSecret(id);
-  await keeping.note({ serviceUser: { ...noted, clientId } });
-  await keeping.saveVariables({ ZITADEL_SERVICE_USER: clientId, ZITADEL_SERVICE_USER_SECRET: clientSecret });
-  return { id, name, made, credentials: 'new' };
+  await journal.note({ serviceUser: { ...recorded, clientId } });
+  await journal.saveVariables({ ZITADEL_SERVICE_USER: clientId, ZITADEL_SERVICE_USER_SECRET: clientSecret });
+  return { id, name, made: created, credentials: 'new' };
 }
 
-async function grantRoles({ api, wanted, there, keeping }: Plan, userId: string, projectId: string): Promise<void> {
+async function grantRoles({ api, wanted, existing, journal }: Plan, userId: string, projectId: string): Promise<void> {
   const roleKeys = wanted.roles.map(({ key }) => key);
   if (roleKeys.length === 0) return;
-  const { thing: grant, made } = await findOrMake(there.grant, {
-    make: async () => ({ id: await api.addGrant(userId, projectId, roleKeys), roleKeys }),
+  const { value: grant, created } = await findOrCreate(existing.grant, {
+    create: async () => ({ id: await api.addGrant(userId, projectId, roleKeys), roleKeys }),
     find: () => api.findGrant(userId, projectId),
   });
-  if (made) await keeping.note({ grant: grant.id });
+  if (created) await journal.note({ grant: grant.id });
   const granted = new Set([...grant.roleKeys, ...roleKeys]);
   if (granted.size > grant.roleKeys.length) await api.changeGrant(userId, grant.id, [...granted]);
 }
 
-/** What is there, or is made; what turns out to be there when it is made is searched for again. */
-async function findOrMake<Thing>(
-  there: Thing | undefined,
-  { make, find }: { make: () => Promise<Thing>; find: () => Promise<Thing | undefined> },
-): Promise<{ thing: Thing; made: boolean }> {
-  if (there !== undefined) return { thing: there, made: false };
+/** Creates something that does not exist. If the server says that it exists after all, searches for it again. */
+async function findOrCreate<Value>(
+  existing: Value | undefined,
+  { create, find }: { create: () => Promise<Value>; find: () => Promise<Value | undefined> },
+): Promise<{ value: Value; created: boolean }> {
+  if (existing !== undefined) return { value: existing, created: false };
   try {
-    return { thing: await make(), made: true };
+    return { value: await create(), created: true };
   } catch (error) {
     if (!isConflict(error)) throw error;
     for (const ms of searchPausesMs) {
       await delay(ms);
-      const thing = await find();
-      if (thing !== undefined) return { thing, made: false };
+      const value = await find();
+      if (value !== undefined) return { value, created: false };
     }
     throw error;
   }
 }
 
-async function isMade(make: () => Promise<void>): Promise<boolean> {
+/** Returns false if it exists already. */
+async function createUnlessExists(create: () => Promise<void>): Promise<boolean> {
   try {
-    await make();
+    await create();
     return true;
   } catch (error) {
     if (isConflict(error)) return false;
@@ -166,16 +173,16 @@ function isConflict(error: unknown): boolean {
   return error instanceof ManagementFailure && error.status === 409;
 }
 
-/** Whether an earlier run has made it. */
-function isOurs(noted: { id: string; made: boolean } | undefined, id: string): boolean {
-  return noted?.id === id && noted.made;
+/** Returns whether an earlier run created it. */
+function isOurs(recorded: { id: string; made: boolean } | undefined, id: string): boolean {
+  return recorded?.id === id && recorded.made;
 }
 
-function madeMeanwhile(what: string): Failure {
+function createdMeanwhile(what: string): Failure {
   return new Failure(
     exitCodes.failed,
     'made_meanwhile',
-    `${what} is there since a moment ago`,
+    `${what} was created by someone else a moment ago`,
     'Run the command again.',
   );
 }

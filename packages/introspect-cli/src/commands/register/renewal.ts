@@ -3,53 +3,54 @@ import type { Renewal } from './registration.js';
 import type { RegistrationRecord } from './registration-record.js';
 import type { Survey, Wanted } from './survey.js';
 
-/** Asks whoever sits at the terminal; absent where nobody does. */
-export type Confirm = ((question: string) => Promise<boolean>) | undefined;
+/** Prompts for yes or no. Undefined without a terminal. */
+export type Confirm = ((message: string) => Promise<boolean>) | undefined;
 
-interface Found {
+interface Candidate {
   readonly what: string;
   readonly id: string;
-  /** Whether its credentials are in the env file already. */
+  /** Whether the env file already contains its credentials. */
   readonly isKnown: boolean;
-  readonly noted: { readonly id: string; readonly made: boolean } | undefined;
+  readonly recorded: { readonly id: string; readonly made: boolean } | undefined;
 }
 
 /**
- * Whether what was found gets new credentials: the old secret ends with that, so it wants to be said, by `--rotate` or
- * at the terminal. For what an interrupted run made it need not: nobody was told its secret.
+ * Returns whether an existing app or service user gets new credentials. That ends its old secret, so the user must
+ * confirm it, by `--rotate` or at the terminal. No confirmation is needed for what an interrupted run created: nobody has
+ * its secret.
  *
- * @throws Failure when new ones are needed, and nobody said so
+ * @throws Failure if new ones are needed and the user did not confirm
  */
 export async function renewalOf(
-  { wanted, there, record }: { wanted: Wanted; there: Survey; record: RegistrationRecord | undefined },
+  { wanted, existing, record }: { wanted: Wanted; existing: Survey; record: RegistrationRecord | undefined },
   { rotate, confirm, isKnown }: { rotate: boolean; confirm: Confirm; isKnown: { app: boolean; serviceUser: boolean } },
 ): Promise<Renewal> {
-  async function decide({ what, id, isKnown, noted }: Found): Promise<boolean> {
+  async function decide({ what, id, isKnown, recorded }: Candidate): Promise<boolean> {
     if (rotate) return true;
-    if (!isKnown && record?.finished === false && noted?.id === id && noted.made) return true;
+    if (!isKnown && record?.finished === false && recorded?.id === id && recorded.made) return true;
     const isWanted = await confirm?.(
       isKnown
-        ? `The ${what} is there, and its credentials are in the env file. Make new ones?`
-        : `The ${what} is there, and its secret is told only once. Make new credentials?`,
+        ? `The ${what} exists, and its credentials are in the env file. Create new ones?`
+        : `The ${what} exists, and the server shows its secret only once. Create new credentials?`,
     );
     if (isWanted || isKnown) return isWanted === true;
     throw usage(
-      `The ${what} is there already, and its secret is told only once`,
-      'Give --rotate for new credentials: a secret ends with that at once, while an older key stays good. Or choose another name.',
+      `The ${what} already exists, and the server shows its secret only once`,
+      'Use --rotate to create new credentials: an old secret stops working immediately, and an old key stays valid. Or choose another name.',
     );
   }
 
   return {
     app:
-      there.app !== undefined &&
-      (await decide({ what: `app ${wanted.app}`, id: there.app.id, isKnown: isKnown.app, noted: record?.app })),
+      existing.app !== undefined &&
+      (await decide({ what: `app ${wanted.app}`, id: existing.app.id, isKnown: isKnown.app, recorded: record?.app })),
     serviceUser:
-      there.userId !== undefined &&
+      existing.userId !== undefined &&
       (await decide({
         what: `service user ${wanted.serviceUser}`,
-        id: there.userId,
+        id: existing.userId,
         isKnown: isKnown.serviceUser,
-        noted: record?.serviceUser,
+        recorded: record?.serviceUser,
       })),
   };
 }

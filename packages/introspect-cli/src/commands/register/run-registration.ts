@@ -9,7 +9,7 @@ import { type AuthorizationServer, clientOptions, discover } from '../../zitadel
 import { audienceScope, requestToken } from '../../zitadel/client-credentials.js';
 import type { AppMethod, ManagementApi } from '../../zitadel/management-api.js';
 import { waitUntilAccepted } from './acceptance.js';
-import { checkVariables, keeps, keepsNothing } from './journal.js';
+import { checkVariables, dryJournal, fileJournal } from './journal.js';
 import type { RegisterFlags } from './register-flags.js';
 import { chooseProject, confirmed } from './register-prompts.js';
 import { plannedText, registeredText } from './register-text.js';
@@ -17,7 +17,7 @@ import { registerApi } from './registration.js';
 import {
   checkFiles,
   checkFilesWritable,
-  holdsCredentials,
+  containCredentials,
   type RegistrationFiles,
   variablesOf,
 } from './registration-files.js';
@@ -33,7 +33,7 @@ interface Run {
   connection: Connection;
 }
 
-/** `introspect register`: looks, decides, makes what is missing, and waits until it is good. */
+/** `introspect register`: finds what exists, creates what is missing, and waits until the server accepts the credentials. */
 export async function runRegistration(api: ManagementApi, run: Run): Promise<ExitCode> {
   const { flags, output, files, record, connection } = run;
   const server = await discover(connection);
@@ -42,56 +42,56 @@ export async function runRegistration(api: ManagementApi, run: Run): Promise<Exi
   for (const name of ['token_endpoint', 'introspection_endpoint'] as const) server.endpoint(name);
   const wanted = wantedBy(flags, flags.project ?? (await chooseProject(api)));
   checkRecord(run, issuer, wanted);
-  output.progress(`Looking around at ${issuer}`);
-  const there = await survey(api, wanted);
-  const method = methodOf(wanted, there);
+  output.progress(`Finding what exists at ${issuer}`);
+  const existing = await survey(api, wanted);
+  const method = methodOf(wanted, existing);
   checkFiles(files, { method, serviceUser: wanted.serviceUser !== undefined, force: flags.force === true, record });
-  const place = { files, server, method };
+  const location = { files, server, method };
   const known = record ?? newRecord(issuer, flags.org);
-  checkVariables(place, wanted);
+  checkVariables(location, wanted);
   const renew = await renewalOf(
-    { wanted, there, record },
+    { wanted, existing, record },
     {
       rotate: flags.rotate === true,
       confirm: isInteractive() && !flags.dryRun ? confirmed : undefined,
       isKnown: {
-        app: there.app !== undefined && holdsCredentials(files, there.app.clientId, method),
-        serviceUser: holdsUser(files, record?.serviceUser?.clientId ?? wanted.serviceUser),
+        app: existing.app !== undefined && containCredentials(files, existing.app.clientId, method),
+        serviceUser: containUser(files, record?.serviceUser?.clientId ?? wanted.serviceUser),
       },
     },
   );
   if (flags.dryRun) {
-    await registerApi({ api, wanted, there, renew, keeping: keepsNothing(known) });
+    await registerApi({ api, wanted, existing, renew, journal: dryJournal(known) });
     output.result({ dryRun: true, calls: api.planned }, plannedText(api.planned));
     return exitCodes.done;
   }
   await checkFilesWritable(files);
-  const keeping = keeps(place, known);
+  const journal = fileJournal(location, known);
   try {
-    if (renew.app || renew.serviceUser) await keeping.note({ finished: false }); // until the new ones are written
-    const registered = await registerApi({ api, wanted, there, renew, keeping });
+    if (renew.app || renew.serviceUser) await journal.note({ finished: false }); // until the new credentials are written
+    const registered = await registerApi({ api, wanted, existing, renew, journal });
     output.progress('Waiting until the server accepts the credentials');
     await waitForAll(files, server, wanted);
-    await keeping.note({ finished: true });
+    await journal.note({ finished: true });
     const inUse = method === 'key' ? [files.env, files.key] : [files.env];
-    output.result({ issuer, ...registered, files: inUse }, registeredText(registered, inUse, keeping.written));
+    output.result({ issuer, ...registered, files: inUse }, registeredText(registered, inUse, journal.written));
     return exitCodes.done;
   } catch (error) {
-    throw error instanceof Failure && keeping.record.project ? interrupted(error) : error;
+    throw error instanceof Failure && journal.record.project ? interrupted(error) : error;
   }
 }
 
 function wantedBy({ app, role, auth, serviceUser }: RegisterFlags, project: string): Wanted {
   const name = `${slug(project)}-${slug(app)}`;
-  return { project, app, roles: role, method: auth, serviceUser: serviceUser === true ? name : serviceUser };
+  return { project, app, roles: role ?? [], method: auth, serviceUser: serviceUser === true ? name : serviceUser };
 }
 
-/** As a user name has it. */
+/** Returns a name as part of a user name. */
 function slug(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
 }
 
-/** One env file is one registration: another one would take its record, and with it the way back. */
+/** An env file belongs to one registration: a second one would replace its record, which `--undo` needs. */
 function checkRecord({ record, files, flags }: Run, issuer: string, { project, app, serviceUser }: Wanted): void {
   if (record === undefined) return;
   const isSame =
@@ -104,28 +104,28 @@ function checkRecord({ record, files, flags }: Run, issuer: string, { project, a
   const other = `${record.app?.name ?? 'an app'} of ${record.project?.name ?? 'a project'} at ${record.issuer}`;
   throw usage(
     `${files.env} belongs to another registration: ${other}`,
-    'Give another --out, or --undo that one first.',
+    'Set another --out, or undo that registration first with --undo.',
   );
 }
 
 function methodOf({ app: name, method }: Wanted, { app }: Survey): AppMethod {
   if (app === undefined) return method ?? 'basic';
-  if (app.clientId === '') throw usage(`There is an app ${name} that is no API`, 'Give another name as --app.');
+  if (app.clientId === '') throw usage(`The app ${name} is not an API app`, 'Set --app to another name.');
   if (method !== undefined && method !== app.method) {
     throw usage(
-      `The app ${name} proves itself by ${app.method === 'key' ? 'a key' : 'a secret'}`,
-      `Give --auth ${app.method}, or another name as --app.`,
+      `The app ${name} authenticates by ${app.method === 'key' ? 'a key' : 'a secret'}`,
+      `Use --auth ${app.method}, or set --app to another name.`,
     );
   }
   return app.method;
 }
 
-function holdsUser(files: RegistrationFiles, name: string | undefined): boolean {
+function containUser(files: RegistrationFiles, name: string | undefined): boolean {
   const { ZITADEL_SERVICE_USER, ZITADEL_SERVICE_USER_SECRET } = variablesOf(files);
   return ZITADEL_SERVICE_USER === name && Boolean(ZITADEL_SERVICE_USER_SECRET);
 }
 
-/** Goes by what was written: so it is read once before it is needed. */
+/** Uses the credentials from the files, so that a mistake in them is found now. */
 async function waitForAll(files: RegistrationFiles, server: AuthorizationServer, wanted: Wanted): Promise<void> {
   const {
     ZITADEL_PROJECT_ID: projectId = '',
@@ -149,8 +149,8 @@ async function waitForAll(files: RegistrationFiles, server: AuthorizationServer,
   await waitUntilAccepted(token, { times: 1 });
 }
 
-/** What was made is noted: nothing of it is lost, and nothing will be made twice. */
+/** Adds what to do next. The record contains what was created, so a second run creates nothing twice. */
 function interrupted({ exitCode, code, message, advice }: Failure): Failure {
-  const next = 'What was made so far is noted: the same command finishes it, and with --undo removes it.';
+  const next = 'What was created so far is recorded. Run the same command again to finish, or use --undo to remove it.';
   return new Failure(exitCode, code, message, advice === undefined ? next : `${advice}\n${next}`);
 }

@@ -21,24 +21,24 @@ export async function runUndo(
 ): Promise<ExitCode> {
   if (record === undefined) {
     output.result({ removed: [], kept: [] }, [
-      `There is nothing to undo: no registration was written to ${files.env}.`,
+      `There is nothing to undo: ${files.env} has no record of a registration.`,
     ]);
     return exitCodes.done;
   }
-  const connection = connectionOf(settings, flags); // no file decides where the personal access token is sent
+  const connection = connectionOf(settings, flags); // no file may decide where the personal access token is sent
   const { issuer } = connection.instanceHost === undefined ? connection : await discover(connection);
   if (record.issuer !== issuer) {
-    throw usage(`${files.env} was registered at another issuer: ${record.issuer}`, 'Give that one as --issuer.');
+    throw usage(`${files.env} was registered at another issuer: ${record.issuer}`, 'Set --issuer to that one.');
   }
   const org = flags.org ?? record.organization;
   const api = await managementApiOf(settings, { ...flags, ...(org !== undefined && { org }) }, connection);
-  const { removed, kept } = await undo(api, record);
+  const { removed, remaining } = await undo(api, record);
   if (flags.dryRun) {
     output.result({ dryRun: true, calls: api.planned }, plannedText(api.planned));
     return exitCodes.done;
   }
   const ofFiles = await removeFiles(files, record);
-  const undone = { removed: [...removed, ...ofFiles.removed], kept: [...kept, ...ofFiles.kept] };
-  output.result(undone, undoneText(undone));
+  const undone = { removed: [...removed, ...ofFiles.removed], remaining: [...remaining, ...ofFiles.remaining] };
+  output.result({ removed: undone.removed, kept: undone.remaining }, undoneText(undone));
   return exitCodes.done;
 }

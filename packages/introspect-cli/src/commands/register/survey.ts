@@ -6,18 +6,18 @@ export interface Role {
   readonly displayName: string;
 }
 
-/** What is to be there in the end. */
+/** What must exist after the registration. */
 export interface Wanted {
   readonly project: string;
   readonly app: string;
   readonly roles: readonly Role[];
-  /** What an app is made with; one that is there keeps its own. */
+  /** The method of a new app. An existing app stays as it is. */
   readonly method: AppMethod | undefined;
   /** The user name. */
   readonly serviceUser: string | undefined;
 }
 
-/** What of it is there already. */
+/** What of it exists already. */
 export interface Survey {
   readonly projectId: string | undefined;
   readonly roles: readonly string[];
@@ -27,9 +27,9 @@ export interface Survey {
 }
 
 /**
- * Looks up everything by its name, and changes nothing.
+ * Finds everything by its name, and changes nothing.
  *
- * @throws Failure when the user of this name is a person, who would get a secret and roles
+ * @throws Failure if the user of this name is a person, who would get a secret and roles
  */
 export async function survey(api: ManagementApi, wanted: Wanted): Promise<Survey> {
   const projectId = await api.findProject(wanted.project);

@@ -4,8 +4,8 @@ import type { RegistrationRecord } from './registration-record.js';
 
 export interface Undone {
   readonly removed: readonly string[];
-  /** What stays, and why. */
-  readonly kept: readonly string[];
+  /** What was not removed, and why. */
+  readonly remaining: readonly string[];
 }
 
 /**
@@ -15,7 +15,7 @@ export interface Undone {
 export async function undo(api: ManagementApi, record: RegistrationRecord): Promise<Undone> {
   const { project, app, serviceUser, keys, roles, grant } = record;
   const removed: string[] = [];
-  const kept: string[] = [];
+  const remaining: string[] = [];
   async function remove(what: string, call: () => Promise<void>): Promise<void> {
     await call();
     removed.push(what);
@@ -24,31 +24,35 @@ export async function undo(api: ManagementApi, record: RegistrationRecord): Prom
   if (app?.made && project) await remove(`app ${app.name}`, () => api.removeApp(project.id, app.id));
   else if (app && project) {
     for (const key of keys) await remove(`key ${key}`, () => api.removeKey(project.id, app.id, key));
-    kept.push(`app ${app.name}: it was there before`);
+    remaining.push(`app ${app.name}: it existed before`);
   }
   if (serviceUser && (await api.isPerson(serviceUser.id))) {
-    kept.push(`user ${serviceUser.name}: a person, not a service user`);
+    remaining.push(`user ${serviceUser.name}: a person, not a service user`);
   } else if (serviceUser?.made) await remove(`service user ${serviceUser.name}`, () => api.removeUser(serviceUser.id));
   else if (serviceUser) {
     if (grant) await remove(`grant of ${serviceUser.name}`, () => api.removeGrant(serviceUser.id, grant));
-    kept.push(`service user ${serviceUser.name}: it was there before`);
+    remaining.push(`service user ${serviceUser.name}: it existed before`);
   }
-  if (project === undefined) return { removed, kept };
-  const isShared = project.made && (await holdsMore(api, record, project.id));
+  if (project === undefined) return { removed, remaining };
+  const isShared = project.made && (await containsMore(api, record, project.id));
   for (const role of roles) await remove(`role ${role}`, () => api.removeRole(project.id, role));
-  if (!project.made) kept.push(`project ${project.name}: it was there before`);
-  else if (isShared) kept.push(`project ${project.name}: it holds something else by now`);
+  if (!project.made) remaining.push(`project ${project.name}: it existed before`);
+  else if (isShared) remaining.push(`project ${project.name}: it contains something else now`);
   else await remove(`project ${project.name}`, () => api.removeProject(project.id));
-  return { removed, kept };
+  return { removed, remaining };
 }
 
-/** Whether a project holds apps or roles that were not made here. Searches may still show what was just removed. */
-async function holdsMore(api: ManagementApi, { app, roles }: RegistrationRecord, projectId: string): Promise<boolean> {
+/** Returns whether a project contains apps or roles of others. A search may still show what was just removed. */
+async function containsMore(
+  api: ManagementApi,
+  { app, roles }: RegistrationRecord,
+  projectId: string,
+): Promise<boolean> {
   try {
     if ((await api.appIds(projectId)).some((id) => id !== app?.id)) return true;
     return (await api.roles(projectId)).some((key) => !roles.includes(key));
   } catch (error) {
-    if (error instanceof ManagementFailure && error.status === 404) return false; // it is gone
+    if (error instanceof ManagementFailure && error.status === 404) return false; // it no longer exists
     throw error;
   }
 }

@@ -9,11 +9,12 @@ const rolesClaim = /^urn:zitadel:iam:org:project:(?:(.+):)?roles$/;
 const metadataClaim = 'urn:zitadel:iam:user:metadata';
 
 /**
- * An answer for people: one claim after the other as it came, times as dates, roles by organisation, metadata decoded.
+ * Returns an introspection response for people: the claims in their order, times as dates, roles by organisation, and
+ * metadata decoded.
  *
  * @param now seconds since the epoch
  */
-export function answerTable(token: ActiveToken, now: number): Line[] {
+export function tokenTable(token: ActiveToken, now: number): Line[] {
   const rows = Object.entries(token).map(([name, value]) => rowOf(name, value, token, now));
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.flatMap(([name, first = '', ...more]): Line[] => [
@@ -34,7 +35,7 @@ function rowOf(name: string, value: unknown, token: ActiveToken, now: number): R
   return [name, textOf(value)];
 }
 
-/** `{ role: { organisation id: domain } }`, turned round: what somebody may do in which organisation. */
+/** Turns `{ role: { organisation id: domain } }` around: the roles in each organisation. */
 function roleLines(value: unknown): string[] {
   const byOrganization = new Map<string, string[]>();
   for (const [role, organizations] of [value].flat().flatMap((each) => Object.entries(Object(each)))) {
@@ -62,7 +63,7 @@ const units = [
   ['s', 1],
 ] as const;
 
-/** Such as "in 3 h", "2 min ago". */
+/** Returns a text such as "in 3 h" or "2 min ago". */
 function relativeTime(seconds: number): string {
   const size = Math.abs(seconds);
   const [unit, unitSize] = units.find(([, each]) => size >= each) ?? ['s', 1];

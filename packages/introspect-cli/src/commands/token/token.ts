@@ -12,7 +12,7 @@ import { type ExitCode, exitCodes } from '../../failure.js';
 import { styled } from '../../terminal/output.js';
 import { clientOptionsOf, connectedUrl } from '../../zitadel/authorization-server.js';
 import { curlOf } from './token-curl.js';
-import { answerTable } from './token-table.js';
+import { tokenTable } from './token-table.js';
 
 interface TokenFlags extends ApiFlags {
   curl?: true;
@@ -21,12 +21,13 @@ interface TokenFlags extends ApiFlags {
 /** Without a listener the client prints some events, which the command already reports. */
 const onEvent = () => {};
 
-/** `introspect token`: asks about a token as the API does, and shows the answer. */
+/** `introspect token`: introspects a token as the API does, and shows the response. */
 export const tokenCommand: Command<TokenFlags> = {
   define: (command) =>
-    withApiFlags(
-      command.name('token').description('introspects a token, from ZITADEL_TOKEN, a prompt or stdin'),
-    ).option('--curl', 'prints the equal request as a curl command, and asks nothing'),
+    withApiFlags(command.name('token').description('Introspect a token, from ZITADEL_TOKEN, a prompt or stdin')).option(
+      '--curl',
+      'Print the request as a curl command without sending it',
+    ),
 
   async run(flags, context): Promise<ExitCode> {
     const { settings, output } = context;
@@ -40,15 +41,15 @@ export const tokenCommand: Command<TokenFlags> = {
     const options = await clientOptionsOf(connection);
     const client = checkedOptions(() => new IntrospectionClient({ ...options, ...credentials, onEvent }));
     const token = await settings.secret('ZITADEL_TOKEN', 'The token');
-    output.progress(`Asking ${connection.address} …`);
-    const answer = await client.introspect(token);
-    if (answer.active) {
-      output.result(answer, answerTable(answer, Date.now() / 1000));
+    output.progress(`Introspecting at ${connection.address} …`);
+    const response = await client.introspect(token);
+    if (response.active) {
+      output.result(response, tokenTable(response, Date.now() / 1000));
       return exitCodes.done;
     }
     const clientId = credentials.clientId ?? credentials.clientAuthentication?.clientId ?? '';
     const { issuer } = options;
-    await showInactive(answer, { token, clientId, connection: { ...connection, issuer } }, flags, context);
+    await showInactive(response, { token, clientId, connection: { ...connection, issuer } }, flags, context);
     return exitCodes.no;
   },
 };
@@ -59,7 +60,7 @@ function transportTo(connection: Connection): Transport {
 }
 
 async function showInactive(
-  answer: IntrospectionResponse,
+  response: IntrospectionResponse,
   { token, clientId, connection }: { token: string; clientId: string; connection: Connection },
   flags: TokenFlags,
   { settings, output }: Context,
@@ -70,5 +71,5 @@ async function showInactive(
   const explanation = await explainInactive(token, { issuer, clientId, projectId, headers, transport });
   const { message, advice } = explanation;
   const lines = [[styled('red', 'inactive')], '', message, ...(advice === undefined ? [] : [advice])];
-  output.result({ ...answer, explanation }, lines);
+  output.result({ ...response, explanation }, lines);
 }

@@ -29,7 +29,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What differs from run to run, and the host, as a reader would have it. */
+/** Replaces the host, and what differs from run to run. */
 function asDocumented(output: string): string {
   return output
     .replaceAll(front.origin, 'https://my-instance.zitadel.cloud')
@@ -39,7 +39,7 @@ function asDocumented(output: string): string {
 }
 
 describe('the documentation', () => {
-  it('shows what doctor really prints; UPDATE_DOCS=1 writes it anew', async () => {
+  it('shows the output of introspect doctor; UPDATE_DOCS=1 updates it', async () => {
     const quoted = await runDoctor({ ...env, ZITADEL_CLIENT_SECRET: `"${clientSecret}"` });
     const right = await runDoctor(env);
     expect([quoted.exitCode, right.exitCode]).toEqual([1, 0]);

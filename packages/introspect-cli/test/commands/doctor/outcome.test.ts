@@ -26,12 +26,12 @@ afterEach(() => server.close());
 const html = (status: number, headers = {}) =>
   respond({ status, headers: { 'content-type': 'text/html; charset=utf-8', ...headers }, body: `<p>${canary}</p>` });
 
-const rows: [what: string, answer: ScriptedResponse, code: string][] = [
+const rows: [what: string, response: ScriptedResponse, code: string][] = [
   ['no credentials', zitadelAnswers.noCredentials(), 'no_credentials_arrived'],
   ['credentials that cannot be decoded', zitadelAnswers.undecodableCredentials(), 'undecodable_credentials'],
   ['no secret', zitadelAnswers.noSecret(), 'no_secret_arrived'],
   ['no token', zitadelAnswers.noToken(), 'no_token_arrived'],
-  ['credentials that the server refuses', zitadelAnswers.unauthorizedClient(), 'credentials_refused'],
+  ['credentials that the server rejects', zitadelAnswers.unauthorizedClient(), 'credentials_refused'],
   ['the same, as documented', zitadelAnswers.invalidClient(), 'credentials_refused_401'],
   ['invalid_client without a description', json({ error: 'invalid_client' }, { status: 400 }), 'invalid_client'],
   [
@@ -51,7 +51,7 @@ const rows: [what: string, answer: ScriptedResponse, code: string][] = [
   ['another failure', html(500), 'server_failing'],
   ['a redirect', redirect('https://elsewhere.example/'), 'redirected'],
   ['a page', html(200), 'html_page'],
-  ['JSON that is no answer', json({ canary }), 'not_rfc7662'],
+  ['JSON that is not an introspection response', json({ canary }), 'not_rfc7662'],
   ['"active" in quotes', json({ active: 'false' }), 'not_rfc7662'],
   ['a list', json([]), 'not_json'],
   [
@@ -59,44 +59,44 @@ const rows: [what: string, answer: ScriptedResponse, code: string][] = [
     respond({ headers: { 'content-type': 'text/plain' }, body: '{"active":false}' }),
     'not_json',
   ],
-  ['an answer without end', gzipBomb(), 'not_json'],
+  ['an endless response', gzipBomb(), 'not_json'],
   ['an invented token that is active', active(), 'active_for_anything'],
-  ['401 without a word', respond({ status: 401 }), 'unauthorized'],
+  ['401 without a body', respond({ status: 401 }), 'unauthorized'],
   ['a firewall', html(403), 'forbidden'],
   ['another endpoint', respond({ status: 405 }), 'method_not_allowed'],
-  ['a status of nobody', respond({ status: 418 }), 'unexpected_status'],
+  ['an unknown status', respond({ status: 418 }), 'unexpected_status'],
   ['a broken connection', reset(), 'connection_lost'],
 ];
 
-describe('an endpoint that answers with', () => {
-  it.each(rows)('%s is a finding of its own', async (_, answer, code) => {
-    server.always(answer);
+describe('introspect doctor, if the endpoint responds with', () => {
+  it.each(rows)('%s, reports its own finding', async (_, response, code) => {
+    server.always(response);
     const { found, statuses } = await examined(apiOf(server));
     expect(found).toEqual([`credentials: ${code}`]);
     expect(statuses).toMatchObject({ credentials: 'fault', token: 'skipped', latency: 'skipped' });
   });
 
-  it('a broken connection tells by which code of the system', async () => {
+  it('a broken connection, shows the code of the system', async () => {
     server.always(reset());
     expect((await runDoctor(apiOf(server))).stdout).toMatch(
       /ended before the response \((ECONNRESET|UND_ERR_SOCKET)\)/,
     );
   });
 
-  it('nothing in time is a finding of its own', async () => {
+  it('nothing within the time limit, reports its own finding', async () => {
     server.always(hangBeforeHeaders());
     expect((await examined(apiOf(server), '--timeout-ms', '300')).found).toEqual(['credentials: no_answer_in_time']);
   });
 });
 
-describe('a server in order', () => {
-  it('passes every check, and is asked once with wrong credentials', async () => {
+describe('introspect doctor with a server', () => {
+  it('that works passes every check, and sends wrong credentials once', async () => {
     const { found, statuses, report } = await examined(apiOf(server));
     expect(found).toEqual([]);
     expect(report).toMatchObject({ ok: true, faults: 0, warnings: 0, notes: 0 });
     expect(new Set(Object.values(statuses))).toEqual(new Set(['ok', 'skipped']));
     expect(statuses).toMatchObject({ latency: 'ok', token: 'skipped' });
-    const credentials = server.introspections.map((question) => question.field('authorization').join());
+    const credentials = server.introspections.map((request) => request.field('authorization').join());
     const ours = `Basic ${Buffer.from(`api:${clientSecret}`).toString('base64')}`;
     expect(credentials.filter((each) => each !== ours)).toEqual([
       `Basic ${Buffer.from('api:wrong-on-purpose').toString('base64')}`,
@@ -104,52 +104,52 @@ describe('a server in order', () => {
     expect(credentials).toHaveLength(1 + 1 + 1 + 10);
   });
 
-  it('that answers anybody has proved nothing', async () => {
+  it('that accepts any credentials reports credentials_unproven', async () => {
     server.always(inactive());
     const { found } = await examined(apiOf(server));
     expect(found).toEqual(['credentials: credentials_unproven']);
   });
 
-  it('whose answer to wrong credentials cannot be understood is only noted', async () => {
+  it('whose response to wrong credentials is unclear reports a note', async () => {
     server.next(inactive(), html(503));
     expect((await examined(apiOf(server))).found).toEqual(['credentials: control_unclear']);
   });
 
-  it('that the SDK does not understand is at fault', async () => {
+  it('that only the SDK rejects reports a fault', async () => {
     server.next(inactive(), zitadelAnswers.unauthorizedClient(), html(200));
     expect((await examined(apiOf(server))).found).toEqual(['credentials: sdk_failed']);
   });
 
-  it('that does not answer ten questions is unsteady', async () => {
+  it('that does not respond to all of ten requests reports latency_unsteady', async () => {
     server.next(inactive(), zitadelAnswers.unauthorizedClient(), inactive(), inactive(), html(502));
     const { found, report } = await examined(apiOf(server));
     expect(found).toEqual(['latency: latency_unsteady']);
-    expect(report.checks.at(-1)?.detail).toBe('question 2 of 10 failed');
+    expect(report.checks.at(-1)?.detail).toBe('request 2 of 10 failed');
   });
 });
 
-describe('a token that is said to be good', () => {
+describe('introspect doctor with ZITADEL_TOKEN', () => {
   const token = `${canary}-token`;
 
-  it('and is active is in order', async () => {
+  it('that is active reports no finding', async () => {
     server.tokens.set(token, { sub: 'mickey' });
     const { found, statuses } = await examined({ ...apiOf(server), ZITADEL_TOKEN: token });
     expect(found).toEqual([]);
     expect(statuses.token).toBe('ok');
   });
 
-  it('and is not active leads to "introspect token"', async () => {
+  it('that is inactive advises to run "introspect token"', async () => {
     const { found, report } = await examined({ ...apiOf(server), ZITADEL_TOKEN: token });
     expect(found).toEqual(['token: token_inactive']);
     expect(report.checks.find(({ name }) => name === 'token')?.findings[0]?.fix).toContain('introspect token');
   });
 
-  it('about which the server cannot answer is at fault', async () => {
+  it('that the server cannot introspect reports a fault', async () => {
     server.next(inactive(), zitadelAnswers.unauthorizedClient(), inactive(), zitadelAnswers.serverError());
     expect((await examined({ ...apiOf(server), ZITADEL_TOKEN: token })).found).toEqual(['token: token_unavailable']);
   });
 
-  it('of a kind that the server does not introspect leads to the advice to issue opaque tokens', async () => {
+  it('of a type that the server does not introspect advises to issue opaque tokens', async () => {
     const unsupported = json({ error: 'unsupported_token_type' }, { status: 400 });
     server.next(inactive(), zitadelAnswers.unauthorizedClient(), inactive(), unsupported);
     const { found, report } = await examined({ ...apiOf(server), ZITADEL_TOKEN: token });
@@ -158,20 +158,20 @@ describe('a token that is said to be good', () => {
   });
 });
 
-describe('what is printed', () => {
+describe('the output of introspect doctor', () => {
   it('has the cause and the fix below each check, and ends with the counts', async () => {
     server.always(zitadelAnswers.unauthorizedClient());
     const { exitCode, stdout, stderr } = await runDoctor(apiOf(server));
     expect(stderr).toBe('');
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(
-      /^✗ credentials .*\n {2}✗ The server answered 400 unauthorized_client \(credentials_refused\)\n {4}why: .*\n {4}fix: .*\n- token /m,
+      /^✗ credentials .*\n {2}✗ The server responded with 400 unauthorized_client \(credentials_refused\)\n {4}why: .*\n {4}fix: .*\n- token /m,
     );
     expect(stdout).toMatch(/\n\n1 fault, 0 warnings, 0 notes\n$/);
     expect(stdout).not.toContain('\u001b');
   });
 
-  it('is one JSON value for scripts', async () => {
+  it('is one JSON value with --json', async () => {
     server.always(zitadelAnswers.unauthorizedClient());
     const { stdout } = await runDoctor(apiOf(server), '--json');
     const { checks, ...counts } = JSON.parse(stdout);
@@ -180,12 +180,12 @@ describe('what is printed', () => {
     expect(checks[5]).toEqual({
       name: 'credentials',
       status: 'fault',
-      detail: 'asked about an invented token, by client_secret_basic',
+      detail: 'introspected an invented token, by client_secret_basic',
       findings: [
         {
           code: 'credentials_refused',
           severity: 'fault',
-          seen: 'The server answered 400 unauthorized_client',
+          seen: 'The server responded with 400 unauthorized_client',
           cause: expect.any(String),
           fix: expect.any(String),
         },
@@ -193,28 +193,28 @@ describe('what is printed', () => {
     });
   });
 
-  it('has colours where they are wanted', async () => {
+  it('has colours with FORCE_COLOR', async () => {
     expect((await runDoctor({ ...apiOf(server), FORCE_COLOR: '1' })).stdout).toContain('\u001b[32m✓');
   });
 
-  it('repeats how long the server wants to be left alone, and no other words of it', async () => {
+  it('repeats the Retry-After of the server, and no other text of it', async () => {
     server.always(html(503, { 'retry-after': '7' }));
-    expect((await runDoctor(apiOf(server))).stdout).toContain('503 with a page of HTML, to be asked again in 7 s');
+    expect((await runDoctor(apiOf(server))).stdout).toContain('503 and a page of HTML, retry after 7 s');
     server.always(html(503, { 'retry-after': canary }));
-    expect((await runDoctor(apiOf(server))).stdout).toContain('503 with a page of HTML (');
+    expect((await runDoctor(apiOf(server))).stdout).toContain('503 and a page of HTML (');
   });
 });
 
-describe('a diagnosis', () => {
-  const answer = { status: 200, mediaType: 'application/json', json: undefined, retryAfter: null };
+describe('diagnose', () => {
+  const response = { status: 200, mediaType: 'application/json', json: undefined, retryAfter: null };
   const methods: AuthenticationMethod[] = ['client_secret_basic', 'private_key_jwt'];
 
-  it.each(methods)('finds nothing wrong with an inactive answer, by %s', (method) => {
-    expect(diagnose({ ...answer, json: { active: false } }, method)).toBeUndefined();
+  it.each(methods)('returns undefined for an inactive response, with %s', (method) => {
+    expect(diagnose({ ...response, json: { active: false } }, method)).toBeUndefined();
   });
 
-  it('speaks of the key where there is one, under the same code', () => {
-    const refused = { ...answer, status: 400, json: { error: 'unauthorized_client' } };
+  it('mentions the key instead of the secret if there is one, with the same code', () => {
+    const refused = { ...response, status: 400, json: { error: 'unauthorized_client' } };
     const [bySecret, byKey] = methods.map((method) => diagnose(refused, method));
     expect(bySecret?.cause).toContain('secret');
     expect(byKey?.cause).not.toContain('secret');

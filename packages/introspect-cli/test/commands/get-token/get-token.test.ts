@@ -8,14 +8,14 @@ import { type ZitadelProject, zitadelProject } from '../../support/zitadel-proje
 const register = ['register', '--project', 'shop', '--role', 'reader', '--service-user'];
 const getToken = ['get-token', '--env', '.env'];
 
-/** What the env file says, for a process that is given it as its environment. */
+/** Registers an API, and returns the variables of its env file as an environment. */
 async function registered(project: ZitadelProject): Promise<Record<string, string>> {
   await project.run(...register);
   return Object.fromEntries(Object.entries(project.variables()).map(([name, value]) => [name, value ?? '']));
 }
 
 describe('introspect get-token', () => {
-  it.each(['basic', 'key'])('gets what the registered API takes for active: %s', async (method) => {
+  it.each(['basic', 'key'])('gets a token that is active for the registered API: %s', async (method) => {
     const project = await zitadelProject({ credentialsLag: 2 });
     expect((await project.run(...register, '--auth', method)).code).toBe(0);
     const { code, stdout, stderr } = await introspect(getToken, { cwd: project.folder });
@@ -24,15 +24,15 @@ describe('introspect get-token', () => {
     const token = await introspect(['token', '--env', '.env', '--json'], { cwd: project.folder, stdin: stdout });
     expect(token.code).toBe(0);
     const [shop] = project.zitadel.objects.projects.values();
-    const answer = JSON.parse(token.stdout);
-    expect(answer).toMatchObject({ active: true, client_id: 'shop-api', username: 'shop-api', aud: [shop?.id] });
-    expect([...zitadelRoles()(answer)]).toEqual(['reader']);
+    const response = JSON.parse(token.stdout);
+    expect(response).toMatchObject({ active: true, client_id: 'shop-api', username: 'shop-api', aud: [shop?.id] });
+    expect([...zitadelRoles()(response)]).toEqual(['reader']);
     await project.run('register', '--undo');
     expect((await introspect(getToken, { cwd: project.folder })).code).not.toBe(0);
     expect(project.zitadel.objects.users.size + project.zitadel.objects.projects.size).toBe(0);
   });
 
-  it('asks by the request that ZITADEL documents', async () => {
+  it('sends the request that ZITADEL documents', async () => {
     const project = await zitadelProject();
     const env = await registered(project);
     await introspect(['get-token', '--scope', 'email', '--scope', 'urn:zitadel:iam:user:metadata'], { env });
@@ -46,7 +46,7 @@ describe('introspect get-token', () => {
     });
   });
 
-  it('answers with --json the token and what is said of it', async () => {
+  it('prints the token response with --json', async () => {
     const project = await zitadelProject();
     const env = await registered(project);
     const { stdout } = await introspect(['get-token', '--json'], { env });
@@ -58,22 +58,22 @@ describe('introspect get-token', () => {
     });
   });
 
-  it('says at a terminal what it is and until when', async () => {
+  it('shows the type, the expiry and the scope at a terminal', async () => {
     const project = await zitadelProject();
     const env = await registered(project);
-    const { shown } = await introspectAtTerminal(['get-token'], { cwd: project.folder, env, answers: [] });
+    const { shown } = await introspectAtTerminal(['get-token'], { cwd: project.folder, env, inputs: [] });
     expect(shown).toMatch(/Bearer token, until .+, scope openid profile urn:/);
   });
 
-  it('says nothing of a time that no date can hold', async () => {
+  it('shows no expiry if no date can represent it', async () => {
     const project = await zitadelProject();
     const env = await registered(project);
     project.zitadel.at('/oauth/v2/token', json({ access_token: 'a'.repeat(40), expires_in: 1e300 }));
-    const { code, shown } = await introspectAtTerminal(['get-token'], { cwd: project.folder, env, answers: [] });
+    const { code, shown } = await introspectAtTerminal(['get-token'], { cwd: project.folder, env, inputs: [] });
     expect([code, shown]).toEqual([0, expect.stringMatching(/Bearer token, scope openid /)]);
   });
 
-  it('takes another service user by name, its secret from stdin', async () => {
+  it('uses the service user of --service-user, with its secret from stdin', async () => {
     const project = await zitadelProject();
     const { ZITADEL_SERVICE_USER, ZITADEL_SERVICE_USER_SECRET, ...env } = await registered(project);
     const stdin = `${ZITADEL_SERVICE_USER_SECRET}\n`;
@@ -81,7 +81,7 @@ describe('introspect get-token', () => {
     expect(code).toBe(0);
   });
 
-  it('says why it wants a project', async () => {
+  it('explains why the project is required', async () => {
     const project = await zitadelProject();
     const { ZITADEL_PROJECT_ID, ...env } = await registered(project);
     const requests = project.zitadel.requests.length;
@@ -94,7 +94,7 @@ describe('introspect get-token', () => {
     expect(again.code).toBe(0);
   });
 
-  it('tells credentials that are refused, without showing them', async () => {
+  it('reports credentials that the server rejects, without showing them', async () => {
     const project = await zitadelProject();
     const env = { ...(await registered(project)), ZITADEL_SERVICE_USER_SECRET: 'canary-secret' };
     const { code, stdout, stderr } = await introspect(['get-token', '--json'], { env });
@@ -107,16 +107,16 @@ describe('introspect get-token', () => {
     ['invalid_scope', json({ error: 'invalid_scope' }, { status: 400 })],
     ['unexpected_answer', json({ access_token: 'two\nlines' })],
     ['unexpected_answer', json({}, { status: 500 })],
-  ])('tells another refusal: %s', async (expected, answer) => {
+  ])('reports another error of the server: %s', async (expected, response) => {
     const project = await zitadelProject();
     const env = await registered(project);
-    project.zitadel.at('/oauth/v2/token', answer);
+    project.zitadel.at('/oauth/v2/token', response);
     const { code, stdout } = await introspect(['get-token', '--json'], { env });
     expect(code).toBe(3);
     expect(JSON.parse(stdout).error.code).toBe(expected);
   });
 
-  it('gets what an IntrospectionClient with the written variables takes for active', async () => {
+  it('gets a token that is active for an IntrospectionClient with the written variables', async () => {
     const project = await zitadelProject();
     const env = await registered(project);
     const { stdout: token } = await introspect(['get-token'], { env });

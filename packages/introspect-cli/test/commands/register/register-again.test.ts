@@ -6,7 +6,7 @@ import { introspect } from '../../support/introspect-process.js';
 import { all, everything, held, nothing, zitadelProject } from '../../support/zitadel-project.js';
 
 describe('introspect register, run twice,', () => {
-  it('makes nothing twice', async () => {
+  it('creates nothing twice', async () => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
     const writes = project.zitadel.writes().length;
@@ -23,7 +23,7 @@ describe('introspect register, run twice,', () => {
     });
   });
 
-  it('says that the file is unchanged', async () => {
+  it('reports that the file is unchanged', async () => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
     const { stdout } = await project.run('register', ...everything);
@@ -31,7 +31,7 @@ describe('introspect register, run twice,', () => {
     expect(stdout).not.toContain('written');
   });
 
-  it.each(['basic', 'key'])('needs no --force for files of its own: %s', async (method) => {
+  it.each(['basic', 'key'])('needs no --force for its own files: %s', async (method) => {
     const project = await zitadelProject();
     const args = [...everything, '--auth', method];
     await project.run('register', ...args);
@@ -46,7 +46,7 @@ describe('introspect register, run twice,', () => {
     expect(held(project).projects).toEqual([{ name: 'shop', roles: ['reader', 'writer', 'admin'], apps: ['api'] }]);
   });
 
-  it('knows the service user by the login name that the server gave it', async () => {
+  it('finds the service user by the login name that the server assigned', async () => {
     const project = await zitadelProject({ loginDomain: 'shop.example' });
     await project.run('register', ...everything);
     expect(project.variables().ZITADEL_SERVICE_USER).toBe('shop-api@shop.example');
@@ -55,7 +55,7 @@ describe('introspect register, run twice,', () => {
     expect(project.zitadel.writes()).toHaveLength(writes);
   });
 
-  it('adds the roles that are new, and grants them', async () => {
+  it('adds new roles, and grants them', async () => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
     await project.run('register', ...everything, '--role', 'admin', '--force');
@@ -66,7 +66,7 @@ describe('introspect register, run twice,', () => {
     });
   });
 
-  it('asks for --rotate when it cannot know the secret, and changes nothing', async () => {
+  it('requires --rotate if the env file does not contain the secret, and changes nothing', async () => {
     const project = await zitadelProject();
     await project.run('register', '--project', 'shop');
     const writes = project.zitadel.writes().length;
@@ -77,7 +77,7 @@ describe('introspect register, run twice,', () => {
     expect(project.has('b.env')).toBe(false);
   });
 
-  it('makes a new secret with --rotate, and the old one ends', async () => {
+  it('creates a new secret with --rotate, which replaces the old one', async () => {
     const project = await zitadelProject({ credentialsLag: 1 });
     await project.run('register', ...everything);
     const before = project.variables();
@@ -90,7 +90,7 @@ describe('introspect register, run twice,', () => {
     expect(after.ZITADEL_SERVICE_USER_SECRET).not.toBe(before.ZITADEL_SERVICE_USER_SECRET);
   });
 
-  it('makes another key with --rotate, and the old one stays good', async () => {
+  it('creates another key with --rotate, and the old one stays valid', async () => {
     const project = await zitadelProject();
     const key = ['--project', 'shop', '--out', 'key.json', '--auth', 'key'];
     await project.run('register', ...key);
@@ -103,7 +103,7 @@ describe('introspect register, run twice,', () => {
     expect(app?.credentials.has(JSON.parse(project.file('key.json')).keyId)).toBe(true);
   });
 
-  it('finds what searches do not show yet', async () => {
+  it('finds what does not appear in searches yet', async () => {
     const project = await zitadelProject({ searchLag: 3 });
     await project.run('register', '--project', 'shop', '--app', 'a', '--role', 'reader', '--out', 'a.env');
     const { code } = await project.run(
@@ -121,7 +121,7 @@ describe('introspect register, run twice,', () => {
     expect(held(project).projects).toEqual([{ name: 'shop', roles: ['reader'], apps: ['a', 'b'] }]);
   });
 
-  it('finds it among more than a page of others', async () => {
+  it('finds a project, a user and a role among several pages of others', async () => {
     const project = await zitadelProject();
     const { projects, users } = project.zitadel.objects;
     const organization = '100000000000000001';
@@ -145,7 +145,7 @@ describe('introspect register, run twice,', () => {
     ['--project', 'shop', '--app', 'other'],
     ['--project', 'shop', '--service-user', 'other'],
     ['--project', 'shop', '--org', 'other'],
-  ])('takes no env file for two registrations: %s %s %s %s', async (...args) => {
+  ])('rejects an env file of another registration: %s %s %s %s', async (...args) => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
     const { code, stderr } = await project.run('register', ...args, '--force');
@@ -154,7 +154,7 @@ describe('introspect register, run twice,', () => {
     expect(held(project)).toEqual(all);
   });
 
-  it('refuses another --auth than that of the app', async () => {
+  it('rejects an --auth that differs from that of the app', async () => {
     const project = await zitadelProject();
     await project.run('register', '--project', 'shop');
     const { code, stderr } = await project.run('register', '--project', 'shop', '--auth', 'key', '--force');
@@ -164,7 +164,7 @@ describe('introspect register, run twice,', () => {
 });
 
 describe('introspect register, interrupted', () => {
-  /** The server fails when the app is made: then there is a record, and no env file. */
+  /** The server fails when the app is created. Then there is a record, and no env file. */
   async function interrupted() {
     const project = await zitadelProject();
     project.zitadel.intercept((request, usual) =>
@@ -182,19 +182,19 @@ describe('introspect register, interrupted', () => {
     ['the path of a key', '.env', 'ZITADEL_KEY_FILE=mine.json\n'],
     ['a service user', '.env', 'ZITADEL_SERVICE_USER=mine\nZITADEL_SERVICE_USER_SECRET=canary\n'],
     ['a key', 'zitadel-key.json', '{"clientId":"mine","keyId":"1"}'],
-  ])('may write to files of its own alone: not over %s', async (_, name, content) => {
+  ])('does not overwrite a file that contains %s of others', async (_, name, content) => {
     const project = await interrupted();
     project.write(name, content);
     const writes = project.zitadel.writes().length;
     const args = name === '.env' ? everything : [...everything, '--auth', 'key'];
     const { code, stderr } = await project.run('register', ...args);
     expect(code).toBe(2);
-    expect(stderr).toContain(`${name} is there already`);
+    expect(stderr).toContain(`${name} already exists`);
     expect(project.file(name)).toBe(content);
     expect(project.zitadel.writes()).toHaveLength(writes);
   });
 
-  it('may write to an env file without credentials', async () => {
+  it('writes to an env file without credentials', async () => {
     const project = await interrupted();
     project.write('.env', 'PORT=3000\n');
     expect((await project.run('register', ...everything)).code).toBe(0);
@@ -204,7 +204,7 @@ describe('introspect register, interrupted', () => {
   const steps = Array.from({ length: 7 }, (_, index) => index + 1);
 
   it.each(steps)(
-    'by a failing server at change %i, is finished by a second run, and undone by a third',
+    'by a server that fails at change %i, is completed by a second run and undone by a third',
     async (step) => {
       const project = await zitadelProject();
       project.zitadel.intercept((request, usual) =>
@@ -226,7 +226,7 @@ describe('introspect register, interrupted', () => {
     },
   );
 
-  it.each(steps)('by a lost answer to change %i, is finished by a second run', async (step) => {
+  it.each(steps)('by a lost response to change %i, is completed by a second run', async (step) => {
     const project = await zitadelProject();
     let writes = 0;
     project.zitadel.intercept((request, usual) => {
@@ -242,7 +242,7 @@ describe('introspect register, interrupted', () => {
     expect(held(project)).toEqual(all);
   });
 
-  it('while it waits, has written the secret that the server tells only once', async () => {
+  it('while it waits, has already written the secret that the server shows only once', async () => {
     const project = await zitadelProject();
     project.zitadel.always(json({}, { status: 404 }));
     project.zitadel.next(redirect('http://127.0.0.1:1/'));

@@ -3,18 +3,18 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { introspect } from '../../support/introspect-process.js';
 import { addPerson, adminToken, zitadelProject } from '../../support/zitadel-project.js';
 
-describe('introspect register says what is wrong', () => {
-  it('when the PAT is, and what to do', async () => {
+describe('introspect register', () => {
+  it('reports a wrong PAT, and what to do', async () => {
     const project = await zitadelProject();
     const env = { ...project.env, ZITADEL_ADMIN_PAT: 'canary-wrong' };
     const { code, stderr } = await introspect(['register', '--project', 'shop'], { cwd: project.folder, env });
     expect(code).toBe(3);
-    expect(stderr).toMatch(/refused \(401\): Errors\.Token\.Invalid \(AUTH-7fs1e\)\nZITADEL_ADMIN_PAT is wrong/);
+    expect(stderr).toMatch(/rejected \(401\): Errors\.Token\.Invalid \(AUTH-7fs1e\)\nZITADEL_ADMIN_PAT is wrong/);
     expect(stderr).not.toContain('canary');
     expect(project.files()).toEqual([]);
   });
 
-  it('when the administrator lacks a permission, with the message bounded and cleaned', async () => {
+  it('reports a missing permission, with a bounded message without control characters', async () => {
     const project = await zitadelProject();
     const message = `No matching\u001b[31m permissions\u202efor ${adminToken}\r\n${'x'.repeat(5000)}`;
     project.zitadel.intercept(() => json({ code: 7, message }, { status: 403 }));
@@ -26,14 +26,14 @@ describe('introspect register says what is wrong', () => {
     expect(stderr.length).toBeLessThan(700);
   });
 
-  it('with --json, as JSON', async () => {
+  it('reports errors as JSON with --json', async () => {
     const project = await zitadelProject();
     const { code, stdout } = await project.run('register', '--project', 'shop', '--org', 'unknown', '--json');
     expect(code).toBe(3);
     expect(JSON.parse(stdout).error).toMatchObject({ code: 'permission_denied', advice: expect.any(String) });
   });
 
-  it('when the project is not named and nobody is there to ask', async () => {
+  it('requires --project without a terminal', async () => {
     const project = await zitadelProject();
     const { code, stderr } = await project.run('register');
     expect(code).toBe(2);
@@ -48,7 +48,7 @@ describe('introspect register says what is wrong', () => {
     ['--role', ''],
     ['--role', '..'],
     ['--role', '.=A dot'],
-  ])('when a name is none, and asks nothing: %s "%s"', async (flag, name) => {
+  ])('rejects an invalid name without a request: %s "%s"', async (flag, name) => {
     const project = await zitadelProject();
     const { code, stderr } = await project.run('register', '--project', 'shop', flag, name);
     expect(code).toBe(2);
@@ -56,31 +56,34 @@ describe('introspect register says what is wrong', () => {
     expect(project.zitadel.requests).toEqual([]);
   });
 
-  it.each([[[]], [['--dry-run']]])('when a name cannot be written, and makes nothing: %j', async (flags) => {
-    const project = await zitadelProject();
-    const args = ['register', '--project', 'shop', '--service-user', `o'x"y`, ...flags];
-    const { code, stderr } = await project.run(...args);
-    expect(code).toBe(2);
-    expect(stderr).toContain('ZITADEL_SERVICE_USER cannot be set');
-    expect(project.zitadel.writes()).toEqual([]);
-    expect(project.files()).toEqual([]);
-  });
+  it.each([[[]], [['--dry-run']]])(
+    'rejects a name that cannot be written to the env file, and creates nothing: %j',
+    async (flags) => {
+      const project = await zitadelProject();
+      const args = ['register', '--project', 'shop', '--service-user', `o'x"y`, ...flags];
+      const { code, stderr } = await project.run(...args);
+      expect(code).toBe(2);
+      expect(stderr).toContain('ZITADEL_SERVICE_USER cannot be written');
+      expect(project.zitadel.writes()).toEqual([]);
+      expect(project.files()).toEqual([]);
+    },
+  );
 
-  it.each(['..', '.'])('when the server gives "%s" for an id: it would lead to another path', async (id) => {
+  it.each(['..', '.'])('rejects "%s" as an id of the server: it would lead to another path', async (id) => {
     const project = await zitadelProject();
     project.zitadel.intercept((request, usual) =>
       request.url.endsWith('/projects') ? json({ id }) : request.url.endsWith('/apps/api') ? json({}) : usual,
     );
     for (const args of [['--project', 'shop'], ['--undo']]) {
       const { code, stderr } = await project.run('register', ...args);
-      expect([code, stderr]).toEqual([3, expect.stringContaining(`"${id}" cannot stand in the path`)]);
+      expect([code, stderr]).toEqual([3, expect.stringContaining(`"${id}" cannot be used in the path`)]);
     }
     expect(project.zitadel.writes().map(({ method, url }) => [method, url])).toEqual([
       ['POST', '/management/v1/projects'],
     ]);
   });
 
-  it('takes a role that looks like an id of a dry run for what it is', async () => {
+  it('encodes a role that looks like an id of a dry run', async () => {
     const project = await zitadelProject();
     const role = '<x/../../..';
     expect((await project.run('register', '--project', 'shop', '--role', role)).code).toBe(0);
@@ -94,14 +97,14 @@ describe('introspect register says what is wrong', () => {
     ]);
   });
 
-  it('when the PAT is on the command line, without showing it', async () => {
+  it('rejects a PAT on the command line, without showing it', async () => {
     const { code, stderr } = await introspect(['register', '--project', 'shop', '--pat', 'canary-pat']);
     expect(code).toBe(2);
     expect(stderr).toContain('not taken from the command line');
     expect(stderr).not.toContain('canary');
   });
 
-  it('when the PAT cannot be one, without showing it', async () => {
+  it('rejects a PAT with a control character, without showing it', async () => {
     const env = { ZITADEL_ISSUER: 'http://127.0.0.1:1', ZITADEL_ADMIN_PAT: 'canary\u0007pat' };
     const { code, stderr } = await introspect(['register', '--project', 'shop'], { env });
     expect(code).toBe(2);
@@ -109,47 +112,47 @@ describe('introspect register says what is wrong', () => {
     expect(stderr).not.toContain('canary');
   });
 
-  it('when the issuer is plain http elsewhere: the PAT is not sent there', async () => {
+  it('sends no PAT to an issuer of plain http at another host', async () => {
     const env = { ZITADEL_ISSUER: 'http://zitadel.example', ZITADEL_ADMIN_PAT: 'canary' };
     const { code, stderr } = await introspect(['register', '--project', 'shop'], { env });
     expect(code).toBe(2);
     expect(stderr).toContain('must be https');
   });
 
-  it('when the server cannot be reached', async () => {
+  it('reports a server that cannot be reached', async () => {
     const env = { ZITADEL_ISSUER: 'http://127.0.0.1:1', ZITADEL_ADMIN_PAT: 'canary' };
     const { code, stderr } = await introspect(['register', '--project', 'shop'], { env });
     expect(code).toBe(3);
     expect(stderr).toContain('http://127.0.0.1:1 cannot be reached');
   });
 
-  it('when the server calls itself by another name', async () => {
+  it('reports an issuer with a slash that the server does not have', async () => {
     const project = await zitadelProject();
     const issuer = `${project.zitadel.origin}/`;
     const { code, stderr } = await project.run('register', '--project', 'shop', '--issuer', issuer);
     expect(code).toBe(3);
-    expect(stderr).toContain(`Give the issuer as ${project.zitadel.origin}, without a slash at its end.`);
+    expect(stderr).toContain(`Set the issuer to ${project.zitadel.origin}, without a slash at the end.`);
     expect(project.zitadel.writes()).toEqual([]);
   });
 
-  it('when the server calls itself by the same name with a slash', async () => {
+  it('reports an issuer without the slash that the server has', async () => {
     const project = await zitadelProject();
     const { origin } = project.zitadel;
     project.zitadel.at('/.well-known/openid-configuration', json({ issuer: `${origin}/` }));
     const { code, stderr } = await project.run('register', '--project', 'shop');
     expect(code).toBe(3);
-    expect(stderr).toContain(`Give the issuer as ${origin}/, slash and all.`);
+    expect(stderr).toContain(`Set the issuer to ${origin}/, with a slash at the end.`);
   });
 
-  it('when there is a password in the issuer, without showing it', async () => {
+  it('rejects an issuer with a password, without showing it', async () => {
     const env = { ZITADEL_ISSUER: 'https://u:canarypw@127.0.0.1:1', ZITADEL_ADMIN_PAT: 'canary' };
     const { code, stdout, stderr } = await introspect(['register', '--project', 'shop'], { env });
     expect([code, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(/^The issuer holds a user name or a password\n/);
+    expect(stderr).toMatch(/^The issuer contains a user name or a password\n/);
     expect(stderr).not.toContain('canary');
   });
 
-  it('when the token endpoint of the metadata has a password, without showing it', async () => {
+  it('reports a token endpoint with a password, without showing it', async () => {
     const project = await zitadelProject();
     const { host } = new URL(project.zitadel.origin);
     const metadata = { issuer: project.zitadel.origin, token_endpoint: `http://u:canarypw@${host}/oauth/v2/token` };
@@ -165,7 +168,7 @@ describe('introspect register says what is wrong', () => {
     expect(stderr).toBe(`${project.zitadel.origin} cannot be reached: no reason given\n`);
   });
 
-  it('when an answer is larger than it may be', async () => {
+  it('reports a response of more than 1 MiB', async () => {
     const project = await zitadelProject();
     project.zitadel.at('/.well-known/openid-configuration', json({ issuer: 'x'.repeat(1_100_000) }));
     const { code, stderr } = await project.run('register', '--project', 'shop');
@@ -173,13 +176,13 @@ describe('introspect register says what is wrong', () => {
     expect(stderr).toBe(`${project.zitadel.origin} responded with more than 1 MiB\n`);
   });
 
-  it('when --auth is none that there is, without showing what was typed', async () => {
+  it('rejects an unknown --auth, without showing it', async () => {
     const { code, stderr } = await introspect(['register', '--auth', "canary' secret"]);
     expect(code).toBe(2);
     expect(stderr).toBe("option '--auth <method>': its argument is invalid. Allowed choices are basic, key.\n");
   });
 
-  it('when it is redirected: the PAT does not go along', async () => {
+  it('sends no PAT to the target of a redirect', async () => {
     const elsewhere = await startScriptedServer();
     onTestFinished(() => elsewhere.close());
     const project = await zitadelProject();
@@ -188,7 +191,7 @@ describe('introspect register says what is wrong', () => {
     expect(elsewhere.requests).toEqual([]);
   });
 
-  it('when an app of this name is no API', async () => {
+  it('reports an app of this name that is not an API app', async () => {
     const project = await zitadelProject();
     await project.run('register', '--project', 'shop', '--out', 'a.env');
     project.zitadel.intercept((request, usual) =>
@@ -196,7 +199,7 @@ describe('introspect register says what is wrong', () => {
     );
     const { code, stderr } = await project.run('register', '--project', 'shop');
     expect(code).toBe(2);
-    expect(stderr).toContain('no API');
+    expect(stderr).toContain('not an API app');
   });
 
   it.each([
@@ -205,7 +208,7 @@ describe('introspect register says what is wrong', () => {
     [['--role', 'reader']],
     [['--dry-run']],
     [['--rotate', '--role', 'reader', '--json']],
-  ])('when the service user is a person, and changes nothing: %j', async (flags) => {
+  ])('rejects a person as service user, and changes nothing: %j', async (flags) => {
     const project = await zitadelProject();
     const id = await addPerson(project, 'mickey');
     const writes = project.zitadel.writes().length;

@@ -3,15 +3,15 @@ import { introspectAtTerminal } from '../../support/introspect-process.js';
 import { adminToken, held, zitadelProject } from '../../support/zitadel-project.js';
 
 describe('introspect register at a terminal', () => {
-  it('asks in which project, and whether to make new credentials', async () => {
+  it('prompts for the project, and whether to create new credentials', async () => {
     const project = await zitadelProject();
     await project.run('register', '--project', 'shop', '--out', 'other.env');
     const { code, shown } = await introspectAtTerminal(['register'], {
       cwd: project.folder,
       env: project.env,
-      answers: [
+      inputs: [
         { awaits: 'In which project?', typed: '\r' },
-        { awaits: 'Make new credentials?', typed: 'y' },
+        { awaits: 'Create new credentials?', typed: 'y' },
       ],
     });
     expect([code, shown]).toEqual([0, expect.stringContaining('The server accepts the credentials')]);
@@ -19,12 +19,12 @@ describe('introspect register at a terminal', () => {
     for (const secret of project.secrets()) expect(shown).not.toContain(secret);
   });
 
-  it('takes the name of a new project, and the PAT without showing it', async () => {
+  it('prompts for the name of a new project, and for the PAT without showing it', async () => {
     const project = await zitadelProject();
     const { code, shown } = await introspectAtTerminal(['register'], {
       cwd: project.folder,
       env: { ZITADEL_ISSUER: project.zitadel.origin },
-      answers: [
+      inputs: [
         { awaits: 'access token', typed: `${adminToken}\r` },
         { awaits: 'In which project?', typed: '\r' },
         { awaits: 'Its name', typed: 'shop\r' },
@@ -38,27 +38,27 @@ describe('introspect register at a terminal', () => {
   it.each([
     ['y', 'new'],
     ['n', 'the same'],
-  ])('run twice, offers new credentials: after %s they are %s', async (typed, kind) => {
+  ])('offers new credentials in a second run: after %s they are %s', async (typed, kind) => {
     const project = await zitadelProject();
     await project.run('register', '--project', 'shop');
     const before = project.variables().ZITADEL_CLIENT_SECRET;
     const { code } = await introspectAtTerminal(['register', '--project', 'shop'], {
       cwd: project.folder,
       env: project.env,
-      answers: [{ awaits: 'Make new ones?', typed }],
+      inputs: [{ awaits: 'Create new ones?', typed }],
     });
     expect(code).toBe(0);
     expect(project.variables().ZITADEL_CLIENT_SECRET === before ? 'the same' : 'new').toBe(kind);
   });
 
-  it('does nothing when the answer is no', async () => {
+  it('changes nothing after "no"', async () => {
     const project = await zitadelProject();
     await project.run('register', '--project', 'shop', '--out', 'other.env');
     const writes = project.zitadel.writes().length;
     const { code } = await introspectAtTerminal(['register', '--project', 'shop'], {
       cwd: project.folder,
       env: project.env,
-      answers: [{ awaits: 'Make new credentials?', typed: 'n' }],
+      inputs: [{ awaits: 'Create new credentials?', typed: 'n' }],
     });
     expect(code).toBe(2);
     expect(project.zitadel.writes()).toHaveLength(writes);

@@ -55,7 +55,7 @@ describe('introspect register --dry-run', () => {
 });
 
 describe('introspect register --undo', () => {
-  it('removes everything that was made, and is done when run again', async () => {
+  it('removes everything that was created, and does nothing in a second run', async () => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
     expect((await project.run('register', '--undo')).code).toBe(0);
@@ -68,7 +68,7 @@ describe('introspect register --undo', () => {
     expect(project.zitadel.requests).toHaveLength(requests);
   });
 
-  it('removes nothing that it found', async () => {
+  it('does not remove what existed before', async () => {
     const project = await zitadelProject();
     await project.run('register', ...everything, '--out', 'first.env');
     await project.run('register', ...everything, '--role', 'admin', '--rotate', '--out', 'second.env');
@@ -77,9 +77,9 @@ describe('introspect register --undo', () => {
     expect(JSON.parse(stdout)).toEqual({
       removed: ['role admin'],
       kept: [
-        'app api: it was there before',
-        'service user shop-api: it was there before',
-        'project shop: it was there before',
+        'app api: it existed before',
+        'service user shop-api: it existed before',
+        'project shop: it existed before',
       ],
     });
     expect(project.variables('second.env').ZITADEL_CLIENT_SECRET).toBeDefined();
@@ -105,16 +105,16 @@ describe('introspect register --undo', () => {
     expect(urls).not.toContainEqual(expect.stringContaining('/users/'));
   });
 
-  it('leaves a project in which something else is by now', async () => {
+  it('does not remove a project that contains something else now', async () => {
     const project = await zitadelProject();
     await project.run('register', '--project', 'shop', '--out', 'a.env');
     await project.run('register', '--project', 'shop', '--app', 'other', '--out', 'b.env');
     const { stdout } = await project.run('register', '--undo', '--out', 'a.env');
-    expect(stdout).toContain('project shop: it holds something else by now');
+    expect(stdout).toContain('project shop: it contains something else now');
     expect(held(project).projects).toEqual([{ name: 'shop', roles: [], apps: ['other'] }]);
   });
 
-  it('is fine with what is gone already', async () => {
+  it('ignores what no longer exists', async () => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
     for (const each of Object.values(project.zitadel.objects)) each.clear();
@@ -122,7 +122,7 @@ describe('introspect register --undo', () => {
     expect(project.files()).toEqual([]);
   });
 
-  it('takes back the key that it made for an app that was there, and leaves other variables', async () => {
+  it('removes the key that it created for an existing app, and no other variables', async () => {
     const project = await zitadelProject();
     const key = ['--project', 'shop', '--auth', 'key'];
     mkdirSync(join(project.folder, 'a'));
@@ -139,7 +139,7 @@ describe('introspect register --undo', () => {
     expect(held(project)).toEqual(nothing);
   });
 
-  it('can be run again when the server failed', async () => {
+  it('can be run again after the server failed', async () => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
     project.zitadel.intercept((request, usual) =>
@@ -152,19 +152,19 @@ describe('introspect register --undo', () => {
     expect(held(project)).toEqual(nothing);
   });
 
-  it("leaves a key file that is another registration's by now", async () => {
+  it('does not remove a key file that belongs to another registration now', async () => {
     const project = await zitadelProject();
     await project.run('register', '--project', 'a', '--auth', 'key', '--out', 'a.env');
     await project.run('register', '--project', 'b', '--auth', 'key', '--out', 'b.env', '--force');
     const key = project.file('zitadel-key.json');
     const { code, stdout } = await project.run('register', '--undo', '--out', 'a.env');
     expect(code).toBe(0);
-    expect(stdout).toContain('zitadel-key.json: it holds something else by now');
+    expect(stdout).toContain('zitadel-key.json: it contains something else now');
     expect(project.file('zitadel-key.json')).toBe(key);
     expect(held(project).projects).toEqual([{ name: 'b', roles: [], apps: ['api'] }]);
   });
 
-  it('leaves the credentials of another service user', async () => {
+  it('does not remove the credentials of another service user', async () => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
     const mine = 'ZITADEL_SERVICE_USER=mine\nZITADEL_SERVICE_USER_SECRET=canary\n';
@@ -173,7 +173,7 @@ describe('introspect register --undo', () => {
     expect(project.file('.env')).toBe(mine);
   });
 
-  it('leaves the credentials of another API, and takes back those of its service user', async () => {
+  it('does not remove the credentials of another API, but those of its service user', async () => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
     project.write('.env', project.file('.env').replace(/^(ZITADEL_CLIENT_ID)=.*$/m, '$1=mine'));
@@ -186,7 +186,7 @@ describe('introspect register --undo', () => {
   const app = { id: '1', name: 'api', made: true, clientId: '1' };
 
   it.each(['precious.txt', 'sub/precious.txt', 'key.json'])(
-    'removes no file because a record says so: %s',
+    'removes no file only because a record names it: %s',
     async (name) => {
       const project = await zitadelProject();
       mkdirSync(join(project.folder, 'sub'));
@@ -201,7 +201,7 @@ describe('introspect register --undo', () => {
     },
   );
 
-  it('sends the PAT to no issuer that a record alone names', async () => {
+  it('sends no PAT to an issuer that only a record names', async () => {
     const project = await zitadelProject();
     await project.run('register', '--project', 'shop');
     const requests = project.zitadel.requests.length;
@@ -220,19 +220,22 @@ describe('introspect register --undo', () => {
     ['null', null],
     ['a list', []],
     ['no roles', { ...record, roles: undefined }],
-    ['keys that are no texts', { ...record, keys: [{}] }],
+    ['keys that are not texts', { ...record, keys: [{}] }],
     ['an app without its client id', { ...record, app: { ...app, clientId: undefined } }],
     ['an app without an id', { ...record, app: { ...app, id: '' } }],
-    ['a project that is none', { ...record, project: null }],
+    ['a project that is null', { ...record, project: null }],
     ['a service user that is a text', { ...record, serviceUser: 'x' }],
     ['a grant that is a number', { ...record, grant: 1 }],
     ['a key file that is a list', { ...record, keyFile: ['x'] }],
-    ['not whether it was finished', { ...record, finished: undefined }],
-  ])('takes no file for a record that is none: %s', async (_, content) => {
+    ['no member "finished"', { ...record, finished: undefined }],
+  ])('rejects a file that is not a record: %s', async (_, content) => {
     const project = await zitadelProject();
     project.write('.env.introspect.json', JSON.stringify(content));
     const { code, stderr } = await project.run('register', '--undo');
-    expect([code, stderr]).toEqual([2, expect.stringContaining('.env.introspect.json is no record of a registration')]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('.env.introspect.json is not a record of a registration'),
+    ]);
     expect(project.has('.env.introspect.json')).toBe(true);
     expect(project.zitadel.requests).toEqual([]);
   });

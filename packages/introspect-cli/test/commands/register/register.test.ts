@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { adminToken, all, everything, held, nothing, zitadelProject } from '../../support/zitadel-project.js';
 
 describe('introspect register', () => {
-  it('makes project, roles, API and service user, by the calls that ZITADEL documents', async () => {
+  it('creates project, roles, API and service user with the calls that ZITADEL documents', async () => {
     const project = await zitadelProject();
     const { code, stderr } = await project.run('register', ...everything);
     expect([code, stderr]).toEqual([0, '']);
@@ -40,7 +40,7 @@ describe('introspect register', () => {
     }
   });
 
-  it('writes an env file for its owner alone, with which an API can ask', async () => {
+  it('writes an env file that only its owner can read, and with which an API can introspect', async () => {
     const project = await zitadelProject();
     await project.run('register', '--project', 'shop');
     const [shop] = project.zitadel.objects.projects.values();
@@ -58,7 +58,7 @@ describe('introspect register', () => {
     expect(await client.introspect('unknown')).toEqual({ active: false });
   });
 
-  it('writes what a shell sources', async () => {
+  it('writes an env file that a shell can source', async () => {
     const project = await zitadelProject();
     await project.run('register', ...everything);
     const script = 'set -a; . ./.env; env | grep ^ZITADEL_ | sort';
@@ -68,7 +68,7 @@ describe('introspect register', () => {
     expect(expected).toHaveLength(6);
   });
 
-  it('writes the key file as it was handed out, with which an API can ask', async () => {
+  it('writes the key file unchanged, and an API can introspect with it', async () => {
     const project = await zitadelProject();
     const { code } = await project.run('register', '--project', 'shop', '--auth', 'key');
     expect(code).toBe(0);
@@ -87,7 +87,7 @@ describe('introspect register', () => {
     expect(Date.parse(expirationDate) / 86_400_000).toBeCloseTo(Date.now() / 86_400_000 + 365, 1);
   });
 
-  it('puts the key file where --out says, and .env beside it', async () => {
+  it('writes the key file to --out, and .env beside it', async () => {
     const project = await zitadelProject();
     mkdirSync(join(project.folder, 'secrets'));
     await project.run('register', '--project', 'shop', '--auth', 'key', '--out', 'secrets/shop.json');
@@ -106,7 +106,7 @@ describe('introspect register', () => {
     }
   });
 
-  it('answers with --json what is there, what was made and what was written', async () => {
+  it('prints with --json what exists, what was created and what was written', async () => {
     const project = await zitadelProject();
     const { stdout } = await project.run('register', ...everything, '--json');
     const [shop] = project.zitadel.objects.projects.values();
@@ -156,18 +156,18 @@ describe('introspect register waits until the server accepts the credentials', (
 });
 
 describe('introspect register overwrites nothing', () => {
-  it.each(['.env', 'zitadel-key.json'])('without --force, and asks nothing first: %s', async (name) => {
+  it.each(['.env', 'zitadel-key.json'])('without --force, and sends no request: %s', async (name) => {
     const project = await zitadelProject();
     writeFileSync(join(project.folder, name), 'MINE=1');
     const { code, stderr } = await project.run('register', '--project', 'shop', '--auth', 'key');
     expect(code).toBe(2);
-    expect(stderr).toContain(`${name} is there already`);
+    expect(stderr).toContain(`${name} already exists`);
     expect(stderr).toContain('--force');
     expect(project.file(name)).toBe('MINE=1');
     expect(project.zitadel.requests).toEqual([]);
   });
 
-  it('with --force but its own variables, and closes the file to others', async () => {
+  it('with --force except its own variables, and makes the file unreadable for others', async () => {
     const project = await zitadelProject();
     writeFileSync(
       join(project.folder, '.env'),
@@ -180,27 +180,27 @@ describe('introspect register overwrites nothing', () => {
     expect(project.mode('.env')).toBe('600');
   });
 
-  it('with --force no variable of another, whatever it is called', async () => {
+  it('of others with --force, even a variable with the name of an inherited member', async () => {
     const project = await zitadelProject();
     project.write('.env', 'toString=1\nA=2\n');
     expect((await project.run('register', '--project', 'shop', '--force')).code).toBe(0);
     expect(project.file('.env')).toMatch(/^toString=1\nA=2\n/);
   });
 
-  it('without --force by a link that leads nowhere yet; with it, the link stays', async () => {
+  it('through a link without --force, and leaves the link with --force', async () => {
     const project = await zitadelProject();
     mkdirSync(join(project.folder, 'secrets'));
     symlinkSync('secrets/first', join(project.folder, '.env'));
     symlinkSync('shop.env', join(project.folder, 'secrets/first'));
     const { code, stderr } = await project.run('register', '--project', 'shop');
-    expect([code, stderr]).toEqual([2, expect.stringContaining('.env is there already')]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('.env already exists')]);
     expect((await project.run('register', '--project', 'shop', '--force')).code).toBe(0);
     expect(readlinkSync(join(project.folder, '.env'))).toBe('secrets/first');
     expect(project.variables('secrets/shop.env').ZITADEL_CLIENT_SECRET).toMatch(/.{20}/);
     expect(project.mode('secrets/shop.env')).toBe('600');
   });
 
-  it('and makes nothing when links lead round and round', async () => {
+  it('and creates nothing if links form a circle', async () => {
     const project = await zitadelProject();
     symlinkSync('.env', join(project.folder, '.env'));
     const { code, stderr } = await project.run('register', '--project', 'shop', '--force');
@@ -208,12 +208,12 @@ describe('introspect register overwrites nothing', () => {
     expect(project.zitadel.writes()).toEqual([]);
   });
 
-  it('makes nothing on the server when the file could not be written', async () => {
+  it('and creates nothing on the server if the file cannot be written', async () => {
     const project = await zitadelProject();
     for (const out of ['missing/.env', '.']) {
       const { code, stderr } = await project.run('register', '--project', 'shop', '--out', out, '--force');
       expect(code).toBe(2);
-      expect(stderr).toMatch(/No file can be written|EISDIR/);
+      expect(stderr).toMatch(/Cannot create a file|EISDIR/);
     }
     expect(project.zitadel.writes()).toEqual([]);
     expect(project.files()).toEqual([]);

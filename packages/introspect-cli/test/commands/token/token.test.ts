@@ -77,21 +77,21 @@ describe('introspect token', () => {
     expect(code).toBe(0);
   });
 
-  it('lets no control character of a claim reach the terminal', async () => {
+  it('prints no control character of a claim', async () => {
     server.tokens.set(token, { name: 'a\u001b[2Jb\r\u202ec', 'x\u0007': [{ y: '\u009b31m' }], sub: 'line\nbreak' });
     const { stdout } = await introspect(['token'], { env });
     expect(stdout).not.toMatch(/[^\P{C}\n]/u);
     expect(stdout).toContain('a�[2Jb��c');
   });
 
-  it('gives the answer as JSON, and nothing else on stdout', async () => {
+  it('prints only the response as JSON with --json', async () => {
     server.tokens.set(token, { sub: 'mickey' });
     const { code, stdout, stderr } = await introspect(['token', '--json'], { env });
     expect(JSON.parse(stdout)).toEqual({ active: true, sub: 'mickey' });
     expect([code, stderr]).toEqual([0, '']);
   });
 
-  it('colours where colours are wanted, and not where they are not', async () => {
+  it('uses colours with FORCE_COLOR, and none with NO_COLOR', async () => {
     server.tokens.set(token, {});
     const colored = await introspect(['token'], { env: { ...env, FORCE_COLOR: '1' } });
     expect(colored.stdout).toContain('\u001b[32myes');
@@ -114,7 +114,7 @@ describe('introspect token', () => {
     expect(await introspect(['token', '--env', file])).toMatchObject({ code: 3 });
   });
 
-  it('takes secret and token from stdin, one line each', async () => {
+  it('reads secret and token from stdin, one line each', async () => {
     server.tokens.set(token, {});
     const { ZITADEL_CLIENT_SECRET, ZITADEL_TOKEN, ...others } = env;
     expect(await introspect(['token'], { env: others, stdin: `${secret}\n${token}\n` })).toMatchObject({
@@ -125,7 +125,7 @@ describe('introspect token', () => {
     });
   });
 
-  it('takes options, which win over the environment', async () => {
+  it('uses options, which override the environment', async () => {
     server.tokens.set(token, {});
     const wrong = { ...env, ZITADEL_ISSUER: 'http://127.0.0.1:1', ZITADEL_CLIENT_ID: 'wrong' };
     const args = ['token', '--issuer', server.origin, '--client-id', 'api@acme', '--instance-host', 'acme.example'];
@@ -133,7 +133,7 @@ describe('introspect token', () => {
     expect(server.introspections[0]?.field('x-zitadel-instance-host')).toEqual(['acme.example']);
   });
 
-  it('proves itself by a key file', async () => {
+  it('authenticates with a key file', async () => {
     server.always(active());
     const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs1', format: 'pem' });
     const file = join(folder, 'key.json');
@@ -147,14 +147,14 @@ describe('introspect token', () => {
   });
 });
 
-describe('an inactive token', () => {
-  it('is explained', async () => {
+describe('introspect token with an inactive token', () => {
+  it('explains why it may be inactive', async () => {
     const { code, stdout } = await introspect(['token', '--project-id', 'P1'], { env });
     expect(stdout).toMatch(/^inactive\n\nIt is not a JWT, .*\n.*urn:zitadel:iam:org:project:id:P1:aud\.\n$/);
     expect(code).toBe(1);
   });
 
-  it('that is a JWT is read and verified', async () => {
+  it('that is a JWT verifies it and explains it', async () => {
     const { publicKey, privateKey } = await generateKeyPair('RS256');
     const metadata = { issuer: server.origin, introspection_endpoint: server.introspectionEndpoint };
     server.at('/.well-known/openid-configuration', json({ ...metadata, jwks_uri: `${server.origin}/keys` }));
@@ -176,23 +176,23 @@ describe('an inactive token', () => {
   });
 });
 
-/** Runs as `curl` what tells with which arguments it was run, and then is curl. */
+/** Runs a command of sh in which `curl` and `node` record their arguments. Checks that no secret is among them. */
 async function runWithoutSecretArguments(command: string, given: Record<string, string>): Promise<string> {
-  const told = join(folder, 'arguments');
+  const recorded = join(folder, 'arguments');
   for (const name of ['curl', 'node']) {
-    const script = `#!/bin/sh\nprintf '%s\\n' "$0 $*" >>'${told}'\nPATH='${process.env.PATH}' exec ${name} "$@"\n`;
+    const script = `#!/bin/sh\nprintf '%s\\n' "$0 $*" >>'${recorded}'\nPATH='${process.env.PATH}' exec ${name} "$@"\n`;
     await writeFile(join(folder, name), script, { mode: 0o755 });
   }
   const env = { ...given, PATH: `${folder}:${process.env.PATH}` };
   const { stdout } = await promisify(execFile)('sh', ['-c', command], { env });
-  const seen = await readFile(told, 'utf8');
+  const seen = await readFile(recorded, 'utf8');
   expect(seen).toContain('/curl --silent');
   expect(seen).not.toMatch(/canary|client_assertion=|ey[\w-]{20}/);
   return stdout;
 }
 
 describe('introspect token --curl', () => {
-  it('prints a command that asks the same, without secret and token in it', async () => {
+  it('prints a command that sends the same request, without secret and token in it', async () => {
     server.tokens.set(token, { sub: 'mickey' });
     const { ZITADEL_CLIENT_SECRET, ZITADEL_TOKEN, ...others } = env;
     const args = ['token', '--curl', '--instance-host', "it's.example"];
@@ -213,19 +213,19 @@ describe('introspect token --curl', () => {
   });
 
   it.each(['canary"\\n" quoted', "canary' $HOME `id` %s %22", 'canary\\'])(
-    'hands on any token and secret: %s',
+    'sends any token and secret unchanged: %s',
     async (odd) => {
       const { ZITADEL_CLIENT_SECRET, ZITADEL_TOKEN, ...others } = env;
       const { stdout } = await introspect(['token', '--curl'], { env: others });
       await runWithoutSecretArguments(stdout, { ...others, ZITADEL_CLIENT_SECRET: odd, ZITADEL_TOKEN: odd });
-      const [question] = server.introspections;
-      expect(question?.form.get('token')).toBe(odd);
-      const credentials = atob(question?.field('authorization')[0]?.slice(6) ?? '');
+      const [request] = server.introspections;
+      expect(request?.form.get('token')).toBe(odd);
+      const credentials = atob(request?.field('authorization')[0]?.slice(6) ?? '');
       expect(decodeURIComponent(credentials)).toBe(`api@acme:${odd}`);
     },
   );
 
-  it('has with a key file an assertion in it, of which it says what it is', async () => {
+  it('prints an assertion if there is a key file, and warns about it', async () => {
     server.always(active());
     const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs1', format: 'pem' });
     const file = join(folder, 'key.json');
@@ -236,9 +236,9 @@ describe('introspect token --curl', () => {
       expect.stringMatching(/^This command contains an assertion: for some minutes, .*\.\n$/),
     ]);
     expect(JSON.parse(await runWithoutSecretArguments(stdout, { ZITADEL_TOKEN: token }))).toEqual({ active: true });
-    const [question] = server.introspections;
-    expect(question?.field('authorization')).toEqual([]);
-    expect(Object.fromEntries(question?.form ?? [])).toEqual({
+    const [request] = server.introspections;
+    expect(request?.field('authorization')).toEqual([]);
+    expect(Object.fromEntries(request?.form ?? [])).toEqual({
       token,
       token_type_hint: 'access_token',
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
@@ -246,7 +246,7 @@ describe('introspect token --curl', () => {
     });
   });
 
-  it('reads no more of the metadata than the SDK does', async () => {
+  it('rejects metadata that is too large for the SDK', async () => {
     const metadata = { issuer: server.origin, introspection_endpoint: server.introspectionEndpoint };
     server.at('/.well-known/openid-configuration', json({ ...metadata, x: 'x'.repeat(300_000) }));
     const { code, stderr } = await introspect(['token', '--curl'], { env });
@@ -254,35 +254,35 @@ describe('introspect token --curl', () => {
   });
 });
 
-describe('what goes wrong', () => {
+describe('introspect token reports', () => {
   it.each([
-    ['an unknown option', ['--colour'], 'There is no option --colour'],
+    ['an unknown option', ['--colour'], 'unknown option --colour'],
     [
       'a secret as an option',
       ['--client-secret=canary'],
-      'There is no option --client-secret\nSecrets are not taken from the command line',
+      'unknown option --client-secret\nSecrets are not taken from the command line',
     ],
     [
       'a token as an option',
       ['--token', 'canary'],
-      'There is no option --token\nSecrets are not taken from the command line',
+      'unknown option --token\nSecrets are not taken from the command line',
     ],
     [
-      'a token as a word',
+      'a token as an argument',
       ['canary-token'],
-      'There are words too many\nTokens and other secrets are not taken from the command line',
+      'Too many arguments\nTokens and other secrets are not taken from the command line',
     ],
     ['an option without its value', ['--issuer'], "option '--issuer <url>' argument missing"],
-    ['an issuer that is no URL', ['--issuer', 'https://u:canary@[acme'], 'The issuer is no URL\n'],
+    ['an issuer that is not a URL', ['--issuer', 'https://u:canary@[acme'], 'The issuer is not a URL\n'],
     [
       'an issuer with a password',
       ['--issuer', 'https://u:canary@acme.example'],
-      'The issuer holds a user name or a password\n',
+      'The issuer contains a user name or a password\n',
     ],
-    ['an issuer that the SDK refuses', ['--issuer', 'http://acme.example'], '"issuer" must be https'],
-    ['a host with a line end', ['--instance-host', 'a\nb'], '--instance-host (ZITADEL_INSTANCE_HOST) is no host'],
+    ['an issuer that the SDK rejects', ['--issuer', 'http://acme.example'], '"issuer" must be https'],
+    ['a host with a line end', ['--instance-host', 'a\nb'], '--instance-host (ZITADEL_INSTANCE_HOST) is not a host'],
     [
-      'a key file that is not there',
+      'a key file that does not exist',
       ['--key-file', '/nowhere/key'],
       'The key file (--key-file, ZITADEL_KEY_FILE) cannot be read: /nowhere/key',
     ],
@@ -298,13 +298,13 @@ describe('what goes wrong', () => {
     ['ZITADEL_CLIENT_ID', "The API's client id is missing\nGive --client-id, or set ZITADEL_CLIENT_ID"],
     ['ZITADEL_CLIENT_SECRET', "The API's client secret is missing\nSet ZITADEL_CLIENT_SECRET"],
     ['ZITADEL_TOKEN', 'The token is missing\nSet ZITADEL_TOKEN'],
-  ])('without %s', async (name, message) => {
+  ])('a missing %s', async (name, message) => {
     const { code, stderr } = await introspect(['token'], { env: { ...env, [name]: '' } });
     expect(stderr).toContain(message);
     expect(code).toBe(2);
   });
 
-  it('a key file whose key is damaged, without showing it', async () => {
+  it('a key file whose key is damaged, without showing the key', async () => {
     const file = join(folder, 'key.json');
     const key = '-----BEGIN RSA PRIVATE KEY-----\ncanary=canary\n-----END RSA PRIVATE KEY-----';
     await writeFile(file, JSON.stringify({ type: 'application', keyId: '1', key, appId: '2', clientId: 'api@acme' }));
@@ -324,11 +324,11 @@ describe('what goes wrong', () => {
   });
 
   it.each([
-    ['refused credentials', zitadelAnswers.unauthorizedClient(), 'invalid_client'],
+    ['rejected credentials', zitadelAnswers.unauthorizedClient(), 'invalid_client'],
     ['an overloaded server', zitadelAnswers.quotaExhausted(), 'unavailable'],
     ['an unknown instance', zitadelAnswers.unknownInstance(), 'invalid_response'],
-  ])('%s, as text and as JSON', async (_, answer, errorCode) => {
-    server.always(answer);
+  ])('%s, as text and as JSON', async (_, response, errorCode) => {
+    server.always(response);
     const text = await introspect(['token'], { env });
     const asJson = await introspect(['token', '--json'], { env });
     expect([text.code, text.stdout, asJson.code, asJson.stderr]).toEqual([3, '', 3, '']);
@@ -336,7 +336,7 @@ describe('what goes wrong', () => {
     for (const output of [text.stderr, asJson.stdout]) expect(output).not.toMatch(/canary|quota exhausted|origin"/);
   });
 
-  it('says once what to do when the server does not introspect JWTs', async () => {
+  it('once what to do if the server does not introspect JWTs', async () => {
     server.always(json({ error: 'unsupported_token_type', error_description: 'canary' }, { status: 400 }));
     const { code, stdout, stderr } = await introspect(['token'], { env });
     expect([code, stdout]).toEqual([3, '']);
@@ -349,34 +349,40 @@ describe('what goes wrong', () => {
     expect(JSON.parse(asJson.stdout)).toMatchObject({ error: { code: 'unsupported_token_type' } });
   });
 
-  it('a server that is not there', async () => {
+  it('a server that cannot be reached', async () => {
     await server.close();
     const { code, stderr } = await introspect(['token'], { env });
     expect(stderr).toContain('could not be reached (ECONNREFUSED)');
     expect(code).toBe(3);
   });
 
-  it('an unknown command, which may be a token', async () => {
+  it('an unknown command without showing it, because it may be a token', async () => {
     const { code, stderr } = await introspect(['canary-token']);
-    expect(stderr).toBe('There is no such command\nintrospect --help shows what there is.\n');
+    expect(stderr).toBe('unknown command\nRun introspect --help to see all commands and options.\n');
+    expect(code).toBe(2);
+  });
+
+  it('a misspelt command with the similar one', async () => {
+    const { code, stderr } = await introspect(['tokn']);
+    expect(stderr).toMatch(/^unknown command "tokn"; did you mean "token"\?\n/);
     expect(code).toBe(2);
   });
 });
 
 describe('introspect', () => {
-  it('says what there is as JSON, where that is wanted', async () => {
+  it('prints the help as JSON with --json', async () => {
     const { code, stdout, stderr } = await introspect(['token', '--json', '--help']);
     expect(JSON.parse(stdout)).toEqual({ help: expect.stringMatching(/^Usage: introspect token .*\n/) });
     expect([code, stderr]).toEqual([0, '']);
   });
 
-  it.each([[[]], [['--help']], [['help']]])('%j says what there is', async (args) => {
+  it.each([[[]], [['--help']], [['help']]])('%j prints the help', async (args) => {
     const { code, stdout, stderr } = await introspect(args);
     expect(stdout).toMatch(/^Usage: introspect .*\n(.*\n)* {2}token /);
     expect([code, stderr]).toEqual([0, '']);
   });
 
-  it('token --help names each variable', async () => {
+  it('names each variable in token --help', async () => {
     const { stdout } = await introspect(['token', '--help']);
     for (const name of ['ISSUER', 'CLIENT_ID', 'KEY_FILE', 'PROJECT_ID', 'TOKEN'])
       expect(stdout).toContain(`ZITADEL_${name}`);

@@ -2,14 +2,14 @@ import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { Finding } from '../finding.js';
 
 const dayMs = 86_400_000;
-/** What renews itself does so earlier. */
+/** Automatic renewal happens earlier. */
 const soonDays = 14;
 
 export interface Presented {
   readonly certificate: PeerCertificate;
   readonly host: string;
   readonly now: number;
-  /** OpenSSL's code for why it does not trust the chain. */
+  /** OpenSSL's code for why it does not trust the chain. Undefined if it does. */
   readonly distrust: string | undefined;
 }
 
@@ -17,7 +17,7 @@ export function daysLeft({ valid_to }: PeerCertificate, now: number): number {
   return Math.floor((Date.parse(valid_to) - now) / dayMs);
 }
 
-/** All that can be seen to be wrong with a server's certificate: OpenSSL itself names one thing, the others are read from it. */
+/** Finds all problems of a server's certificate. OpenSSL reports only one, so the others are read from the certificate. */
 export function certificateFindings({ certificate, host, now, distrust }: Presented): Finding[] {
   const findings: Finding[] = [];
   const days = daysLeft(certificate, now);
@@ -25,11 +25,11 @@ export function certificateFindings({ certificate, host, now, distrust }: Presen
   else if (days < soonDays) findings.push(endsSoon(days));
   if (distrust === 'CERT_NOT_YET_VALID' || Date.parse(certificate.valid_from) > now) findings.push(notYetValid);
   if (checkServerIdentity(host, certificate) !== undefined) findings.push(wrongHost);
-  if (distrust !== undefined && !saidAbove.has(distrust)) findings.push(untrusted(distrust));
+  if (distrust !== undefined && !reportedAbove.has(distrust)) findings.push(untrusted(distrust));
   return findings;
 }
 
-const saidAbove = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'ERR_TLS_CERT_ALTNAME_INVALID']);
+const reportedAbove = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'ERR_TLS_CERT_ALTNAME_INVALID']);
 const unknownAuthority = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_GET_ISSUER_CERT',
@@ -44,27 +44,27 @@ function untrusted(distrust: string): Finding {
     code: 'certificate_untrusted',
     severity: 'fault',
     seen: `The certificate cannot be trusted (${distrust})`,
-    cause: 'OpenSSL refuses it for the reason in parentheses.',
+    cause: 'OpenSSL rejects it for the reason in parentheses.',
     fix: 'Renew the certificate, with its whole chain.',
   };
 }
 
 const trustIt =
-  'Start Node with NODE_EXTRA_CA_CERTS=<file of the authority, PEM>, here as for the API; never NODE_TLS_REJECT_UNAUTHORIZED=0.';
+  'Start Node with NODE_EXTRA_CA_CERTS=<PEM file of the authority>, both here and for the API. Never use NODE_TLS_REJECT_UNAUTHORIZED=0.';
 
 const selfSigned: Finding = {
   code: 'certificate_self_signed',
   severity: 'fault',
-  seen: 'The certificate is signed by itself',
-  cause: 'It was made for tests or for an internal network, or something in between shows its own.',
+  seen: 'The certificate is self-signed',
+  cause: 'It was created for tests or for an internal network, or a proxy presents its own certificate.',
   fix: trustIt,
 };
 
 const ofUnknownAuthority: Finding = {
   code: 'certificate_unknown_authority',
   severity: 'fault',
-  seen: 'The certificate is of an authority that Node does not know',
-  cause: "It is a company's own authority, a proxy that looks into TLS, or the server sends its chain incompletely.",
+  seen: 'Node does not know the authority that issued the certificate',
+  cause: "It is a company's own authority, a proxy that inspects TLS, or the server sends an incomplete chain.",
   fix: trustIt,
 };
 
@@ -73,15 +73,15 @@ const expired: Finding = {
   severity: 'fault',
   seen: 'The certificate has expired',
   cause: 'It was not renewed, or the clock of this machine is ahead.',
-  fix: 'Renew it at what ends TLS for that host, and let it renew itself from then on.',
+  fix: 'Renew it on the server or proxy that ends TLS for this host, and set up automatic renewal.',
 };
 
 const notYetValid: Finding = {
   code: 'certificate_not_yet_valid',
   severity: 'fault',
   seen: 'The certificate is not valid yet',
-  cause: 'The clock of this machine is behind, or the certificate was made for later.',
-  fix: 'Set the clock of this machine by NTP, then look at the certificate.',
+  cause: 'The clock of this machine is behind, or the certificate was issued for a later date.',
+  fix: 'Set the clock of this machine by NTP, then check the certificate.',
 };
 
 const wrongHost: Finding = {
@@ -89,15 +89,15 @@ const wrongHost: Finding = {
   severity: 'fault',
   seen: 'The certificate is for other host names',
   cause: 'The host is an internal name or address of the server, or a proxy does not know this host.',
-  fix: 'Use the host that the certificate names, or have one made for this host.',
+  fix: 'Use the host that the certificate names, or get a certificate for this host.',
 };
 
 function endsSoon(days: number): Finding {
   return {
     code: 'certificate_ends_soon',
     severity: 'warning',
-    seen: `The certificate ends in ${days} days`,
-    cause: 'It is not renewed by itself, or its renewal fails.',
-    fix: 'Renew it before, or every request to the server will fail from that day on.',
+    seen: `The certificate expires in ${days} days`,
+    cause: 'It is not renewed automatically, or the renewal fails.',
+    fix: 'Renew it before that day: afterwards every request to the server fails.',
   };
 }

@@ -6,7 +6,7 @@ import { type Check, checked, type Finding } from '../finding.js';
 import type { AuthenticationMethod } from '../outcome.js';
 import { examineIssuer } from './issuer.js';
 
-/** What the other checks go by. */
+/** What the other checks use. */
 export interface Configuration {
   readonly check: Check;
   /**
@@ -14,7 +14,7 @@ export interface Configuration {
    */
   readonly connection: Connection | undefined;
   readonly method: AuthenticationMethod;
-  /** `undefined`: the key file cannot serve. */
+  /** `undefined` if the key file cannot be used. */
   readonly authentication: ClientAuthentication | undefined;
 }
 
@@ -23,15 +23,15 @@ interface Credentials extends Pick<Configuration, 'method' | 'authentication'> {
 }
 
 /**
- * Looks at what is configured, before anything is asked. Shows neither id nor secret: they may have been mixed up.
+ * Checks the configuration, without a request. Shows neither id nor secret: they may be swapped.
  *
- * @throws Failure when something is missing
+ * @throws Failure if a setting is missing
  */
 export async function examineConfiguration(flags: ApiFlags, settings: Settings): Promise<Configuration> {
   const given = settings.required(flags.issuer, '--issuer', 'ZITADEL_ISSUER', 'The issuer');
   const { issuer, issuerText, findings: ofIssuer } = examineIssuer(given);
   const { method, authentication, findings: ofCredentials } = await examineCredentials(flags, settings);
-  const detail = `${issuer === undefined ? 'an issuer that is no URL' : issuerText}, by ${method}`;
+  const detail = `${issuer === undefined ? 'an issuer that is not a URL' : issuerText}, by ${method}`;
   const check = checked('configuration', detail, [...ofIssuer, ...ofCredentials]);
   const connection = issuer === undefined ? undefined : connectionOf(settings, flags, issuerText);
   return { check, connection, method, authentication };
@@ -66,32 +66,32 @@ function isServiceAccount(json: string): boolean {
   }
 }
 
-/** What a copy from a page, a shell or a container's file of variables brings along. */
+/** Finds characters that were copied from a page, a shell or a container's env file. */
 function oddities(name: 'client_id' | 'client_secret', value: string): Finding[] {
-  const what = name.replace('_', ' ');
+  const label = name.replace('_', ' ');
   const findings: Finding[] = [];
   if (value !== value.trim()) {
     findings.push({
       code: `${name}_whitespace`,
       severity: 'warning',
-      seen: `There is white space around the ${what}`,
-      cause: 'It was copied along, or a line end was left at the end of a file.',
-      fix: 'Remove it: it is sent as it stands, and counts.',
+      seen: `There is white space around the ${label}`,
+      cause: 'It was copied with the value, or the file ends with a line break.',
+      fix: 'Remove it: it is sent as part of the value.',
     });
   }
   if (/^(["'`]).*\1$/s.test(value.trim())) {
     findings.push({
       code: `${name}_quotes`,
       severity: 'warning',
-      seen: `There are quotes around the ${what}`,
-      cause: 'The file of variables was read by something that does not remove quotes, such as docker --env-file.',
-      fix: 'Remove them: they are sent as they stand, and count.',
+      seen: `There are quotes around the ${label}`,
+      cause: 'A program that does not remove quotes read the env file, such as docker --env-file.',
+      fix: 'Remove them: they are sent as part of the value.',
     });
   }
   return findings;
 }
 
-/** Digits, with the project's name behind them on older instances. */
+/** Digits, on older instances followed by the project's name. */
 function looksLikeClientId(value: string): boolean {
   return /^\d{15,20}(@\S+)?$/.test(value.trim());
 }
@@ -100,23 +100,23 @@ const swapped: Finding = {
   code: 'credentials_swapped',
   severity: 'warning',
   seen: 'The client secret looks like a client id, and the client id does not',
-  cause: 'The two were most likely mixed up.',
-  fix: 'Set ZITADEL_CLIENT_ID to the one of digits, and ZITADEL_CLIENT_SECRET to the other.',
+  cause: 'The two are most likely swapped.',
+  fix: 'Set ZITADEL_CLIENT_ID to the value with the digits, and ZITADEL_CLIENT_SECRET to the other one.',
 };
 
 const twoCredentials: Finding = {
   code: 'two_credentials',
   severity: 'warning',
   seen: 'A key file and a client secret are both set',
-  cause: 'The key file is used and the secret is not; a server refuses both at once.',
-  fix: 'Leave one of them away, so that nobody has to guess.',
+  cause: 'The key file is used, and the secret is ignored: a server rejects a request with both.',
+  fix: 'Remove one of them.',
 };
 
 const serviceAccount: Finding = {
   code: 'key_file_service_account',
   severity: 'fault',
-  seen: 'The key file is that of a service user',
-  cause: 'An API proves itself by the key of its application, and a service user cannot introspect.',
+  seen: 'The key file belongs to a service user',
+  cause: 'An API authenticates by the key of its application. A service user cannot introspect.',
   fix: 'Open the API application in its project, add a key of type JSON there, and use that file.',
 };
 
@@ -124,6 +124,6 @@ const unusableKeyFile: Finding = {
   code: 'key_file_unusable',
   severity: 'fault',
   seen: "The key file is not an application's key file",
-  cause: 'It is not the JSON that ZITADEL hands out for an application ("type": "application"), or its key is no PEM.',
-  fix: 'Download the key again and use the file as it is.',
+  cause: 'It is not the JSON that ZITADEL creates for an application ("type": "application"), or its key is not PEM.',
+  fix: 'Download the key again, and use the file unchanged.',
 };

@@ -4,46 +4,46 @@ import { type Check, checked, type Finding } from '../finding.js';
 import { certificateFindings, daysLeft } from './certificate.js';
 import { bareHost } from './dns.js';
 
-/** Whether the host takes connections, and for https whether its certificate can be trusted. No request is sent. */
+/** Checks whether the host accepts connections, and for https whether its certificate is trusted. Sends no request. */
 export async function checkConnection(url: URL, timeoutMs: number): Promise<Check> {
   const host = bareHost(url.hostname);
   const isHttps = url.protocol === 'https:';
   const port = Number(url.port) || (isHttps ? 443 : 80);
-  const where = `${url.hostname}:${port}`;
+  const hostAndPort = `${url.hostname}:${port}`;
 
   const tcp = connectTcp({ host, port });
-  const refusal = await problemOf(tcp, 'connect', timeoutMs);
+  const tcpProblem = await problemOf(tcp, 'connect', timeoutMs);
   tcp.destroy();
-  if (refusal !== undefined) return checked('connection', where, [unreachable(refusal, timeoutMs)]);
+  if (tcpProblem !== undefined) return checked('connection', hostAndPort, [unreachable(tcpProblem, timeoutMs)]);
 
-  // Only to look at the certificate, whatever it is: no request is sent, and what asks later trusts nobody blindly.
+  // Accepts any certificate, only to examine it. No request is sent here, and later requests do check it.
   const tls = connectTls({ host, port, rejectUnauthorized: false, ...(!isIP(host) && { servername: host }) });
-  const failure = await problemOf(tls, 'secureConnect', timeoutMs);
+  const tlsProblem = await problemOf(tls, 'secureConnect', timeoutMs);
   try {
     if (!isHttps) {
-      return checked('connection', `${where}, plain http`, failure === undefined ? [tlsOnHttp] : []);
+      return checked('connection', `${hostAndPort}, plain http`, tlsProblem === undefined ? [tlsOnHttp] : []);
     }
-    if (failure !== undefined) return checked('connection', where, [handshakeFailure(failure)]);
-    return trusted(tls, host, where);
+    if (tlsProblem !== undefined) return checked('connection', hostAndPort, [handshakeFailure(tlsProblem)]);
+    return checkCertificate(tls, host, hostAndPort);
   } finally {
     tls.destroy();
   }
 }
 
-function trusted(tls: TLSSocket, host: string, where: string): Check {
+function checkCertificate(tls: TLSSocket, host: string, hostAndPort: string): Check {
   const certificate = tls.getPeerCertificate();
   const now = Date.now();
   const findings = certificateFindings({ certificate, host, now, distrust: distrustOf(tls) });
-  const detail = `${where}, ${tls.getProtocol()}, certificate for another ${daysLeft(certificate, now)} days`;
-  return checked('connection', findings.some(({ severity }) => severity === 'fault') ? where : detail, findings);
+  const detail = `${hostAndPort}, ${tls.getProtocol()}, certificate for another ${daysLeft(certificate, now)} days`;
+  return checked('connection', findings.some(({ severity }) => severity === 'fault') ? hostAndPort : detail, findings);
 }
 
-/** The code of what OpenSSL found; typed as an error, it is a string. */
+/** Returns OpenSSL's code. Its type is Error, but at runtime it is a string. */
 function distrustOf({ authorizationError }: TLSSocket): string | undefined {
   return authorizationError ? String(authorizationError) : undefined;
 }
 
-/** What kept a socket from this event: a code of the system, or `ETIMEDOUT`. */
+/** Waits for an event of a socket. Returns the code of the error that prevents it, or `ETIMEDOUT`. */
 function problemOf(socket: Socket, event: 'connect' | 'secureConnect', timeoutMs: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const timer = setTimeout(settle, timeoutMs, 'ETIMEDOUT');
@@ -57,32 +57,32 @@ function problemOf(socket: Socket, event: 'connect' | 'secureConnect', timeoutMs
   });
 }
 
-/** What it means that no connection can be made. */
+/** Returns the finding for a host to which no connection is possible. */
 export function unreachable(code: string, timeoutMs: number): Finding {
   if (code === 'ECONNREFUSED') {
     return {
       code: 'connection_refused',
       severity: 'fault',
-      seen: 'The host refuses connections at this port',
-      cause: 'No server listens there: it does not run, or at another port.',
-      fix: 'Start the server, or correct the port in the issuer; from inside a container "localhost" is the container itself.',
+      seen: 'The host refuses connections on this port',
+      cause: 'No server listens there: it is not running, or it uses another port.',
+      fix: 'Start the server, or correct the port in the issuer. Inside a container, "localhost" is the container itself.',
     };
   }
   if (code === 'ETIMEDOUT') {
     return {
       code: 'connection_timeout',
       severity: 'fault',
-      seen: `The host did not take the connection within ${timeoutMs} ms`,
-      cause: 'A firewall drops what is sent there, or the host is down.',
-      fix: 'Let this machine out to that host and port: a proxy that alone leads out is not taken here.',
+      seen: `The host did not accept the connection within ${timeoutMs} ms`,
+      cause: 'A firewall drops the packets, or the host is down.',
+      fix: 'Allow connections from this machine to that host and port. This command does not use a forward proxy.',
     };
   }
   return {
     code: 'host_unreachable',
     severity: 'fault',
-    seen: `No connection can be made (${code})`,
-    cause: 'There is no way from this machine to that address.',
-    fix: 'Look at the network of this machine, its VPN and its routes.',
+    seen: `No connection is possible (${code})`,
+    cause: 'This machine has no route to that address.',
+    fix: 'Check the network of this machine, its VPN and its routes.',
   };
 }
 
@@ -91,9 +91,9 @@ function handshakeFailure(code: string): Finding {
     return {
       code: 'http_on_https',
       severity: 'fault',
-      seen: `No TLS is spoken at this port (${code})`,
-      cause: 'The server there speaks plain http: TLS is ended before it, or at another port.',
-      fix: 'Correct the port of the issuer; on this machine alone plain http will do.',
+      seen: `The server does not use TLS on this port (${code})`,
+      cause: 'The server uses plain http on this port: TLS ends at a proxy before it, or on another port.',
+      fix: 'Correct the port of the issuer. Plain http is allowed only on this machine.',
     };
   }
   return {
@@ -101,15 +101,15 @@ function handshakeFailure(code: string): Finding {
     severity: 'fault',
     seen: `The TLS handshake failed (${code})`,
     cause:
-      'The server or something in between ends it: no protocol or cipher in common, a host name it does not serve, or a client certificate wanted.',
-    fix: 'Look into the log of what ends TLS for that host.',
+      'The server or a proxy ends it: it shares no protocol or cipher with Node, does not serve this host name, or requires a client certificate.',
+    fix: 'Check the log of the server or proxy that ends TLS for this host.',
   };
 }
 
 const tlsOnHttp: Finding = {
   code: 'https_on_http',
   severity: 'fault',
-  seen: 'TLS is spoken at this port',
-  cause: 'The issuer says http, and the server wants https.',
-  fix: 'Begin the issuer with https://.',
+  seen: 'The server uses TLS on this port',
+  cause: 'The issuer begins with http, and the server requires https.',
+  fix: 'Let the issuer begin with https://.',
 };

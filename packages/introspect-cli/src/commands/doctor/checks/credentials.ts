@@ -7,35 +7,36 @@ import {
 import { type Check, checked, type Finding } from '../finding.js';
 import { type AuthenticationMethod, diagnose } from '../outcome.js';
 import { type NoResponse, noResponseFinding, type RawResponse, sendRaw } from '../raw-response.js';
-import type { Place } from './discovery.js';
+import type { Location } from './discovery.js';
 
-/** All that a question takes. */
-export interface Asking extends Place {
+/** Where and how to introspect. */
+export interface Target extends Location {
   readonly headers: Readonly<Record<string, string>>;
   readonly method: AuthenticationMethod;
   readonly authentication: ClientAuthentication;
   readonly timeoutMs: number;
 }
 
-/** Issued by nobody: the right answer is that it is inactive. */
+/** Nobody issued it, so the correct response is "inactive". */
 const inventedToken = 'a-token-that-introspect-doctor-invented';
 
-/** Asks about an invented token, with our credentials and once with wrong ones; at last as the SDK does. */
-export async function checkCredentials(asking: Asking): Promise<Check> {
-  const detail = `asked about an invented token, by ${asking.method}`;
-  const answer = await askRaw(asking);
-  if (answer === undefined) return checked('credentials', detail, [unusableKey]);
-  const finding = 'status' in answer ? diagnose(answer, asking.method) : noResponseFinding(answer, asking.timeoutMs);
+/** Introspects an invented token with the given credentials, with wrong ones, and through the SDK. */
+export async function checkCredentials(target: Target): Promise<Check> {
+  const detail = `introspected an invented token, by ${target.method}`;
+  const response = await introspectRaw(target);
+  if (response === undefined) return checked('credentials', detail, [unusableKey]);
+  const finding =
+    'status' in response ? diagnose(response, target.method) : noResponseFinding(response, target.timeoutMs);
   if (finding !== undefined) return checked('credentials', detail, [finding]);
-  const findings = [await controlFinding(asking), await sdkFinding(asking)].filter((each) => each !== undefined);
-  return checked('credentials', findings.length === 0 ? 'accepted; wrong ones are refused' : detail, findings);
+  const findings = [await controlFinding(target), await sdkFinding(target)].filter((each) => each !== undefined);
+  return checked('credentials', findings.length === 0 ? 'accepted; wrong ones are rejected' : detail, findings);
 }
 
 type Form = { headers: Record<string, string>; body: URLSearchParams };
 
-/** One question as the SDK asks it, its answer left as it is; `undefined`: the key could not sign. */
-export async function askRaw(
-  { clientOptions: { issuer }, endpoint, headers, authentication, timeoutMs }: Asking,
+/** Sends one introspection request like the SDK, and returns the response unread. Returns undefined if the key cannot sign. */
+export async function introspectRaw(
+  { clientOptions: { issuer }, endpoint, headers, authentication, timeoutMs }: Target,
   change: (request: Form) => void = () => {},
 ): Promise<RawResponse | NoResponse | undefined> {
   const request = { headers: { ...headers }, body: new URLSearchParams({ token: inventedToken }) };
@@ -49,30 +50,30 @@ export async function askRaw(
   return sendRaw({ url: endpoint, headers: request.headers, form: request.body, timeoutMs });
 }
 
-/** A server that answers to anybody has proved nothing of our credentials. */
-async function controlFinding(asking: Asking): Promise<Finding | undefined> {
-  const isKey = asking.method === 'private_key_jwt';
-  const answer = await askRaw(
-    asking,
-    isKey ? spoilSignature : (form) => spoilSecret(form, asking.authentication.clientId),
+/** Checks that the server rejects wrong credentials. Otherwise its response says nothing about the right ones. */
+async function controlFinding(target: Target): Promise<Finding | undefined> {
+  const isKey = target.method === 'private_key_jwt';
+  const response = await introspectRaw(
+    target,
+    isKey ? spoilSignature : (form) => spoilSecret(form, target.authentication.clientId),
   );
-  if (answer === undefined || !('status' in answer)) return controlUnclear;
-  if (answer.status === 200) return isKey ? unprovenKey : unprovenSecret;
-  return [400, 401, 403].includes(answer.status) ? undefined : controlUnclear;
+  if (response === undefined || !('status' in response)) return controlUnclear;
+  if (response.status === 200) return isKey ? unprovenKey : unprovenSecret;
+  return [400, 401, 403].includes(response.status) ? undefined : controlUnclear;
 }
 
 function spoilSecret({ headers }: Form, clientId: string): void {
   headers.authorization = basicCredentials(clientId, 'wrong-on-purpose');
 }
 
-/** Still a JWT, and by nobody's key. */
+/** Leaves a JWT that no key has signed. */
 function spoilSignature({ body }: Form): void {
   const [head = '', claims = '', signature = ''] = (body.get('client_assertion') ?? '').split('.');
   body.set('client_assertion', [head, claims, signature.split('').reverse().join('')].join('.'));
 }
 
-/** The proof: all that the SDK is stricter about than the checks before. */
-async function sdkFinding({ clientOptions, headers, authentication, timeoutMs }: Asking): Promise<Finding | undefined> {
+/** Introspects through the SDK, which is stricter than the checks before. */
+async function sdkFinding({ clientOptions, headers, authentication, timeoutMs }: Target): Promise<Finding | undefined> {
   try {
     const client = new IntrospectionClient({
       ...clientOptions,
@@ -87,9 +88,9 @@ async function sdkFinding({ clientOptions, headers, authentication, timeoutMs }:
     return {
       code: 'sdk_failed',
       severity: 'fault',
-      seen: `The SDK fails${isIntrospectionError(error) ? ` (${error.code})` : ''} where a plain request was answered`,
-      cause: error instanceof Error ? `${error.message}.` : 'It does not say why.',
-      fix: 'Set right what the checks before have found, then look at this again.',
+      seen: `The SDK fails${isIntrospectionError(error) ? ` (${error.code})` : ''} although a plain request succeeds`,
+      cause: error instanceof Error ? `${error.message}.` : 'It gives no reason.',
+      fix: 'Fix the findings of the checks before, then run this again.',
     };
   }
 }
@@ -98,31 +99,30 @@ const unusableKey: Finding = {
   code: 'key_unusable',
   severity: 'fault',
   seen: 'The key in the key file cannot sign',
-  cause: 'It is damaged, or no RSA key.',
-  fix: 'Download the key again and use the file as it is.',
+  cause: 'It is damaged, or it is not an RSA key.',
+  fix: 'Download the key again, and use the file unchanged.',
 };
 
 const unprovenSecret: Finding = {
   code: 'credentials_unproven',
   severity: 'warning',
-  seen: 'A wrong secret is answered like the right one',
-  cause: 'The server, or something before it, answers to anybody: it is a test double, a cache, or it asks nobody.',
-  fix: 'Check the issuer, and that no cache stands before the introspection endpoint.',
+  seen: 'The server accepts a wrong secret like the right one',
+  cause: 'The server, or a proxy before it, does not check credentials: it is a test double or a cache.',
+  fix: 'Check the issuer, and remove any cache before the introspection endpoint.',
 };
 
 const unprovenKey: Finding = {
   code: 'assertion_unproven',
   severity: 'warning',
-  seen: 'An assertion with a broken signature is answered like the right one',
-  cause:
-    'The server does not read assertions: ZITADEL says "inactive" to one that it cannot parse, and so every token would be.',
-  fix: 'See that nothing changes the form on its way, and ask about a token that is known to be good (ZITADEL_TOKEN).',
+  seen: 'The server accepts an assertion with a broken signature like the right one',
+  cause: 'The server does not read the assertion: ZITADEL responds "inactive" if it cannot parse it, for every token.',
+  fix: 'Check that no proxy changes the form, and set ZITADEL_TOKEN to a token that is active.',
 };
 
 const controlUnclear: Finding = {
   code: 'control_unclear',
   severity: 'note',
-  seen: 'Whether wrong credentials are refused could not be seen',
-  cause: 'The server did not answer that question as it answered the first.',
+  seen: 'It is unclear whether the server rejects wrong credentials',
+  cause: 'The server did not respond to that request, or with an unexpected status.',
   fix: 'Run this again.',
 };

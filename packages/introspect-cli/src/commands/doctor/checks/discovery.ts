@@ -7,20 +7,20 @@ import { noResponseFinding, type RawResponse, sendRaw } from '../raw-response.js
 
 export interface Discovery {
   readonly check: Check;
-  readonly answer: RawResponse | undefined;
-  /** Where credentials may be sent, and under which issuer: as the server ends it, with or without a slash. */
-  readonly place: Place | undefined;
+  readonly response: RawResponse | undefined;
+  /** Where credentials may be sent. Undefined if they must not be sent. */
+  readonly location: Location | undefined;
 }
 
-export interface Place {
+export interface Location {
   readonly endpoint: string;
-  /** The options with which the SDK calls the server. */
+  /** The options with which the SDK calls the server. Its issuer ends with a slash if that of the server does. */
   readonly clientOptions: { readonly issuer: string; readonly introspectionEndpoint?: string };
 }
 
 type Metadata = Readonly<Record<string, unknown>>;
 
-/** Whether the server's metadata (OpenID Connect Discovery §4) says what the SDK must find there. */
+/** Checks whether the server's metadata (OpenID Connect Discovery §4) contains what the SDK needs. */
 export async function checkDiscovery(
   connection: Connection,
   method: AuthenticationMethod,
@@ -28,49 +28,49 @@ export async function checkDiscovery(
 ): Promise<Discovery> {
   const { address, headers, instanceHost } = connection;
   const [url] = metadataUrls(address);
-  const answer = await sendRaw({ url, headers, timeoutMs });
+  const response = await sendRaw({ url, headers, timeoutMs });
   const failed = (finding: Finding, detail = url) => checked('discovery', detail, [finding]);
-  if (!('status' in answer)) {
-    return { check: failed(noResponseFinding(answer, timeoutMs)), answer: undefined, place: undefined };
+  if (!('status' in response)) {
+    return { check: failed(noResponseFinding(response, timeoutMs)), response: undefined, location: undefined };
   }
-  if (answer.status !== 200 || answer.json === undefined) {
-    const found = diagnose(answer, method);
+  if (response.status !== 200 || response.json === undefined) {
+    const diagnosis = diagnose(response, method);
     const finding =
-      found?.code === 'no_instance' && instanceHost !== undefined
-        ? { ...found, ...noSuchInstance(instanceHost) }
-        : found;
-    const detail = answer.leadsTo === undefined ? url : `${url} leads to ${answer.leadsTo}`;
-    return { check: finding ? failed(finding, detail) : checked('discovery', url), answer, place: undefined };
+      diagnosis?.code === 'no_instance' && instanceHost !== undefined
+        ? { ...diagnosis, ...noSuchInstance(instanceHost) }
+        : diagnosis;
+    const detail = response.leadsTo === undefined ? url : `${url} leads to ${response.leadsTo}`;
+    return { check: finding ? failed(finding, detail) : checked('discovery', url), response, location: undefined };
   }
-  const { findings, place } = examineMetadata(answer.json, connection, method);
-  return { check: checked('discovery', place?.endpoint ?? url, findings), answer, place };
+  const { findings, location } = examineMetadata(response.json, connection, method);
+  return { check: checked('discovery', location?.endpoint ?? url, findings), response, location };
 }
 
-/** What is wrong with the metadata, and where it is safe to go on. */
+/** Finds what is wrong with the metadata, and where it is safe to send credentials. */
 function examineMetadata(
   metadata: Metadata,
   connection: Connection,
   method: AuthenticationMethod,
-): { findings: Finding[]; place: Place | undefined } {
-  const { issuer: theirs, introspection_endpoint: named } = metadata;
+): { findings: Finding[]; location: Location | undefined } {
+  const { issuer: named, introspection_endpoint: endpointText } = metadata;
   const { issuer, address, instanceHost } = connection;
-  const isPublic = isOfInstanceHost(theirs, connection);
-  const own = isPublic ? theirs : issuer;
-  const findings = isPublic ? [] : issuerFindings(theirs, connection);
-  if (typeof named !== 'string' || !/^https?:/.test(named) || !URL.canParse(named)) {
-    return { findings: [...findings, noEndpoint], place: undefined };
+  const isPublic = isOfInstanceHost(named, connection);
+  const own = isPublic ? named : issuer;
+  const findings = isPublic ? [] : issuerFindings(named, connection);
+  if (typeof endpointText !== 'string' || !/^https?:/.test(endpointText) || !URL.canParse(endpointText)) {
+    return { findings: [...findings, noEndpoint], location: undefined };
   }
   // The metadata of another issuer must not decide where credentials are sent.
-  const isOurs = isPublic || isSameButSlash(theirs, issuer);
-  const endpoint = new URL(named);
+  const isOurs = isPublic || isSameButSlash(named, issuer);
+  const endpoint = new URL(endpointText);
   const isInsecure = endpoint.protocol === 'http:' && !isLoopback(endpoint.hostname);
   if (isInsecure) findings.push(insecureEndpoint);
   else if (endpoint.host !== new URL(own).host) findings.push(endpointElsewhere(endpoint.origin));
   if (!advertises(metadata, method)) findings.push(methodNotAdvertised(method));
-  if (!isOurs || isInsecure) return { findings, place: undefined };
-  const connected = connectedUrl(named, { issuer: theirs, address });
-  const clientOptions = { issuer: theirs, ...(instanceHost !== undefined && { introspectionEndpoint: connected }) };
-  return { findings, place: { endpoint: connected, clientOptions } };
+  if (!isOurs || isInsecure) return { findings, location: undefined };
+  const connected = connectedUrl(endpointText, { issuer: named, address });
+  const clientOptions = { issuer: named, ...(instanceHost !== undefined && { introspectionEndpoint: connected }) };
+  return { findings, location: { endpoint: connected, clientOptions } };
 }
 
 function isSameButSlash(named: unknown, configured: string): named is string {
@@ -101,50 +101,50 @@ function mismatch(kind: string, seen: string, cause: string, fix: string): Findi
 const slashMismatch = (endsWithOne: boolean) =>
   mismatch(
     '_slash',
-    `The server's issuer ends ${endsWithOne ? 'with' : 'without'} a slash, and the configured one does not agree`,
+    `The server's issuer ends ${endsWithOne ? 'with' : 'without'} a slash, unlike the configured issuer`,
     'Issuers are compared character by character.',
-    endsWithOne ? 'End the configured issuer with a slash.' : 'Leave the last slash of the configured issuer away.',
+    endsWithOne ? 'End the configured issuer with a slash.' : 'Remove the slash at the end of the configured issuer.',
   );
 
 const schemeMismatch = (origin: string) =>
   mismatch(
     '_scheme',
-    `The server calls itself ${origin}`,
-    'TLS is ended before the server, which was not told, or the issuer was written with the wrong scheme.',
-    'Configure the issuer as the server names it, or tell ZITADEL (ExternalSecure) and its proxy (X-Forwarded-Proto) that it is https.',
+    `The server names the issuer ${origin}`,
+    'TLS ends at a proxy, and the server does not know about it, or the configured issuer has the wrong scheme.',
+    'Configure the issuer as the server names it, or configure https in ZITADEL (ExternalSecure) and its proxy (X-Forwarded-Proto).',
   );
 
 const hostMismatch = (origin: string, instanceHost: string | undefined) =>
   instanceHost === undefined
     ? mismatch(
         '_host',
-        `The server calls itself ${origin}`,
-        'The configured host is an internal or an old name of the server.',
-        `Configure ${origin} as issuer. If only the internal address can be reached, also set --instance-host (ZITADEL_INSTANCE_HOST) to ${new URL(origin).host}; in code, set introspectionEndpoint to the internal endpoint, and send the header x-zitadel-instance-host.`,
+        `The server names the issuer ${origin}`,
+        'The configured host is an internal or old name of the server.',
+        `Configure ${origin} as the issuer. If only the internal address can be reached, also set --instance-host (ZITADEL_INSTANCE_HOST) to ${new URL(origin).host}; in code, set introspectionEndpoint to the internal endpoint, and send the header x-zitadel-instance-host.`,
       )
     : mismatch(
         '_host',
-        `The server calls itself ${origin}, and --instance-host (ZITADEL_INSTANCE_HOST) is ${instanceHost}`,
+        `The server names the issuer ${origin}, and --instance-host (ZITADEL_INSTANCE_HOST) is ${instanceHost}`,
         'The instance host is not the host of the public issuer with its port, or this server does not read x-zitadel-instance-host.',
-        'Give the host of the issuer as the console shows it, with its port if it has one.',
+        'Set it to the host of the issuer that the console shows, with its port if it has one.',
       );
 
 const noSuchInstance = (instanceHost: string) => ({
-  cause: `The server knows no instance of the host ${instanceHost}, which --instance-host (ZITADEL_INSTANCE_HOST) gives.`,
-  fix: 'Give the host of the public issuer as the console shows it, with its port if it has one.',
+  cause: `The server has no instance of the host ${instanceHost} (--instance-host, ZITADEL_INSTANCE_HOST).`,
+  fix: 'Set it to the host of the public issuer that the console shows, with its port if it has one.',
 });
 
 const pathMismatch = mismatch(
   '',
   'The server names another issuer on the same host',
-  'The path of the issuer was written differently.',
+  'The configured issuer has another path.',
   'Copy the issuer from the console, or from the "issuer" in the metadata.',
 );
 
 const noIssuer: Finding = {
   code: 'metadata_without_issuer',
   severity: 'fault',
-  seen: 'The metadata name no issuer that is a URL',
+  seen: 'The metadata contains no issuer that is a URL',
   cause: 'This is not the metadata of an authorization server.',
   fix: 'Check the issuer.',
 };
@@ -152,31 +152,31 @@ const noIssuer: Finding = {
 const noEndpoint: Finding = {
   code: 'no_introspection_endpoint',
   severity: 'fault',
-  seen: 'The metadata name no introspection_endpoint that is a URL',
-  cause: 'The server has none, or does not tell.',
-  fix: 'Check the issuer; if the server has an endpoint, give it to the SDK as introspectionEndpoint.',
+  seen: 'The metadata contains no introspection_endpoint that is a URL',
+  cause: 'The server has none, or does not publish it.',
+  fix: 'Check the issuer. If the server has an endpoint, set it as introspectionEndpoint in the SDK.',
 };
 
 const insecureEndpoint: Finding = {
   code: 'endpoint_insecure',
   severity: 'fault',
   seen: 'The introspection endpoint is plain http, and not on this machine',
-  cause: 'TLS is ended before the server, which was not told.',
-  fix: 'Tell ZITADEL (ExternalSecure) and its proxy (X-Forwarded-Proto) that it is https.',
+  cause: 'TLS ends at a proxy, and the server does not know about it.',
+  fix: 'Configure https in ZITADEL (ExternalSecure) and its proxy (X-Forwarded-Proto).',
 };
 
 const endpointElsewhere = (origin: string): Finding => ({
   code: 'endpoint_elsewhere',
   severity: 'warning',
-  seen: `The introspection endpoint is at ${origin}, and the issuer is not`,
-  cause: "The server's external domain or port is set differently from how it is reached.",
-  fix: 'Let both be one host, unless it is meant so: tokens and credentials go to the endpoint.',
+  seen: `The introspection endpoint is at ${origin}, and the issuer is at another host`,
+  cause: "The server's external domain or port differs from the address at which you reach it.",
+  fix: 'Use one host for both, unless you want this: tokens and credentials are sent to the endpoint.',
 });
 
 const methodNotAdvertised = (method: AuthenticationMethod): Finding => ({
   code: 'method_not_advertised',
   severity: 'warning',
   seen: `The server does not name ${method} among the methods of its introspection endpoint`,
-  cause: 'It does not take it, or its metadata are incomplete.',
-  fix: 'Use a method that it names, unless the credentials below are accepted.',
+  cause: 'It does not support the method, or its metadata is incomplete.',
+  fix: 'Use a method that it names, unless it accepts the credentials below.',
 });

@@ -9,27 +9,27 @@ export async function checkDns({ hostname }: URL, timeoutMs: number, lookup: Loo
   const host = bareHost(hostname);
   if (isIP(host)) return checked('dns', `${host} is an address, there is nothing to look up`);
   const timer = new AbortController();
-  const late = new Promise<'late'>((resolve) => {
-    const timeout = setTimeout(resolve, timeoutMs, 'late');
+  const timedOut = new Promise<'timed out'>((resolve) => {
+    const timeout = setTimeout(resolve, timeoutMs, 'timed out');
     timer.signal.addEventListener('abort', () => clearTimeout(timeout));
   });
   try {
-    const found = await Promise.race([lookup(host, { all: true }), late]);
-    if (found === 'late') return checked('dns', host, [noAnswer(`within ${timeoutMs} ms`)]);
-    const addresses = found.map(({ address }) => address);
-    const isPrivate = found.some(({ address, family }) =>
+    const results = await Promise.race([lookup(host, { all: true }), timedOut]);
+    if (results === 'timed out') return checked('dns', host, [noResponse(`within ${timeoutMs} ms`)]);
+    const addresses = results.map(({ address }) => address);
+    const isPrivate = results.some(({ address, family }) =>
       privateNetworks.check(address, family === 6 ? 'ipv6' : 'ipv4'),
     );
     return checked('dns', `${host} is ${addresses.join(', ')}`, isPrivate ? [privateAddress] : []);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return checked('dns', host, [code === 'ENOTFOUND' ? notFound : noAnswer(`(${code ?? 'no reason given'})`)]);
+    return checked('dns', host, [code === 'ENOTFOUND' ? notFound : noResponse(`(${code ?? 'no reason given'})`)]);
   } finally {
     timer.abort();
   }
 }
 
-/** A host as sockets take it: without the brackets of an IPv6 address. */
+/** Returns a host as sockets expect it: without the brackets of an IPv6 address. */
 export function bareHost(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, '$1');
 }
@@ -52,17 +52,17 @@ const notFound: Finding = {
   code: 'dns_not_found',
   severity: 'fault',
   seen: 'The host has no address',
-  cause: 'Its name is misspelt, or known only in another network.',
-  fix: 'Check the issuer against the console, and from inside a container which DNS server it asks.',
+  cause: 'Its name is misspelt, or exists only in another network.',
+  fix: 'Compare the issuer with the console. Inside a container, also check which DNS server it uses.',
 };
 
-function noAnswer(how: string): Finding {
+function noResponse(how: string): Finding {
   return {
     code: 'dns_no_answer',
     severity: 'fault',
-    seen: `The DNS server gave no answer ${how}`,
-    cause: 'The DNS server of this machine is unreachable or fails: the name itself may be right.',
-    fix: 'Look at the network of this machine, and in a container at its DNS settings.',
+    seen: `The DNS server did not respond ${how}`,
+    cause: 'The DNS server of this machine is unreachable or fails. The name itself may be right.',
+    fix: 'Check the network of this machine, and in a container its DNS settings.',
   };
 }
 
@@ -70,6 +70,6 @@ const privateAddress: Finding = {
   code: 'host_private',
   severity: 'note',
   seen: 'The host has a private address',
-  cause: 'It is reached inside this network only.',
-  fix: 'Nothing, unless you meant the public server; ZITADEL must know the host, or be told by --instance-host.',
+  cause: 'Only this network can reach it.',
+  fix: 'Nothing, unless you meant the public server. If ZITADEL does not know this host, set --instance-host.',
 };

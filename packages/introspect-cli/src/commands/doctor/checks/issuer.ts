@@ -1,7 +1,7 @@
 import { isLoopback } from '@acme/introspect-core';
 import type { Finding } from '../finding.js';
 
-/** What is wrong with how the issuer is written, and what was most likely meant. */
+/** Finds what is wrong with the issuer's text, and returns the issuer that was most likely meant. */
 export function examineIssuer(given: string): { issuer: URL | undefined; issuerText: string; findings: Finding[] } {
   const findings: Finding[] = [];
   let text = given.trim();
@@ -42,32 +42,32 @@ const whitespace: Finding = {
   code: 'issuer_whitespace',
   severity: 'fault',
   seen: 'There is white space around the issuer',
-  cause: 'It was copied along, or a line end was left at the end of a file.',
-  fix: 'Remove it; the checks go on without it.',
+  cause: 'It was copied with the issuer, or the file ends with a line break.',
+  fix: 'Remove it. The checks continue without it.',
 };
 
 const quotes: Finding = {
   code: 'issuer_quotes',
   severity: 'fault',
   seen: 'There are quotes around the issuer',
-  cause: 'The file of variables was read by something that does not remove quotes, such as docker --env-file.',
-  fix: 'Remove them; the checks go on without them.',
+  cause: 'A program that does not remove quotes read the env file, such as docker --env-file.',
+  fix: 'Remove them. The checks continue without them.',
 };
 
 const notAUrl: Finding = {
   code: 'issuer_not_a_url',
   severity: 'fault',
-  seen: 'The issuer is no https URL',
-  cause: 'Its beginning lacks, or it is something else than an issuer.',
+  seen: 'The issuer is not an https URL',
+  cause: 'It has no scheme, or it is not an issuer.',
   fix: `${example}.`,
 };
 
 const userInfo: Finding = {
   code: 'issuer_user_info',
   severity: 'fault',
-  seen: 'The issuer holds a user name or a password',
+  seen: 'The issuer contains a user name or a password',
   cause: 'Credentials are not part of an issuer.',
-  fix: `${example}, and set the credentials on their own.`,
+  fix: `${example}, and set the credentials separately.`,
 };
 
 const query: Finding = {
@@ -75,37 +75,37 @@ const query: Finding = {
   severity: 'fault',
   seen: 'The issuer has a query or a fragment',
   cause: 'It was copied from the address of a page.',
-  fix: `${example}; the checks go on without it.`,
+  fix: `${example}. The checks continue without it.`,
 };
 
 const isEndpoint: Finding = {
   code: 'issuer_is_endpoint',
   severity: 'fault',
   seen: 'The issuer is the URL of an endpoint or a page',
-  cause: 'Its path is one of those that stand behind the issuer.',
-  fix: `${example}, without what follows the host; the checks go on without it.`,
+  cause: 'Its path is that of an endpoint or a page, which follows the issuer.',
+  fix: `${example}, without what follows the host. The checks continue without it.`,
 };
 
 const trailingSlash: Finding = {
   code: 'issuer_trailing_slash',
   severity: 'note',
   seen: 'The issuer ends with a slash',
-  cause: "Issuers are compared character by character, and ZITADEL's ends without one.",
-  fix: 'Leave it away, unless the server itself writes one.',
+  cause: "Issuers are compared character by character, and ZITADEL's issuer has no slash at the end.",
+  fix: "Remove it, unless the server's own issuer ends with one.",
 };
 
 const path: Finding = {
   code: 'issuer_path',
   severity: 'note',
   seen: 'The issuer has a path',
-  cause: "ZITADEL's issuer has none; other servers' may.",
-  fix: 'Leave it away when the server is ZITADEL.',
+  cause: "ZITADEL's issuer has none. The issuers of other servers may.",
+  fix: 'Remove it if the server is ZITADEL.',
 };
 
 const insecureHttp: Finding = {
   code: 'issuer_insecure_http',
   severity: 'fault',
   seen: 'The issuer is plain http, and not on this machine',
-  cause: 'Tokens and credentials would be sent in the clear, which the SDK refuses.',
-  fix: 'Use https, or for an internal network the option allowInsecureHttp.',
+  cause: 'The SDK does not send tokens and credentials unencrypted.',
+  fix: 'Use https, or in an internal network the option allowInsecureHttp.',
 };

@@ -1,10 +1,10 @@
 import { IntrospectionClient, isAuthorizationError, isIntrospectionError } from '@acme/introspect-core';
 import { type Check, checked, type Finding } from '../finding.js';
-import type { Asking } from './credentials.js';
+import type { Target } from './credentials.js';
 
-/** Asks about a token that is said to be good. */
+/** Introspects a token that should be active. */
 export async function checkKnownToken(
-  { clientOptions, headers, authentication, timeoutMs }: Asking,
+  { clientOptions, headers, authentication, timeoutMs }: Target,
   token: string,
 ): Promise<Check> {
   const client = new IntrospectionClient({
@@ -16,18 +16,18 @@ export async function checkKnownToken(
   });
   try {
     const { active } = await client.introspect(token);
-    return checked('token', `the one of ZITADEL_TOKEN is ${active ? 'active' : 'inactive'}`, active ? [] : [inactive]);
+    return checked('token', `ZITADEL_TOKEN is ${active ? 'active' : 'inactive'}`, active ? [] : [inactive]);
   } catch (error) {
     if (isAuthorizationError(error) && error.code === 'invalid_token' && error.reason === 'unsupported_token_type')
-      return checked('token', 'the one of ZITADEL_TOKEN', [unsupported]);
+      return checked('token', 'ZITADEL_TOKEN', [unsupported]);
     if (!isIntrospectionError(error)) throw error;
-    return checked('token', 'the one of ZITADEL_TOKEN', [
+    return checked('token', 'ZITADEL_TOKEN', [
       {
         code: `token_${error.code}`,
         severity: 'fault',
-        seen: `The question about the token failed (${error.code})`,
+        seen: `The introspection of the token failed (${error.code})`,
         cause: `${error.message}.`,
-        fix: 'Run this again; when it stays, look into the log of the server.',
+        fix: 'Run this again. If it happens again, check the log of the server.',
       },
     ]);
   }
@@ -37,7 +37,7 @@ const unsupported: Finding = {
   code: 'token_unsupported_token_type',
   severity: 'fault',
   seen: 'The server does not introspect tokens like ZITADEL_TOKEN',
-  cause: 'It answers 400 unsupported_token_type, as some servers do for every JWT.',
+  cause: 'It responds with 400 unsupported_token_type, as some servers do for every JWT.',
   fix: 'Configure the server to issue opaque access tokens for this API, or verify JWTs locally.',
 };
 
@@ -46,6 +46,6 @@ const inactive: Finding = {
   severity: 'warning',
   seen: 'The server calls the token of ZITADEL_TOKEN inactive',
   cause:
-    'It has expired or was revoked or refreshed away, its audience has neither this client nor its project, or the server failed inside and does not say so.',
-  fix: 'Ask "introspect token" about it; a service user\'s token needs the scope urn:zitadel:iam:org:project:id:<project id>:aud.',
+    'It has expired, was revoked or was replaced by a refresh, its audience contains neither this client nor its project, or the server had an internal error.',
+  fix: 'Run "introspect token" to see why. A service user\'s token needs the scope urn:zitadel:iam:org:project:id:<project id>:aud.',
 };

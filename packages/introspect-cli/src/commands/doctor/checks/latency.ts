@@ -1,30 +1,30 @@
 import { type Check, checked, type Finding, skipped } from '../finding.js';
-import { type Asking, askRaw } from './credentials.js';
+import { introspectRaw, type Target } from './credentials.js';
 
-const questions = 10;
+const requests = 10;
 const slowMedianMs = 500;
-/** All of them together: a patient must not die of the examination. */
-const enoughMs = 15_000;
+/** The limit for all requests together, so that the check itself puts little load on the server. */
+const limitMs = 15_000;
 
-/** How long ten questions take, one after the other and on one connection, as an API would ask them. */
-export async function checkLatency(asking: Asking): Promise<Check> {
+/** Measures ten introspection requests, one after the other on one connection, as an API would send them. */
+export async function checkLatency(target: Target): Promise<Check> {
   const times: number[] = [];
-  const began = performance.now();
-  for (let asked = 0; asked < questions && performance.now() - began < enoughMs; asked++) {
-    const askedAt = performance.now();
-    const answer = await askRaw(asking);
-    if (answer === undefined || !('status' in answer) || answer.status !== 200) {
-      return checked('latency', `question ${asked + 1} of ${questions} failed`, [unsteady]);
+  const startedAt = performance.now();
+  for (let sent = 0; sent < requests && performance.now() - startedAt < limitMs; sent++) {
+    const sentAt = performance.now();
+    const response = await introspectRaw(target);
+    if (response === undefined || !('status' in response) || response.status !== 200) {
+      return checked('latency', `request ${sent + 1} of ${requests} failed`, [unsteady]);
     }
-    times.push(performance.now() - askedAt);
+    times.push(performance.now() - sentAt);
   }
-  if (times.length === 0) return skipped('latency', 'no question was asked');
+  if (times.length === 0) return skipped('latency', 'no request was sent');
   const { median, worst } = summary(times);
-  const detail = `median ${median} ms, worst ${worst} ms, of ${times.length} questions`;
-  return checked('latency', detail, latencyFindings({ median, worst }, asking.timeoutMs));
+  const detail = `median ${median} ms, worst ${worst} ms, of ${times.length} requests`;
+  return checked('latency', detail, latencyFindings({ median, worst }, target.timeoutMs));
 }
 
-/** In whole milliseconds. */
+/** Returns the median and the longest time, in whole milliseconds. */
 export function summary(times: readonly number[]): { median: number; worst: number } {
   const sorted = times.toSorted((a, b) => a - b);
   const [low = 0, high = 0] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
@@ -34,30 +34,30 @@ export function summary(times: readonly number[]): { median: number; worst: numb
 export function latencyFindings({ median, worst }: { median: number; worst: number }, timeoutMs: number): Finding[] {
   const findings: Finding[] = [];
   if (median > slowMedianMs) findings.push(slow(median));
-  if (worst > timeoutMs / 2) findings.push(nearlyLate(worst, timeoutMs));
+  if (worst > timeoutMs / 2) findings.push(nearTimeout(worst, timeoutMs));
   return findings;
 }
 
 const slow = (median: number): Finding => ({
   code: 'latency_slow',
   severity: 'warning',
-  seen: `Half of the questions take longer than ${median} ms`,
-  cause: 'The server is far away or busy, or connections are not kept open.',
+  seen: `Half of the requests take longer than ${median} ms`,
+  cause: 'The server is far away or busy, or connections are closed after each request.',
   fix: "Run the API in the server's region, let proxies keep connections alive, and use the option cache.",
 });
 
-const nearlyLate = (worst: number, timeoutMs: number): Finding => ({
+const nearTimeout = (worst: number, timeoutMs: number): Finding => ({
   code: 'latency_near_timeout',
   severity: 'warning',
-  seen: `One question took ${worst} ms, and the limit is ${timeoutMs} ms`,
-  cause: 'The server hesitates at times: it is overloaded, or was asleep.',
-  fix: 'Look at the load of the server and its database; raising timeoutMs only makes callers wait.',
+  seen: `One request took ${worst} ms, and the time limit is ${timeoutMs} ms`,
+  cause: 'The server is sometimes slow: it is overloaded, or it was starting.',
+  fix: 'Check the load of the server and its database. A higher timeoutMs only makes callers wait longer.',
 });
 
 const unsteady: Finding = {
   code: 'latency_unsteady',
   severity: 'warning',
-  seen: 'The server answered one question, and not all of ten',
-  cause: 'It is overloaded, limits how often it is asked, or one of several servers behind the proxy is broken.',
-  fix: 'Run this again, and look at the log of the server and of the proxy.',
+  seen: 'The server did not respond to all of ten requests',
+  cause: 'It is overloaded, limits the rate of requests, or one of several servers behind the proxy is broken.',
+  fix: 'Run this again, and check the log of the server and of the proxy.',
 };

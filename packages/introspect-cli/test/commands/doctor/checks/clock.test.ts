@@ -3,7 +3,7 @@ import { checkClock, secondsAhead } from '../../../../src/commands/doctor/checks
 
 const noon = Date.UTC(2026, 0, 1, 12);
 const date = new Date(noon).toUTCString();
-const answer = {
+const response = {
   status: 200,
   mediaType: '',
   json: undefined,
@@ -15,10 +15,10 @@ const answer = {
   tookMs: 0,
 };
 
-describe('the clock', () => {
-  it('is compared in the middle of the way, with the middle of the second', () => {
-    expect(secondsAhead({ ...answer, sentAt: noon + 10_000, tookMs: 3000 })).toBe(11);
-    expect(secondsAhead({ ...answer, sentAt: noon - 2000, tookMs: 1000 })).toBe(-2);
+describe('the clock check of introspect doctor', () => {
+  it('compares the middle of the request with the middle of the second in Date', () => {
+    expect(secondsAhead({ ...response, sentAt: noon + 10_000, tookMs: 3000 })).toBe(11);
+    expect(secondsAhead({ ...response, sentAt: noon - 2000, tookMs: 1000 })).toBe(-2);
   });
 
   it.each([
@@ -31,7 +31,7 @@ describe('the clock', () => {
     ['6 s ahead', 6000, 'private_key_jwt', 'warning'],
     ['7 s ahead', 7000, 'private_key_jwt', 'fault'],
     ['7 s behind', -7000, 'private_key_jwt', 'warning'],
-  ] as const)('%s, by %3$s, is %4$s', (_, aheadMs, method, status) => {
-    expect(checkClock({ ...answer, sentAt: noon + 500 + aheadMs }, method).status).toBe(status);
+  ] as const)('a clock that is %s, with %3$s, has the status %4$s', (_, aheadMs, method, status) => {
+    expect(checkClock({ ...response, sentAt: noon + 500 + aheadMs }, method).status).toBe(status);
   });
 });

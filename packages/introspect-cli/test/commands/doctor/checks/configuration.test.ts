@@ -22,7 +22,7 @@ const file = (name: string, content: unknown) => {
   return path;
 };
 
-describe('an issuer that is written', () => {
+describe('introspect doctor with an issuer that is written', () => {
   const written: [how: string, of: (origin: string) => string, codes: string[]][] = [
     ['with white space around', (origin) => ` ${origin}\n`, ['configuration: issuer_whitespace']],
     ['in quotes', (origin) => `"${origin}"`, ['configuration: issuer_quotes']],
@@ -43,29 +43,29 @@ describe('an issuer that is written', () => {
       ['configuration: issuer_trailing_slash', 'discovery: issuer_mismatch_slash'],
     ],
   ];
-  it.each(written)('%s is set right, and the checks go on', async (_, of, codes) => {
+  it.each(written)('%s reports it, corrects it, and continues the checks', async (_, of, codes) => {
     const { found, statuses } = await examined({ ...apiOf(server), ZITADEL_ISSUER: of(server.origin) });
     expect(found).toEqual(codes);
     expect(statuses.latency).toBe('ok');
   });
 
   it.each([
-    ['without its beginning', 'my-instance.zitadel.cloud', 'issuer_not_a_url'],
-    ['with another beginning', 'localhost:8080', 'issuer_not_a_url'],
+    ['without a scheme', 'my-instance.zitadel.cloud', 'issuer_not_a_url'],
+    ['with another scheme', 'localhost:8080', 'issuer_not_a_url'],
     ['with a password', `http://api:${canary}@localhost:8080`, 'issuer_user_info'],
-  ])('%s ends the examination, and is not repeated', async (_, issuer, code) => {
+  ])('%s stops after the configuration, and does not show the issuer', async (_, issuer, code) => {
     const { found, statuses } = await examined({ ...apiOf(server), ZITADEL_ISSUER: issuer });
     expect(found).toEqual([`configuration: ${code}`]);
     expect(statuses.dns).toBe('skipped');
   });
 
-  it('with a path is only noted, for other servers have one', async () => {
+  it('with a path reports a note, because other servers have one', async () => {
     const issuer = `${server.origin}/realms/acme`;
     const { found } = await examined({ ...apiOf(server), ZITADEL_ISSUER: issuer });
     expect(found[0]).toBe('configuration: issuer_path');
   });
 
-  it('as plain http of another host is a fault, and a host that is called like an endpoint is none', async () => {
+  it('as plain http at another host reports a fault, but not that the host has the name of an endpoint', async () => {
     const env = { ...apiOf(server), ZITADEL_ISSUER: 'http://oauth' };
     const { found, report } = await examined(env, '--timeout-ms', '300');
     expect(found[0]).toBe('configuration: issuer_insecure_http');
@@ -73,27 +73,27 @@ describe('an issuer that is written', () => {
   });
 });
 
-describe('credentials', () => {
+describe('introspect doctor with credentials', () => {
   it.each([
     ['white space around the secret', { ZITADEL_CLIENT_SECRET: `${clientSecret} ` }, 'client_secret_whitespace'],
     ['quotes around the secret', { ZITADEL_CLIENT_SECRET: `"${clientSecret}"` }, 'client_secret_quotes'],
     ['white space around the id', { ZITADEL_CLIENT_ID: ' api' }, 'client_id_whitespace'],
     ['quotes around the id', { ZITADEL_CLIENT_ID: "'api'" }, 'client_id_quotes'],
     [
-      'id and secret mixed up',
+      'id and secret swapped',
       { ZITADEL_CLIENT_ID: clientSecret, ZITADEL_CLIENT_SECRET: '300000000000000001' },
       'credentials_swapped',
     ],
-  ])('with %s are warned of, and sent as they are', async (_, changed, code) => {
+  ])('with %s reports a warning, and sends them unchanged', async (_, changed, code) => {
     const { found } = await examined({ ...apiOf(server), ...changed });
     expect(found).toEqual([`configuration: ${code}`, 'credentials: credentials_refused']);
   });
 
   it.each([
     ['of a service user', { type: 'serviceaccount', keyId: '1', key: canary, userId: '2' }, 'key_file_service_account'],
-    ['that holds no JSON', canary, 'key_file_unusable'],
-    ['whose key is no PEM', { type: 'application', keyId: '1', key: canary, clientId: 'api' }, 'key_file_unusable'],
-  ])('in a key file %s are at fault, and all else is checked', async (_, content, code) => {
+    ['that contains no JSON', canary, 'key_file_unusable'],
+    ['whose key is not PEM', { type: 'application', keyId: '1', key: canary, clientId: 'api' }, 'key_file_unusable'],
+  ])('in a key file %s reports a fault, and runs the other checks', async (_, content, code) => {
     const path = file('key.json', content);
     const { found, statuses } = await examined({ ZITADEL_ISSUER: server.origin, ZITADEL_KEY_FILE: path });
     expect(found).toEqual([`configuration: ${code}`]);
@@ -101,7 +101,7 @@ describe('credentials', () => {
     expect(server.introspections).toEqual([]);
   });
 
-  it('that lack end the command, with the name of what lacks', async () => {
+  it('that are missing ends with exit code 2 and names the variable', async () => {
     const { exitCode, stderr } = await runDoctor({ ZITADEL_ISSUER: server.origin });
     expect(exitCode).toBe(2);
     expect(stderr).toContain('ZITADEL_CLIENT_ID');

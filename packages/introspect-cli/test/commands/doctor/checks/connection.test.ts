@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** Examines the server behind TLS with such a certificate, which the command is told to trust, or not. */
+/** Runs doctor against the server behind TLS with such a certificate, which Node trusts or not. */
 async function behindTls(options: CertificateOptions, { trust }: { trust: boolean }) {
   const certificate = makeCertificate(options);
   const path = join(folder, 'ca.pem');
@@ -36,21 +36,21 @@ async function behindTls(options: CertificateOptions, { trust }: { trust: boolea
   return outcome;
 }
 
-describe('a certificate', () => {
-  it('that Node was told to trust is in order, as are all checks behind it', async () => {
+describe('introspect doctor with a certificate', () => {
+  it('that Node trusts reports no finding, and runs all checks', async () => {
     const { found, statuses, report } = await behindTls({}, { trust: true });
     expect(found).toEqual([]);
     expect(statuses.latency).toBe('ok');
     expect(report.checks[2]?.detail).toMatch(/^localhost:\d+, TLSv1\.3, certificate for another 90 days$/);
   });
 
-  it('that ends soon is warned of, and the checks go on', async () => {
+  it('that expires soon reports a warning, and continues the checks', async () => {
     const { found, statuses } = await behindTls({ toDays: 13.5 }, { trust: true });
     expect(found).toEqual(['connection: certificate_ends_soon']);
     expect(statuses.latency).toBe('ok');
   });
 
-  it('of two weeks is not warned of', async () => {
+  it('that is valid for two weeks reports nothing', async () => {
     expect((await behindTls({ toDays: 14.5 }, { trust: true })).found).toEqual([]);
   });
 
@@ -59,7 +59,7 @@ describe('a certificate', () => {
     ['that has expired', { fromDays: -9, toDays: -1 }, true, ['certificate_expired']],
     ['that is not valid yet', { fromDays: 1 }, true, ['certificate_not_yet_valid']],
     ['for another host', { host: 'elsewhere.example' }, true, ['certificate_wrong_host']],
-    ['signed by itself', {}, false, ['certificate_self_signed']],
+    ['that is self-signed', {}, false, ['certificate_self_signed']],
     ['of an unknown authority', { authority }, false, ['certificate_unknown_authority']],
     [
       'that has expired, and for another host',
@@ -68,7 +68,7 @@ describe('a certificate', () => {
       ['certificate_expired', 'certificate_wrong_host'],
     ],
   ];
-  it.each(faults)('%s is at fault, and nothing is sent', async (_, options, trust, codes) => {
+  it.each(faults)('%s reports a fault, and sends no request', async (_, options, trust, codes) => {
     const { found, statuses } = await behindTls(options, { trust });
     expect(found).toEqual(codes.map((code) => `connection: ${code}`));
     expect(statuses.discovery).toBe('skipped');
@@ -76,8 +76,8 @@ describe('a certificate', () => {
   });
 });
 
-describe('a port', () => {
-  it('of plain http is told from one of TLS, both ways', async () => {
+describe('introspect doctor with a port', () => {
+  it('of plain http distinguishes it from a port of TLS, both ways', async () => {
     const https = { ...apiOf(server), ZITADEL_ISSUER: server.origin.replace('http:', 'https:') };
     expect((await examined(https)).found).toEqual(['connection: http_on_https']);
     const front = await startTlsFront(server, makeCertificate());
@@ -86,22 +86,22 @@ describe('a port', () => {
     await front.close();
   });
 
-  it('where nobody listens is at fault', async () => {
+  it('on which no server listens reports connection_refused', async () => {
     await server.close();
     expect((await examined(apiOf(server))).found).toEqual(['connection: connection_refused']);
   });
 
   it.each<[string, (socket: Socket) => void]>([
-    ['breaks the handshake off', (socket) => socket.destroy()],
-    ['never answers it', () => {}],
-  ])('whose server %s is at fault', async (_, meet) => {
+    ['closes the connection during the handshake', (socket) => socket.destroy()],
+    ['never responds', () => {}],
+  ])('whose server %s reports tls_handshake_failed', async (_, meet) => {
     const { close, origin } = await listen(meet);
     const { found } = await examined({ ...apiOf(server), ZITADEL_ISSUER: origin }, '--timeout-ms', '300');
     close();
     expect(found).toEqual(['connection: tls_handshake_failed']);
   });
 
-  it('that is silent or out of reach is a finding of its own', () => {
+  it('that is silent or unreachable reports a different finding for each', () => {
     expect(unreachable('ETIMEDOUT', 300)).toMatchObject({ code: 'connection_timeout', severity: 'fault' });
     expect(unreachable('ENETUNREACH', 300)).toMatchObject({ code: 'host_unreachable', severity: 'fault' });
   });

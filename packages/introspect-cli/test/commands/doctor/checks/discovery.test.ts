@@ -23,31 +23,31 @@ afterEach(() => server.close());
 const metadata = (changed: object): ScriptedResponse =>
   json({ issuer: server.origin, introspection_endpoint: server.introspectionEndpoint, ...changed });
 
-describe('metadata', () => {
-  const faults: [what: string, answer: () => ScriptedResponse, codes: string[]][] = [
+describe('introspect doctor with metadata', () => {
+  const faults: [what: string, response: () => ScriptedResponse, codes: string[]][] = [
     ['of a host without instance', zitadelAnswers.unknownInstance, ['no_instance']],
-    ['that are not there', () => respond({ status: 404 }), ['wrong_path']],
+    ['that does not exist', () => respond({ status: 404 }), ['wrong_path']],
     ['elsewhere', () => redirect('https://elsewhere.example/'), ['redirected']],
     ['behind a login page', () => respond({ headers: { 'content-type': 'text/html' }, body: canary }), ['html_page']],
-    ['that are no JSON', () => respond({ body: canary }), ['not_json']],
+    ['that is not JSON', () => respond({ body: canary }), ['not_json']],
     ['of an overloaded server', () => respond({ status: 503 }), ['service_unavailable']],
     ['behind a broken connection', reset, ['connection_lost']],
     ['of another host', () => metadata({ issuer: 'https://public.example' }), ['issuer_mismatch_host']],
     [
-      'of https, asked by http',
+      'of an https issuer, fetched by http',
       () => metadata({ issuer: server.origin.replace('http', 'https') }),
       ['issuer_mismatch_scheme'],
     ],
     ['of another path', () => metadata({ issuer: `${server.origin}/other` }), ['issuer_mismatch']],
-    ['of nobody', () => metadata({ issuer: undefined }), ['metadata_without_issuer']],
+    ['without an issuer', () => metadata({ issuer: undefined }), ['metadata_without_issuer']],
     ['without an endpoint', () => metadata({ introspection_endpoint: undefined }), ['no_introspection_endpoint']],
     [
-      'with an endpoint that is no URL',
+      'with an endpoint that is not a URL',
       () => metadata({ introspection_endpoint: '/introspect' }),
       ['no_introspection_endpoint'],
     ],
     [
-      'with an endpoint in the clear',
+      'with an endpoint of plain http',
       () => metadata({ introspection_endpoint: 'http://public.example/i' }),
       ['endpoint_insecure'],
     ],
@@ -57,15 +57,15 @@ describe('metadata', () => {
       ['issuer_mismatch_host', 'endpoint_elsewhere'],
     ],
   ];
-  it.each(faults)('%s are at fault, and no credentials are sent', async (_, answer, codes) => {
-    server.at(path, answer());
+  it.each(faults)('%s reports a fault, and sends no credentials', async (_, response, codes) => {
+    server.at(path, response());
     const { found, statuses } = await examined(apiOf(server));
     expect(found).toEqual(codes.map((code) => `discovery: ${code}`));
     expect(statuses).toMatchObject({ credentials: 'skipped', latency: 'skipped' });
     expect(server.introspections).toEqual([]);
   });
 
-  it('that came in the clear do not decide where credentials go', async () => {
+  it('that was fetched over plain http sends no credentials to its endpoint', async () => {
     const issuer = server.origin.replace('127.0.0.1', '0.0.0.0'); // reaches this machine, and is not loopback by name
     server.at(path, metadata({ issuer }));
     const { found, statuses } = await examined({ ...apiOf(server), ZITADEL_ISSUER: issuer });
@@ -74,14 +74,14 @@ describe('metadata', () => {
     expect(server.introspections).toEqual([]);
   });
 
-  it('that never end are at fault', async () => {
+  it('that never ends reports a fault', async () => {
     server.at(path, hangInBody());
     const { found, statuses } = await examined(apiOf(server), '--timeout-ms', '300');
     expect(found).toEqual(['discovery: no_answer_in_time']);
     expect(statuses.clock).toBe('skipped');
   });
 
-  it('that send elsewhere say where to', async () => {
+  it('that is a redirect shows the origin of its target', async () => {
     server.at(path, redirect(`https://elsewhere.example/login?token=${canary}`));
     const { report } = await examined(apiOf(server));
     expect(report.checks.find(({ name }) => name === 'discovery')?.detail).toMatch(
@@ -89,7 +89,7 @@ describe('metadata', () => {
     );
   });
 
-  it('with an endpoint at another host are warned of, and the endpoint is asked', async () => {
+  it('with an endpoint at another host reports a warning, and sends requests to the endpoint', async () => {
     const other = await startScriptedServer({ clientSecret });
     server.at(path, metadata({ introspection_endpoint: other.introspectionEndpoint }));
     const { found, statuses } = await examined(apiOf(server));
@@ -99,14 +99,14 @@ describe('metadata', () => {
     expect(other.introspections.length).toBeGreaterThan(0);
   });
 
-  it('are asked for with the public host, where that is given', async () => {
+  it('sends the public host of --instance-host with every request', async () => {
     await examined(apiOf(server), '--instance-host', 'public.example');
     const hosts = server.requests.map((request) => request.field('x-zitadel-instance-host').join());
     expect(new Set(hosts)).toEqual(new Set(['public.example']));
   });
 });
 
-describe('the clock', () => {
+describe('introspect doctor with a clock that is', () => {
   const dated = (seconds: number, headers = {}): ScriptedResponse =>
     json(
       { issuer: server.origin, introspection_endpoint: server.introspectionEndpoint },
@@ -118,19 +118,19 @@ describe('the clock', () => {
     ['a little behind', 10, 'clock_behind', 'warning'],
     ['far ahead', -100, 'clock_ahead', 'fault'],
     ['far behind', 100, 'clock_behind', 'fault'],
-  ])('%s of the server is told of, and the checks go on', async (_, seconds, code, severity) => {
+  ])('%s of the server reports it, and continues the checks', async (_, seconds, code, severity) => {
     server.at(path, dated(seconds));
     const { found, statuses } = await examined(apiOf(server));
     expect(found).toEqual([`clock: ${code}`]);
     expect(statuses).toMatchObject({ clock: severity, credentials: 'ok' });
   });
 
-  it('is compared with when the answer was made, not when a cache passed it on', async () => {
+  it('right compares with the time of the response, not with the time at which a cache sent it', async () => {
     server.at(path, dated(-100, { age: '100' }));
     expect((await examined(apiOf(server))).found).toEqual([]);
   });
 
-  it('is not checked without a date', async () => {
+  it('unknown, without a Date in the response, skips the check', async () => {
     server.at(path, dated(0, { date: 'today' }));
     expect((await examined(apiOf(server))).statuses.clock).toBe('skipped');
   });

@@ -9,39 +9,44 @@ const failing = (code: string) =>
     throw Object.assign(new Error(`getaddrinfo ${code}`), { code });
   });
 
-describe('a host', () => {
+describe('the DNS check of introspect doctor', () => {
   it.each(['10.1.2.3', '172.31.0.1', '192.168.1.1', '100.64.0.1', 'fd00::1', 'fe80::1'])(
-    'at the private address %s is noted, and in order',
+    'reports a note for a host at the private address %s',
     async (address) => {
       const { status, findings } = await found('203.0.113.7', address);
       expect({ status, codes: findings.map(({ code }) => code) }).toEqual({ status: 'ok', codes: ['host_private'] });
     },
   );
 
-  it.each(['203.0.113.7', '172.32.0.1', '2001:db8::1', '127.0.0.1'])('at %s is in order', async (address) => {
-    expect(await found(address)).toEqual({
-      name: 'dns',
-      status: 'ok',
-      detail: `zitadel.internal is ${address}`,
-      findings: [],
-    });
-  });
+  it.each(['203.0.113.7', '172.32.0.1', '2001:db8::1', '127.0.0.1'])(
+    'reports nothing for a host at %s',
+    async (address) => {
+      expect(await found(address)).toEqual({
+        name: 'dns',
+        status: 'ok',
+        detail: `zitadel.internal is ${address}`,
+        findings: [],
+      });
+    },
+  );
 
-  it('without an address is told from a DNS server that fails', async () => {
+  it('distinguishes a host without an address from a DNS server that fails', async () => {
     expect((await failing('ENOTFOUND')).findings[0]?.code).toBe('dns_not_found');
     expect((await failing('EAI_AGAIN')).findings[0]).toMatchObject({
       code: 'dns_no_answer',
-      seen: 'The DNS server gave no answer (EAI_AGAIN)',
+      seen: 'The DNS server did not respond (EAI_AGAIN)',
     });
   });
 
-  it('is not waited for longer than the limit', async () => {
+  it('stops at the time limit', async () => {
     const { findings } = await checkDns(url, 1, () => new Promise(() => {}));
     expect(findings[0]).toMatchObject({ code: 'dns_no_answer', severity: 'fault' });
   });
 
-  it('that is an address is not looked up', async () => {
-    const { status } = await checkDns(new URL('https://[::1]:8443'), 1000, () => Promise.reject(new Error('asked')));
+  it('does not look up a host that is an address', async () => {
+    const { status } = await checkDns(new URL('https://[::1]:8443'), 1000, () =>
+      Promise.reject(new Error('looked up')),
+    );
     expect(status).toBe('ok');
   });
 });

@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** Like ZITADEL: refuses an assertion that it can read and not verify, and calls the token inactive otherwise. */
+/** Like ZITADEL: rejects an assertion that it can read and cannot verify. Otherwise responds that the token is inactive. */
 const verifying: ScriptedResponse = async (response, request) => {
   const assertion = request.form.get('client_assertion') ?? '';
   const options = { issuer: 'api', subject: 'api', audience: server.origin };
@@ -44,27 +44,27 @@ const verifying: ScriptedResponse = async (response, request) => {
   (isGood ? inactive() : zitadelAnswers.unauthorizedClient())(response, request);
 };
 
-describe('a key', () => {
-  it('that the server verifies is in order', async () => {
+describe('introspect doctor with a key', () => {
+  it('that the server accepts reports no finding', async () => {
     const { found, report } = await examined(env);
     expect(found).toEqual([]);
     expect(report.checks[0]?.detail).toContain('private_key_jwt');
-    expect(server.introspections.filter((question) => question.field('authorization').length > 0)).toEqual([]);
+    expect(server.introspections.filter((request) => request.field('authorization').length > 0)).toEqual([]);
   });
 
-  it('is not proved by a server that says "inactive" to any assertion', async () => {
+  it('reports assertion_unproven if the server responds "inactive" to any assertion', async () => {
     server.always(inactive());
     expect((await examined(env)).found).toEqual(['credentials: assertion_unproven']);
   });
 
-  it('that the server refuses is named, not a secret', async () => {
+  it('that the server rejects reports the key, and no secret', async () => {
     server.always(zitadelAnswers.unauthorizedClient());
     const { found, report } = await examined(env);
     expect(found).toEqual(['credentials: credentials_refused']);
     expect(JSON.stringify(report.checks)).not.toContain('secret');
   });
 
-  it('that is damaged is named before anything is asked', async () => {
+  it('that is damaged reports it without an introspection request', async () => {
     const path = join(folder, 'damaged.json');
     const damaged = '-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----';
     writeFileSync(path, JSON.stringify({ type: 'application', keyId: '1', key: damaged, clientId: 'api' }));
@@ -72,12 +72,12 @@ describe('a key', () => {
     expect(server.introspections).toEqual([]);
   });
 
-  it('beside a secret is used, with a warning', async () => {
+  it('and a secret uses the key, and reports a warning', async () => {
     const { found } = await examined({ ...env, ZITADEL_CLIENT_SECRET: canary });
     expect(found).toEqual(['configuration: two_credentials']);
   });
 
-  it('is warned of where the server does not name its method', async () => {
+  it('reports a warning if the server does not name private_key_jwt', async () => {
     server.at(
       '/.well-known/openid-configuration',
       json({
