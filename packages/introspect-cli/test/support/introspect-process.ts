@@ -76,6 +76,7 @@ async function ended(child: ReturnType<typeof spawn>, stdin: string): Promise<En
     printed.stderr += text;
   });
   child.stdin?.on('error', () => {}).end(stdin);
-  const [code] = await once(child, 'close');
+  const [code, signal] = await once(child, 'close');
+  if (signal !== null) throw new Error(`introspect was ended by ${signal}: ${printed.stderr}`);
   return { code, ...printed };
 }

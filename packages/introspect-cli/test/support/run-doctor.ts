@@ -24,7 +24,7 @@ export function apiOf({ origin }: Pick<ScriptedServer, 'origin'>): Record<string
 /** Runs the built command with only these variables in its environment, and with an empty stdin. */
 export async function runDoctor(env: Record<string, string>, ...args: string[]): Promise<Outcome> {
   const outcome = await new Promise<Outcome>((resolve) => {
-    const options = { env, timeout: 30_000 };
+    const options = { env, timeout: 120_000 };
     // On a busy machine, the server may be slow. An argument of the test comes last and overrides this one.
     const argv = ['--', program, 'doctor', '--timeout-ms', '20000', ...args];
     const child = execFile(process.execPath, argv, options, (error, stdout, stderr) => {
