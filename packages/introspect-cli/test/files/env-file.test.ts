@@ -73,6 +73,6 @@ describe('changedEnv', () => {
 
   it('rejects a change that would change another variable', () => {
     const text = 'A="begins\nB=inside\nends"\n';
-    expect(() => changedEnv(text, { B: '2' })).toThrow(/^A cannot be set|^B cannot be set/);
+    expect(() => changedEnv(text, { B: '2' })).toThrow(/^A cannot be written|^B cannot be written/);
   });
 });

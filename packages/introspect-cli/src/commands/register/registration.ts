@@ -27,7 +27,7 @@ interface Resource {
 }
 type Credentials = { readonly credentials: 'new' | 'kept' };
 
-/** The result of a registration, without secrets. `made` says whether this command created it, now or earlier. */
+/** The result of a registration, without secrets. `made` says whether this run created it. */
 export interface Registered {
   readonly project: Resource;
   readonly roles: readonly { readonly key: string; readonly made: boolean }[];

@@ -4,7 +4,7 @@ import { type Check, checked, type Finding } from '../finding.js';
 
 type Lookup = (host: string, options: { all: true }) => Promise<{ address: string; family: number }[]>;
 
-/** Whether the host of a URL has an address, as the system finds it (the hosts file included). */
+/** Checks whether the host of a URL has an address. Resolves it like the system, including the hosts file. */
 export async function checkDns({ hostname }: URL, timeoutMs: number, lookup: Lookup = systemLookup): Promise<Check> {
   const host = bareHost(hostname);
   if (isIP(host)) return checked('dns', `${host} is an address, there is nothing to look up`);
@@ -34,7 +34,7 @@ export function bareHost(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
-/** RFC 1918, RFC 6598, RFC 3927; RFC 4193, RFC 4291. */
+/** Private addresses: RFC 1918, RFC 6598 and RFC 3927 for IPv4, RFC 4193 and RFC 4291 for IPv6. */
 const privateNetworks = new BlockList();
 for (const [network, prefix] of [
   ['10.0.0.0', 8],
