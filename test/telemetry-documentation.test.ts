@@ -15,6 +15,7 @@ const events: { [Type in IntrospectEvent['type']]: Extract<IntrospectEvent, { ty
   rechecked: { type: 'rechecked', active: true },
   invalidated: { type: 'invalidated', by: 'sub' },
   store_failed: { type: 'store_failed', operation: 'get' },
+  claims_rejected: { type: 'claims_rejected', paths: ['email'] },
   too_large_to_cache: { type: 'too_large_to_cache' },
   shed: { type: 'shed', origin, by: 'limits', priority: 'low' },
   breaker_opened: { type: 'breaker_opened', origin },

@@ -1,4 +1,4 @@
-import type { IntrospectionClientOptions } from '@acme/introspect-core';
+import type { ClientCredentials } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import type { Command } from 'commander';
 import { usage } from './failure.js';
@@ -105,7 +105,7 @@ export async function credentialsOf(
   settings: Settings,
   flags: ApiFlags,
   secret = () => settings.secret('ZITADEL_CLIENT_SECRET', "The API's client secret"),
-): Promise<Pick<IntrospectionClientOptions, 'clientId' | 'clientSecret' | 'clientAuthentication'>> {
+): Promise<ClientCredentials> {
   const keyFile = settings.text(flags.keyFile, 'ZITADEL_KEY_FILE');
   if (keyFile !== undefined) {
     const json = readFileOf(keyFile, 'The key file (--key-file, ZITADEL_KEY_FILE)');

@@ -37,7 +37,7 @@ export async function requestJson({ url, method, headers = {}, body }: JsonReque
     });
     return { status: response.status, ...(await readBoundedText(response.body, maxBytes)) };
   });
-  if (problem === 'too_large') {
+  if (problem?.startsWith('larger')) {
     throw new Failure(exitCodes.failed, 'unavailable', `${origin} responded with more than 1 MiB`);
   }
   return { status, value: jsonObject(text) };

@@ -1,4 +1,4 @@
-import type { IntrospectionResponse } from '../protocol/introspection-response.js';
+import type { IntrospectionResponse } from '../protocol/active-token.js';
 import type { RequestTime } from '../runtime/age-clock.js';
 
 /** A refresh begins up to this part of its time earlier, at random, so that entries are not all refreshed together. */

@@ -1,5 +1,5 @@
 import type { InvalidationKind } from '../events/events.js';
-import type { IntrospectionResponse } from '../protocol/introspection-response.js';
+import type { IntrospectionResponse } from '../protocol/active-token.js';
 import type { CachedResponse } from './cache-entry.js';
 
 /** Which responses a tombstone concerns, for example `sub:mickey`. A token is named by its cache key, never by itself. */

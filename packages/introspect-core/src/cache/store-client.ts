@@ -1,6 +1,7 @@
 import { UnavailableError } from '../errors/errors.js';
 import type { StoreOperation } from '../events/events.js';
-import { type ActiveToken, readIntrospectionResponse } from '../protocol/introspection-response.js';
+import type { ActiveToken } from '../protocol/active-token.js';
+import { readIntrospectionResponse } from '../protocol/introspection-response.js';
 import { withDeadline } from '../runtime/deadline.js';
 import type { CacheStore } from './cache-store.js';
 import { isAfterTombstone, type TombstoneName, tombstoneNames } from './invalidations.js';

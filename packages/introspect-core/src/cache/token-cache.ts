@@ -1,4 +1,5 @@
-import { type ActiveToken, type IntrospectionResponse, takeBodyLength } from '../protocol/introspection-response.js';
+import type { ActiveToken, IntrospectionResponse } from '../protocol/active-token.js';
+import { takeBodyLength } from '../protocol/introspection-response.js';
 import type { AgeClock } from '../runtime/age-clock.js';
 import { BoundedEntries } from './bounded-entries.js';
 import {

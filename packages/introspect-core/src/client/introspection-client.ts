@@ -1,7 +1,7 @@
 import { InvalidTokenError } from '../errors/errors.js';
 import type { Priority } from '../events/events.js';
+import type { IntrospectionResponse } from '../protocol/active-token.js';
 import { introspectionRequests } from '../protocol/introspection-request.js';
-import type { IntrospectionResponse } from '../protocol/introspection-response.js';
 import { attempt } from './attempt.js';
 import { CircuitBreakerStages } from './circuit-breaker-stages.js';
 import {

@@ -1,6 +1,6 @@
 import type { Priority } from '../events/events.js';
+import type { IntrospectionResponse } from '../protocol/active-token.js';
 import type { IntrospectionRequest } from '../protocol/introspection-request.js';
-import type { IntrospectionResponse } from '../protocol/introspection-response.js';
 
 /** One call of `introspect`, as a stage gets it. A stage that changes something passes on a changed copy. */
 export interface IntrospectionCall {

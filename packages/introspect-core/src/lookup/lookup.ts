@@ -1,6 +1,6 @@
 import type { CachedResponse } from '../cache/cache-entry.js';
 import type { InvalidTokenReason } from '../errors/errors.js';
-import type { IntrospectionResponse } from '../protocol/introspection-response.js';
+import type { IntrospectionResponse } from '../protocol/active-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import type { Moment } from '../runtime/age-clock.js';
 

@@ -8,7 +8,7 @@ import type { IntrospectionClientSettings } from '../client/client-options.js';
 import { hasMetRateLimit, type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
 import type { InvalidTokenReason } from '../errors/errors.js';
 import type { StoreOperation } from '../events/events.js';
-import type { IntrospectionResponse } from '../protocol/introspection-response.js';
+import type { IntrospectionResponse } from '../protocol/active-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import { AgeClock, type Moment } from '../runtime/age-clock.js';
 import { steadyClock } from '../runtime/steady-clock.js';

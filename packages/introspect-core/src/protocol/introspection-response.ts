@@ -4,8 +4,6 @@ import type { ActiveToken, InactiveToken, IntrospectionResponse } from './active
 import { introspectionStatusError } from './http-status.js';
 import { ownMember, readJsonObject } from './json-object.js';
 
-export type { ActiveToken, InactiveToken, IntrospectionResponse };
-
 /** The members whose type RFC 7662 §2.2 defines, and `cnf`. */
 const typeOf: Readonly<Record<string, (value: unknown) => boolean>> = {
   scope: (value) => isText(value) && hasNoControlCharacter(value),

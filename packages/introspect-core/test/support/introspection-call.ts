@@ -1,6 +1,6 @@
 import type { Introspect, IntrospectionCall } from '../../src/client/pipeline.js';
+import type { IntrospectionResponse } from '../../src/protocol/active-token.js';
 import type { IntrospectionRequest } from '../../src/protocol/introspection-request.js';
-import type { IntrospectionResponse } from '../../src/protocol/introspection-response.js';
 
 /** A call, as a stage of the client gets it. */
 export const introspectionCall = (changes: Partial<IntrospectionCall> = {}): IntrospectionCall => ({
