@@ -18,7 +18,7 @@ const words = [
   [/\b(flip|blip)(s|ped)?\b/i, 'recheck, fault'],
   [/\bmarks\b/i, 'tombstones'],
   [/\bsecond tier\b/i, 'shared cache'],
-  [/\b(is|are) no\b|\bthat (is|are) none\b/i, 'unknown, invalid, not a'],
+  [/(?<!there )\b(is|are) no\b|\bthat (is|are) none\b/i, 'unknown, invalid, not a'],
   [/\bof late\b/i, 'recently'],
   [/\bcannot be had\b|\bcould not be had\b/i, 'cannot be fetched'],
   [/\bleave[^.\n]{0,30} away\b|\bleft away\b/i, 'leave out'],

@@ -12,7 +12,6 @@ import {
   InsufficientScopeError,
   InsufficientUserAuthenticationError,
   IntrospectionClient,
-  type IntrospectionClientOptions,
   InvalidClientError,
   InvalidRequestError,
   InvalidResponseError,

@@ -16,6 +16,7 @@ const events: { [Type in IntrospectEvent['type']]: Extract<IntrospectEvent, { ty
   invalidated: { type: 'invalidated', by: 'sub' },
   store_failed: { type: 'store_failed', operation: 'get' },
   claims_rejected: { type: 'claims_rejected', paths: ['email'] },
+  decided: { type: 'decided', outcome: 'invalid_token', reason: 'expired' },
   too_large_to_cache: { type: 'too_large_to_cache' },
   shed: { type: 'shed', origin, by: 'limits', priority: 'low' },
   breaker_opened: { type: 'breaker_opened', origin },

@@ -1,12 +1,5 @@
-export {
-  type AnyAuthorizer,
-  Authorizer,
-  type AuthorizerStats,
-  type Guard,
-  isAuthorizer,
-  type PolicyOf,
-  type TokenOf,
-} from './authorizer/authorizer.js';
+export { type AnyAuthorizer, isAuthorizer, type PolicyOf, type TokenOf } from './authorizer/any-authorizer.js';
+export { Authorizer, type AuthorizerStats, type Guard } from './authorizer/authorizer.js';
 export {
   type AuthorizerOptions,
   type AuthorizerSettings,
@@ -54,6 +47,7 @@ export {
   UnavailableError,
 } from './errors/errors.js';
 export type {
+  DecisionOutcome,
   InactiveExplanation,
   IntrospectEvent,
   IntrospectEventListener,

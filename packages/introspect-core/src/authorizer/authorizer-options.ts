@@ -178,6 +178,9 @@ export function checkedAuthorizerOptions(options: AuthorizerOptions) {
   return { ...checked, client: client ?? new IntrospectionClient(others as IntrospectionClientOptions) };
 }
 
+/** The options of an authorizer after they were checked. */
+export type CheckedAuthorizerOptions = ReturnType<typeof checkedAuthorizerOptions>;
+
 /** Splits the options into the authorizer's own and those of its client. The client rejects unknown ones. */
 function partition(options: AuthorizerOptions): [own: object, others: object] {
   const given = Object(options ?? {});

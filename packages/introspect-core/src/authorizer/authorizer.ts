@@ -1,31 +1,26 @@
 import type { InvalidationTarget } from '../cache/invalidation-target.js';
 import type { ClientStats } from '../client/client-stats.js';
 import { type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
-import {
-  InvalidTokenError,
-  type InvalidTokenReason,
-  isAuthorizationError,
-  MissingTokenError,
-} from '../errors/errors.js';
 import { boundPrefilter, prefilterContext } from '../lookup/bound-prefilter.js';
 import { explainer } from '../lookup/inactive-explanation.js';
 import type { LookupEvent, LookupStats } from '../lookup/lookup-stats.js';
 import { TokenLookup } from '../lookup/token-lookup.js';
-import { claimsReader } from '../policy/claims.js';
 import { combinedPolicy } from '../policy/combined-policy.js';
 import type { Policy } from '../policy/policy.js';
 import { type Expectations, type PreparedPolicy, preparePolicy } from '../policy/prepared-policy.js';
-import type { ActiveToken, IntrospectionResponse, TokenWithClaims } from '../protocol/active-token.js';
+import type { TokenWithClaims } from '../protocol/active-token.js';
 import {
   type ProtectedResourceMetadata,
   protectedResourceMetadata,
   protectedResourceMetadataUrl,
 } from '../protocol/protected-resource-metadata.js';
-import { bearerCandidate, checkToken } from '../request/bearer-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import { type AuthorizerOptions, checkedAuthorizerOptions } from './authorizer-options.js';
 import { type AuthorizerRequest, contextOf } from './authorizer-request.js';
-import { type Decision, denial, type ErrorBody, isDecided, permission } from './decision.js';
+import { brand } from './brand.js';
+import { Decider } from './decider.js';
+import { type Decision, type ErrorBody, isDecided } from './decision.js';
+import { expectationsOf } from './expectations.js';
 import { Readiness } from './readiness.js';
 
 /** Counters and states of an authorizer and its client, for a health page. */
@@ -33,32 +28,6 @@ export interface AuthorizerStats extends LookupStats, ClientStats {}
 
 /** Decides about one request, by a policy that was checked when the guard was made. */
 export type Guard<Token> = (request: AuthorizerRequest) => Promise<Token>;
-
-/** The members of an authorizer that do not depend on its claims and vocabularies. */
-export type AnyAuthorizer = Pick<
-  Authorizer,
-  'passPreflight' | 'decider' | 'ready' | 'invalidate' | 'stats' | 'close' | 'resourceMetadata'
->;
-
-/** The type of the tokens of an authorizer: `TokenOf<typeof authorizer>`. */
-export type TokenOf<Of extends AnyAuthorizer> =
-  Of extends Authorizer<infer Claims, infer _Scope, infer _Role> ? TokenWithClaims<Claims> : never;
-
-/** The type of the policies of an authorizer: `PolicyOf<typeof authorizer>`. */
-export type PolicyOf<Of extends AnyAuthorizer, Native = unknown> =
-  Of extends Authorizer<infer Claims, infer Scope, infer Role> ? Policy<Claims, Scope, Role, Native> : never;
-
-/** Registered, because an application can hold two copies of this package, such as its ESM and its CommonJS build. */
-const brand: unique symbol = Symbol.for('@acme/introspect-core/authorizer');
-
-/**
- * Returns whether a value is an Authorizer, of this copy of the package or of another.
- *
- * @internal For adapters.
- */
-export function isAuthorizer(value: unknown): value is AnyAuthorizer {
-  return typeof value === 'object' && value !== null && brand in value;
-}
 
 /**
  * Decides whether a request may pass: reads its bearer token, introspects it, and judges the response by a policy.
@@ -75,7 +44,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   readonly #client: IntrospectionClient;
   readonly #expectations: Expectations;
   readonly #errorBody: ErrorBody | undefined;
-  readonly #now: () => number;
+  readonly #decider: Decider;
   readonly #lookup: TokenLookup;
   readonly #resource: string | undefined;
   /** The empty policy. It is prepared at first use, because `policyProblem` may reject an empty policy. */
@@ -93,24 +62,11 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     this.passPreflight = checked.passPreflight ?? false;
     this.#client = checked.client;
     this.#errorBody = checked.errorBody;
-    this.#now = settings.now;
     this.#readiness = new Readiness(checked.client, settings.monotonicNow);
     this.#resource = checked.resource;
-    const { resource, resourceMetadata = resource && protectedResourceMetadataUrl(resource) } = checked;
     const emit = (event: LookupEvent) => this.#lookup.emit(event);
-    const { claims, prefilter, explainInactive } = checked;
-    this.#expectations = {
-      clockSkewSeconds: checked.clockSkewSeconds,
-      issuer: settings.issuer,
-      audience: typeof checked.audience === 'string' ? [checked.audience] : checked.audience?.slice(),
-      tokenTypes: checked.tokenTypes?.flatMap((type) => [type, type.toLowerCase()]),
-      scopes: checked.scopes?.slice(),
-      roles: checked.roles?.slice(),
-      rolesOf: checked.rolesOf,
-      policyProblem: checked.policyProblem,
-      withClaims: claims && claimsReader(claims, (paths) => emit({ type: 'claims_rejected', paths })),
-      challenge: { realm: checked.realm, resource_metadata: resourceMetadata },
-    };
+    this.#expectations = expectationsOf(checked, settings.issuer, emit);
+    const { prefilter, explainInactive } = checked;
     const context = prefilterContext(settings, this.#expectations, () => emit({ type: 'jwks_failed' }));
     this.#lookup = new TokenLookup(this.#client, checked.cache, {
       prefilter: prefilter && boundPrefilter(prefilter, { settings, context, emit }),
@@ -121,6 +77,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
           (why) => emit({ type: 'inactive_explained', ...why }),
         ),
     });
+    this.#decider = new Decider(this.#lookup, settings);
   }
 
   /**
@@ -145,7 +102,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   ): Promise<TokenWithClaims<Claims> | null> {
     if (policy !== undefined) return this.guard(policy)(request);
     this.#anyToken ??= preparePolicy({}, this.#expectations);
-    return tokenOf(await this.#decide(contextOf(request), this.#anyToken));
+    return tokenOf(await this.#decider.decide(contextOf(request), this.#anyToken));
   }
 
   /**
@@ -159,7 +116,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   guard(policy?: Policy<Claims, Scope, Role>): Guard<TokenWithClaims<Claims> | null> {
     const prepared = preparePolicy((policy ?? {}) as Policy, this.#expectations);
     return async (request) => {
-      const decision = this.#decide(contextOf(request), prepared);
+      const decision = this.#decider.decide(contextOf(request), prepared);
       return tokenOf(isDecided(decision) ? decision : await decision);
     };
   }
@@ -184,7 +141,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    */
   decider(policy: Policy = {}): (request: RequestContext) => Decision | Promise<Decision> {
     const prepared = preparePolicy(policy, this.#expectations);
-    return (request) => this.#decide(request, prepared, this.#errorBody);
+    return (request) => this.#decider.decide(request, prepared, this.#errorBody);
   }
 
   /**
@@ -252,41 +209,6 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   get [brand](): true {
     return true;
   }
-
-  /** @param errorBody makes the body of a denial; without it, the error's own body is used */
-  #decide(
-    request: RequestContext & { readonly token?: string },
-    policy: PreparedPolicy,
-    errorBody?: ErrorBody,
-  ): Decision | Promise<Decision> {
-    const deny = (error: unknown) => denial(error, errorBody, request.native);
-    try {
-      const token = request.token ?? bearerCandidate(request.authorization, policy.challenge);
-      if (token === undefined) {
-        return policy.optional ? permission(null) : deny(new MissingTokenError(policy.missingChallenge));
-      }
-      const cached = this.#lookup.cached(token, policy.maxResponseAgeMs);
-      if (cached === undefined) {
-        checkToken(token, policy.challenge); // a cached token was checked before
-        return this.#introspect(token, request, policy).then(permission, deny);
-      }
-      const judged = this.#judge(cached, request, policy);
-      return judged instanceof Promise ? judged.then(permission, deny) : permission(judged);
-    } catch (error) {
-      return deny(error);
-    }
-  }
-
-  async #introspect(token: string, request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken> {
-    const response = await this.#lookup.find(token, request, policy.maxResponseAgeMs).catch(reasonOf);
-    if (typeof response === 'string') throw new InvalidTokenError(response, policy.challenge);
-    return this.#judge(response, request, policy);
-  }
-
-  #judge(response: IntrospectionResponse, request: RequestContext, policy: PreparedPolicy) {
-    if (!response.active) throw new InvalidTokenError('inactive', policy.challenge);
-    return policy.judge(response, request, this.#now() / 1000);
-  }
 }
 
 /**
@@ -297,10 +219,4 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
 function tokenOf<Claims>(decision: Decision): TokenWithClaims<Claims> | null {
   if (decision.allowed) return (decision.token ?? null) as TokenWithClaims<Claims> | null;
   throw decision.error;
-}
-
-/** Returns why the token is rejected, so that the guard can throw an error with the route's own challenge. */
-function reasonOf(error: unknown): InvalidTokenReason {
-  if (isAuthorizationError(error) && error.code === 'invalid_token') return error.reason;
-  throw error;
 }

@@ -21,11 +21,21 @@ export class EventEmitter {
 
   /** Emits an event. An error of the listener is ignored: no request may fail because a log cannot be written. */
   emit(event: IntrospectEvent): void {
+    this.emitDecision(event);
+    this.#channel?.publish(event);
+  }
+
+  /** Whether `decided` is emitted. */
+  get receivesDecisions(): boolean {
+    return this.#listener?.receivesDecisions === true;
+  }
+
+  /** Emits an event to the listener, but not on the channel. */
+  emitDecision(event: IntrospectEvent): void {
     try {
       const result: unknown = this.#listener?.(event);
       if (typeof result === 'object') Promise.resolve(result).catch(() => {});
     } catch {}
-    this.#channel?.publish(event);
   }
 
   /** Emits an event, or writes `message` by `console.error` if nobody listens to events. */

@@ -1,4 +1,4 @@
-import type { AnyIntrospectionError, InvalidTokenReason } from '../errors/errors.js';
+import type { AnyIntrospectionError, AuthorizerError, InvalidTokenReason } from '../errors/errors.js';
 
 /** Which calls get a slot first when `limits` are reached. Calls of low priority are rejected first. */
 export type Priority = 'high' | 'normal' | 'low';
@@ -29,6 +29,12 @@ export type RequestOutcome =
 
 /** Why the client rejected a call without a request. */
 export type ShedBy = 'limits' | 'circuit_breaker';
+
+/**
+ * How an authorizer decided about a request: it was allowed with a token, allowed without one (`anonymous`), or denied with
+ * the code of an error. `failed`: a function of the application threw an error, or the caller hung up.
+ */
+export type DecisionOutcome = 'allowed' | 'anonymous' | AuthorizerError['code'] | 'failed';
 
 /** What happened, for logs and metrics. Never holds a token, a secret or text from the server. */
 export type IntrospectEvent =
@@ -81,8 +87,21 @@ export type IntrospectEvent =
   | { readonly type: 'claims_rejected'; readonly paths: readonly string[] }
   /** One response is larger than `cache.maxBytes`, so it is not cached. */
   | { readonly type: 'too_large_to_cache' }
+  /**
+   * An authorizer decided about a request. `reason` is that of an `invalid_token`. Only for a listener with
+   * `receivesDecisions`, such as that of `/opentelemetry`, and not on the diagnostics channel.
+   */
+  | { readonly type: 'decided'; readonly outcome: DecisionOutcome; readonly reason?: InvalidTokenReason }
   /** The cache's `store` failed or took too long. The request continued without it. */
   | { readonly type: 'store_failed'; readonly operation: StoreOperation };
 
 /** Receives each event. What it throws is ignored. */
-export type IntrospectEventListener = (event: IntrospectEvent) => void;
+export interface IntrospectEventListener {
+  (event: IntrospectEvent): void;
+  /**
+   * Whether the listener receives `decided` too, which every request causes, cache hits included.
+   *
+   * @default false
+   */
+  readonly receivesDecisions?: boolean;
+}

@@ -2,7 +2,7 @@ import type { EventEmitter } from '../events/event-emitter.js';
 import type { IntrospectEvent } from '../events/events.js';
 
 /** An event of an authorizer itself. The events of its client have an `origin`. */
-export type LookupEvent = Exclude<IntrospectEvent, { origin: string }>;
+export type LookupEvent = Exclude<IntrospectEvent, { origin: string } | { type: 'decided' }>;
 
 /** What an authorizer has done since it was created, and how many responses it has cached. */
 export interface LookupStats {

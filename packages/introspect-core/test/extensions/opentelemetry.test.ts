@@ -194,6 +194,10 @@ describe('a metric', () => {
         descriptor: { name: 'introspect.client.request.duration', unit: 's' },
         dataPoints: [{ attributes: { ...address(), 'introspect.outcome': 'active' }, value: { count: 1, sum: 0.25 } }],
       },
+      {
+        descriptor: { name: 'introspect.decisions' },
+        dataPoints: [{ attributes: { 'introspect.outcome': 'allowed' }, value: 1 }],
+      },
     ]);
   });
 });
@@ -208,6 +212,7 @@ it('openTelemetry: without providers it uses the global ones, even if they are s
   expect((await counted()).map(([name]) => name)).toEqual([
     'introspect.client.request.duration',
     'introspect.cache.lookups',
+    'introspect.decisions',
   ]);
 });
 

@@ -47,6 +47,9 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
   const claimsRejected = meter.createCounter('introspect.claims.rejected', {
     description: 'Tokens whose claims do not match the schema of the API',
   });
+  const decisions = meter.createCounter('introspect.decisions', {
+    description: 'Decisions about requests, by outcome and reason',
+  });
   const storeFailures = meter.createCounter('introspect.cache.store.failures', {
     description: 'Failures of the store',
   });
@@ -84,6 +87,7 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
     invalidations,
     tooLarge,
     claimsRejected,
+    decisions,
     storeFailures,
     shed,
     breaker,
@@ -100,10 +104,11 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): IntrospectEventListener {
   let created: ReturnType<typeof instruments> | undefined;
-  return (event) => {
+  const listener = (event: IntrospectEvent) => {
     created ??= instruments(options);
     record(event, created);
   };
+  return Object.assign(listener, { receivesDecisions: true });
 }
 
 function record(event: IntrospectEvent, created: ReturnType<typeof instruments>): void {
@@ -142,6 +147,11 @@ function countOf(
       return [created.explained, { 'introspect.cause': event.cause }];
     case 'claims_rejected':
       return [created.claimsRejected, {}];
+    case 'decided':
+      return [
+        created.decisions,
+        { 'introspect.outcome': event.outcome, ...(event.reason && { 'introspect.reason': event.reason }) },
+      ];
     case 'too_large_to_cache':
       return [created.tooLarge, {}];
     case 'store_failed':

@@ -1,0 +1,27 @@
+import type { LookupEvent } from '../lookup/lookup-stats.js';
+import { claimsReader } from '../policy/claims.js';
+import type { Expectations } from '../policy/prepared-policy.js';
+import { protectedResourceMetadataUrl } from '../protocol/protected-resource-metadata.js';
+import type { CheckedAuthorizerOptions } from './authorizer-options.js';
+
+/** Returns what an authorizer with these options expects of every token. */
+export function expectationsOf(
+  options: CheckedAuthorizerOptions,
+  issuer: string | undefined,
+  emit: (event: LookupEvent) => void,
+): Expectations {
+  const { audience, tokenTypes, claims, resource } = options;
+  const { resourceMetadata = resource && protectedResourceMetadataUrl(resource) } = options;
+  return {
+    clockSkewSeconds: options.clockSkewSeconds,
+    issuer,
+    audience: typeof audience === 'string' ? [audience] : audience?.slice(),
+    tokenTypes: tokenTypes?.flatMap((type) => [type, type.toLowerCase()]),
+    scopes: options.scopes?.slice(),
+    roles: options.roles?.slice(),
+    rolesOf: options.rolesOf,
+    policyProblem: options.policyProblem,
+    withClaims: claims && claimsReader(claims, (paths) => emit({ type: 'claims_rejected', paths })),
+    challenge: { realm: options.realm, resource_metadata: resourceMetadata },
+  };
+}
