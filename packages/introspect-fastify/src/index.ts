@@ -1,12 +1,3 @@
 export * from '@acme/introspect-core';
-export {
-  type HookReply,
-  type HookRequest,
-  type IntrospectExtras,
-  type IntrospectOptions,
-  introspect,
-  introspect as default,
-  introspectionOf,
-  type SharedAuthorizer,
-  type TokenHook,
-} from './introspect.js';
+export * from './introspect.js';
+export { introspect as default } from './introspect.js';

@@ -8,6 +8,8 @@ import type {
   TokenOf,
 } from '@acme/introspect-core';
 import {
+  type AdapterExtras,
+  type AuthorizerOrChooser,
   adapterOptions,
   type Decision,
   isDecided,
@@ -17,19 +19,14 @@ import {
   type NodeResponse,
   nodeRequestContext,
   protect,
-  resourceMetadataOf,
+  type SharedAuthorizer,
+  tokenOrThrow,
 } from '@acme/introspect-core/adapter';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 
 /** The plugin's own options. */
-export interface IntrospectExtras {
-  /**
-   * Serves the RFC 9728 document of `resource`, unguarded.
-   *
-   * @default false
-   */
-  serveResourceMetadata?: boolean;
+export interface IntrospectExtras extends AdapterExtras {
   /**
    * Guards every route, except those with `config: { public: true }`.
    *
@@ -38,16 +35,9 @@ export interface IntrospectExtras {
   global?: boolean;
 }
 
-/** An existing authorizer, or a function that chooses one for each request. */
-export interface SharedAuthorizer {
-  authorizer: AnyAuthorizer | ((request: FastifyRequest) => AnyAuthorizer | Promise<AnyAuthorizer>);
-  /** Overrides the authorizer's own `passPreflight`. Read the warning there. */
-  passPreflight?: boolean;
-}
-
 /** The options of an `Authorizer`, or `{ authorizer }`, and those of this plugin. */
-export type IntrospectOptions = (AuthorizerOptions<unknown, string, string, FastifyRequest> | SharedAuthorizer) &
-  IntrospectExtras;
+export type IntrospectOptions = IntrospectExtras &
+  (AuthorizerOptions<unknown, string, string, FastifyRequest> | SharedAuthorizer<AuthorizerOrChooser<FastifyRequest>>);
 
 /**
  * A hook for `onRequest`, for apps over HTTP/1 or HTTP/2.
@@ -64,14 +54,9 @@ export interface TokenHook {
 }
 
 /** The part of a request that the hook reads. It fits every kind of server that an app can run on. */
-export interface HookRequest {
-  readonly raw: NodeRequest;
-  introspection: ActiveToken | null;
-}
-
-export interface HookReply {
-  readonly raw: NodeResponse;
-}
+export type HookRequest = { readonly raw: NodeRequest; introspection: ActiveToken | null };
+/** The part of a reply that the hook reads. */
+export type HookReply = { readonly raw: NodeResponse };
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -97,11 +82,10 @@ declare module 'fastify' {
 const withoutToken = new WeakSet<object>();
 
 const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
-  const names = ['serveResourceMetadata', 'global'] as const;
-  const { extras, source, authorizer, close } = adapterOptions<FastifyRequest, IntrospectExtras>(
+  const { extras, source, authorizer, metadata, close } = adapterOptions<FastifyRequest, IntrospectExtras>(
     'introspect',
-    options as never,
-    names,
+    options,
+    ['serveResourceMetadata', 'global'],
   );
 
   const requireToken = (policy?: Policy): TokenHook => {
@@ -136,10 +120,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
       request.routeOptions.config.public === true ? done() : hook(request, reply, done),
     );
   }
-  if (extras.serveResourceMetadata) {
-    const { path, document } = resourceMetadataOf(source);
-    app.get(path, { config: { public: true } }, async () => document);
-  }
+  if (metadata) app.get(metadata.path, { config: { public: true } }, async () => metadata.document);
 };
 
 function accept(request: FastifyRequest, token: ActiveToken | null | undefined): void {
@@ -199,11 +180,6 @@ export const introspect = fp(plugin, { fastify: '5.x', name: '@acme/introspect-f
 export function introspectionOf<Of extends AnyAuthorizer = Authorizer>(
   request: Pick<FastifyRequest, 'introspection'> & { readonly routeOptions: { readonly url?: string | undefined } },
 ): TokenOf<Of> {
-  if (request.introspection !== null) return request.introspection as TokenOf<Of>;
-  const route = request.routeOptions.url ?? 'this route';
-  throw new Error(
-    withoutToken.has(request)
-      ? `The request to ${route} has no token, and its guard is optional: use request.introspection, which is null then`
-      : `No guard accepted a token for ${route}: guard it with { onRequest: app.requireToken() }`,
-  );
+  const token = request.introspection ?? (withoutToken.has(request) ? null : undefined);
+  return tokenOrThrow(token, request.routeOptions.url ?? 'this route', 'request.introspection') as TokenOf<Of>;
 }

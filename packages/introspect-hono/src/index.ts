@@ -1,2 +1,2 @@
 export * from '@acme/introspect-core';
-export { type Introspect, type IntrospectionEnv, type IntrospectOptions, introspect } from './introspect.js';
+export * from './introspect.js';

@@ -4,32 +4,66 @@ import {
   type AuthorizerOptions,
   authorizerOptionNames,
   isAuthorizer,
+  type Policy,
   type ProtectedResourceMetadata,
+  type TokenWithClaims,
 } from '@acme/introspect-core';
 import { inherited, inheritedName, unknownOption, withoutMembers } from '../options.js';
 
 /** An authorizer, or a function that chooses one for each request: one for each tenant, for example. */
-type AuthorizerOrChooser<Native> = AnyAuthorizer | ((request: Native) => AnyAuthorizer | Promise<AnyAuthorizer>);
+export type AuthorizerOrChooser<Native> = AnyAuthorizer | ((request: Native) => AnyAuthorizer | Promise<AnyAuthorizer>);
 
-/**
- * Where a guard finds its authorizer.
- *
- * `passPreflight` beside `authorizer` overrides the authorizer's own `passPreflight`. Read the warning at that option.
- */
-export type AuthorizerSource<Native> =
-  | AuthorizerOrChooser<Native>
-  | { authorizer: AuthorizerOrChooser<Native>; passPreflight?: boolean };
+/** An existing authorizer, or a function that chooses one for each request. */
+export interface SharedAuthorizer<Shared> {
+  authorizer: Shared;
+  /** Overrides the authorizer's own `passPreflight`. Read the warning there. */
+  passPreflight?: boolean;
+}
+
+/** Where a guard finds its authorizer. */
+export type AuthorizerSource<Native> = AuthorizerOrChooser<Native> | SharedAuthorizer<AuthorizerOrChooser<Native>>;
+
+/** The option that each adapter has beside those of an authorizer. */
+export interface AdapterExtras {
+  /**
+   * Serves the RFC 9728 document of `resource` at its path, unguarded. Middleware serves it only if it is mounted at that
+   * path, such as at `'*'`.
+   *
+   * @default false
+   */
+  serveResourceMetadata?: boolean;
+}
+
+/** A policy whose `optional` the compiler knows. */
+export type RoutePolicy<Claims, Scope extends string, Role extends string, Native, Optional extends boolean> = Policy<
+  Claims,
+  Scope,
+  Role,
+  Native
+> & { optional?: Optional };
+
+/** What the handler of a route gets: `null` only if the policy may be optional. */
+export type RouteToken<Claims, Optional extends boolean> =
+  | TokenWithClaims<Claims>
+  | (Optional extends true ? null : never);
 
 /** What an adapter accepts: a source of authorizers, or the options of one authorizer. */
 export type AuthorizerInput<Native> = AuthorizerSource<Native> | AuthorizerOptions;
 
+interface ResourceMetadata {
+  path: string;
+  document: ProtectedResourceMetadata;
+}
+
 /** An adapter's options after they were checked. */
-export interface AdapterOptions<Native, Extras> {
+export interface AdapterOptions<Native, Extras extends AdapterExtras = AdapterExtras> {
   /** The adapter's own options. */
   readonly extras: Partial<Extras>;
   readonly source: AuthorizerSource<Native>;
   /** Undefined if a function chooses the authorizer. */
   readonly authorizer: AnyAuthorizer | undefined;
+  /** The RFC 9728 document to serve unguarded, and its path. Undefined without `serveResourceMetadata`. */
+  readonly metadata: ResourceMetadata | undefined;
   /** Closes the authorizer if the adapter has made it. Call it when the application closes. */
   close(): Promise<void>;
 }
@@ -39,13 +73,13 @@ export interface AdapterOptions<Native, Extras> {
  * authorizer if the input has the options of one.
  *
  * @param owner what the user has called, for error messages
- * @param names the adapter's own options
+ * @param names the adapter's own options; `serveResourceMetadata` alone by default
  * @throws TypeError naming the option
  */
-export function adapterOptions<Native, Extras extends object = object>(
+export function adapterOptions<Native, Extras extends AdapterExtras = AdapterExtras>(
   owner: string,
   input: AuthorizerInput<Native> | (AuthorizerInput<Native> & Extras),
-  names: readonly (keyof Extras & string)[] = [],
+  names: readonly (keyof Extras & string)[] = ['serveResourceMetadata'],
 ): AdapterOptions<Native, Extras> {
   if (isAuthorizer(input) || typeof input === 'function') return from(input as AuthorizerOrChooser<Native>, {});
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
@@ -63,12 +97,18 @@ export function adapterOptions<Native, Extras extends object = object>(
   return { ...from<Native, Extras>(authorizer, extras), close: () => authorizer.close() };
 }
 
-function from<Native, Extras>(
+function from<Native, Extras extends AdapterExtras>(
   source: AuthorizerSource<Native>,
   extras: Partial<Extras>,
 ): AdapterOptions<Native, Extras> {
   const { authorizer } = parted(source);
-  return { extras, source, authorizer: isAuthorizer(authorizer) ? authorizer : undefined, close: async () => {} };
+  return {
+    extras,
+    source,
+    authorizer: isAuthorizer(authorizer) ? authorizer : undefined,
+    metadata: extras.serveResourceMetadata === true ? resourceMetadataOf(source) : undefined,
+    close: async () => {},
+  };
 }
 
 /**
@@ -118,10 +158,7 @@ function inheritedNames(options: object): string[] {
 }
 
 /** Returns the authorizer, or the function that chooses one, and `passPreflight`. */
-export function parted<Native>(source: AuthorizerSource<Native>): {
-  authorizer: AuthorizerOrChooser<Native>;
-  passPreflight?: boolean;
-} {
+export function parted<Native>(source: AuthorizerSource<Native>): SharedAuthorizer<AuthorizerOrChooser<Native>> {
   return isAuthorizer(source) || typeof source === 'function' ? { authorizer: source } : source;
 }
 
@@ -130,10 +167,7 @@ export function parted<Native>(source: AuthorizerSource<Native>): {
  *
  * @throws TypeError if the authorizer has no `resource`, or if a function chooses the authorizer
  */
-export function resourceMetadataOf<Native>(source: AuthorizerSource<Native>): {
-  path: string;
-  document: ProtectedResourceMetadata;
-} {
+export function resourceMetadataOf<Native>(source: AuthorizerSource<Native>): ResourceMetadata {
   const { authorizer } = parted(source);
   if (isAuthorizer(authorizer)) return authorizer.resourceMetadata();
   throw new TypeError('"serveResourceMetadata" needs one Authorizer, not a function that chooses among several');

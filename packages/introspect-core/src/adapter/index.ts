@@ -1,12 +1,17 @@
 export { checkPolicy, combinedPolicy, type Decision, type Denial, isDecided } from '@acme/introspect-core';
 export {
+  type AdapterExtras,
   type AdapterOptions,
   type AuthorizerInput,
+  type AuthorizerOrChooser,
   type AuthorizerSource,
   adapterOptions,
+  type RoutePolicy,
+  type RouteToken,
   resourceMetadataOf,
+  type SharedAuthorizer,
   splitOptions,
 } from './authorizer-source.js';
 export { type NodeRequest, type NodeResponse, nodeRequestContext } from './node-request.js';
-export { isHangUp, type NativeRequestContext, type Protect, protect } from './protect.js';
-export { webRequestContext } from './web-request.js';
+export { isHangUp, type NativeRequestContext, type Protect, protect, tokenOrThrow } from './protect.js';
+export { denialResponse, webRequestContext } from './web-request.js';

@@ -1,4 +1,5 @@
 import {
+  type ActiveToken,
   type AnyAuthorizer,
   checkPolicy,
   type Decision,
@@ -62,4 +63,21 @@ export function protect<Native>(source: AuthorizerSource<Native>, policy: Policy
  */
 export function isHangUp(error: unknown, { signal }: RequestContext): boolean {
   return signal?.aborted === true && error === signal.reason;
+}
+
+/**
+ * Returns the token of a guarded request. For `introspectionOf` of adapters.
+ *
+ * @param token `null` if an optional guard accepted the request without a token; `undefined` if no guard accepted it
+ * @param route its path, for the error message
+ * @param variable where the handler finds the token or `null`, for the error message
+ * @throws Error if there is no token
+ */
+export function tokenOrThrow(token: ActiveToken | null | undefined, route: string, variable: string): ActiveToken {
+  if (token) return token;
+  throw new Error(
+    token === null
+      ? `The request to ${route} has no token, and its guard is optional: use ${variable}, which is null then`
+      : `No guard accepted the request to ${route}: guard the route with requireToken()`,
+  );
 }

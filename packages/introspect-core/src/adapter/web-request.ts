@@ -1,3 +1,4 @@
+import type { Denial } from '@acme/introspect-core';
 import type { NativeRequestContext } from './protect.js';
 
 /** What some runtimes give beside a request, such as the `ctx` of a Cloudflare Worker. */
@@ -12,7 +13,8 @@ interface WebRuntime {
  * `signal` and `waitUntil` are read when they are needed, and not before.
  *
  * @param native the framework's own request, one object for each request; the request itself by default
- * @param runtimeOf returns what the runtime gives beside this request; called when it is needed, and not before
+ * @param runtimeOf returns what the runtime gives beside this request; called when it is needed, and not before. It
+ * may throw on a runtime that gives nothing.
  */
 export function webRequestContext(request: Request): NativeRequestContext<Request>;
 export function webRequestContext<Native>(
@@ -58,7 +60,22 @@ class WebRequestContext<Native> implements NativeRequestContext<Native> {
   }
 
   get waitUntil(): WebRuntime['waitUntil'] {
-    const runtime = this.#runtimeOf?.(this.native);
+    const runtime = this.#runtime();
     return runtime?.waitUntil && ((promise) => runtime.waitUntil?.(promise));
   }
+
+  #runtime(): WebRuntime | undefined {
+    try {
+      return this.#runtimeOf?.(this.native);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Returns the web-standard response for a rejected request. */
+export function denialResponse({ status, headers, body }: Denial): Response {
+  const response = new Response(body, { status, headers: { 'Content-Type': 'application/json' } });
+  for (const [name, value] of headers) response.headers.append(name, value);
+  return response;
 }
