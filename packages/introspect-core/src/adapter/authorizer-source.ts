@@ -10,8 +10,10 @@ import {
 } from '@acme/introspect-core';
 import { inherited, inheritedName, unknownOption, withoutMembers } from '../options.js';
 
-/** An authorizer, or a function that chooses one for each request: one for each tenant, for example. */
-export type AuthorizerOrChooser<Native> = AnyAuthorizer | ((request: Native) => AnyAuthorizer | Promise<AnyAuthorizer>);
+/** Chooses an authorizer for each request: one for each tenant, for example. */
+export type ChooseAuthorizer<Native> = (request: Native) => AnyAuthorizer | Promise<AnyAuthorizer>;
+
+export type AuthorizerOrChooser<Native> = AnyAuthorizer | ChooseAuthorizer<Native>;
 
 /** An existing authorizer, or a function that chooses one for each request. */
 export interface SharedAuthorizer<Shared> {
@@ -56,7 +58,7 @@ interface ResourceMetadata {
 }
 
 /** An adapter's options after they were checked. */
-export interface AdapterOptions<Native, Extras extends AdapterExtras = AdapterExtras> {
+export interface AdapterOptions<Native, Extras extends object = AdapterExtras> {
   /** The adapter's own options. */
   readonly extras: Partial<Extras>;
   readonly source: AuthorizerSource<Native>;
@@ -73,13 +75,13 @@ export interface AdapterOptions<Native, Extras extends AdapterExtras = AdapterEx
  * authorizer if the input has the options of one.
  *
  * @param owner what the user has called, for error messages
- * @param names the adapter's own options; `serveResourceMetadata` alone by default
+ * @param names the adapter's own options
  * @throws TypeError naming the option
  */
-export function adapterOptions<Native, Extras extends AdapterExtras = AdapterExtras>(
+export function adapterOptions<Native, Extras extends object = AdapterExtras>(
   owner: string,
   input: AuthorizerInput<Native> | (AuthorizerInput<Native> & Extras),
-  names: readonly (keyof Extras & string)[] = ['serveResourceMetadata'],
+  names: readonly (keyof Extras & string)[] = [],
 ): AdapterOptions<Native, Extras> {
   if (isAuthorizer(input) || typeof input === 'function') return from(input as AuthorizerOrChooser<Native>, {});
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
@@ -97,9 +99,9 @@ export function adapterOptions<Native, Extras extends AdapterExtras = AdapterExt
   return { ...from<Native, Extras>(authorizer, extras), close: () => authorizer.close() };
 }
 
-function from<Native, Extras extends AdapterExtras>(
+function from<Native, Extras extends object>(
   source: AuthorizerSource<Native>,
-  extras: Partial<Extras>,
+  extras: Partial<Extras> & AdapterExtras,
 ): AdapterOptions<Native, Extras> {
   const { authorizer } = parted(source);
   return {
@@ -159,7 +161,8 @@ function inheritedNames(options: object): string[] {
 
 /** Returns the authorizer, or the function that chooses one, and `passPreflight`. */
 export function parted<Native>(source: AuthorizerSource<Native>): SharedAuthorizer<AuthorizerOrChooser<Native>> {
-  return isAuthorizer(source) || typeof source === 'function' ? { authorizer: source } : source;
+  if (isAuthorizer(source) || typeof source === 'function') return { authorizer: source };
+  return source as SharedAuthorizer<AuthorizerOrChooser<Native>>;
 }
 
 /**

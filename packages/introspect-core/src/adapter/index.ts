@@ -6,6 +6,7 @@ export {
   type AuthorizerOrChooser,
   type AuthorizerSource,
   adapterOptions,
+  type ChooseAuthorizer,
   type RoutePolicy,
   type RouteToken,
   resourceMetadataOf,

@@ -35,7 +35,7 @@ const preflightPasses: Decision = Object.freeze({ allowed: true, token: undefine
  */
 export function protect<Native>(source: AuthorizerSource<Native>, policy: Policy = {}): Protect<Native> {
   const { authorizer: chosen, passPreflight } = parted(source);
-  if (isAuthorizer(chosen)) {
+  if (typeof chosen !== 'function') {
     const decide = chosen.decider(policy);
     if (!(passPreflight ?? chosen.passPreflight)) return decide;
     return (request) => (isPreflight(request) ? preflightPasses : decide(request));

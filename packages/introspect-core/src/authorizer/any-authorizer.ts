@@ -6,7 +6,7 @@ import { brand } from './brand.js';
 /** The members of an authorizer that do not depend on its claims and vocabularies. */
 export type AnyAuthorizer = Pick<
   Authorizer,
-  'passPreflight' | 'decider' | 'ready' | 'invalidate' | 'stats' | 'close' | 'resourceMetadata'
+  typeof brand | 'passPreflight' | 'decider' | 'ready' | 'invalidate' | 'stats' | 'close' | 'resourceMetadata'
 >;
 
 /** The type of the tokens of an authorizer: `TokenOf<typeof authorizer>`. */
