@@ -1,6 +1,6 @@
 export * from '@acme/introspect-core';
-export { Public, RequireToken } from './access.js';
-export { IntrospectModule } from './introspect.module.js';
-export { IntrospectGuard } from './introspect-guard.js';
-export type { IntrospectExtras, IntrospectModuleOptions } from './introspect-runtime.js';
+export type { SharedAuthorizer } from '@acme/introspect-core/adapter';
+export { Public, RequireToken } from './decorators.js';
+export { IntrospectModule, type IntrospectModuleOptions } from './introspect.module.js';
+export { type IntrospectExtras, IntrospectGuard, type PlatformRequest } from './introspect-guard.js';
 export { Introspection, introspectionOf } from './introspection.js';

@@ -1,91 +1,136 @@
-import type { ActiveToken } from '@acme/introspect-core';
+import type { Policy } from '@acme/introspect-core';
 import {
+  type AdapterExtras,
+  type AdapterOptions,
+  combinedPolicy,
   type Decision,
   isDecided,
   isHangUp,
-  type NativeRequestContext,
   type NodeRequest,
   nodeRequestContext,
+  type Protect,
+  protect,
 } from '@acme/introspect-core/adapter';
-import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable } from '@nestjs/common';
-import { INTROSPECT_RUNTIME, type IntrospectRuntime } from './introspect-runtime.js';
-import { httpRequestOf, keepIntrospection, type RequestOf } from './introspection.js';
+import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable, type Type } from '@nestjs/common';
+import { keepToken } from './introspection.js';
+import { policiesOf, type RouteHandler } from './route-policies.js';
 
+/**
+ * The request that Nest gives, as far as those of Express and Fastify are alike. A `check` can declare the type of its
+ * platform instead, such as `RequestContext<FastifyRequest>`.
+ */
+export interface PlatformRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The parameters of the route, such as `{ id: '7' }`. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, unknown>>;
+}
+
+/** The module's own options. */
+export interface IntrospectExtras extends AdapterExtras {
+  /**
+   * Finds the HTTP request if the context is of another kind than `http`, such as GraphQL's. It must be one object for
+   * each request: not the one that opened a WebSocket, whose token would count for all that follows within 5 s.
+   *
+   * @default only `http` contexts have a request; the guard throws an Error for others
+   */
+  requestOf?(context: ExecutionContext): object | undefined;
+}
+
+type Route = Protect<PlatformRequest> | 'public';
 /** Fastify's holds Node's request, Express's is Node's. */
-type PlatformRequest = Partial<NodeRequest> & { raw?: Partial<NodeRequest> };
+type FoundRequest = PlatformRequest & NodeRequest & { readonly raw?: NodeRequest };
+
+/** Nest prints the description if a module uses the guard but does not import an IntrospectModule. */
+export const INTROSPECT_RUNTIME = Symbol('IntrospectModule.forRoot(…): import it here, or anywhere if it is global');
+
+/** What all guards of one `IntrospectModule` share. It does not hold the options, which may contain a secret. */
+export class IntrospectRuntime {
+  readonly options: AdapterOptions<PlatformRequest, IntrospectExtras>;
+  readonly verdicts = new WeakMap<ExecutionContext, boolean | Promise<boolean>>();
+  /** By controller and handler, because two controllers may inherit one handler. */
+  readonly #routes = new WeakMap<Type, WeakMap<RouteHandler, Route>>();
+
+  constructor(options: AdapterOptions<PlatformRequest, IntrospectExtras>) {
+    this.options = options;
+  }
+
+  readonly requestOf = (context: ExecutionContext): FoundRequest | undefined => {
+    const found = this.options.extras.requestOf?.(context);
+    return (found ?? (context.getType() === 'http' ? context.switchToHttp().getRequest() : undefined)) as FoundRequest;
+  };
+
+  /**
+   * Returns what decides about a route. Makes it at the first call.
+   *
+   * @throws TypeError naming what is wrong with the policies of the route
+   */
+  routeOf(controller: Type, handler: RouteHandler): Route {
+    const routes = this.#routes.get(controller) ?? new WeakMap<RouteHandler, Route>();
+    const route = routes.get(handler) ?? this.#newRoute(policiesOf(controller, handler));
+    this.#routes.set(controller, routes.set(handler, route));
+    return route;
+  }
+
+  #newRoute(policies: readonly Policy[] | 'public'): Route {
+    return policies === 'public' ? policies : protect(this.options.source, combinedPolicy(policies));
+  }
+}
 
 /**
  * Lets a request pass if its token satisfies the policies of the route and of its controller. If there are none, any
  * good token passes. `@RequireToken()` applies this guard.
+ *
+ * For a denied request, it throws an `HttpException` with the response. Exception filters see the error of the authorizer
+ * as its `cause`.
  */
 @Injectable()
 export class IntrospectGuard implements CanActivate {
   readonly #runtime: IntrospectRuntime;
-  readonly #requestOf: RequestOf;
 
   constructor(@Inject(INTROSPECT_RUNTIME) runtime: IntrospectRuntime) {
     this.#runtime = runtime;
-    this.#requestOf = (context) => runtime.extras.requestOf?.(context) ?? httpRequestOf(context);
   }
 
+  /** Decides about a call of a handler once, even if it has several guards: Nest gives all of them the same context. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    return this.#runtime.once(context, () => {
-      const decide = this.#runtime.routeOf(context.getClass(), context.getHandler());
-      if (decide === 'public') return true;
-      const request = this.#contextOf(context);
-      if (request === undefined) return Promise.reject(noRequest(context));
-      const decision = decide(request);
-      const isHit = isDecided(decision) && decision.allowed;
-      return isHit ? this.#accept(decision.token, request, context) : this.#carryOut(decision, request, context);
+    const { verdicts } = this.#runtime;
+    const verdict = verdicts.get(context) ?? this.#decide(context);
+    verdicts.set(context, verdict);
+    return verdict;
+  }
+
+  #decide(context: ExecutionContext): boolean | Promise<boolean> {
+    const { requestOf } = this.#runtime;
+    const route = this.#runtime.routeOf(context.getClass(), context.getHandler());
+    if (route === 'public') return true;
+    const native = requestOf(context);
+    const nodeRequest = native?.raw ?? native;
+    if (native === undefined || !Array.isArray(nodeRequest?.rawHeaders)) return Promise.reject(noRequest(context));
+    const response = context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
+
+    const settle = (decision: Decision): true => {
+      if (decision.allowed) {
+        if (decision.token !== undefined) keepToken(decision.token, context, requestOf);
+        return true;
+      }
+      for (const [name, value] of decision.headers) response?.header(name, value); // Nest drops those of an exception
+      throw new HttpException(JSON.parse(decision.body), decision.status, { cause: decision.error });
+    };
+    const request = nodeRequestContext(nodeRequest, response?.raw ?? response, native);
+    const decision = route(request);
+    if (isDecided(decision) && decision.allowed) return settle(decision); // a cache hit needs no promise
+    return Promise.resolve(decision).then(settle, (error) => {
+      // Nest does not log an HttpException: a hang-up is not a failure of this API.
+      throw isHangUp(error, request) ? new HttpException('Client Closed Request', 499, { cause: error }) : error;
     });
   }
-
-  async #carryOut(
-    pending: Decision | Promise<Decision>,
-    request: NativeRequestContext<object>,
-    context: ExecutionContext,
-  ): Promise<boolean> {
-    const decision = await Promise.resolve(pending).catch((error) => {
-      throw isHangUp(error, request) ? clientClosedRequest(error) : error;
-    });
-    if (decision.allowed) return this.#accept(decision.token, request, context);
-    const { error, status, headers } = decision;
-    await this.#runtime.extras.onError?.(error, context);
-    // Nest drops the fields of a thrown error.
-    for (const [name, value] of headers) httpResponseOf(context)?.header(name, value);
-    throw new HttpException(error.body, status, { cause: error });
-  }
-
-  #accept(token: ActiveToken | null | undefined, request: NativeRequestContext<object>, context: ExecutionContext) {
-    const { native } = request;
-    if (token !== undefined) keepIntrospection(context, { request: native, requestOf: this.#requestOf, token });
-    return true;
-  }
-
-  #contextOf(context: ExecutionContext): NativeRequestContext<object> | undefined {
-    const native: PlatformRequest | undefined = this.#requestOf(context);
-    const request = native?.raw ?? native;
-    if (native === undefined || !isNodeRequest(request)) return undefined;
-    const response = httpResponseOf(context);
-    return nodeRequestContext(request, response?.raw ?? response, native);
-  }
-}
-
-function httpResponseOf(context: ExecutionContext) {
-  return context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
 }
 
 function noRequest(context: ExecutionContext): Error {
   return new Error(
     `IntrospectGuard finds no HTTP request in a context of kind "${context.getType()}": give IntrospectModule the option "requestOf"`,
   );
-}
-
-function isNodeRequest(request: Partial<NodeRequest> | undefined): request is NodeRequest {
-  return Array.isArray(request?.rawHeaders);
-}
-
-/** An HttpException, because Nest does not log one: a hang-up is not a failure of this API. */
-function clientClosedRequest(cause: unknown): HttpException {
-  return new HttpException('Client Closed Request', 499, { cause });
 }

@@ -1,103 +1,125 @@
-import { Authorizer } from '@acme/introspect-core';
-import { type AuthorizerSource, resourceMetadataOf, splitOptions } from '@acme/introspect-core/adapter';
+import { Authorizer, type AuthorizerOptions, isAuthorizer } from '@acme/introspect-core';
 import {
+  type AuthorizerOrChooser,
+  adapterOptions,
+  type SharedAuthorizer,
+  splitOptions,
+} from '@acme/introspect-core/adapter';
+import {
+  type ConfigurableModuleAsyncOptions,
   ConfigurableModuleBuilder,
   type DynamicModule,
   Inject,
   Module,
+  type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
-  type Type,
 } from '@nestjs/common';
-import { DiscoveryModule, DiscoveryService, HttpAdapterHost, MetadataScanner } from '@nestjs/core';
-import { IntrospectGuard } from './introspect-guard.js';
-import { INTROSPECT_RUNTIME, type IntrospectModuleOptions, IntrospectRuntime } from './introspect-runtime.js';
-import { guardUnknownHandlers, lostProtection, needsToken } from './route-policies.js';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import {
+  INTROSPECT_RUNTIME,
+  type IntrospectExtras,
+  IntrospectGuard,
+  IntrospectRuntime,
+  type PlatformRequest,
+} from './introspect-guard.js';
+import { checkApp } from './start-up-checks.js';
 
-/** Only the builder uses this token. A provider with it would hold the options, whose secrets could then be printed. */
-const optionsToken = Symbol('@acme/introspect-nestjs/options');
+/** The options of an `Authorizer`, and those of the module. */
+export type IntrospectModuleOptions = AuthorizerOptions<unknown, string, string, PlatformRequest> & IntrospectExtras;
 
-/** Global unless `isGlobal` is false, so that a guard in a feature module finds its authorizer. */
-const { ConfigurableModuleClass, OPTIONS_TYPE } = new ConfigurableModuleBuilder<IntrospectModuleOptions>({
-  optionsInjectionToken: optionsToken,
-  alwaysTransient: true, // Nest cannot compare the options, so it would take two modules with different options for one
-})
-  .setClassMethodName('forRoot')
-  .setExtras({ isGlobal: true }, ({ providers = [], ...definition }, { isGlobal }) => ({
-    ...definition,
-    global: isGlobal,
-    providers: providers.map(keepingNoOptions),
-  }))
-  .build();
+type Shared = SharedAuthorizer<AuthorizerOrChooser<PlatformRequest>> & IntrospectExtras;
+type Input = IntrospectModuleOptions | Shared | AuthorizerOrChooser<PlatformRequest>;
 
-/** Replaces the provider of the options by a provider of the runtime that is made of them. */
-function keepingNoOptions(provider: Provider): Provider {
-  if (!('useFactory' in provider) || provider.provide !== optionsToken) return provider;
-  const { inject = [], useFactory } = provider;
-  return {
-    provide: INTROSPECT_RUNTIME,
-    inject,
-    useFactory: async (...injected: unknown[]) => new IntrospectRuntime(await useFactory(...injected)),
-  };
+interface Scope {
+  /**
+   * Whether every module of the app finds the guard and the `Authorizer`, or only those that import this module.
+   *
+   * @default true
+   */
+  isGlobal?: boolean;
 }
 
-/** `IntrospectModule.forRoot({ issuer, clientId, clientSecret })`, or `forRootAsync`: one authorizer for the app. */
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<Input>({
+  optionsInjectionToken: INTROSPECT_RUNTIME,
+  alwaysTransient: true, // Nest cannot compare the options, so it would take two modules with different options for one
+}).build();
+
+/**
+ * Provides the guard, and one `Authorizer` that constructors can inject.
+ *
+ * @example IntrospectModule.forRoot({ issuer, clientId, clientSecret })
+ */
 @Module({
-  imports: [DiscoveryModule],
-  providers: [IntrospectGuard],
-  exports: [INTROSPECT_RUNTIME, IntrospectGuard],
+  providers: [
+    IntrospectGuard,
+    {
+      provide: Authorizer,
+      inject: [INTROSPECT_RUNTIME],
+      useFactory: ({ options }: IntrospectRuntime) => options.authorizer,
+    },
+  ],
+  exports: [INTROSPECT_RUNTIME, IntrospectGuard, Authorizer],
 })
-export class IntrospectModule extends ConfigurableModuleClass implements OnModuleInit {
-  static override forRoot(options: AuthorizerSource<unknown> | typeof OPTIONS_TYPE): DynamicModule {
-    if (options instanceof Authorizer || typeof options === 'function') {
-      return super.forRootAsync({ useFactory: () => ({ authorizer: options }) });
-    }
-    if (!options) return super.forRootAsync({ useFactory: () => options });
-    const [{ isGlobal = true }, others] = splitOptions(options as { isGlobal?: boolean }, ['isGlobal']);
-    return super.forRootAsync({ isGlobal, useFactory: () => others as IntrospectModuleOptions });
+export class IntrospectModule implements OnModuleInit, OnApplicationShutdown {
+  /**
+   * Takes the options of an authorizer, an existing one, or a function that chooses one for each request. An authorizer
+   * that is made of options is closed with the app.
+   *
+   * The app does not start if an option or the policy of a route is invalid.
+   */
+  static forRoot(options: IntrospectModuleOptions & Scope): DynamicModule;
+  static forRoot(shared: Shared & Scope): DynamicModule;
+  static forRoot(authorizer: AuthorizerOrChooser<PlatformRequest>): DynamicModule;
+  static forRoot(input: Input): DynamicModule {
+    const isObject = typeof input === 'object' && input !== null && !isAuthorizer(input);
+    const [{ isGlobal = true }, options] = isObject ? splitOptions(input as Scope, ['isGlobal']) : [{} as Scope, input];
+    return IntrospectModule.forRootAsync({ isGlobal, useFactory: () => options as Input });
+  }
+
+  /** Like `forRoot`, with a factory (`useFactory`, `useClass` or `useExisting`) that returns what `forRoot` takes. */
+  static forRootAsync({ isGlobal = true, ...options }: ConfigurableModuleAsyncOptions<Input> & Scope): DynamicModule {
+    const { providers = [], ...definition } = ConfigurableModuleClass.registerAsync(options);
+    return { ...definition, module: IntrospectModule, global: isGlobal, providers: providers.map(withoutOptions) };
   }
 
   readonly #runtime: IntrospectRuntime;
+  readonly #modules: ModulesContainer;
   readonly #host: HttpAdapterHost;
-  readonly #discovery: DiscoveryService;
-  readonly #scanner: MetadataScanner;
 
   constructor(
     @Inject(INTROSPECT_RUNTIME) runtime: IntrospectRuntime,
+    @Inject(ModulesContainer) modules: ModulesContainer,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
-    @Inject(DiscoveryService) discovery: DiscoveryService,
-    @Inject(MetadataScanner) scanner: MetadataScanner,
   ) {
-    super();
     this.#runtime = runtime;
+    this.#modules = modules;
     this.#host = host;
-    this.#discovery = discovery;
-    this.#scanner = scanner;
   }
 
-  /** Checks every policy before the first request, and serves the resource metadata beside the app's own routes. */
+  /** Checks the app before the first request, and serves the resource metadata beside its routes. */
   onModuleInit(): void {
-    for (const wrapper of [...this.#discovery.getControllers(), ...this.#discovery.getProviders()]) {
-      const { metatype } = wrapper;
-      if (typeof metatype !== 'function' || !metatype.prototype) continue;
-      this.#checkRoutes(metatype as Type, wrapper.isDependencyTreeStatic() ? wrapper.instance : undefined);
-    }
-    if (this.#runtime.extras.serveResourceMetadata !== true) return;
-    const { path, document } = resourceMetadataOf(this.#runtime.source);
+    checkApp(this.#modules, this.#runtime);
+    const { metadata } = this.#runtime.options;
+    if (metadata === undefined) return;
     const { httpAdapter } = this.#host;
-    httpAdapter.get(path, (_: unknown, response: unknown) => httpAdapter.reply(response, document, 200));
+    httpAdapter.get(metadata.path, (_: unknown, res: unknown) => httpAdapter.reply(res, metadata.document, 200));
   }
 
-  /** Checks the routes of a controller, or of a provider such as a resolver. `instance` is its only one, if there is one. */
-  #checkRoutes(controller: Type, instance: object | undefined): void {
-    const names = this.#scanner.getAllMethodNames(controller.prototype);
-    if (instance === undefined && names.some((name) => needsToken(controller.prototype, name))) {
-      guardUnknownHandlers(controller);
-    }
-    for (const name of names) {
-      const problem = lostProtection({ controller, name, instance, guard: IntrospectGuard });
-      if (problem !== undefined) throw new TypeError(`${controller.name}.${name}: ${problem}`);
-      this.#runtime.routeOf(controller, controller.prototype[name]);
-    }
+  /** Closes the authorizer if the module made it. Nest calls this on `app.close()`. */
+  onApplicationShutdown(): Promise<void> {
+    return this.#runtime.options.close();
   }
+}
+
+/** Makes the runtime of the options: a provider of the options would hold secrets, which could then be printed. */
+function withoutOptions(provider: Provider): Provider {
+  if (!('useFactory' in provider) || provider.provide !== INTROSPECT_RUNTIME) return provider;
+  const useFactory = async (...injected: unknown[]) => {
+    const input = await provider.useFactory(...injected);
+    return new IntrospectRuntime(
+      adapterOptions('IntrospectModule.forRoot', input, ['serveResourceMetadata', 'requestOf']),
+    );
+  };
+  return { ...provider, useFactory };
 }

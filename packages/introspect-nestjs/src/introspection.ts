@@ -1,44 +1,86 @@
-import type { ActiveToken } from '@acme/introspect-core';
+import type { ActiveToken, AnyAuthorizer, Authorizer, TokenOf } from '@acme/introspect-core';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 
-/** Finds the request of a context, in the way that its guard was told to. */
-export type RequestOf = (context: ExecutionContext) => object | undefined;
+/** Finds the request of a context. */
+type RequestOf = (context: ExecutionContext) => object | undefined;
 
 /** By the request: nothing else that a handler is called with belongs to one request alone. */
 const tokens = new WeakMap<object, ActiveToken | null>();
 /** By the class of a guarded handler. */
 const finders = new WeakMap<object, RequestOf>();
 
-/** The request of an HTTP context. */
-export function httpRequestOf(context: ExecutionContext): object | undefined {
-  return context.getType() === 'http' ? context.switchToHttp().getRequest() : undefined;
-}
-
 /** Keeps the token that a guard accepted, for the rest of its request. */
-export function keepIntrospection(
-  context: ExecutionContext,
-  { request, requestOf, token }: { request: object; requestOf: RequestOf; token: ActiveToken | null },
-): void {
-  tokens.set(request, token);
+export function keepToken(token: ActiveToken | null, context: ExecutionContext, requestOf: RequestOf): void {
+  tokens.set(Object(requestOf(context)), token);
   finders.set(context.getClass(), requestOf);
 }
 
-/**
- * The token of a guarded request; `null` where the policy is optional and there were no credentials.
- *
- * @throws Error, answered with 500, on a route without `@RequireToken()` or `IntrospectGuard`
- */
-export function introspectionOf(context: ExecutionContext): ActiveToken | null {
-  const requestOf = finders.get(context.getClass()) ?? httpRequestOf;
-  const request = requestOf(context);
-  const token = request === undefined ? undefined : tokens.get(request);
+function acceptedToken(context: ExecutionContext): ActiveToken | null {
+  const request = finders.get(context.getClass())?.(context);
+  const token = tokens.get(Object(request));
   if (token !== undefined) return token;
+  throw new Error(`No guard accepted a token for ${nameOf(context)}: guard it with @RequireToken()`);
+}
+
+const nameOf = (context: ExecutionContext) => `${context.getClass().name}.${context.getHandler().name}`;
+
+/**
+ * Returns the token of a guarded request, such as in an interceptor. With claims of your own, write
+ * `introspectionOf<typeof authorizer>(context)`.
+ *
+ * @throws Error if no guard ran for the request, or if an optional guard accepted a request without a token
+ */
+export function introspectionOf<Of extends AnyAuthorizer = Authorizer>(context: ExecutionContext): TokenOf<Of> {
+  const token = acceptedToken(context);
+  if (token !== null) return token as TokenOf<Of>;
   throw new Error(
-    `No token was accepted for ${context.getClass().name}.${context.getHandler().name}: guard it with @RequireToken()`,
+    `The request to ${nameOf(context)} has no token, and its guard is optional: use @Introspection(), which gives null then`,
   );
 }
 
-/** A parameter of a handler: its `ActiveToken`, or `null` where the policy is optional. */
-export const Introspection = createParamDecorator((_: undefined, context: ExecutionContext) =>
-  introspectionOf(context),
-);
+const parameter = createParamDecorator((member: string | undefined, context) => {
+  const token = acceptedToken(context);
+  return member === undefined ? token : token?.[member];
+});
+
+/** The members that {@link ActiveToken} declares. */
+type KnownMember = keyof { [Name in keyof ActiveToken as string extends Name ? never : Name]: unknown };
+
+/** Compiles only on a parameter that accepts the value. If the type of the value is unknown, any parameter does. */
+type MemberDecorator<Value> = <Target, Key extends PropertyKey, Index extends number>(
+  target: Target,
+  key: Key | undefined,
+  index: Index & (Accepts<Target, Key, Index, Value> extends true ? unknown : Mismatch),
+) => void;
+
+type Accepts<Target, Key extends PropertyKey, Index extends number, Value> = unknown extends Value
+  ? true
+  : Target extends Record<Key, (...args: infer Args) => unknown>
+    ? Value extends Args[Index]
+      ? true
+      : false
+    : true;
+
+type Mismatch = 'The parameter does not accept every value of this member, such as undefined';
+
+/**
+ * A parameter of a guarded handler: its `ActiveToken`, or `null` if the policy is optional and the request has no bearer
+ * credentials.
+ *
+ * With the name of a member, the parameter is that member of the token: `undefined` if there is no such member, or no
+ * token. The compiler checks the parameter's type for the members that {@link ActiveToken} declares.
+ *
+ * On a route without a guard, the handler does not run: the response has status 500.
+ *
+ * @example
+ * ```ts
+ * me(@Introspection() token: ActiveToken, @Introspection('sub') sub: string | undefined) {}
+ * ```
+ */
+export function Introspection(): ParameterDecorator;
+export function Introspection<const Member extends KnownMember | (string & {})>(
+  member: Member,
+): MemberDecorator<ActiveToken[Member]>;
+export function Introspection(member?: string): ParameterDecorator {
+  return parameter(member);
+}

@@ -9,6 +9,7 @@ import {
 } from '@acme/introspect-testing';
 import {
   type ArgumentsHost,
+  type CallHandler,
   type CanActivate,
   Catch,
   Controller,
@@ -18,12 +19,17 @@ import {
   Get,
   HttpException,
   type INestApplication,
+  Inject,
+  Injectable,
   Module,
+  type NestInterceptor,
   type Provider,
+  Scope,
   type Type,
   UseGuards,
+  UseInterceptors,
 } from '@nestjs/common';
-import { APP_GUARD, ExternalContextCreator, NestFactory } from '@nestjs/core';
+import { APP_GUARD, BaseExceptionFilter, ExternalContextCreator, NestFactory } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -38,11 +44,13 @@ import {
   IntrospectModule,
   type IntrospectModuleOptions,
   introspectionOf,
-  isAuthorizationError,
   MissingTokenError,
+  type PlatformRequest,
   type Policy,
   Public,
   RequireToken,
+  type SharedAuthorizer,
+  type TokenOf,
 } from '../src/index.js';
 
 let server: ScriptedServer;
@@ -136,14 +144,16 @@ describe.each([
   const passed = { status: 200, challenge: undefined, cache: undefined, body: { sub: 'mickey' } };
 
   describe('forRoot', () => {
-    it.each<[string, () => Parameters<typeof IntrospectModule.forRoot>[0]]>([
+    it.each<
+      [string, () => IntrospectModuleOptions | SharedAuthorizer<Authorizer> | Authorizer | (() => Promise<Authorizer>)]
+    >([
       ['options', options],
       ['an Authorizer', () => new Authorizer(options())],
       ['a function', () => async () => new Authorizer(options())],
       ['{ authorizer }', () => ({ authorizer: new Authorizer(options()) })],
-      ['{ authorizer: function }', () => ({ authorizer: () => new Authorizer(options()) })],
+      ['{ authorizer: function }', () => ({ authorizer: () => new Authorizer(options()) }) as never],
     ])('takes %s', async (_, input) => {
-      const ask = await start([IntrospectModule.forRoot(input())], [guarded('/me')]);
+      const ask = await start([IntrospectModule.forRoot(input() as IntrospectModuleOptions)], [guarded('/me')]);
       expect(await ask('/me', bearer('good'))).toEqual(passed);
       expect(await ask('/me')).toEqual(missing);
       expect(handled).toHaveBeenCalledOnce();
@@ -174,7 +184,8 @@ describe.each([
     });
 
     it.each<[string, object, string]>([
-      ['an unknown option', { url: 'https://a.example' }, '"url"'],
+      ['an unknown option', { url: 'https://a.example' }, 'IntrospectModule.forRoot: unknown option "url"'],
+      ['a mistyped option', { isGlobl: false }, 'IntrospectModule.forRoot: unknown option "isGlobl"'],
       ['an option of a wrong type', { clockSkewSeconds: 'x' }, '"clockSkewSeconds"'],
       ['an authorizer that is none', { authorizer: {} }, '"authorizer"'],
     ])('keeps the app from starting with %s', async (_, bad, message) => {
@@ -189,7 +200,12 @@ describe.each([
     const settingsModule = () =>
       moduleOf({ providers: [{ provide: settings, useFactory: options }], exports: [settings] });
 
-    it.each<[string, (given: ReturnType<typeof options>) => IntrospectModuleOptions]>([
+    it.each<
+      [
+        string,
+        (given: ReturnType<typeof options>) => IntrospectModuleOptions | SharedAuthorizer<Authorizer> | Authorizer,
+      ]
+    >([
       ['options', (given) => given],
       ['{ authorizer }', (given) => ({ authorizer: new Authorizer(given) })],
       ['an Authorizer, as forRoot', (given) => new Authorizer(given)],
@@ -376,6 +392,22 @@ describe.each([
       expect((await ask('/optional', bearer('bad'))).status).toBe(401);
     });
 
+    it('gives the named member of the token, and undefined if the token has none or an optional route has no token', async () => {
+      @Controller('/me')
+      @RequireToken({ optional: true })
+      class MemberController {
+        @Get()
+        read(@Introspection('sub') sub: string | undefined, @Introspection('urn:plan') plan: unknown) {
+          return { sub: sub ?? typeof sub, plan: plan ?? typeof plan };
+        }
+      }
+      server.tokens.set('paid', { sub: 'mickey', 'urn:plan': 'paid' });
+      const ask = await start([IntrospectModule.forRoot(options())], [MemberController]);
+      expect((await ask('/me', bearer('paid'))).body).toEqual({ sub: 'mickey', plan: 'paid' });
+      expect((await ask('/me', bearer('good'))).body).toEqual({ sub: 'mickey', plan: 'undefined' });
+      expect((await ask('/me')).body).toEqual({ sub: 'undefined', plan: 'undefined' });
+    });
+
     it('answers 500 on a route without guard, and on a public one', async () => {
       const seen: unknown[] = [];
       @Catch()
@@ -392,10 +424,167 @@ describe.each([
       const ask = await asking(api);
       expect((await ask('/open', bearer('good'))).status).toBe(500);
       expect((await ask('/public', bearer('good'))).status).toBe(500);
-      const sentence = 'No token was accepted for RoutesController.any: guard it with @RequireToken()';
+      const sentence = 'No guard accepted a token for RoutesController.any: guard it with @RequireToken()';
       expect(seen).toEqual([sentence, sentence]);
       expect(handled).not.toHaveBeenCalled();
       expect(server.introspections).toHaveLength(0);
+    });
+  });
+
+  describe('introspectionOf()', () => {
+    /** What introspectionOf() returned or threw in an interceptor. */
+    let outcome: unknown;
+    class TellingInterceptor implements NestInterceptor {
+      intercept(context: ExecutionContext, next: CallHandler) {
+        try {
+          outcome = introspectionOf(context);
+        } catch (error) {
+          outcome = (error as Error).message;
+        }
+        return next.handle();
+      }
+    }
+    @Controller()
+    @UseInterceptors(TellingInterceptor)
+    class ItemsController {
+      @Get('open')
+      open() {
+        return {};
+      }
+      @Get('optional')
+      @RequireToken({ optional: true })
+      optional() {
+        return {};
+      }
+      @Get('guarded')
+      @RequireToken()
+      guarded() {
+        return {};
+      }
+    }
+
+    it('returns the token, and throws one error without a guard and another one without a token', async () => {
+      const ask = await start([IntrospectModule.forRoot(options())], [ItemsController]);
+      for (const path of ['/guarded', '/optional']) {
+        expect((await ask(path, bearer('good'))).status).toBe(200);
+        expect(outcome).toMatchObject({ sub: 'mickey' });
+      }
+      expect((await ask('/optional')).status).toBe(200);
+      expect(outcome).toBe(
+        'The request to ItemsController.optional has no token, and its guard is optional: use @Introspection(), which gives null then',
+      );
+      expect((await ask('/open', bearer('good'))).status).toBe(200);
+      expect(outcome).toBe('No guard accepted a token for ItemsController.open: guard it with @RequireToken()');
+    });
+  });
+
+  describe('the Authorizer', () => {
+    /** What `constructor(authorizer: Authorizer) {}` compiles to. */
+    function injecting<Class extends Type>(target: Class): Class {
+      Reflect.decorate([Injectable()], target);
+      Reflect.defineMetadata('design:paramtypes', [Authorizer], target);
+      return target;
+    }
+    class ItemsService {
+      readonly authorizer: Authorizer;
+      constructor(authorizer: Authorizer) {
+        this.authorizer = authorizer;
+      }
+    }
+    injecting(ItemsService);
+    const feature = (imports: DynamicModule[] = []) =>
+      moduleOf({ imports, providers: [ItemsService], exports: [ItemsService] });
+
+    it.each<[string, () => DynamicModule]>([
+      ['forRoot', () => IntrospectModule.forRoot({ ...options(), cache: { maxAgeSeconds: 60 } })],
+      [
+        'forRootAsync',
+        () => IntrospectModule.forRootAsync({ useFactory: () => ({ ...options(), cache: { maxAgeSeconds: 60 } }) }),
+      ],
+    ])('can be injected by its class, and is the one of the guard: %s', async (_, module) => {
+      const api = await create([module(), feature()], [guarded('/me')]);
+      const ask = await asking(api);
+      const { authorizer } = api.get(ItemsService);
+      expect(authorizer).toBeInstanceOf(Authorizer);
+      expect(api.get(Authorizer)).toBe(authorizer);
+      expect(await ask('/me', bearer('good'))).toEqual(passed);
+      expect(await authorizer.authorize('Bearer good')).toMatchObject({ sub: 'mickey' });
+      expect(server.introspections).toHaveLength(1);
+    });
+
+    it('is that of the imported module if modules are not global', async () => {
+      const authorizers = [new Authorizer(options()), new Authorizer(options())] as const;
+      const features = authorizers.map((authorizer) =>
+        feature([IntrospectModule.forRoot({ authorizer, isGlobal: false })]),
+      );
+      const api = await create(features);
+      const injected = features.map((each) => api.select(each).get(ItemsService, { strict: true }).authorizer);
+      expect(injected[0]).toBe(authorizers[0]);
+      expect(injected[1]).toBe(authorizers[1]);
+    });
+
+    it('is closed by app.close() if the module made it', async () => {
+      const api = await create([IntrospectModule.forRoot(options())]);
+      await api.init();
+      const close = vi.spyOn(api.get(Authorizer), 'close');
+      expect(close).not.toHaveBeenCalled();
+      await api.close();
+      expect(close).toHaveBeenCalledOnce();
+    });
+
+    it.each<[string, (authorizer: Authorizer) => DynamicModule]>([
+      ['as such', (authorizer) => IntrospectModule.forRoot(authorizer)],
+      ['as { authorizer }', (authorizer) => IntrospectModule.forRoot({ authorizer })],
+      ['by a factory', (authorizer) => IntrospectModule.forRootAsync({ useFactory: () => authorizer })],
+    ])('is not closed by app.close() if it was given: %s', async (_, module) => {
+      const authorizer = new Authorizer(options());
+      const close = vi.spyOn(authorizer, 'close');
+      const api = await create([module(authorizer)]);
+      await api.init();
+      expect(api.get(Authorizer)).toBe(authorizer);
+      await api.close();
+      expect(close).not.toHaveBeenCalled();
+    });
+
+    describe('that a function chooses', () => {
+      const choose = () => new Authorizer(options());
+      const modules: [string, () => DynamicModule][] = [
+        ['forRoot', () => IntrospectModule.forRoot(choose)],
+        ['forRoot with { authorizer }', () => IntrospectModule.forRoot({ authorizer: choose })],
+        ['forRootAsync', () => IntrospectModule.forRootAsync({ useFactory: () => ({ authorizer: choose }) })],
+      ];
+      class PropertyService {
+        authorizer?: Authorizer;
+      }
+      Inject(Authorizer)(PropertyService.prototype, 'authorizer');
+      @Injectable({ scope: Scope.REQUEST })
+      class RequestService extends ItemsService {}
+      injecting(RequestService);
+      class OwnGuard extends ItemsService implements CanActivate {
+        canActivate() {
+          return true;
+        }
+      }
+      injecting(OwnGuard);
+      const factory = { provide: 'factory', inject: [Authorizer], useFactory: () => 1 };
+      const users: [string, Type[], Provider[]][] = [
+        ['ItemsService', [], [ItemsService]],
+        ['PropertyService', [], [PropertyService]],
+        ['RequestService', [], [RequestService]],
+        ['factory', [], [factory]],
+        ['OwnGuard', [routes('/own', UseGuards(OwnGuard))], []],
+      ];
+
+      it.each(modules.flatMap((module) => users.map((user) => [...module, ...user] as const)))(
+        'cannot be injected, and the error says what to do: %s, into %s',
+        async (_, module, name, controllers, providers) => {
+          const api = await create([module()], [...controllers], [...providers]);
+          app = undefined;
+          await expect(api.init()).rejects.toThrow(
+            `${name} injects Authorizer, but a function chooses the authorizer of IntrospectModule for each request`,
+          );
+        },
+      );
     });
   });
 
@@ -430,13 +619,11 @@ describe.each([
     });
 
     it('keeps the app from starting without resource, or with several authorizers', async () => {
-      const lacking = await create([IntrospectModule.forRoot({ ...options(), serveResourceMetadata: true })]);
-      await expect(lacking.init()).rejects.toThrow('"resource"');
-      await lacking.close().catch(() => {});
+      const lacking = create([IntrospectModule.forRoot({ ...options(), serveResourceMetadata: true })]);
+      await expect(lacking).rejects.toThrow('"resource"');
       const authorizer = () => new Authorizer(options());
-      const several = await create([IntrospectModule.forRoot({ authorizer, serveResourceMetadata: true })]);
-      await expect(several.init()).rejects.toThrow('"serveResourceMetadata"');
-      app = undefined;
+      const several = create([IntrospectModule.forRoot({ authorizer, serveResourceMetadata: true })]);
+      await expect(several).rejects.toThrow('"serveResourceMetadata"');
     });
   });
 
@@ -468,6 +655,50 @@ describe.each([
       const ask = await start([IntrospectModule.forRoot({ ...options(), rolesOf: () => ['admin'] })], controllers);
       expect((await ask('/admin', bearer('good'))).status).toBe(200);
       expect(await ask('/owner', bearer('good'))).toMatchObject({ status: 403, body: { error: 'access_denied' } });
+    });
+
+    it('can compare the token with a parameter of the route', async () => {
+      @Controller('users')
+      class UsersController {
+        @Get(':id')
+        @RequireToken({ check: ({ sub }, { native }) => native?.params.id === sub })
+        read() {
+          return {};
+        }
+      }
+      const ask = await start([IntrospectModule.forRoot(options())], [UsersController]);
+      expect((await ask('/users/mickey', bearer('good'))).status).toBe(200);
+      expect((await ask('/users/minnie', bearer('good'))).status).toBe(403);
+    });
+
+    it('with a scope outside the vocabulary keeps the app from starting, and the error names route and scope', async () => {
+      class ItemsController {
+        read() {}
+      }
+      const decorators = [Get(), RequireToken({ scopes: ['items:raed'] })];
+      Reflect.decorate(decorators, ItemsController.prototype, 'read', descriptorOf(ItemsController, 'read'));
+      Controller()(ItemsController);
+      const module = IntrospectModule.forRoot({ ...options(), scopes: ['items:read', 'items:write'] });
+      const api = await create([module], [ItemsController]);
+      app = undefined;
+      await expect(api.init()).rejects.toThrow(/^ItemsController\.read: .*"items:raed".*did you mean "items:read"/);
+    });
+
+    it('reads the claims that the authorizer checked', async () => {
+      const claims = ({ sub }: ActiveToken) => ({ isMouse: sub === 'mickey' });
+      const authorizer = new Authorizer({ ...options(), claims });
+      @Controller('/me')
+      class ClaimsController {
+        @Get()
+        @RequireToken<typeof authorizer>({ check: ({ claims }) => claims.isMouse })
+        read(@Introspection('claims') claims: TokenOf<typeof authorizer>['claims']) {
+          return claims;
+        }
+      }
+      server.tokens.set('other', { sub: 'donald' });
+      const ask = await start([IntrospectModule.forRoot(authorizer)], [ClaimsController]);
+      expect(await ask('/me', bearer('good'))).toMatchObject({ status: 200, body: { isMouse: true } });
+      expect(await ask('/me', bearer('other'))).toMatchObject({ status: 403 });
     });
 
     it('whose check throws is answered by the app with 500', async () => {
@@ -514,23 +745,37 @@ describe.each([
       expect(handled).not.toHaveBeenCalled();
     });
 
-    it('is what onError throws in its place', async () => {
-      const seen: [AuthorizerError, ExecutionContext][] = [];
-      const onError = async (error: AuthorizerError, context: ExecutionContext) => {
-        seen.push([error, context]);
-        throw new HttpException({ code: error.code, at: context.getHandler().name }, 418);
-      };
-      const ask = await start([IntrospectModule.forRoot({ ...options(), onError })], [guarded('/me')]);
-      expect(await ask('/me')).toMatchObject({ status: 418, body: { code: 'missing_token', at: 'any' } });
-      expect(isAuthorizationError(seen[0]?.[0])).toBe(true);
+    it('has the body that errorBody returns; a filter of the app sees body, status and cause', async () => {
+      const seen: HttpException[] = [];
+      @Catch(HttpException)
+      class SeeingFilter extends BaseExceptionFilter {
+        override catch(exception: HttpException, host: ArgumentsHost) {
+          seen.push(exception);
+          super.catch(exception, host);
+        }
+      }
+      const errorBody = (error: AuthorizerError, native: PlatformRequest) => ({ title: error.code, at: native.url });
+      const api = await create([IntrospectModule.forRoot({ ...options(), errorBody })], [guarded('/me')]);
+      api.useGlobalFilters(new SeeingFilter(api.getHttpAdapter()));
+      const ask = await asking(api);
+      expect(await ask('/me?a=b')).toEqual({ ...missing, body: { title: 'missing_token', at: '/me?a=b' } });
+      expect(seen).toHaveLength(1);
+      expect(seen[0]?.cause).toBeInstanceOf(MissingTokenError);
+      expect(seen[0]?.getResponse()).toEqual({ title: 'missing_token', at: '/me?a=b' });
       expect(handled).not.toHaveBeenCalled();
     });
 
-    it('stays what it is when onError does not throw', async () => {
-      const onError = vi.fn(async () => 'ignored');
-      const ask = await start([IntrospectModule.forRoot({ ...options(), onError })], [guarded('/me')]);
-      expect(await ask('/me')).toEqual(missing);
-      expect(onError).toHaveBeenCalledOnce();
+    it.each<[string, () => object]>([
+      [
+        'throws',
+        () => {
+          throw new Error('broken');
+        },
+      ],
+      ['returns no object', () => 'text' as unknown as object],
+    ])('is a failure of the app if errorBody %s, and the handler does not run', async (_, errorBody) => {
+      const ask = await start([IntrospectModule.forRoot({ ...options(), errorBody })], [guarded('/me')]);
+      expect(await ask('/me')).toMatchObject({ status: 500 });
       expect(handled).not.toHaveBeenCalled();
     });
   });
@@ -631,7 +876,7 @@ describe('a context that is not http', () => {
     }
     const context = graphqlContext(undefined, {}, { request: requestWith() }, {});
     await expect(guard.canActivate(context)).rejects.toMatchObject({ cause: expect.any(MissingTokenError) });
-    expect(() => introspectionOf(context)).toThrow('No token was accepted for Resolver.field');
+    expect(() => introspectionOf(context)).toThrow('No guard accepted a token for Resolver.field');
     const two = graphqlContext(undefined, {}, { request: requestWith('Bearer good', 'Bearer good') }, {});
     await expect(guard.canActivate(two)).rejects.toMatchObject({ status: 400 });
   });
@@ -698,7 +943,7 @@ describe('a context that is not http', () => {
       const cached = { id: 1 };
       await guard.canActivate(graphqlContext(cached, {}, contextWith('good'), {}));
       const unguarded = graphqlContext(cached, {}, { request: requestWith() }, {});
-      expect(() => introspectionOf(unguarded)).toThrow('No token was accepted for Resolver.field');
+      expect(() => introspectionOf(unguarded)).toThrow('No guard accepted a token for Resolver.field');
     });
   });
 });

@@ -479,8 +479,18 @@ describe.each(platforms)('on %s', (_, adapter) => {
       @Replaced
       read() {}
     }
-    const ask = await start([AboveController]);
+    @Controller('between')
+    class BetweenController extends Answering {
+      @Get()
+      @RequireToken({ scopes: ['a'] })
+      @Replaced
+      @RequireToken({ scopes: ['b'] })
+      read() {}
+    }
+    const ask = await start([AboveController, BetweenController]);
     expect(await ask('/above')).toMatchObject({ status: 401 });
+    expect(await ask('/between')).toMatchObject({ status: 401 });
+    expect(await statuses(ask, '/between', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
   });
 
   it('a method that another decorator replaced, with all metadata but the guards, keeps the app from starting', async () => {
@@ -559,6 +569,21 @@ describe.each(platforms)('on %s', (_, adapter) => {
             return this.answer();
           }
         }
+        return C;
+      },
+      'inherited: copied from a class that it does not extend, and bound': () => {
+        class C extends Answering {
+          declare inherited: () => unknown;
+          constructor() {
+            super();
+            this.inherited = this.inherited.bind(this);
+          }
+        }
+        Object.defineProperty(C.prototype, 'inherited', {
+          value: Base.prototype.inherited,
+          writable: true,
+        });
+        Controller('c')(C);
         return C;
       },
       'inherited: of a base class, as a property': () => {

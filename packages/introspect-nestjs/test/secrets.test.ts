@@ -26,7 +26,7 @@ afterEach(async () => {
   await server.close();
 });
 
-const secretOptions = () => ({ ...optionsOf(server), clientSecret: secret, onError: () => {} });
+const secretOptions = () => ({ ...optionsOf(server), clientSecret: secret, errorBody: () => ({}) });
 
 @Injectable()
 class OptionsFactory {
@@ -200,5 +200,5 @@ it.each(platforms)('a factory that returns nothing prevents the app on %s from s
   const useFactory = () => undefined as unknown as IntrospectModuleOptions;
   const started = createApp(adapter, { imports: [IntrospectModule.forRootAsync({ useFactory })] });
   await expect(started).rejects.toThrow(TypeError);
-  await expect(started).rejects.toThrow('IntrospectModule: the options are missing');
+  await expect(started).rejects.toThrow('IntrospectModule.forRoot: pass the options as an object, or an Authorizer');
 });

@@ -1,11 +1,12 @@
-import type { Policy } from '@acme/introspect-core';
+import type { AnyAuthorizer, Authorizer, PolicyOf } from '@acme/introspect-core';
 import { checkPolicy } from '@acme/introspect-core/adapter';
 import { applyDecorators, UseGuards } from '@nestjs/common';
-import { IntrospectGuard } from './introspect-guard.js';
-import { type Access, accessOf, noteProtected, setAccess } from './route-policies.js';
+import { IntrospectGuard, type PlatformRequest } from './introspect-guard.js';
+import { accessOf, setAccess } from './route-policies.js';
 
 /**
- * Protects the route, or each route of the controller: a request needs a token that satisfies the policy.
+ * Protects the route, or each route of the controller: a request needs a token that satisfies the policy. With claims or
+ * vocabularies of your own, write `@RequireToken<typeof authorizer>(…)`.
  *
  * Applies `IntrospectGuard`, so `@UseGuards(IntrospectGuard)` is not needed; it does no harm. A token must satisfy all
  * policies of a route: its own, its controller's, and those of the controller's base classes.
@@ -13,15 +14,24 @@ import { type Access, accessOf, noteProtected, setAccess } from './route-policie
  * A derived class that overrides the method drops its policy. If the override is a route without any policy, or if
  * something replaces the method without its decorators, the app does not start.
  *
- * @throws TypeError naming what is wrong with the policy
+ * @example
+ * ```ts
+ * @Get('items')
+ * @RequireToken({ scopes: ['items:read'] })
+ * items() {}
+ * ```
+ * @throws TypeError naming the invalid member of the policy
  */
-export function RequireToken(policy: Policy = {}): ClassDecorator & MethodDecorator {
-  checkPolicy(policy);
-  const add = (access: Access | undefined): Access => [policy, ...(Array.isArray(access) ? access : [])];
+export function RequireToken<Of extends AnyAuthorizer = Authorizer>(
+  policy?: PolicyOf<Of, PlatformRequest>,
+): ClassDecorator & MethodDecorator {
+  const own = policy ?? {};
+  checkPolicy(own);
   return applyDecorators((target: object, name?: string | symbol, descriptor?: PropertyDescriptor) => {
-    const place = descriptor?.value ?? target;
-    setAccess(add(accessOf(place)), place);
-    if (name !== undefined) noteProtected(target, name);
+    const others = accessOf(target, name);
+    const access = [own, ...(Array.isArray(others) ? others : [])];
+    setAccess(access, target, name);
+    if (descriptor !== undefined) setAccess(access, descriptor.value);
   }, UseGuards(IntrospectGuard));
 }
 
