@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Authorizer, IntrospectModule } from '@acme/introspect-nestjs';
+import { IntrospectModule } from '@acme/introspect-nestjs';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -11,12 +11,10 @@ class DemoModule {}
 
 /** The demo API in NestJS, on Express. */
 export async function startNestjsDemo({ port, ...settings }: DemoSettings): Promise<Demo> {
-  const authorizer = new Authorizer(settings.authorizer);
   const module = {
     module: DemoModule,
-    imports: [IntrospectModule.forRoot({ authorizer, serveResourceMetadata: true })],
+    imports: [IntrospectModule.forRoot({ ...settings.authorizer, serveResourceMetadata: true })],
     controllers: [DemoController],
-    providers: [{ provide: Authorizer, useValue: authorizer }],
   };
   const app = await NestFactory.create(module, new ExpressAdapter(), { logger: false, forceCloseConnections: true });
   await app.listen(port, '127.0.0.1');
