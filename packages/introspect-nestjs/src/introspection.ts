@@ -67,8 +67,8 @@ type Mismatch = 'The parameter does not accept every value of this member, such 
  * A parameter of a guarded handler: its `ActiveToken`, or `null` if the policy is optional and the request has no bearer
  * credentials.
  *
- * With the name of a member, the parameter is that member of the token: `undefined` if there is no such member, or no
- * token. The compiler checks the parameter's type for the members that {@link ActiveToken} declares.
+ * With the name of a member, the parameter is that member of the token: `undefined` if it is absent, or if the token
+ * is `null`. The compiler checks the parameter's type for the members that {@link ActiveToken} declares.
  *
  * On a route without a guard, the handler does not run: the response has status 500.
  *

@@ -80,7 +80,7 @@ describe.each(platforms)('a client that hangs up, on %s', (platform, adapter) =>
   it('while its token is being introspected causes status 499, no log line and no call of the handler', async () => {
     const errorBody = vi.fn(() => ({}));
     const { api, nextException } = await create(IntrospectModule.forRoot({ ...patient(), errorBody }));
-    const ask = await listen(api);
+    const call = await listen(api);
     for (let i = 1; i <= 10; i++) {
       server.next(hangBeforeHeaders());
       const exception = nextException();
@@ -94,15 +94,15 @@ describe.each(platforms)('a client that hangs up, on %s', (platform, adapter) =>
     expect(logged).not.toHaveBeenCalled();
     expect(errorBody).not.toHaveBeenCalled();
     expect(handled).not.toHaveBeenCalled();
-    expect(await ask('/me', bearer('good'))).toMatchObject({ status: 200 });
+    expect(await call('/me', bearer('good'))).toMatchObject({ status: 200 });
   });
 
   it('does not hide an error of the app itself', async () => {
     const failure = new DOMException('This operation was aborted', 'AbortError');
     const { api, nextException } = await create(IntrospectModule.forRoot(() => Promise.reject(failure)));
-    const ask = await listen(api);
+    const call = await listen(api);
     const exception = nextException();
-    expect(await ask('/me', bearer('good'))).toMatchObject({ status: 500 });
+    expect(await call('/me', bearer('good'))).toMatchObject({ status: 500 });
     expect(await exception).toBe(failure);
     expect(logged).toHaveBeenCalledOnce();
   });
@@ -168,12 +168,12 @@ describe.each(platforms)('a client that hangs up, on %s', (platform, adapter) =>
           entered.resolve();
           await gone.promise;
         });
-      const ask = await listen(api);
+      const call = await listen(api);
       const socket = await send(api);
       await entered.promise;
       socket.destroy();
       await gone.promise;
-      expect(await ask('/me')).toMatchObject({ status: 401 });
+      expect(await call('/me')).toMatchObject({ status: 401 });
       expect(handled).not.toHaveBeenCalled();
       expect(logged).not.toHaveBeenCalled();
     },

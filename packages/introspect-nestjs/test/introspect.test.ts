@@ -73,7 +73,7 @@ const challenges = {
     'Bearer error="insufficient_scope", error_description="The access token lacks a scope that is needed here", scope="items:write"',
 };
 
-/** A controller of one path. Its handlers answer `{"sub": …}`, and call `handled` first. */
+/** A controller of one path. Its handler calls `handled`, and responds with `{"sub": …}`. */
 let handled = vi.fn();
 beforeEach(() => {
   handled = vi.fn();
@@ -121,21 +121,21 @@ describe.each([
     return app;
   }
 
-  /** Starts it, too, and asks it. */
+  /** Makes and starts an app, and returns a function that sends it a request. */
   async function start(...parts: Parameters<typeof create>) {
-    return asking(await create(...parts));
+    return calling(await create(...parts));
   }
 
-  async function asking(api: INestApplication) {
+  async function calling(api: INestApplication) {
     await api.listen(0, '127.0.0.1');
     const origin = await api.getUrl();
     return async (path: string, ...fields: [string, string][]) => {
-      const answer: ContractResponse = await sendRequest(origin, { path, fields });
+      const response: ContractResponse = await sendRequest(origin, { path, fields });
       return {
-        status: answer.status,
-        challenge: answer['www-authenticate'],
-        cache: answer['cache-control'],
-        body: JSON.parse(answer.body),
+        status: response.status,
+        challenge: response['www-authenticate'],
+        cache: response['cache-control'],
+        body: JSON.parse(response.body),
       };
     };
   }
@@ -153,9 +153,9 @@ describe.each([
       ['{ authorizer }', () => ({ authorizer: new Authorizer(options()) })],
       ['{ authorizer: function }', () => ({ authorizer: () => new Authorizer(options()) }) as never],
     ])('takes %s', async (_, input) => {
-      const ask = await start([IntrospectModule.forRoot(input() as IntrospectModuleOptions)], [guarded('/me')]);
-      expect(await ask('/me', bearer('good'))).toEqual(passed);
-      expect(await ask('/me')).toEqual(missing);
+      const call = await start([IntrospectModule.forRoot(input() as IntrospectModuleOptions)], [guarded('/me')]);
+      expect(await call('/me', bearer('good'))).toEqual(passed);
+      expect(await call('/me')).toEqual(missing);
       expect(handled).toHaveBeenCalledOnce();
     });
 
@@ -173,10 +173,10 @@ describe.each([
           if (authorizer === undefined) throw new Error('no tenant');
           return authorizer;
         };
-        const ask = await start([IntrospectModule.forRoot(tenantOf)], [guarded('/me')]);
-        expect((await ask('/me', bearer('good'), ['X-Tenant', 'a'])).body).toEqual({ sub: 'mickey' });
-        expect((await ask('/me', bearer('good'), ['X-Tenant', 'b'])).body).toEqual({ sub: 'minnie' });
-        expect((await ask('/me', bearer('good'), ['X-Tenant', 'c'])).status).toBe(500);
+        const call = await start([IntrospectModule.forRoot(tenantOf)], [guarded('/me')]);
+        expect((await call('/me', bearer('good'), ['X-Tenant', 'a'])).body).toEqual({ sub: 'mickey' });
+        expect((await call('/me', bearer('good'), ['X-Tenant', 'b'])).body).toEqual({ sub: 'minnie' });
+        expect((await call('/me', bearer('good'), ['X-Tenant', 'c'])).status).toBe(500);
         expect(handled).toHaveBeenCalledTimes(2);
       } finally {
         await other.close();
@@ -187,7 +187,7 @@ describe.each([
       ['an unknown option', { url: 'https://a.example' }, 'IntrospectModule.forRoot: unknown option "url"'],
       ['a mistyped option', { isGlobl: false }, 'IntrospectModule.forRoot: unknown option "isGlobl"'],
       ['an option of a wrong type', { clockSkewSeconds: 'x' }, '"clockSkewSeconds"'],
-      ['an authorizer that is none', { authorizer: {} }, '"authorizer"'],
+      ['an invalid authorizer', { authorizer: {} }, '"authorizer"'],
     ])('keeps the app from starting with %s', async (_, bad, message) => {
       const given = 'authorizer' in bad ? bad : { ...options(), ...bad };
       await expect(create([IntrospectModule.forRoot(given as IntrospectModuleOptions)])).rejects.toThrow(message);
@@ -215,9 +215,9 @@ describe.each([
         inject: [settings],
         useFactory: async (given: ReturnType<typeof options>) => of(given),
       });
-      const ask = await start([module], [guarded('/me')]);
-      expect(await ask('/me', bearer('good'))).toEqual(passed);
-      expect(await ask('/me')).toEqual(missing);
+      const call = await start([module], [guarded('/me')]);
+      expect(await call('/me', bearer('good'))).toEqual(passed);
+      expect(await call('/me')).toEqual(missing);
     });
 
     it('keeps the app from starting with bad options', async () => {
@@ -230,9 +230,9 @@ describe.each([
     const feature = (imports: DynamicModule[] = []) => moduleOf({ imports, controllers: [guarded('/me')] });
 
     it('finds its authorizer without an import', async () => {
-      const ask = await start([IntrospectModule.forRoot(options()), feature()]);
-      expect(await ask('/me')).toEqual(missing);
-      expect(await ask('/me', bearer('good'))).toEqual(passed);
+      const call = await start([IntrospectModule.forRoot(options()), feature()]);
+      expect(await call('/me')).toEqual(missing);
+      expect(await call('/me', bearer('good'))).toEqual(passed);
     });
 
     it('does not find one that is not global', async () => {
@@ -242,9 +242,9 @@ describe.each([
 
     it('finds one that is not global where it is imported', async () => {
       const module = IntrospectModule.forRoot({ ...options(), isGlobal: false });
-      const ask = await start([feature([module])]);
-      expect(await ask('/me')).toEqual(missing);
-      expect(await ask('/me', bearer('good'))).toEqual(passed);
+      const call = await start([feature([module])]);
+      expect(await call('/me')).toEqual(missing);
+      expect(await call('/me', bearer('good'))).toEqual(passed);
     });
 
     it('does not find an asynchronous one that is not global', async () => {
@@ -255,8 +255,8 @@ describe.each([
     it('shares the one authorizer of the app with the other modules: discovery happens once', async () => {
       const others = ['/a', '/b'].map((path) => moduleOf({ controllers: [guarded(path)] }));
       const module = IntrospectModule.forRoot({ issuer: server.origin, clientId: 'api', clientSecret: 'secret' });
-      const ask = await start([module, ...others], [guarded('/c')]);
-      for (const path of ['/a', '/b', '/c']) expect(await ask(path, bearer('good'))).toEqual(passed);
+      const call = await start([module, ...others], [guarded('/c')]);
+      for (const path of ['/a', '/b', '/c']) expect(await call(path, bearer('good'))).toEqual(passed);
       expect(server.requests.filter(({ url }) => url === '/.well-known/openid-configuration')).toHaveLength(1);
     });
   });
@@ -268,38 +268,38 @@ describe.each([
       if (by === 'APP_GUARD') return start([module], controllers, [byProvider]);
       const api = await create([module], controllers);
       api.useGlobalGuards(api.get(IntrospectGuard));
-      return asking(api);
+      return calling(api);
     };
     const withResource = { resource: 'https://api.example.com/v1', serveResourceMetadata: true };
 
     describe.each(['APP_GUARD', 'useGlobalGuards'])('by %s', (by) => {
-      it('guards every route but the public ones', async () => {
-        const ask = await startGlobal(by, [routes('/me'), publicRoutes('/public')]);
-        expect((await ask('/me')).status).toBe(401);
+      it('guards every route except the public ones', async () => {
+        const call = await startGlobal(by, [routes('/me'), publicRoutes('/public')]);
+        expect((await call('/me')).status).toBe(401);
         expect(handled).not.toHaveBeenCalled();
-        expect(await ask('/me', bearer('good'))).toEqual(passed);
-        expect((await ask('/public', ['Authorization', 'Bearer'])).status).toBe(200);
+        expect(await call('/me', bearer('good'))).toEqual(passed);
+        expect((await call('/public', ['Authorization', 'Bearer'])).status).toBe(200);
       });
 
-      it('judges the policy of a route', async () => {
-        const ask = await startGlobal(by, [routes('/items', RequireToken({ scopes: ['items:write'] }))]);
-        expect((await ask('/items', bearer('good'))).status).toBe(403);
+      it('applies the policy of a route', async () => {
+        const call = await startGlobal(by, [routes('/items', RequireToken({ scopes: ['items:write'] }))]);
+        expect((await call('/items', bearer('good'))).status).toBe(403);
         expect(handled).not.toHaveBeenCalled();
       });
 
-      it('leaves the resource metadata open', async () => {
-        const ask = await startGlobal(by, []);
-        expect(await ask('/.well-known/oauth-protected-resource/v1')).toMatchObject({
+      it('does not guard the resource metadata', async () => {
+        const call = await startGlobal(by, []);
+        expect(await call('/.well-known/oauth-protected-resource/v1')).toMatchObject({
           status: 200,
           body: { resource: withResource.resource },
         });
       });
     });
 
-    it('asks one question where a guard of the route stands beside it', async () => {
+    it('introspects once if the route has the guard too', async () => {
       const feature = moduleOf({ controllers: [guarded('/me')] });
-      const ask = await start([IntrospectModule.forRoot(options()), feature], [], [byProvider]);
-      expect(await ask('/me', bearer('good'))).toEqual(passed);
+      const call = await start([IntrospectModule.forRoot(options()), feature], [], [byProvider]);
+      expect(await call('/me', bearer('good'))).toEqual(passed);
       expect(server.introspections).toHaveLength(1);
     });
   });
@@ -346,15 +346,15 @@ describe.each([
           return { open: true };
         }
       }
-      const ask = await start([IntrospectModule.forRoot(options())], [StrictController, OpenController]);
-      expect((await ask('/strict', bearer('good'))).challenge).toBe(challenges.lacksScope);
-      expect((await ask('/strict/open')).body).toEqual({ open: true });
-      expect((await ask('/open')).body).toEqual({ open: true });
-      expect((await ask('/open/guarded', bearer('good'))).challenge).toBe(challenges.lacksScope);
-      expect((await ask('/open/guarded')).status).toBe(401);
+      const call = await start([IntrospectModule.forRoot(options())], [StrictController, OpenController]);
+      expect((await call('/strict', bearer('good'))).challenge).toBe(challenges.lacksScope);
+      expect((await call('/strict/open')).body).toEqual({ open: true });
+      expect((await call('/open')).body).toEqual({ open: true });
+      expect((await call('/open/guarded', bearer('good'))).challenge).toBe(challenges.lacksScope);
+      expect((await call('/open/guarded')).status).toBe(401);
     });
 
-    it('lets the last decorator of one place win', async () => {
+    it('has no effect if @RequireToken() stands above it', async () => {
       @UseGuards(IntrospectGuard)
       @Controller('/me')
       class LastController {
@@ -365,8 +365,8 @@ describe.each([
           return {};
         }
       }
-      const ask = await start([IntrospectModule.forRoot(options())], [LastController]);
-      expect((await ask('/me')).status).toBe(401);
+      const call = await start([IntrospectModule.forRoot(options())], [LastController]);
+      expect((await call('/me')).status).toBe(401);
     });
   });
 
@@ -380,16 +380,16 @@ describe.each([
           return token;
         }
       }
-      const ask = await start([IntrospectModule.forRoot(options())], [TokenController]);
-      expect((await ask('/me', bearer('good'))).body).toEqual({ active: true, sub: 'mickey', scope: 'items:read' });
+      const call = await start([IntrospectModule.forRoot(options())], [TokenController]);
+      expect((await call('/me', bearer('good'))).body).toEqual({ active: true, sub: 'mickey', scope: 'items:read' });
     });
 
-    it('gives null where the policy is optional and nobody came', async () => {
+    it('gives null if the policy is optional and the request has no credentials', async () => {
       const optional = guarded('/optional', RequireToken({ optional: true }));
-      const ask = await start([IntrospectModule.forRoot(options())], [optional]);
-      expect(await ask('/optional')).toEqual({ ...passed, body: { sub: null } });
-      expect(await ask('/optional', bearer('good'))).toEqual(passed);
-      expect((await ask('/optional', bearer('bad'))).status).toBe(401);
+      const call = await start([IntrospectModule.forRoot(options())], [optional]);
+      expect(await call('/optional')).toEqual({ ...passed, body: { sub: null } });
+      expect(await call('/optional', bearer('good'))).toEqual(passed);
+      expect((await call('/optional', bearer('bad'))).status).toBe(401);
     });
 
     it('gives the named member of the token, and undefined if the token has none or an optional route has no token', async () => {
@@ -402,13 +402,13 @@ describe.each([
         }
       }
       server.tokens.set('paid', { sub: 'mickey', 'urn:plan': 'paid' });
-      const ask = await start([IntrospectModule.forRoot(options())], [MemberController]);
-      expect((await ask('/me', bearer('paid'))).body).toEqual({ sub: 'mickey', plan: 'paid' });
-      expect((await ask('/me', bearer('good'))).body).toEqual({ sub: 'mickey', plan: 'undefined' });
-      expect((await ask('/me')).body).toEqual({ sub: 'undefined', plan: 'undefined' });
+      const call = await start([IntrospectModule.forRoot(options())], [MemberController]);
+      expect((await call('/me', bearer('paid'))).body).toEqual({ sub: 'mickey', plan: 'paid' });
+      expect((await call('/me', bearer('good'))).body).toEqual({ sub: 'mickey', plan: 'undefined' });
+      expect((await call('/me')).body).toEqual({ sub: 'undefined', plan: 'undefined' });
     });
 
-    it('answers 500 on a route without guard, and on a public one', async () => {
+    it('responds with 500 on a route without a guard, and on a public one', async () => {
       const seen: unknown[] = [];
       @Catch()
       class SeeingFilter implements ExceptionFilter {
@@ -421,9 +421,9 @@ describe.each([
       const controllers = [routes('/open'), guarded('/public', Public())];
       const api = await create([IntrospectModule.forRoot(options())], controllers);
       api.useGlobalFilters(new SeeingFilter());
-      const ask = await asking(api);
-      expect((await ask('/open', bearer('good'))).status).toBe(500);
-      expect((await ask('/public', bearer('good'))).status).toBe(500);
+      const call = await calling(api);
+      expect((await call('/open', bearer('good'))).status).toBe(500);
+      expect((await call('/public', bearer('good'))).status).toBe(500);
       const sentence = 'No guard accepted a token for RoutesController.any: guard it with @RequireToken()';
       expect(seen).toEqual([sentence, sentence]);
       expect(handled).not.toHaveBeenCalled();
@@ -464,16 +464,16 @@ describe.each([
     }
 
     it('returns the token, and throws one error without a guard and another one without a token', async () => {
-      const ask = await start([IntrospectModule.forRoot(options())], [ItemsController]);
+      const call = await start([IntrospectModule.forRoot(options())], [ItemsController]);
       for (const path of ['/guarded', '/optional']) {
-        expect((await ask(path, bearer('good'))).status).toBe(200);
+        expect((await call(path, bearer('good'))).status).toBe(200);
         expect(outcome).toMatchObject({ sub: 'mickey' });
       }
-      expect((await ask('/optional')).status).toBe(200);
+      expect((await call('/optional')).status).toBe(200);
       expect(outcome).toBe(
         'The request to ItemsController.optional has no token, and its guard is optional: use @Introspection(), which gives null then',
       );
-      expect((await ask('/open', bearer('good'))).status).toBe(200);
+      expect((await call('/open', bearer('good'))).status).toBe(200);
       expect(outcome).toBe('No guard accepted a token for ItemsController.open: guard it with @RequireToken()');
     });
   });
@@ -503,11 +503,11 @@ describe.each([
       ],
     ])('can be injected by its class, and is the one of the guard: %s', async (_, module) => {
       const api = await create([module(), feature()], [guarded('/me')]);
-      const ask = await asking(api);
+      const call = await calling(api);
       const { authorizer } = api.get(ItemsService);
       expect(authorizer).toBeInstanceOf(Authorizer);
       expect(api.get(Authorizer)).toBe(authorizer);
-      expect(await ask('/me', bearer('good'))).toEqual(passed);
+      expect(await call('/me', bearer('good'))).toEqual(passed);
       expect(await authorizer.authorize('Bearer good')).toMatchObject({ sub: 'mickey' });
       expect(server.introspections).toHaveLength(1);
     });
@@ -603,19 +603,19 @@ describe.each([
     it('is not moved by a global prefix', async () => {
       const api = await create([module()], [guarded('/me')]);
       api.setGlobalPrefix('api');
-      const ask = await asking(api);
-      expect(await ask(path)).toMatchObject({
+      const call = await calling(api);
+      expect(await call(path)).toMatchObject({
         status: 200,
         body: { resource, authorization_servers: [server.origin], bearer_methods_supported: ['header'] },
       });
-      expect((await ask(`/api${path}`)).status).toBe(404);
-      expect((await ask('/api/me')).status).toBe(401);
+      expect((await call(`/api${path}`)).status).toBe(404);
+      expect((await call('/api/me')).status).toBe(401);
       expect(server.requests).toHaveLength(0);
     });
 
-    it('serves nothing unless it is asked to', async () => {
-      const ask = await start([IntrospectModule.forRoot({ ...options(), issuer: server.origin, resource })]);
-      expect((await ask(path)).status).toBe(404);
+    it('serves nothing by default', async () => {
+      const call = await start([IntrospectModule.forRoot({ ...options(), issuer: server.origin, resource })]);
+      expect((await call(path)).status).toBe(404);
     });
 
     it('keeps the app from starting without resource, or with several authorizers', async () => {
@@ -652,9 +652,9 @@ describe.each([
 
     it('gets its roles from rolesOf', async () => {
       const controllers = ['admin', 'owner'].map((role) => guarded(`/${role}`, RequireToken({ anyRole: [role] })));
-      const ask = await start([IntrospectModule.forRoot({ ...options(), rolesOf: () => ['admin'] })], controllers);
-      expect((await ask('/admin', bearer('good'))).status).toBe(200);
-      expect(await ask('/owner', bearer('good'))).toMatchObject({ status: 403, body: { error: 'access_denied' } });
+      const call = await start([IntrospectModule.forRoot({ ...options(), rolesOf: () => ['admin'] })], controllers);
+      expect((await call('/admin', bearer('good'))).status).toBe(200);
+      expect(await call('/owner', bearer('good'))).toMatchObject({ status: 403, body: { error: 'access_denied' } });
     });
 
     it('can compare the token with a parameter of the route', async () => {
@@ -666,9 +666,9 @@ describe.each([
           return {};
         }
       }
-      const ask = await start([IntrospectModule.forRoot(options())], [UsersController]);
-      expect((await ask('/users/mickey', bearer('good'))).status).toBe(200);
-      expect((await ask('/users/minnie', bearer('good'))).status).toBe(403);
+      const call = await start([IntrospectModule.forRoot(options())], [UsersController]);
+      expect((await call('/users/mickey', bearer('good'))).status).toBe(200);
+      expect((await call('/users/minnie', bearer('good'))).status).toBe(403);
     });
 
     it('with a scope outside the vocabulary keeps the app from starting, and the error names route and scope', async () => {
@@ -696,24 +696,24 @@ describe.each([
         }
       }
       server.tokens.set('other', { sub: 'donald' });
-      const ask = await start([IntrospectModule.forRoot(authorizer)], [ClaimsController]);
-      expect(await ask('/me', bearer('good'))).toMatchObject({ status: 200, body: { isMouse: true } });
-      expect(await ask('/me', bearer('other'))).toMatchObject({ status: 403 });
+      const call = await start([IntrospectModule.forRoot(authorizer)], [ClaimsController]);
+      expect(await call('/me', bearer('good'))).toMatchObject({ status: 200, body: { isMouse: true } });
+      expect(await call('/me', bearer('other'))).toMatchObject({ status: 403 });
     });
 
-    it('whose check throws is answered by the app with 500', async () => {
+    it('whose check throws is an error of the app, with status 500', async () => {
       const policy: Policy = {
         check: () => {
           throw new Error('broken');
         },
       };
-      const ask = await start([IntrospectModule.forRoot(options())], [guarded('/me', RequireToken(policy))]);
-      expect(await ask('/me', bearer('good'))).toMatchObject({ status: 500, challenge: undefined });
+      const call = await start([IntrospectModule.forRoot(options())], [guarded('/me', RequireToken(policy))]);
+      expect(await call('/me', bearer('good'))).toMatchObject({ status: 500, challenge: undefined });
       expect(handled).not.toHaveBeenCalled();
     });
   });
 
-  describe('a refusal', () => {
+  describe('a denial', () => {
     it("is an HttpException for the user's own filter: the typed error as cause, the fields set", async () => {
       const seen: HttpException[] = [];
       @Catch(HttpException)
@@ -726,14 +726,14 @@ describe.each([
       const items = guarded('/items', RequireToken({ scopes: ['items:write'] }));
       const api = await create([IntrospectModule.forRoot(options())], [items]);
       api.useGlobalFilters(new SeeingFilter());
-      const ask = await asking(api);
-      expect(await ask('/items', bearer('good'))).toEqual({
+      const call = await calling(api);
+      expect(await call('/items', bearer('good'))).toEqual({
         status: 403,
         challenge: challenges.lacksScope,
         cache: 'no-store',
         body: { mine: true },
       });
-      expect(await ask('/items')).toEqual({ ...missing, body: { mine: true } });
+      expect(await call('/items')).toEqual({ ...missing, body: { mine: true } });
       expect(seen.map(({ cause }) => cause)).toEqual([
         expect.any(InsufficientScopeError),
         expect.any(MissingTokenError),
@@ -757,8 +757,8 @@ describe.each([
       const errorBody = (error: AuthorizerError, native: PlatformRequest) => ({ title: error.code, at: native.url });
       const api = await create([IntrospectModule.forRoot({ ...options(), errorBody })], [guarded('/me')]);
       api.useGlobalFilters(new SeeingFilter(api.getHttpAdapter()));
-      const ask = await asking(api);
-      expect(await ask('/me?a=b')).toEqual({ ...missing, body: { title: 'missing_token', at: '/me?a=b' } });
+      const call = await calling(api);
+      expect(await call('/me?a=b')).toEqual({ ...missing, body: { title: 'missing_token', at: '/me?a=b' } });
       expect(seen).toHaveLength(1);
       expect(seen[0]?.cause).toBeInstanceOf(MissingTokenError);
       expect(seen[0]?.getResponse()).toEqual({ title: 'missing_token', at: '/me?a=b' });
@@ -774,15 +774,15 @@ describe.each([
       ],
       ['returns no object', () => 'text' as unknown as object],
     ])('is a failure of the app if errorBody %s, and the handler does not run', async (_, errorBody) => {
-      const ask = await start([IntrospectModule.forRoot({ ...options(), errorBody })], [guarded('/me')]);
-      expect(await ask('/me')).toMatchObject({ status: 500 });
+      const call = await start([IntrospectModule.forRoot({ ...options(), errorBody })], [guarded('/me')]);
+      expect(await call('/me')).toMatchObject({ status: 500 });
       expect(handled).not.toHaveBeenCalled();
     });
   });
 
-  it('refuses two Authorization lines', async () => {
-    const ask = await start([IntrospectModule.forRoot(options())], [guarded('/me')]);
-    expect(await ask('/me', bearer('good'), bearer('good'))).toMatchObject({
+  it('rejects two Authorization lines with 400', async () => {
+    const call = await start([IntrospectModule.forRoot(options())], [guarded('/me')]);
+    expect(await call('/me', bearer('good'), bearer('good'))).toMatchObject({
       status: 400,
       body: { error: 'invalid_request' },
     });
@@ -790,15 +790,15 @@ describe.each([
     expect(server.introspections).toHaveLength(0);
   });
 
-  it('ends the question at the server when the caller has gone', async () => {
+  it('cancels the introspection request when the caller hangs up', async () => {
     const api = await create([IntrospectModule.forRoot({ ...options(), timeoutMs: 60_000 })], [guarded('/me')]);
-    await asking(api);
+    await calling(api);
     server.next(hangBeforeHeaders());
     const socket = connect(Number(new URL(await api.getUrl()).port), '127.0.0.1');
     socket.write('GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\r\n');
-    const question = await server.introspection(1);
+    const introspection = await server.introspection(1);
     socket.destroy();
-    await question.over;
+    await introspection.over;
     expect(handled).not.toHaveBeenCalled();
   });
 });
@@ -807,7 +807,7 @@ it.each<[string, unknown, string]>([
   ['an unknown member', { scope: 'items:read' }, '"scope"'],
   ['scopes in one string', { scopes: 'items:read' }, '"scopes"'],
   ['no roles', { anyRole: [] }, '"anyRole"'],
-  ['a check that is no function', { check: true }, '"check"'],
+  ['a check that is not a function', { check: true }, '"check"'],
 ])('a policy throws where it is declared with %s', (_, policy, message) => {
   expect(() => RequireToken(policy as Policy)).toThrow(message);
 });
@@ -845,7 +845,7 @@ describe('a context that is not http', () => {
   }
   const guardOf = async (more: Partial<IntrospectModuleOptions>) => (await applicationOf(more)).get(IntrospectGuard);
 
-  it('is refused without requestOf, with an error that names it', async () => {
+  it('is rejected without requestOf, with an error that names it', async () => {
     const guard = await guardOf({});
     const context = graphqlContext(undefined, {}, { request: requestWith('Bearer good') }, {});
     await expect(guard.canActivate(context)).rejects.toThrow(
@@ -857,9 +857,9 @@ describe('a context that is not http', () => {
   it.each<[string, unknown]>([
     ['nothing', undefined],
     ['an object without rawHeaders', { headers: { authorization: 'Bearer good' } }],
-    ['one whose raw is none either', { raw: { headers: { authorization: 'Bearer good' } } }],
-    ['rawHeaders that is no list', { rawHeaders: 'Authorization: Bearer good' }],
-  ])('is refused where requestOf finds %s, also on an optional route', async (_, found) => {
+    ['one whose raw has none either', { raw: { headers: { authorization: 'Bearer good' } } }],
+    ['rawHeaders that is not a list', { rawHeaders: 'Authorization: Bearer good' }],
+  ])('is rejected if requestOf finds %s, also on an optional route', async (_, found) => {
     const guard = await guardOf({ requestOf: () => found as object });
     const context = graphqlContext(undefined, {}, {}, {});
     RequireToken({ optional: true })(context.getClass());
@@ -881,7 +881,7 @@ describe('a context that is not http', () => {
     await expect(guard.canActivate(two)).rejects.toMatchObject({ status: 400 });
   });
 
-  it('of kind http is refused as well where its request carries no lines', async () => {
+  it('of kind http is rejected too if its request has no field lines', async () => {
     const guard = await guardOf({});
     const context = new ExecutionContextHost([{ headers: { authorization: 'Bearer good' } }, {}], class {}, () => {});
     await expect(guard.canActivate(context)).rejects.toThrow('IntrospectGuard finds no HTTP request');
@@ -926,7 +926,7 @@ describe('a context that is not http', () => {
       expect(handled).toHaveBeenCalledOnce();
     });
 
-    it('with the token of its own request, where another one has the same parent meanwhile', async () => {
+    it('with the token of its own request, when another one has the same parent meanwhile', async () => {
       server.tokens.set('other', { sub: 'minnie' });
       const owner = await resolver();
       const cached = { id: 1 };

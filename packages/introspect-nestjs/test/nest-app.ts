@@ -52,11 +52,11 @@ export async function listen(app: INestApplication) {
   await app.listen(0, '127.0.0.1');
   const origin = await app.getUrl();
   return async (path: string, ...fields: [string, string][]) => {
-    const answer: ContractResponse = await sendRequest(origin, { path, fields });
+    const response: ContractResponse = await sendRequest(origin, { path, fields });
     return {
-      status: answer.status,
-      challenge: answer['www-authenticate'],
-      body: answer.body === '' ? undefined : JSON.parse(answer.body),
+      status: response.status,
+      challenge: response['www-authenticate'],
+      body: response.body === '' ? undefined : JSON.parse(response.body),
     };
   };
 }

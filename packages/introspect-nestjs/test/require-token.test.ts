@@ -49,8 +49,8 @@ afterEach(async () => {
 });
 
 /** A controller whose handler records that it ran. */
-class Answering {
-  answer() {
+class Responding {
+  respond() {
     handled();
     return {};
   }
@@ -68,61 +68,61 @@ describe.each(platforms)('on %s', (_, adapter) => {
   }
 
   /** Returns the statuses of requests with tokens of these names. */
-  const statuses = (ask: Awaited<ReturnType<typeof start>>, path: string, tokens: string[]) =>
-    Promise.all(tokens.map(async (token) => (await ask(path, bearer(token))).status));
+  const statuses = (call: Awaited<ReturnType<typeof start>>, path: string, tokens: string[]) =>
+    Promise.all(tokens.map(async (token) => (await call(path, bearer(token))).status));
 
   describe('@RequireToken() alone', () => {
     it('protects each route of a controller', async () => {
       @Controller('me')
       @RequireToken()
-      class MeController extends Answering {
+      class MeController extends Responding {
         @Get()
         me(@Introspection() token: ActiveToken) {
-          this.answer();
+          this.respond();
           return { sub: token.sub };
         }
       }
-      const ask = await start([MeController]);
-      expect(await ask('/me')).toMatchObject({ status: 401, challenge: 'Bearer realm="api"' });
-      expect(await ask('/me', bearer('unknown'))).toMatchObject({ status: 401 });
+      const call = await start([MeController]);
+      expect(await call('/me')).toMatchObject({ status: 401, challenge: 'Bearer realm="api"' });
+      expect(await call('/me', bearer('unknown'))).toMatchObject({ status: 401 });
       expect(handled).not.toHaveBeenCalled();
-      expect(await ask('/me', bearer('none'))).toMatchObject({ status: 200, body: { sub: 'none' } });
+      expect(await call('/me', bearer('none'))).toMatchObject({ status: 200, body: { sub: 'none' } });
     });
 
     it('protects a single route by its policy, and no other route', async () => {
       @Controller('items')
-      class ItemsController extends Answering {
+      class ItemsController extends Responding {
         @Get('guarded')
         @RequireToken({ scopes: ['a'] })
         guarded() {
-          return this.answer();
+          return this.respond();
         }
         @Get('open')
         open() {
           return {};
         }
       }
-      const ask = await start([ItemsController]);
-      expect(await ask('/items/guarded')).toMatchObject({ status: 401 });
-      expect(await ask('/items/guarded', bearer('b'))).toMatchObject({ status: 403 });
+      const call = await start([ItemsController]);
+      expect(await call('/items/guarded')).toMatchObject({ status: 401 });
+      expect(await call('/items/guarded', bearer('b'))).toMatchObject({ status: 403 });
       expect(handled).not.toHaveBeenCalled();
-      expect(await ask('/items/guarded', bearer('a'))).toMatchObject({ status: 200 });
-      expect(await ask('/items/open')).toMatchObject({ status: 200 });
+      expect(await call('/items/guarded', bearer('a'))).toMatchObject({ status: 200 });
+      expect(await call('/items/open')).toMatchObject({ status: 200 });
     });
 
     it('protects a controller in a feature module that imports nothing', async () => {
       @Controller('feature')
       @RequireToken()
-      class FeatureController extends Answering {
+      class FeatureController extends Responding {
         @Get()
-        override answer() {
-          return super.answer();
+        override respond() {
+          return super.respond();
         }
       }
-      const ask = await start([], {}, { imports: [moduleOf({ controllers: [FeatureController] })] });
-      expect(await ask('/feature')).toMatchObject({ status: 401 });
+      const call = await start([], {}, { imports: [moduleOf({ controllers: [FeatureController] })] });
+      expect(await call('/feature')).toMatchObject({ status: 401 });
       expect(handled).not.toHaveBeenCalled();
-      expect(await ask('/feature', bearer('none'))).toMatchObject({ status: 200 });
+      expect(await call('/feature', bearer('none'))).toMatchObject({ status: 200 });
     });
 
     it('prevents the app from starting if no IntrospectModule is imported, and the error says what to import', async () => {
@@ -153,16 +153,16 @@ describe.each(platforms)('on %s', (_, adapter) => {
     @Controller('twice')
     @UseGuards(IntrospectGuard, IntrospectGuard, OwnGuard)
     @RequireToken(policy)
-    class TwiceController extends Answering {
+    class TwiceController extends Responding {
       @Get('class')
       ofClass() {
-        return this.answer();
+        return this.respond();
       }
       @Get('route')
       @UseGuards(IntrospectGuard)
       @RequireToken()
       ofRoute() {
-        return this.answer();
+        return this.respond();
       }
     }
     const feature = moduleOf({ controllers: [TwiceController] });
@@ -177,18 +177,18 @@ describe.each(platforms)('on %s', (_, adapter) => {
         @Controller('also')
         @UseGuards(IntrospectGuard)
         @RequireToken(policy)
-        class AlsoController extends Answering {
+        class AlsoController extends Responding {
           @Get()
           @UseGuards(IntrospectGuard)
           @RequireToken(ofRoute)
-          override answer() {
-            return super.answer();
+          override respond() {
+            return super.respond();
           }
         }
         const providers = [{ provide: APP_GUARD, useExisting: IntrospectGuard }];
-        const ask = await start([AlsoController], more, { providers });
-        expect(await statuses(ask, '/also', ['a'])).toEqual([200]);
-        expect(await statuses(ask, '/also', ['a'])).toEqual([200]);
+        const call = await start([AlsoController], more, { providers });
+        expect(await statuses(call, '/also', ['a'])).toEqual([200]);
+        expect(await statuses(call, '/also', ['a'])).toEqual([200]);
         expect(server.introspections).toHaveLength(introspections);
         expect(check).toHaveBeenCalledTimes(2);
       },
@@ -199,14 +199,14 @@ describe.each(platforms)('on %s', (_, adapter) => {
       const module = IntrospectModule.forRoot(optionsOf(server));
       app = await createApp(adapter, { imports: [module, feature], providers });
       if (by === 'useGlobalGuards') app.useGlobalGuards(app.get(IntrospectGuard));
-      const ask = await listen(app);
+      const call = await listen(app);
       let requests = 0;
       for (const path of ['/twice/class', '/twice/route']) {
-        expect(await ask(path, bearer('a'))).toMatchObject({ status: 200 });
+        expect(await call(path, bearer('a'))).toMatchObject({ status: 200 });
         expect(server.introspections).toHaveLength(++requests);
         expect(check).toHaveBeenCalledTimes(requests);
       }
-      expect(await ask('/twice/route', bearer('b'))).toMatchObject({ status: 403 });
+      expect(await call('/twice/route', bearer('b'))).toMatchObject({ status: 403 });
       expect(handled).toHaveBeenCalledTimes(2);
     });
   });
@@ -215,23 +215,23 @@ describe.each(platforms)('on %s', (_, adapter) => {
     it('must all be satisfied: that of the controller and that of the route', async () => {
       @Controller('both')
       @RequireToken({ scopes: ['a'] })
-      class BothController extends Answering {
+      class BothController extends Responding {
         @Get('fresh')
         @RequireToken({ maxResponseAgeSeconds: 0 })
         fresh() {
-          return this.answer();
+          return this.respond();
         }
         @Get('scoped')
         @RequireToken({ scopes: ['b'] })
         scoped() {
-          return this.answer();
+          return this.respond();
         }
       }
-      const ask = await start([BothController]);
-      expect(await statuses(ask, '/both/fresh', ['b', 'a'])).toEqual([403, 200]);
-      expect(await statuses(ask, '/both/scoped', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
-      expect((await ask('/both/scoped', bearer('c'))).challenge).toContain('error="insufficient_scope"');
-      expect((await ask('/both/scoped', bearer('c'))).challenge).toContain('scope="a b"');
+      const call = await start([BothController]);
+      expect(await statuses(call, '/both/fresh', ['b', 'a'])).toEqual([403, 200]);
+      expect(await statuses(call, '/both/scoped', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
+      expect((await call('/both/scoped', bearer('c'))).challenge).toContain('error="insufficient_scope"');
+      expect((await call('/both/scoped', bearer('c'))).challenge).toContain('scope="a b"');
       expect(handled).toHaveBeenCalledTimes(2);
     });
 
@@ -243,22 +243,22 @@ describe.each(platforms)('on %s', (_, adapter) => {
       };
       @Controller('roles')
       @RequireToken({ anyRole: ['a', 'b'], check: checkNamed('controller', true) })
-      class RolesController extends Answering {
+      class RolesController extends Responding {
         @Get('denied')
         @RequireToken({ check: checkNamed('route', false) })
         denied() {
-          return this.answer();
+          return this.respond();
         }
         @Get('listed')
         @RequireToken({ anyRole: ['c'] })
         listed() {
-          return this.answer();
+          return this.respond();
         }
       }
-      const ask = await start([RolesController], { rolesOf: ({ scope = '' }) => scope.split(' ') });
-      expect(await statuses(ask, '/roles/listed', ['a', 'c', 'bc'])).toEqual([403, 403, 200]);
+      const call = await start([RolesController], { rolesOf: ({ scope = '' }) => scope.split(' ') });
+      expect(await statuses(call, '/roles/listed', ['a', 'c', 'bc'])).toEqual([403, 403, 200]);
       order.length = 0;
-      expect(await statuses(ask, '/roles/denied', ['a'])).toEqual([403]);
+      expect(await statuses(call, '/roles/denied', ['a'])).toEqual([403]);
       expect(order).toEqual(['controller', 'route']);
       expect(handled).toHaveBeenCalledOnce();
     });
@@ -266,37 +266,37 @@ describe.each(platforms)('on %s', (_, adapter) => {
     it('are optional only if each policy is', async () => {
       @Controller('optional')
       @RequireToken({ optional: true })
-      class OptionalController extends Answering {
+      class OptionalController extends Responding {
         @Get('yes')
         @RequireToken({ optional: true })
         yes() {
-          return this.answer();
+          return this.respond();
         }
         @Get('no')
         @RequireToken({ scopes: ['a'] })
         no() {
-          return this.answer();
+          return this.respond();
         }
       }
-      const ask = await start([OptionalController]);
-      expect(await ask('/optional/yes')).toMatchObject({ status: 200 });
-      expect(await ask('/optional/no')).toMatchObject({ status: 401 });
+      const call = await start([OptionalController]);
+      expect(await call('/optional/yes')).toMatchObject({ status: 200 });
+      expect(await call('/optional/no')).toMatchObject({ status: 401 });
       expect(handled).toHaveBeenCalledOnce();
     });
 
     it('include those of the base classes of the controller, each counted once', async () => {
       const check = vi.fn(() => true);
       @RequireToken({ scopes: ['a'], check })
-      class Base extends Answering {
+      class Base extends Responding {
         @Get('inherited')
         @RequireToken({ scopes: ['c'] })
         inherited() {
-          return this.answer();
+          return this.respond();
         }
         @Get('overridden')
         @RequireToken({ scopes: ['c'] })
         overridden() {
-          return this.answer();
+          return this.respond();
         }
       }
       class Middle extends Base {}
@@ -305,7 +305,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       class DerivedController extends Middle {
         @Get('own')
         own() {
-          return this.answer();
+          return this.respond();
         }
         @Get('overridden')
         override overridden() {
@@ -314,13 +314,13 @@ describe.each(platforms)('on %s', (_, adapter) => {
       }
       @Controller('plain')
       class PlainController extends Base {}
-      const ask = await start([DerivedController, PlainController]);
-      expect(await statuses(ask, '/derived/inherited', ['ab', 'bc', 'abc'])).toEqual([403, 403, 200]);
+      const call = await start([DerivedController, PlainController]);
+      expect(await statuses(call, '/derived/inherited', ['ab', 'bc', 'abc'])).toEqual([403, 403, 200]);
       expect(check).toHaveBeenCalledOnce();
-      expect(await statuses(ask, '/derived/own', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
-      expect(await statuses(ask, '/derived/overridden', ['a', 'bc', 'ab'])).toEqual([403, 403, 200]);
-      expect(await statuses(ask, '/plain/inherited', ['a', 'c', 'abc'])).toEqual([403, 403, 200]);
-      expect(await ask('/plain/inherited')).toMatchObject({ status: 401 });
+      expect(await statuses(call, '/derived/own', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
+      expect(await statuses(call, '/derived/overridden', ['a', 'bc', 'ab'])).toEqual([403, 403, 200]);
+      expect(await statuses(call, '/plain/inherited', ['a', 'c', 'abc'])).toEqual([403, 403, 200]);
+      expect(await call('/plain/inherited')).toMatchObject({ status: 401 });
       expect(handled).toHaveBeenCalledTimes(4);
     });
 
@@ -328,10 +328,10 @@ describe.each(platforms)('on %s', (_, adapter) => {
       ['the stricter controller first', ['strict', 'mild']],
       ['the milder controller first', ['mild', 'strict']],
     ])('are those of its own controller when two controllers inherit one handler: %s', async (_, order) => {
-      class Shared extends Answering {
+      class Shared extends Responding {
         @Get()
         shared() {
-          return this.answer();
+          return this.respond();
         }
       }
       @Controller('strict')
@@ -340,10 +340,10 @@ describe.each(platforms)('on %s', (_, adapter) => {
       @Controller('mild')
       @RequireToken()
       class MildController extends Shared {}
-      const ask = await start([StrictController, MildController]);
+      const call = await start([StrictController, MildController]);
       expect(StrictController.prototype.shared).toBe(MildController.prototype.shared);
       const status: Record<string, number> = {};
-      for (const path of order) status[path] = (await ask(`/${path}`, bearer('b'))).status;
+      for (const path of order) status[path] = (await call(`/${path}`, bearer('b'))).status;
       expect(status).toEqual({ strict: 403, mild: 200 });
     });
 
@@ -352,29 +352,29 @@ describe.each(platforms)('on %s', (_, adapter) => {
       @Controller('several')
       @RequireToken({ scopes: ['c'] })
       @RequireToken()
-      class SeveralController extends Answering {
+      class SeveralController extends Responding {
         @Get('composed')
         @Admin()
         composed() {
-          return this.answer();
+          return this.respond();
         }
         @Get('plain')
         plain() {
-          return this.answer();
+          return this.respond();
         }
       }
       @Controller('class')
       @Admin()
-      class AdminController extends Answering {
+      class AdminController extends Responding {
         @Get()
-        override answer() {
-          return super.answer();
+        override respond() {
+          return super.respond();
         }
       }
-      const ask = await start([SeveralController, AdminController]);
-      expect(await statuses(ask, '/several/composed', ['ab', 'bc', 'c', 'abc'])).toEqual([403, 403, 403, 200]);
-      expect(await statuses(ask, '/several/plain', ['ab', 'c'])).toEqual([403, 200]);
-      expect(await statuses(ask, '/class', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
+      const call = await start([SeveralController, AdminController]);
+      expect(await statuses(call, '/several/composed', ['ab', 'bc', 'c', 'abc'])).toEqual([403, 403, 403, 200]);
+      expect(await statuses(call, '/several/plain', ['ab', 'c'])).toEqual([403, 200]);
+      expect(await statuses(call, '/class', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
     });
 
     it('prevent the app from starting if no acr satisfies all of them, and the error names the route', async () => {
@@ -406,54 +406,54 @@ describe.each(platforms)('on %s', (_, adapter) => {
   describe('@Public()', () => {
     it('opens a route that its controller and the base class of the controller protect', async () => {
       @RequireToken()
-      class Base extends Answering {}
+      class Base extends Responding {}
       @Controller('public')
       @RequireToken({ scopes: ['a'] })
       class PublicController extends Base {
         @Get('open')
         @Public()
         open() {
-          return this.answer();
+          return this.respond();
         }
         @Get('closed')
         closed() {
-          return this.answer();
+          return this.respond();
         }
       }
-      const ask = await start([PublicController]);
-      expect(await ask('/public/open')).toMatchObject({ status: 200 });
-      expect(await ask('/public/open', ['Authorization', 'Bearer'])).toMatchObject({ status: 200 });
-      expect(await ask('/public/closed')).toMatchObject({ status: 401 });
+      const call = await start([PublicController]);
+      expect(await call('/public/open')).toMatchObject({ status: 200 });
+      expect(await call('/public/open', ['Authorization', 'Bearer'])).toMatchObject({ status: 200 });
+      expect(await call('/public/closed')).toMatchObject({ status: 401 });
       expect(handled).toHaveBeenCalledTimes(2);
     });
 
     it('on a controller opens all routes without @RequireToken(), and the others need only their own policy', async () => {
       @RequireToken({ scopes: ['a'] })
-      class Base extends Answering {}
+      class Base extends Responding {}
       @Controller('mixed')
       @Public()
       class MixedController extends Base {
         @Get('open')
         open() {
-          return this.answer();
+          return this.respond();
         }
         @Get('any')
         @RequireToken()
         any() {
-          return this.answer();
+          return this.respond();
         }
         @Get('closed')
         @RequireToken({ scopes: ['b'] })
         closed() {
-          return this.answer();
+          return this.respond();
         }
       }
-      const ask = await start([MixedController]);
-      expect(await ask('/mixed/open')).toMatchObject({ status: 200 });
-      expect(await ask('/mixed/any')).toMatchObject({ status: 401 });
-      expect(await ask('/mixed/any', bearer('none'))).toMatchObject({ status: 200 });
-      expect(await ask('/mixed/closed')).toMatchObject({ status: 401 });
-      expect(await statuses(ask, '/mixed/closed', ['a', 'b'])).toEqual([403, 200]);
+      const call = await start([MixedController]);
+      expect(await call('/mixed/open')).toMatchObject({ status: 200 });
+      expect(await call('/mixed/any')).toMatchObject({ status: 401 });
+      expect(await call('/mixed/any', bearer('none'))).toMatchObject({ status: 200 });
+      expect(await call('/mixed/closed')).toMatchObject({ status: 401 });
+      expect(await statuses(call, '/mixed/closed', ['a', 'b'])).toEqual([403, 200]);
     });
   });
 
@@ -473,24 +473,24 @@ describe.each(platforms)('on %s', (_, adapter) => {
       'BelowController.read: a decorator above @RequireToken() replaced the method',
     );
     @Controller('above')
-    class AboveController extends Answering {
+    class AboveController extends Responding {
       @Get()
       @RequireToken()
       @Replaced
       read() {}
     }
     @Controller('between')
-    class BetweenController extends Answering {
+    class BetweenController extends Responding {
       @Get()
       @RequireToken({ scopes: ['a'] })
       @Replaced
       @RequireToken({ scopes: ['b'] })
       read() {}
     }
-    const ask = await start([AboveController, BetweenController]);
-    expect(await ask('/above')).toMatchObject({ status: 401 });
-    expect(await ask('/between')).toMatchObject({ status: 401 });
-    expect(await statuses(ask, '/between', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
+    const call = await start([AboveController, BetweenController]);
+    expect(await call('/above')).toMatchObject({ status: 401 });
+    expect(await call('/between')).toMatchObject({ status: 401 });
+    expect(await statuses(call, '/between', ['a', 'b', 'ab'])).toEqual([403, 403, 200]);
   });
 
   it('a method that another decorator replaced, with all metadata but the guards, keeps the app from starting', async () => {
@@ -517,8 +517,8 @@ describe.each(platforms)('on %s', (_, adapter) => {
     await expect(start([LostController])).rejects.toThrow(
       'LostController.read: a decorator above @RequireToken() replaced the method',
     );
-    @Controller('kept')
-    class KeptController extends Answering {
+    @Controller('copied')
+    class CopiedController extends Responding {
       @Get()
       @Replaced(() => true)
       @RequireToken({ scopes: ['a'] })
@@ -526,23 +526,23 @@ describe.each(platforms)('on %s', (_, adapter) => {
         return {};
       }
     }
-    const ask = await start([KeptController]);
-    expect(await ask('/kept')).toMatchObject({ status: 401 });
-    expect(await statuses(ask, '/kept', ['b', 'a'])).toEqual([403, 200]);
+    const call = await start([CopiedController]);
+    expect(await call('/copied')).toMatchObject({ status: 401 });
+    expect(await statuses(call, '/copied', ['b', 'a'])).toEqual([403, 200]);
   });
 
   describe('a method that an instance replaced', () => {
-    class Base extends Answering {
+    class Base extends Responding {
       @Get('inherited')
       @RequireToken()
       inherited() {
-        return this.answer();
+        return this.respond();
       }
     }
     const controllers: Record<string, () => Type> = {
       'read: bound in the constructor': () => {
         @Controller('c')
-        class C extends Answering {
+        class C extends Responding {
           constructor() {
             super();
             this.read = this.read.bind(this);
@@ -550,7 +550,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
           @Get()
           @RequireToken()
           read() {
-            return this.answer();
+            return this.respond();
           }
         }
         return C;
@@ -558,7 +558,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       'read: bound, with a policy of the controller': () => {
         @Controller('c')
         @RequireToken()
-        class C extends Answering {
+        class C extends Responding {
           constructor() {
             super();
             this.read = this.read.bind(this);
@@ -566,13 +566,13 @@ describe.each(platforms)('on %s', (_, adapter) => {
           @Get()
           @RequireToken({ scopes: ['a'] })
           read() {
-            return this.answer();
+            return this.respond();
           }
         }
         return C;
       },
       'inherited: copied from a class that it does not extend, and bound': () => {
-        class C extends Answering {
+        class C extends Responding {
           declare inherited: () => unknown;
           constructor() {
             super();
@@ -591,7 +591,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
         class C extends Base {
           constructor() {
             super();
-            Object.defineProperty(this, 'inherited', { value: () => this.answer() });
+            Object.defineProperty(this, 'inherited', { value: () => this.respond() });
           }
         }
         return C;
@@ -614,7 +614,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
 
     it('does no harm if it needs no token, or if the function has all metadata of the method', async () => {
       @Controller('harmless')
-      class HarmlessController extends Answering {
+      class HarmlessController extends Responding {
         constructor() {
           super();
           this.open = this.open.bind(this);
@@ -631,13 +631,13 @@ describe.each(platforms)('on %s', (_, adapter) => {
         @Get('guarded')
         @RequireToken({ scopes: ['a'] })
         guarded() {
-          return this.answer();
+          return this.respond();
         }
       }
-      const ask = await start([HarmlessController]);
-      expect(await ask('/harmless/open')).toMatchObject({ status: 200 });
-      expect(await ask('/harmless/guarded')).toMatchObject({ status: 401 });
-      expect(await statuses(ask, '/harmless/guarded', ['b', 'a'])).toEqual([403, 200]);
+      const call = await start([HarmlessController]);
+      expect(await call('/harmless/open')).toMatchObject({ status: 200 });
+      expect(await call('/harmless/guarded')).toMatchObject({ status: 401 });
+      expect(await statuses(call, '/harmless/guarded', ['b', 'a'])).toEqual([403, 200]);
       expect(handled).toHaveBeenCalledOnce();
     });
 
@@ -645,7 +645,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
       'never runs where each request has an instance: %s',
       async (guard) => {
         @Controller({ path: 'c', scope: Scope.REQUEST })
-        class C extends Answering {
+        class C extends Responding {
           constructor() {
             super();
             this.read = this.read.bind(this);
@@ -653,7 +653,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
           @Get()
           @RequireToken({ scopes: ['a'] })
           read() {
-            return this.answer();
+            return this.respond();
           }
           @Get('method')
           @RequireToken({ scopes: ['a'] })
@@ -663,20 +663,20 @@ describe.each(platforms)('on %s', (_, adapter) => {
         }
         if (guard === 'a policy of the controller') RequireToken()(C);
         const providers = [{ provide: APP_GUARD, useExisting: IntrospectGuard }];
-        const ask = await start([C], {}, guard === 'a global guard' ? { providers } : {});
-        expect([401, 500]).toContain((await ask('/c')).status);
-        expect(await statuses(ask, '/c', ['a', 'b'])).toEqual([500, 500]);
+        const call = await start([C], {}, guard === 'a global guard' ? { providers } : {});
+        expect([401, 500]).toContain((await call('/c')).status);
+        expect(await statuses(call, '/c', ['a', 'b'])).toEqual([500, 500]);
         expect(handled).not.toHaveBeenCalled();
-        expect(await statuses(ask, '/c/method', ['a', 'b'])).toEqual([200, 403]);
+        expect(await statuses(call, '/c/method', ['a', 'b'])).toEqual([200, 403]);
       },
     );
 
     it.each([
       ['one instance', Scope.DEFAULT],
       ['an instance for each request', Scope.REQUEST],
-    ])('is told from a handler that a tracing library wrapped: %s', async (_, scope) => {
+    ])('is distinguished from a handler that a tracing library wrapped: %s', async (_, scope) => {
       @Controller({ path: 'wrapped', scope })
-      class WrappedController extends Answering {
+      class WrappedController extends Responding {
         @Get('open')
         open() {
           return {};
@@ -684,7 +684,7 @@ describe.each(platforms)('on %s', (_, adapter) => {
         @Get('guarded')
         @RequireToken({ scopes: ['a'] })
         guarded() {
-          return this.answer();
+          return this.respond();
         }
       }
       const { create } = RouterExecutionContext.prototype;
@@ -702,10 +702,10 @@ describe.each(platforms)('on %s', (_, adapter) => {
         return create.call(this, instance, wrapper, ...rest);
       });
       try {
-        const ask = await start([WrappedController]);
-        expect(await ask('/wrapped/open')).toMatchObject({ status: 200 });
-        expect(await ask('/wrapped/guarded')).toMatchObject({ status: 401 });
-        expect(await statuses(ask, '/wrapped/guarded', ['b', 'a'])).toEqual([403, 200]);
+        const call = await start([WrappedController]);
+        expect(await call('/wrapped/open')).toMatchObject({ status: 200 });
+        expect(await call('/wrapped/guarded')).toMatchObject({ status: 401 });
+        expect(await statuses(call, '/wrapped/guarded', ['b', 'a'])).toEqual([403, 200]);
       } finally {
         spy.mockRestore();
       }
@@ -713,11 +713,11 @@ describe.each(platforms)('on %s', (_, adapter) => {
   });
 
   describe('a method that overrides one with @RequireToken()', () => {
-    class Base extends Answering {
+    class Base extends Responding {
       @Get()
       @RequireToken({ scopes: ['a'] })
       read() {
-        return this.answer();
+        return this.respond();
       }
     }
 
@@ -762,10 +762,10 @@ describe.each(platforms)('on %s', (_, adapter) => {
           return super.read();
         }
       }
-      const ask = await start([OwnController, OpenController, FurtherController]);
-      expect(await statuses(ask, '/own', ['a', 'b'])).toEqual([403, 200]);
-      expect(await ask('/open')).toMatchObject({ status: 200 });
-      expect(await ask('/further')).toMatchObject({ status: 200 });
+      const call = await start([OwnController, OpenController, FurtherController]);
+      expect(await statuses(call, '/own', ['a', 'b'])).toEqual([403, 200]);
+      expect(await call('/open')).toMatchObject({ status: 200 });
+      expect(await call('/further')).toMatchObject({ status: 200 });
     });
 
     it('has the policy of its controller, if there is one', async () => {
@@ -777,9 +777,9 @@ describe.each(platforms)('on %s', (_, adapter) => {
           return super.read();
         }
       }
-      const ask = await start([ClassController]);
-      expect(await ask('/class')).toMatchObject({ status: 401 });
-      expect(await statuses(ask, '/class', ['a', 'b'])).toEqual([403, 200]);
+      const call = await start([ClassController]);
+      expect(await call('/class')).toMatchObject({ status: 401 });
+      expect(await statuses(call, '/class', ['a', 'b'])).toEqual([403, 200]);
     });
 
     it('does no harm if it is not a route', async () => {
@@ -789,8 +789,8 @@ describe.each(platforms)('on %s', (_, adapter) => {
           return super.read();
         }
       }
-      const ask = await start([NoneController]);
-      expect(await ask('/none')).toMatchObject({ status: 404 });
+      const call = await start([NoneController]);
+      expect(await call('/none')).toMatchObject({ status: 404 });
     });
   });
 });

@@ -100,9 +100,9 @@ describe('the client secret', () => {
       expect(pathToSecret(module)).toBeUndefined();
       const feature = moduleOf({ controllers: [MeController] });
       app = await createApp(adapter, { imports: [module, feature] });
-      const ask = await listen(app);
-      expect(await ask('/me', bearer('good'))).toMatchObject({ status: 200 });
-      expect(await ask('/me')).toMatchObject({ status: 401 });
+      const call = await listen(app);
+      expect(await call('/me', bearer('good'))).toMatchObject({ status: 200 });
+      expect(await call('/me')).toMatchObject({ status: 401 });
       const { container } = app as unknown as { container: NestContainer };
       const modules = [...container.getModules().values()];
       const made = modules.flatMap(({ providers, injectables, controllers }) =>
@@ -146,14 +146,14 @@ describe('two modules that are not global', () => {
           forceCloseConnections: true,
           moduleIdGeneratorAlgorithm,
         });
-        const ask = await listen(app);
+        const call = await listen(app);
         for (const [path, token, status] of [
           ['/feature0', 'good', 200],
           ['/feature0', 'other', 401],
           ['/feature1', 'good', 401],
           ['/feature1', 'other', 200],
         ] as const) {
-          expect(await ask(path, bearer(token)), `${path} ${token}`).toMatchObject({ status });
+          expect(await call(path, bearer(token)), `${path} ${token}`).toMatchObject({ status });
         }
       } finally {
         await other.close();
@@ -192,8 +192,8 @@ it('an app starts when policyProblem rejects an empty policy and every route has
     scopes === undefined ? '"scopes" are needed on every route' : undefined;
   const imports = [IntrospectModule.forRoot({ ...optionsOf(server), clientSecret: secret, policyProblem })];
   app = await createApp(platforms[0][1], { imports, controllers: [ScopedController] });
-  const ask = await listen(app);
-  expect(await ask('/scoped', bearer('good'))).toMatchObject({ status: 403 });
+  const call = await listen(app);
+  expect(await call('/scoped', bearer('good'))).toMatchObject({ status: 403 });
 });
 
 it.each(platforms)('a factory that returns nothing prevents the app on %s from starting', async (_, adapter) => {
