@@ -109,7 +109,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
   app.decorate('requireToken', requireToken as never);
   app.decorate('authorizer', {
     getter() {
-      if (authorizer !== undefined) return authorizer;
+      if (authorizer !== undefined) return authorizer as Authorizer;
       throw new Error('app.authorizer: a function chooses the authorizer for each request, so there is not one');
     },
   });
