@@ -2,6 +2,7 @@ import type { ActiveToken, Authorizer, AuthorizerOptions, Policy, TokenWithClaim
 import {
   type AdapterExtras,
   adapterOptions,
+  type ChooseAuthorizer,
   denialResponse,
   isDecided,
   protect,
@@ -11,7 +12,7 @@ import {
   tokenOrThrow,
   webRequestContext,
 } from '@acme/introspect-core/adapter';
-import type { Context, Env, Handler, MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 
 /** The options of an `Authorizer`, and those of this adapter. */
@@ -26,7 +27,6 @@ export interface IntrospectionEnv<Token extends ActiveToken | null = ActiveToken
   Variables: { introspection: Token };
 }
 
-type ChooseAuthorizer = (c: Context) => Authorizer | Promise<Authorizer>;
 type Proceed = (token: ActiveToken | null | undefined) => Response | Promise<unknown>;
 
 /** What guards of one authorizer share. */
@@ -49,10 +49,10 @@ export interface Introspect<Claims = unknown, Scope extends string = string, Rol
    *
    * @throws TypeError naming the invalid member of the policy
    */
-  withToken<E extends Env = Env, Path extends string = string, Optional extends boolean = false>(
+  withToken<Result extends Response | Promise<Response>, Optional extends boolean = false>(
     policy: RoutePolicy<Claims, Scope, Role, Context, Optional>,
-    handler: (c: Context<E, Path>, token: RouteToken<Claims, Optional>) => Response | Promise<Response>,
-  ): Handler<E, Path>;
+    handler: (c: Context, token: RouteToken<Claims, Optional>) => Result,
+  ): (c: Context) => Promise<Awaited<Result>>;
   /**
    * Returns the token of a guarded request.
    *
@@ -78,9 +78,13 @@ export function introspect<Claims = unknown, Scope extends string = string, Role
 export function introspect<Claims, Scope extends string, Role extends string>(
   authorizer: Authorizer<Claims, Scope, Role> | Shared<Authorizer<Claims, Scope, Role>>,
 ): Introspect<Claims, Scope, Role>;
-export function introspect(choose: ChooseAuthorizer | Shared<ChooseAuthorizer>): Omit<Introspect, 'authorizer'>;
+export function introspect(
+  choose: ChooseAuthorizer<Context> | Shared<ChooseAuthorizer<Context>>,
+): Omit<Introspect, 'authorizer'>;
 export function introspect(input: object): object {
-  const { source, authorizer, metadata } = adapterOptions<Context>('introspect', input as never);
+  const { source, authorizer, metadata } = adapterOptions<Context>('introspect', input as never, [
+    'serveResourceMetadata',
+  ]);
 
   const guard = (policy?: Policy) => {
     const decide = protect(source, policy);
