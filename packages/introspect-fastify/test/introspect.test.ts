@@ -1,14 +1,7 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
-import {
-  hangBeforeHeaders,
-  inactive,
-  respond,
-  type ScriptedServer,
-  sendRequest,
-  startScriptedServer,
-} from '@acme/introspect-testing';
+import { hangBeforeHeaders, type ScriptedServer, sendRequest, startScriptedServer } from '@acme/introspect-testing';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import introspectByDefault, {
@@ -18,6 +11,7 @@ import introspectByDefault, {
   type IntrospectOptions,
   introspect,
   introspectionOf,
+  MissingTokenError,
   type Policy,
 } from '../src/index.js';
 
@@ -48,8 +42,8 @@ const lacksScope = {
   body: { error: 'insufficient_scope', error_description: 'The access token lacks a scope that is needed here' },
 };
 
-/** What the app answers to an injected request. */
-async function ask(url: string, headers: Record<string, string | string[]> = {}) {
+/** Returns the app's response to an injected request. */
+async function send(url: string, headers: Record<string, string | string[]> = {}) {
   const response = await app.inject({ url, headers: headers as Record<string, string> });
   return { status: response.statusCode, challenge: response.headers['www-authenticate'], body: response.json() };
 }
@@ -76,56 +70,126 @@ describe('request.introspection', () => {
     expect(seen).toEqual([null, { active: true, sub: 'mickey', scope: 'items:read' }]);
   });
 
-  it('is null for a later hook of a request that was refused', async () => {
+  it('is null for a later hook of a rejected request', async () => {
     await app.register(introspect, options());
     const seen: unknown[] = [];
     app.addHook('onResponse', async (request) => void seen.push(request.introspection));
     countingRoute('/me');
     countingRoute('/items', { scopes: ['items:write'] });
-    await ask('/me');
-    await ask('/items', good);
+    await send('/me');
+    await send('/items', good);
     expect(seen).toEqual([null, null]);
   });
 
   it('belongs to one request: the next one begins with null', async () => {
     await app.register(introspect, options());
     countingRoute('/optional', { optional: true });
-    expect((await ask('/optional', good)).body).toEqual({ sub: 'mickey' });
-    expect((await ask('/optional')).body).toEqual({ sub: null });
+    expect((await send('/optional', good)).body).toEqual({ sub: 'mickey' });
+    expect((await send('/optional')).body).toEqual({ sub: null });
   });
 });
 
 describe('introspectionOf', () => {
-  it('gives the token of a guarded route', async () => {
+  it('returns the token of a guarded request', async () => {
     await app.register(introspect, options());
     app.get('/me', { onRequest: app.requireToken() }, async (request) => introspectionOf(request));
-    expect(await ask('/me', good)).toMatchObject({ status: 200, body: { active: true, sub: 'mickey' } });
+    expect(await send('/me', good)).toMatchObject({ status: 200, body: { active: true, sub: 'mickey' } });
   });
 
-  it('answers 500 on a route without guard, and names the route and what it lacks', async () => {
+  it('throws an error that names the route if no guard ran', async () => {
     await app.register(introspect, options());
     app.get('/open/:id', async (request) => introspectionOf(request));
-    expect(await ask('/open/1', good)).toMatchObject({
+    expect(await send('/open/1', good)).toMatchObject({
       status: 500,
-      body: {
-        message: 'No token was accepted for /open/:id: guard it with { onRequest: app.requireToken() }',
-      },
+      body: { message: 'No guard accepted the request to /open/:id: guard the route with requireToken()' },
     });
     expect(server.introspections).toHaveLength(0);
   });
 
-  it('answers 500 where an optional guard let nobody in', async () => {
+  it('throws another error if an optional guard accepted the request without a token', async () => {
     await app.register(introspect, options());
     app.get('/optional', { onRequest: app.requireToken({ optional: true }) }, async (request) =>
       introspectionOf(request),
     );
-    expect((await ask('/optional')).status).toBe(500);
-    expect((await ask('/optional', good)).status).toBe(200);
+    expect(await send('/optional')).toMatchObject({
+      status: 500,
+      body: {
+        message:
+          'The request to /optional has no token, and its guard is optional: use request.introspection, which is null then',
+      },
+    });
+    expect((await send('/optional', good)).status).toBe(200);
+  });
+});
+
+describe('app.authorizer', () => {
+  it('is the authorizer of all guards: two routes with one token send one introspection request', async () => {
+    await app.register(introspect, { ...options(), cache: { maxAgeSeconds: 60 } });
+    countingRoute('/me');
+    countingRoute('/items', { scopes: ['items:read'] });
+    expect((await send('/me', good)).status).toBe(200);
+    expect((await send('/items', good)).status).toBe(200);
+    expect(server.introspections).toHaveLength(1);
+    await app.authorizer.invalidate({ token: 'good' });
+    expect((await send('/me', good)).status).toBe(200);
+    expect(app.authorizer.stats()).toMatchObject({ requests: { active: 2 } });
+  });
+
+  it('is the given authorizer, in child contexts too', async () => {
+    const authorizer = new Authorizer(options());
+    await app.register(introspect, { authorizer });
+    expect(app.authorizer).toBe(authorizer);
+    await app.register(async (child) => expect(child.authorizer).toBe(authorizer));
+  });
+
+  it('belongs to its context: two siblings have one each', async () => {
+    const authorizers: Authorizer[] = [];
+    for (const prefix of ['/a', '/b']) {
+      await app.register(
+        async (child) => {
+          await child.register(introspect, options());
+          authorizers.push(child.authorizer);
+        },
+        { prefix },
+      );
+    }
+    expect(new Set(authorizers).size).toBe(2);
+    expect(app.hasDecorator('authorizer')).toBe(false);
+  });
+
+  it('throws when it is read if a function chooses the authorizer', async () => {
+    await app.register(introspect, { authorizer: () => new Authorizer(options()) });
+    await app.ready();
+    expect(() => app.authorizer).toThrow('app.authorizer: a function chooses the authorizer for each request');
+  });
+
+  it('is closed with the app if the plugin has made it', async () => {
+    const close = vi.spyOn(Authorizer.prototype, 'close');
+    try {
+      await app.register(introspect, options());
+      const { authorizer } = app;
+      await app.ready();
+      expect(close).not.toHaveBeenCalled();
+      await app.close();
+      expect(close).toHaveBeenCalledOnce();
+      expect(close.mock.contexts).toEqual([authorizer]);
+    } finally {
+      close.mockRestore();
+    }
+  });
+
+  it('stays open if it was given to the plugin', async () => {
+    const authorizer = new Authorizer(options());
+    const close = vi.spyOn(authorizer, 'close');
+    await app.register(introspect, { authorizer });
+    await app.ready();
+    await app.close();
+    expect(close).not.toHaveBeenCalled();
   });
 });
 
 describe('encapsulation', () => {
-  it('guards where it was registered: a sibling has no requireToken', async () => {
+  it('limits the plugin to where it was registered: a sibling has no requireToken', async () => {
     const decorated: Record<string, boolean> = {};
     await app.register(async (child) => {
       await child.register(introspect, options());
@@ -139,27 +203,27 @@ describe('encapsulation', () => {
     app.get('/root', async () => ({ open: true }));
     expect(decorated).toEqual({ child: true, sibling: false });
     expect(app.hasDecorator('requireToken')).toBe(false);
-    expect(await ask('/guarded')).toEqual(missing);
-    expect((await ask('/sibling')).status).toBe(200);
-    expect((await ask('/root')).status).toBe(200);
+    expect(await send('/guarded')).toEqual(missing);
+    expect((await send('/sibling')).status).toBe(200);
+    expect((await send('/root')).status).toBe(200);
   });
 
-  it('reaches the children of the context where it was registered', async () => {
+  it('extends to the children of the context where the plugin was registered', async () => {
     await app.register(introspect, options());
     await app.register(async (child) => {
       child.get('/child', { onRequest: child.requireToken() }, async () => 'ok');
     });
-    expect(await ask('/child')).toEqual(missing);
+    expect(await send('/child')).toEqual(missing);
   });
 
-  it('keeps global to its context', async () => {
+  it('limits global to its context', async () => {
     await app.register(async (child) => {
       await child.register(introspect, { ...options(), global: true });
       child.get('/guarded', async () => 'ok');
     });
     app.get('/root', async () => ({ open: true }));
-    expect(await ask('/guarded')).toEqual(missing);
-    expect((await ask('/root')).status).toBe(200);
+    expect(await send('/guarded')).toEqual(missing);
+    expect((await send('/root')).status).toBe(200);
   });
 
   it('lets two siblings have an authorizer each', async () => {
@@ -175,8 +239,8 @@ describe('encapsulation', () => {
         );
       }
       other.tokens.set('good', { sub: 'minnie' });
-      expect((await ask('/a/me', good)).body.sub).toBe('mickey');
-      expect((await ask('/b/me', good)).body.sub).toBe('minnie');
+      expect((await send('/a/me', good)).body.sub).toBe('mickey');
+      expect((await send('/b/me', good)).body.sub).toBe('minnie');
     } finally {
       await other.close();
     }
@@ -186,22 +250,25 @@ describe('encapsulation', () => {
 describe('under inject', () => {
   beforeEach(() => app.register(introspect, options()));
 
-  it('answers as over a socket', async () => {
+  it('a guard responds as over a socket', async () => {
     const handler = countingRoute('/me');
-    expect(await ask('/me')).toEqual(missing);
-    expect(await ask('/me', { Authorization: 'bearer  good' })).toMatchObject({ status: 200, body: { sub: 'mickey' } });
+    expect(await send('/me')).toEqual(missing);
+    expect(await send('/me', { Authorization: 'bearer  good' })).toMatchObject({
+      status: 200,
+      body: { sub: 'mickey' },
+    });
     expect(handler).toHaveBeenCalledOnce();
   });
 
-  it('says that the body of a refusal is JSON', async () => {
+  it('the body of a rejection is JSON', async () => {
     countingRoute('/me');
     expect((await app.inject('/me')).headers['content-type']).toMatch(/^application\/json(;|$)/);
   });
 
-  it('refuses two Authorization lines', async () => {
+  it('a guard rejects two Authorization lines', async () => {
     const handler = countingRoute('/me');
-    const answer = await ask('/me', { authorization: ['Bearer good', 'Bearer good'] });
-    expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+    const response = await send('/me', { authorization: ['Bearer good', 'Bearer good'] });
+    expect(response).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
     expect(handler).not.toHaveBeenCalled();
     expect(server.introspections).toHaveLength(0);
   });
@@ -228,7 +295,7 @@ describe('over HTTP/2', () => {
     await http2.close();
   });
 
-  async function askHttp2(headers: Record<string, string>) {
+  async function sendHttp2(headers: Record<string, string>) {
     const stream = session.request({ ':path': '/me', ...headers });
     const [head] = await once(stream, 'response');
     let body = '';
@@ -236,29 +303,29 @@ describe('over HTTP/2', () => {
     return { status: head[':status'], challenge: head['www-authenticate'], body: JSON.parse(body) };
   }
 
-  it('lets a good token in', async () => {
-    expect(await askHttp2(good)).toEqual({ status: 200, challenge: undefined, body: { sub: 'mickey' } });
+  it('a guard accepts a good token', async () => {
+    expect(await sendHttp2(good)).toEqual({ status: 200, challenge: undefined, body: { sub: 'mickey' } });
   });
 
-  it('refuses a request without token', async () => {
-    expect(await askHttp2({})).toEqual(missing);
+  it('a guard rejects a request without a token', async () => {
+    expect(await sendHttp2({})).toEqual(missing);
     expect(http2.handled()).toBe(0);
   });
 
-  it('refuses two Authorization lines, which Node would make one of', async () => {
+  it('a guard rejects two Authorization lines, which Node would join', async () => {
     const body = await sendTwoLinesByHand(http2.port);
     expect(JSON.parse(body)).toMatchObject({ error: 'invalid_request' });
     expect(http2.handled()).toBe(0);
     expect(server.introspections).toHaveLength(0);
   });
 
-  it('ends the question when the caller resets its stream', async () => {
+  it('ends the introspection request when the caller resets its stream', async () => {
     server.next(hangBeforeHeaders());
     const stream = session.request({ ':path': '/me', ...good });
     stream.on('error', () => {});
-    const question = await server.introspection(1);
+    const introspection = await server.introspection(1);
     stream.close(8);
-    await question.over;
+    await introspection.over;
     expect(http2.handled()).toBe(0);
   });
 });
@@ -288,7 +355,7 @@ async function sendTwoLinesByHand(port: number): Promise<string> {
       received = received.subarray(end);
     }
   }
-  throw new Error('The server closed the connection without an answer');
+  throw new Error('The server closed the connection without a response');
 }
 
 describe('global', () => {
@@ -298,291 +365,109 @@ describe('global', () => {
     const handler = vi.fn(async () => 'ok');
     app.get('/me', handler);
     await app.register(async (child) => child.get('/child', handler));
-    expect(await ask('/me')).toEqual(missing);
-    expect(await ask('/child')).toEqual(missing);
+    expect(await send('/me')).toEqual(missing);
+    expect(await send('/child')).toEqual(missing);
     expect(handler).not.toHaveBeenCalled();
     expect((await app.inject({ url: '/child', headers: good })).statusCode).toBe(200);
   });
 
-  it('leaves out a route with config: { public: true }, and no other value', async () => {
+  it('exempts a route with config: { public: true }, and no other value', async () => {
     app.get('/public', { config: { public: true } }, async (request) => ({ sub: request.introspection }));
     app.get('/private', { config: { public: false } }, async () => 'ok');
     app.get('/odd', { config: { public: 'yes' as unknown as boolean } }, async () => 'ok');
-    expect(await ask('/public', { authorization: 'Bearer' })).toMatchObject({ status: 200, body: { sub: null } });
-    expect(await ask('/private')).toEqual(missing);
-    expect(await ask('/odd')).toEqual(missing);
+    expect(await send('/public', { authorization: 'Bearer' })).toMatchObject({ status: 200, body: { sub: null } });
+    expect(await send('/private')).toEqual(missing);
+    expect(await send('/odd')).toEqual(missing);
   });
 
-  it('judges a policy of the route on top, with one question', async () => {
+  it('judges the policy of the route too, with one introspection request', async () => {
     const read = countingRoute('/read', { scopes: ['items:read'] });
     const write = countingRoute('/write', { scopes: ['items:write'] });
-    expect((await ask('/read', good)).status).toBe(200);
+    expect((await send('/read', good)).status).toBe(200);
     expect(server.introspections).toHaveLength(1);
-    expect(await ask('/write', good)).toEqual(lacksScope);
+    expect(await send('/write', good)).toEqual(lacksScope);
     expect(server.introspections).toHaveLength(2);
     expect([read.mock.calls.length, write.mock.calls.length]).toEqual([1, 0]);
   });
 
-  it('guards an optional route all the same', async () => {
+  it('guards an optional route as well', async () => {
     const handler = countingRoute('/optional', { optional: true });
-    expect(await ask('/optional')).toEqual(missing);
+    expect(await send('/optional')).toEqual(missing);
     expect(handler).not.toHaveBeenCalled();
   });
 
-  it('tells whoever has no token nothing of which routes there are', async () => {
-    expect(await ask('/nowhere')).toEqual(missing);
-    expect((await ask('/nowhere', good)).status).toBe(404);
+  it('hides from a caller without a token which routes exist', async () => {
+    expect(await send('/nowhere')).toEqual(missing);
+    expect((await send('/nowhere', good)).status).toBe(404);
   });
 });
 
-describe('onError', () => {
-  it('gets the typed error, and may reply', async () => {
+describe('errorBody', () => {
+  it('replaces the body, and neither the status nor a header field', async () => {
     const seen: AuthorizerError[] = [];
     await app.register(introspect, {
       ...options(),
-      onError: (error, request, reply) => {
+      errorBody(error, request) {
         seen.push(error);
-        return reply.code(418).send({ code: error.code, url: request.url });
+        return { type: 'about:blank', title: error.code, instance: request.url };
       },
     });
-    const handler = countingRoute('/items', { scopes: ['items:write'] });
-    expect(await ask('/items', good)).toMatchObject({
-      status: 418,
-      body: { code: 'insufficient_scope', url: '/items' },
+    const handlers = [countingRoute('/me'), countingRoute('/items', { scopes: ['items:write'] })];
+    expect(await send('/me')).toEqual({
+      ...missing,
+      body: { type: 'about:blank', title: 'missing_token', instance: '/me' },
     });
-    expect(seen).toEqual([expect.any(InsufficientScopeError)]);
-    expect(handler).not.toHaveBeenCalled();
+    expect(await send('/items', good)).toEqual({
+      ...lacksScope,
+      body: { type: 'about:blank', title: 'insufficient_scope', instance: '/items' },
+    });
+    expect(seen).toEqual([expect.any(MissingTokenError), expect.any(InsufficientScopeError)]);
+    for (const handler of handlers) expect(handler).not.toHaveBeenCalled();
   });
 
-  it('may reply after a while', async () => {
-    await app.register(introspect, {
-      ...options(),
-      onError: async (_, __, reply) => {
-        await new Promise(setImmediate);
-        reply.code(418).send({ late: true });
-      },
-    });
-    const handler = countingRoute('/me');
-    expect(await ask('/me')).toMatchObject({ status: 418, body: { late: true } });
-    expect(handler).not.toHaveBeenCalled();
-  });
-
-  it('may reply without returning it, also while a hook for onSend takes its time', async () => {
-    app.addHook('onSend', async (_, __, payload) => {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      return payload;
-    });
-    await app.register(introspect, {
-      ...options(),
-      onError: (error, _, reply) => {
-        reply.code(418).send({ own: error.code });
-      },
-    });
-    const handler = countingRoute('/me');
-    expect(await ask('/me')).toMatchObject({ status: 418, body: { own: 'missing_token' } });
-    expect(handler).not.toHaveBeenCalled();
-  });
-
-  describe.each(['without hooks', 'with slow hooks of the app'])('takes over the reply, %s', (hooks) => {
-    type OnError = NonNullable<IntrospectOptions['onError']>;
-    const takeovers: Record<string, { onError: OnError; status: number; sends: number; logs?: string }> = {
-      'sends and returns nothing': {
-        onError: (_, __, reply) => void reply.code(418).send({ own: true }),
-        status: 418,
-        sends: 1,
-      },
-      'sends and returns the reply': {
-        onError: (_, __, reply) => reply.code(418).send({ own: true }),
-        status: 418,
-        sends: 1,
-      },
-      'returns the reply and sends later': {
-        onError: (_, __, reply) => {
-          ticks(3).then(() => reply.code(418).send({ own: true }));
-          return reply;
-        },
-        status: 418,
-        sends: 1,
-      },
-      'sends after a while': {
-        onError: async (_, __, reply) => {
-          await new Promise(setImmediate);
-          reply.code(418).send({ own: true });
-        },
-        status: 418,
-        sends: 1,
-      },
-      'resolves to the reply': {
-        onError: async (_, __, reply) => reply.code(418).send({ own: true }),
-        status: 418,
-        sends: 1,
-      },
-      'sends by redirect': { onError: (_, __, reply) => void reply.redirect('/login'), status: 302, sends: 1 },
-      'calls callNotFound': { onError: (_, __, reply) => void reply.callNotFound(), status: 404, sends: 1 },
-      'hijacks the reply': {
-        onError: (_, __, reply) => {
-          reply.hijack();
-          reply.raw.statusCode = 418;
-          ticks(3).then(() => reply.raw.end('{}'));
-        },
-        status: 418,
-        sends: 0,
-      },
-      'begins to write by itself': {
-        onError: (_, __, { raw }) => {
-          raw.writeHead(418).write('{');
-          ticks(3).then(() => raw.end('}'));
-        },
-        status: 418,
-        sends: 0,
-      },
-      'sends and throws': {
-        onError: (_, __, reply) => {
-          reply.code(418).send({ own: true });
-          return fail('onError');
-        },
-        status: 418,
-        sends: 1,
-        logs: 'onError threw after it had taken over the reply',
-      },
-      'sends and rejects': {
-        onError: async (_, __, reply) => {
-          reply.code(418).send({ own: true });
-          return fail('onError');
-        },
-        status: 418,
-        sends: 1,
-        logs: 'onError threw after it had taken over the reply',
-      },
-    };
-
-    it.each(Object.keys(takeovers))('if it %s: the plugin sends nothing', async (name) => {
-      const { onError, status, sends, logs } = takeovers[name] ?? fail(name);
-      const lines: { level: number; msg: string }[] = [];
-      const stream = { write: (line: string) => void lines.push(JSON.parse(line)) };
-      app = Fastify({ logger: { level: 'warn', stream } });
-      const sent = vi.fn();
-      if (hooks === 'with slow hooks of the app') {
-        const wait = (_: unknown, __: unknown, payload: unknown) => ticks(10).then(() => payload);
-        app.addHook('preSerialization', wait);
-        app.addHook('onSend', wait);
-      }
-      app.addHook('onSend', async () => sent());
-      app.setNotFoundHandler(async (_, reply) => {
-        await ticks(3);
-        return reply.code(404).send({});
-      });
-      await app.register(introspect, { ...options(), onError });
-      const handler = countingRoute('/me');
-      const response = await app.inject('/me');
-      expect(response.statusCode).toBe(status);
-      expect(response.headers['www-authenticate']).toBeUndefined();
-      await ticks(50); // by now a second response would have passed all hooks
-      expect(sent).toHaveBeenCalledTimes(sends);
-      expect(lines.map(({ msg }) => msg)).toEqual(logs === undefined ? [] : [logs]);
-      expect(handler).not.toHaveBeenCalled();
-    });
-
-    const failingSends: Record<string, OnError> = {
-      'an object that is not JSON by its type': (_, __, reply) => reply.code(401).type('text/html').send({ a: 1 }),
-      'such an object, asynchronously': async (_, __, reply) => {
-        await new Promise(setImmediate);
-        return reply.code(401).type('text/html').send({ a: 1 });
-      },
-      'a header with a line break': (_, __, reply) => reply.header('x', 'a\nb').send({}),
-      'a number as text': (_, __, reply) => reply.type('text/plain').send(42),
-    };
-
-    it.each(Object.keys(failingSends))('with a 500, if its send throws because of %s', async (name) => {
-      const onError = failingSends[name] ?? fail(name);
-      app = Fastify();
-      const wait = (_: unknown, __: unknown, payload: unknown) => ticks(10).then(() => payload);
-      if (hooks === 'with slow hooks of the app') app.addHook('onSend', wait);
-      const failed = vi.fn();
-      app.addHook('onError', async () => failed());
-      await app.register(introspect, { ...options(), onError });
-      const handler = countingRoute('/me');
-      expect((await app.inject('/me')).statusCode).toBe(500);
-      expect(failed).toHaveBeenCalled();
-      expect(handler).not.toHaveBeenCalled();
-    });
-  });
-
-  it('takes over the reply by its first send, if a second one throws while the first one is pending', async () => {
-    const lines: { msg: string }[] = [];
-    const stream = { write: (line: string) => void lines.push(JSON.parse(line)) };
-    app = Fastify({ logger: { level: 'warn', stream } });
-    app.addHook('preSerialization', (_: unknown, __: unknown, payload: unknown) => ticks(10).then(() => payload));
-    const onError: IntrospectOptions['onError'] = (_, __, reply) => {
-      reply.code(418).send({ own: true });
-      reply.type('text/plain').send(42);
-    };
-    await app.register(introspect, { ...options(), onError });
-    const handler = countingRoute('/me');
-    expect(await ask('/me')).toMatchObject({ status: 418, body: { own: true } });
-    expect(lines.map(({ msg }) => msg)).toEqual(['onError threw after it had taken over the reply']);
-    expect(handler).not.toHaveBeenCalled();
-  });
-
-  it('gets a reply that works like Fastify’s, so what it sets takes effect', async () => {
-    app.decorateReply('own', null as string | null);
+  it('leaves the hooks of the app what they see: onSend and onResponse the response, onError nothing', async () => {
     const seen: unknown[] = [];
-    app.addHook('onSend', async (_, reply) => void seen.push((reply as { own?: unknown }).own, reply.statusCode));
-    await app.register(introspect, {
-      ...options(),
-      onError: (_, __, reply) => {
-        Object.assign(reply, { own: 'set', statusCode: 418 });
-        reply.serializer(() => '"own"').send({});
-      },
-    });
+    app.addHook('onSend', async (_, reply, payload) => void seen.push(['onSend', reply.statusCode, payload]));
+    app.addHook('onResponse', async (_, reply) => void seen.push(['onResponse', reply.statusCode]));
+    app.addHook('onError', async () => void seen.push(['onError']));
+    await app.register(introspect, { ...options(), errorBody: ({ code }) => ({ code }) });
     countingRoute('/me');
-    expect(await ask('/me')).toMatchObject({ status: 418, body: 'own' });
-    expect(seen).toEqual(['set', 418]);
+    expect(await send('/me')).toMatchObject({ status: 401, body: { code: 'missing_token' } });
+    await ticks(3);
+    expect(seen).toEqual([
+      ['onSend', 401, '{"code":"missing_token"}'],
+      ['onResponse', 401],
+    ]);
   });
 
-  it('may throw what the app answers by itself', async () => {
-    app.setErrorHandler((error, _, reply) => reply.code(499).send({ message: (error as Error).message }));
-    await app.register(introspect, {
-      ...options(),
-      onError: () => {
-        throw new Error('mine');
-      },
-    });
+  it.each<[string, () => never]>([
+    ['throws', () => fail('errorBody')],
+    ['returns nothing', (() => undefined) as never],
+    ['returns a promise', (async () => ({})) as never],
+  ])('accepts no request when it %s: the hook onError and the error handler get the error', async (_, errorBody) => {
+    const failed = vi.fn();
+    app.addHook('onError', async (_request, _reply, error) => failed(error.message));
+    app.setErrorHandler((error, _, reply) => reply.code(500).send({ message: (error as Error).message }));
+    await app.register(introspect, { ...options(), errorBody });
     const handler = countingRoute('/me');
-    expect(await ask('/me')).toMatchObject({ status: 499, body: { message: 'mine' } });
+    const { status, challenge, body } = await send('/me');
+    expect({ status, challenge }).toEqual({ status: 500, challenge: undefined });
+    expect(body.message).toContain('errorBody');
+    expect(failed).toHaveBeenCalledExactlyOnceWith(body.message);
     expect(handler).not.toHaveBeenCalled();
   });
 
-  it.each([
-    ['returns nothing', () => {}],
-    ['returns a value', () => 'ignored'],
-    ['resolves to nothing', async () => {}],
-  ])('refuses the request all the same when it %s', async (_, onError) => {
-    await app.register(introspect, { ...options(), onError });
-    const handler = countingRoute('/me');
-    expect(await ask('/me')).toEqual(missing);
-    server.next(inactive());
-    expect((await ask('/me', good)).status).toBe(401);
-    server.next(respond({ status: 500 }));
-    expect((await ask('/me', good)).status).toBe(503);
-    expect(handler).not.toHaveBeenCalled();
-  });
-
-  it('is not called for what is no answer of the guard', async () => {
-    const onError = vi.fn();
-    await app.register(introspect, { ...options(), onError });
-    countingRoute('/broken', {
-      check: () => {
-        throw new Error('broken');
-      },
-    });
-    expect((await ask('/broken', good)).status).toBe(500);
-    expect(onError).not.toHaveBeenCalled();
+  it('is not called for an error of the app', async () => {
+    const errorBody = vi.fn(() => ({}));
+    await app.register(introspect, { ...options(), errorBody });
+    countingRoute('/broken', { check: () => fail('check') });
+    expect((await send('/broken', good)).status).toBe(500);
+    expect(errorBody).not.toHaveBeenCalled();
   });
 });
 
-describe('the app keeps what is its own', () => {
-  it("does not let a route's response schema change the body of a refusal", async () => {
+describe('an app with the plugin', () => {
+  it("keeps the body of a rejection, whatever the route's response schema says", async () => {
     await app.register(introspect, options());
     const none = { type: 'object', properties: { nothing: { type: 'string' } }, additionalProperties: false };
     app.get(
@@ -593,14 +478,14 @@ describe('the app keeps what is its own', () => {
       },
       async () => ({}),
     );
-    expect(await ask('/items', good)).toEqual(lacksScope);
+    expect(await send('/items', good)).toEqual(lacksScope);
   });
 
   it.each<[string, Partial<IntrospectOptions>, Policy]>([
     ['rolesOf', { rolesOf: () => fail('rolesOf') }, { anyRole: ['admin'] }],
     ['check', {}, { check: () => fail('check') }],
     ['an async check', {}, { check: async () => fail('an async check') }],
-  ])('hands what %s throws to its error handler, and the handler does not run', async (name, more, policy) => {
+  ])('gets what %s throws in its error handler, and the handler does not run', async (name, more, policy) => {
     const seen: unknown[] = [];
     app.setErrorHandler((error, _, reply) => {
       seen.push((error as Error).message);
@@ -608,33 +493,33 @@ describe('the app keeps what is its own', () => {
     });
     await app.register(introspect, { ...options(), ...more } as IntrospectOptions);
     const handler = countingRoute('/me', policy);
-    expect(await ask('/me', good)).toMatchObject({ status: 500, challenge: undefined });
+    expect(await send('/me', good)).toMatchObject({ status: 500, challenge: undefined });
     expect(seen).toEqual([`${name} is broken`]);
     expect(handler).not.toHaveBeenCalled();
   });
 
-  it('lets the user set an error handler without a warning', async () => {
+  it('may set an error handler without a warning', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     try {
       await app.register(introspect, { ...options(), global: true });
       app.setErrorHandler((_, __, reply) => reply.code(499).send({ mine: true }));
       app.get('/broken', async () => fail('the handler'));
-      expect(await ask('/broken', good)).toMatchObject({ status: 499, body: { mine: true } });
-      expect(await ask('/broken')).toEqual(missing);
+      expect(await send('/broken', good)).toMatchObject({ status: 499, body: { mine: true } });
+      expect(await send('/broken')).toEqual(missing);
       expect(warn).not.toHaveBeenCalled();
     } finally {
       warn.mockRestore();
     }
   });
 
-  it('answers before a body is read', async () => {
+  it('gets rejections before a body is read', async () => {
     await app.register(introspect, options());
     const parsed = vi.fn(async () => ({}));
     app.addContentTypeParser('text/odd', parsed);
     app.post('/items', { onRequest: app.requireToken() }, async () => 'ok');
     const post = { method: 'POST', url: '/items', payload: 'x' } as const;
-    const refused = await app.inject({ ...post, headers: { 'content-type': 'text/odd' } });
-    expect(refused.statusCode).toBe(401);
+    const rejected = await app.inject({ ...post, headers: { 'content-type': 'text/odd' } });
+    expect(rejected.statusCode).toBe(401);
     expect(parsed).not.toHaveBeenCalled();
     const accepted = await app.inject({ ...post, headers: { 'content-type': 'text/odd', ...good } });
     expect(accepted.statusCode).toBe(200);
@@ -646,51 +531,67 @@ function fail(name: string): never {
   throw new Error(`${name} is broken`);
 }
 
-describe('what it takes', () => {
-  it('is the default export as well', () => {
+describe('the plugin’s input', () => {
+  it('goes to the named export or to the default export, which are the same', () => {
     expect(introspectByDefault).toBe(introspect);
   });
 
-  it('is an authorizer, used as it is', async () => {
+  it('may be an authorizer, which is used as it is', async () => {
     const authorizer = new Authorizer(options());
     const decider = vi.spyOn(authorizer, 'decider');
     await app.register(introspect, { authorizer });
     countingRoute('/items', { scopes: ['items:read'] });
-    expect((await ask('/items', good)).status).toBe(200);
+    expect((await send('/items', good)).status).toBe(200);
     expect(decider).toHaveBeenCalledExactlyOnceWith({ scopes: ['items:read'] });
   });
 
-  it.each(['at once', 'after a while'])('is a function that chooses an authorizer by the request, %s', async (when) => {
-    const other = await startScriptedServer();
-    try {
-      other.tokens.set('good', { sub: 'minnie' });
-      const tenants = new Map([
-        ['a', new Authorizer(options())],
-        ['b', new Authorizer({ ...options(), introspectionEndpoint: other.introspectionEndpoint })],
-      ]);
-      const tenantOf = (request: FastifyRequest) =>
-        tenants.get(String(request.headers['x-tenant'])) ?? fail('no tenant');
-      const authorizer = when === 'at once' ? tenantOf : async (request: FastifyRequest) => tenantOf(request);
-      await app.register(introspect, { authorizer });
-      const handler = countingRoute('/me');
-      expect((await ask('/me', { ...good, 'x-tenant': 'a' })).body).toEqual({ sub: 'mickey' });
-      expect((await ask('/me', { ...good, 'x-tenant': 'b' })).body).toEqual({ sub: 'minnie' });
-      expect((await ask('/me', { ...good, 'x-tenant': 'c' })).status).toBe(500);
-      expect(handler).toHaveBeenCalledTimes(2);
-      expect([server.introspections.length, other.introspections.length]).toEqual([1, 1]);
-    } finally {
-      await other.close();
-    }
-  });
+  it.each(['synchronously', 'asynchronously'])(
+    'may be a function that chooses an authorizer by the request, %s',
+    async (when) => {
+      const other = await startScriptedServer();
+      try {
+        other.tokens.set('good', { sub: 'minnie' });
+        const tenants = new Map([
+          ['a', new Authorizer(options())],
+          ['b', new Authorizer({ ...options(), introspectionEndpoint: other.introspectionEndpoint })],
+        ]);
+        const tenantOf = (request: FastifyRequest) =>
+          tenants.get(String(request.headers['x-tenant'])) ?? fail('no tenant');
+        const authorizer = when === 'synchronously' ? tenantOf : async (request: FastifyRequest) => tenantOf(request);
+        await app.register(introspect, { authorizer });
+        const handler = countingRoute('/me');
+        expect((await send('/me', { ...good, 'x-tenant': 'a' })).body).toEqual({ sub: 'mickey' });
+        expect((await send('/me', { ...good, 'x-tenant': 'b' })).body).toEqual({ sub: 'minnie' });
+        expect((await send('/me', { ...good, 'x-tenant': 'c' })).status).toBe(500);
+        expect(handler).toHaveBeenCalledTimes(2);
+        expect([server.introspections.length, other.introspections.length]).toEqual([1, 1]);
+      } finally {
+        await other.close();
+      }
+    },
+  );
 
   it.each<[string, object, string]>([
     ['no server', { clientId: 'api', clientSecret: 'secret' }, 'introspectionEndpoint'],
-    ['an unknown option', { introspectionUrl: 'https://a.example' }, '"introspectionUrl"'],
     ['an option of a wrong type', { clockSkewSeconds: 'x' }, '"clockSkewSeconds"'],
     ['a broken URL', { introspectionEndpoint: 'not a url' }, '"introspectionEndpoint"'],
-    ['an authorizer that is none', { authorizer: {} }, '"authorizer"'],
-    ['an option beside the authorizer', { authorizer: () => fail(''), realm: 'x' }, '"realm"'],
-  ])('is refused at register with %s', async (name, bad, message) => {
+    [
+      'a mistyped option',
+      { cach: {} },
+      'introspect: unknown option "cach"; did you mean "cache"?; known options: serveResourceMetadata, global, authorizer, ',
+    ],
+    [
+      "a mistyped option of the plugin's own",
+      { gloabl: true },
+      'introspect: unknown option "gloabl"; did you mean "global"?; known options: ',
+    ],
+    ['an invalid authorizer', { authorizer: {} }, 'introspect: "authorizer" must be an Authorizer'],
+    [
+      'an option beside the authorizer',
+      { authorizer: () => fail(''), realm: 'x' },
+      'introspect: "realm" cannot be combined with "authorizer"',
+    ],
+  ])('is rejected at register with %s', async (name, bad, message) => {
     const all = name === 'no server' || 'authorizer' in bad ? bad : { ...options(), ...bad };
     await expect(app.register(introspect, all as IntrospectOptions)).rejects.toThrow(message);
     expect(server.requests).toHaveLength(0);
@@ -707,36 +608,36 @@ describe('what it takes', () => {
     await expect(registered).rejects.toThrow('Authorizer: "audience" is inherited');
   });
 
-  it('is never written to', async () => {
-    const given = Object.freeze({ ...options(), global: true, onError: () => {} });
+  it('is not changed', async () => {
+    const given = Object.freeze({ ...options(), global: true, errorBody: () => ({}) });
     await app.register(introspect, given);
     countingRoute('/me');
-    expect((await ask('/me', good)).status).toBe(200);
+    expect((await send('/me', good)).status).toBe(200);
   });
 
   it.each<[string, unknown, string]>([
-    ['an unknown member', { scope: 'items:read' }, '"scope"'],
+    ['a mistyped member', { scope: 'items:read' }, 'Policy: unknown option "scope"; did you mean "scopes"?'],
     ['scopes in one string', { scopes: 'items:read items:write' }, '"scopes"'],
     ['two scopes in one', { scopes: ['items:read items:write'] }, '"scopes'],
     ['roles without rolesOf', { anyRole: ['admin'] }, '"rolesOf"'],
     ['no roles', { anyRole: [] }, '"anyRole"'],
-    ['an age that is no number', { maxAuthenticationAgeSeconds: '300' }, '"maxAuthenticationAgeSeconds"'],
-  ])('throws where a route is declared with %s', async (_, policy, message) => {
+    ['an age that is not a number', { maxAuthenticationAgeSeconds: '300' }, '"maxAuthenticationAgeSeconds"'],
+  ])('rejects a policy where the route is declared: %s', async (_, policy, message) => {
     await app.register(introspect, options());
     expect(() => app.requireToken(policy as Policy)).toThrow(message);
   });
 });
 
-it('ends the question at the server when the caller has gone', async () => {
+it('a guard ends its introspection request when the caller hangs up', async () => {
   await app.register(introspect, { ...options(), timeoutMs: 60_000 });
   const handler = countingRoute('/me');
   const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
   server.next(hangBeforeHeaders());
   const socket = connect(Number(port), '127.0.0.1');
   socket.write('GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\r\n');
-  const question = await server.introspection(1);
+  const introspection = await server.introspection(1);
   socket.destroy();
-  await question.over;
+  await introspection.over;
   expect(handler).not.toHaveBeenCalled();
 });
 
@@ -751,28 +652,28 @@ describe('serveResourceMetadata', () => {
 
   it.each([false, true])('serves the document without a token, global: %s', async (global) => {
     await app.register(introspect, { ...withResource(), global, serveResourceMetadata: true });
-    const answer = await ask('/.well-known/oauth-protected-resource/v1');
-    expect(answer).toEqual({ status: 200, challenge: undefined, body: document() });
+    const response = await send('/.well-known/oauth-protected-resource/v1');
+    expect(response).toEqual({ status: 200, challenge: undefined, body: document() });
     expect(server.requests).toHaveLength(0);
   });
 
-  it('serves nothing unless it is asked to', async () => {
+  it('serves no document by default', async () => {
     await app.register(introspect, withResource());
-    expect((await ask('/.well-known/oauth-protected-resource/v1')).status).toBe(404);
+    expect((await send('/.well-known/oauth-protected-resource/v1')).status).toBe(404);
   });
 
-  it('answers HEAD like GET', async () => {
+  it('responds to HEAD as to GET', async () => {
     await app.register(introspect, { ...withResource(), global: true, serveResourceMetadata: true });
     const origin = await app.listen({ port: 0, host: '127.0.0.1' });
-    const answer = await sendRequest(origin, { method: 'HEAD', path: '/.well-known/oauth-protected-resource/v1' });
-    expect(answer).toMatchObject({ status: 200, body: '' });
+    const response = await sendRequest(origin, { method: 'HEAD', path: '/.well-known/oauth-protected-resource/v1' });
+    expect(response).toMatchObject({ status: 200, body: '' });
   });
 
   it('throws at register without resource', async () => {
     await expect(app.register(introspect, { ...options(), serveResourceMetadata: true })).rejects.toThrow('"resource"');
   });
 
-  it('throws at register where a function chooses among several', async () => {
+  it('throws at register if a function chooses the authorizer', async () => {
     const authorizer = () => new Authorizer(withResource());
     await expect(app.register(introspect, { authorizer, serveResourceMetadata: true })).rejects.toThrow(
       '"serveResourceMetadata"',
