@@ -36,22 +36,27 @@ describe('every adapter, over a socket', () => {
   });
 
   // The cases name the server's origin, which is known only later: their names do not depend on it.
-  it.each(contractCases({ origin: '' }).map(({ name }) => name))('answers alike, to the byte: %s', async (name) => {
-    const found = contractCases(server).find((each) => each.name === name);
-    if (found === undefined) throw new Error(`there is no case "${name}"`);
-    const { request, response, introspections = 1 } = found;
-    server.always(found.server ?? inactive());
-    const expectHandled = response.status < 300 && !request.path.startsWith('/.well-known/') ? 1 : 0;
-    const given: ContractResponse[] = [];
-    for (const { adapter, api } of apis) {
-      const before = { questions: server.introspections.length, handled: api.handled() };
-      given.push(await sendRequest(api.origin, request));
-      expect(given.at(-1), adapter).toEqual(response);
-      expect(server.introspections.length - before.questions, `${adapter}: questions`).toBe(introspections);
-      expect(api.handled() - before.handled, `${adapter}: handled`).toBe(expectHandled);
-    }
-    expect(new Set(given.map((each) => JSON.stringify(each))).size).toBe(1);
-  });
+  it.each(contractCases({ origin: '' }).map(({ name }) => name))(
+    'gives the same response, to the byte: %s',
+    async (name) => {
+      const found = contractCases(server).find((each) => each.name === name);
+      if (found === undefined) throw new Error(`unknown case "${name}"`);
+      const { request, response, introspections = 1 } = found;
+      server.always(found.server ?? inactive());
+      const expectHandled = response.status < 300 && !request.path.startsWith('/.well-known/') ? 1 : 0;
+      const given: ContractResponse[] = [];
+      for (const { adapter, api } of apis) {
+        const before = { introspections: server.introspections.length, handled: api.handled() };
+        given.push(await sendRequest(api.origin, request));
+        expect(given.at(-1), adapter).toEqual(response);
+        expect(server.introspections.length - before.introspections, `${adapter}: introspection requests`).toBe(
+          introspections,
+        );
+        expect(api.handled() - before.handled, `${adapter}: handled`).toBe(expectHandled);
+      }
+      expect(new Set(given.map((each) => JSON.stringify(each))).size).toBe(1);
+    },
+  );
 });
 
 describe.each(adapters)('%s', (_, start) => {
@@ -72,7 +77,7 @@ describe.each(adapters)('%s', (_, start) => {
     fields: [['Authorization', `Bearer ${token}`]] as const,
   });
 
-  it('asks one question for 20 concurrent requests with one token', async () => {
+  it('sends one introspection request for 20 concurrent requests with one token', async () => {
     const before = server.introspections.length;
     const release = Promise.withResolvers<void>();
     server.always((response, request) => void release.promise.then(() => good()(response, request)));
@@ -89,7 +94,7 @@ describe.each(adapters)('%s', (_, start) => {
     (_, check) => check({ api, server }),
   );
 
-  it('lets no forged token in where somebody has replaced the global Promise', async () => {
+  it('rejects a forged token after somebody has replaced the global Promise', async () => {
     const { Promise: native } = globalThis;
     server.always(inactive());
     const before = api.handled();
@@ -102,7 +107,7 @@ describe.each(adapters)('%s', (_, start) => {
     expect(api.handled()).toBe(before);
   });
 
-  it('lets no forged token in where somebody has added "allowed" to the prototype of all objects', async () => {
+  it('rejects a forged token after somebody has added "allowed" to the prototype of all objects', async () => {
     server.always(inactive());
     const before = api.handled();
     Object.defineProperty(Object.prototype, 'allowed', { value: true, configurable: true });
@@ -112,6 +117,23 @@ describe.each(adapters)('%s', (_, start) => {
       Reflect.deleteProperty(Object.prototype, 'allowed');
     }
     expect(api.handled()).toBe(before);
+  });
+
+  it("responds with the framework's own 500 if errorBody throws, and runs no handler", async () => {
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => {});
+    server.always(inactive());
+    const before = api.handled();
+    for (const request of [{ path: '/fault' }, withToken('bad', '/fault')]) {
+      expect(await sendRequest(api.origin, request)).toMatchObject({
+        status: 500,
+        'www-authenticate': undefined,
+        'retry-after': undefined,
+      });
+    }
+    logged.mockRestore();
+    expect(api.handled()).toBe(before);
+    server.always(good());
+    expect((await sendRequest(api.origin, withToken('good', '/fault'))).status).toBe(200);
   });
 
   it('survives 1,000 requests of random garbage', async () => {
@@ -136,7 +158,7 @@ describe.each(adapters)('%s', (_, start) => {
     expect((await sendRequest(api.origin, withToken('good'))).status).toBe(200);
   });
 
-  it('never lets a canary out: token, secret, and what the server said', async () => {
+  it('never reveals a canary: the token, the secret, or the body of the server', async () => {
     const output = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
     const errors = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     const body = 'CANARYbody';
@@ -161,7 +183,7 @@ describe.each(adapters)('%s', (_, start) => {
 });
 
 describe.each(adapters)('%s, started while the authorization server is down', (_, start) => {
-  it('answers 503, and recovers by itself when the server is back', async () => {
+  it('responds with 503, and recovers by itself when the server is back', async () => {
     const server = await startScriptedServer();
     const down = vi.fn();
     server.at('/.well-known/openid-configuration', (response) => {

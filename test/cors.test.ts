@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Authorizer, introspect } from '@acme/introspect-fastify';
-import { requireToken } from '@acme/introspect-hono';
+import { introspect as introspectInHono } from '@acme/introspect-hono';
 import { IntrospectGuard, IntrospectModule } from '@acme/introspect-nestjs';
 import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import fastifyCors from '@fastify/cors';
@@ -66,7 +66,7 @@ async function startFastify(source: Source, { global = false, order = [] as ('co
 async function startHono(source: Source, withCors: boolean): Promise<Api> {
   const app = new Hono();
   if (withCors) app.use('*', cors({ origin: 'https://app.example' }));
-  app.all('/all', requireToken(source), (c) => c.json(handle()));
+  app.all('/all', introspectInHono(source as Options).requireToken(), (c) => c.json(handle()));
   const http = createAdaptorServer({ fetch: app.fetch });
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
@@ -108,7 +108,7 @@ const preflight = {
     'access-control-request-headers': 'authorization',
   },
 };
-const ask = async (request: { method?: string; headers: Record<string, string> }) => {
+const send = async (request: { method?: string; headers: Record<string, string> }) => {
   const response = await fetch(`${api.origin}/all`, request);
   await response.arrayBuffer();
   return {
@@ -135,16 +135,16 @@ describe('CORS in front of a guard', () => {
     ['enableCors of NestJS on Fastify', () => startNest(options(), true, onFastify)],
   ])('responds to a preflight itself, and the guard handles all other requests: %s', async (_, start) => {
     api = await start();
-    expect(await ask(preflight)).toEqual({ status: 204, allowed: origin, challenge: null });
+    expect(await send(preflight)).toEqual({ status: 204, allowed: origin, challenge: null });
     expect(handled).toBe(0);
-    expect(await ask({ headers: { origin } })).toEqual({
+    expect(await send({ headers: { origin } })).toEqual({
       status: 401,
       allowed: origin, // so that a script of that origin may read the status
       challenge: 'Bearer realm="api"',
     });
     expect(handled).toBe(0);
     expect(server.introspections).toHaveLength(0);
-    expect(await ask({ headers: { origin, authorization: 'Bearer good' } })).toEqual({
+    expect(await send({ headers: { origin, authorization: 'Bearer good' } })).toEqual({
       status: 200,
       allowed: origin,
       challenge: null,
@@ -154,7 +154,7 @@ describe('CORS in front of a guard', () => {
 
   it('must come first: with @fastify/cors after a plugin with "global", the guard rejects preflights', async () => {
     api = await startFastify(options(), { global: true, order: ['introspect', 'cors'] });
-    expect(await ask(preflight)).toEqual({ status: 401, allowed: null, challenge: 'Bearer realm="api"' });
+    expect(await send(preflight)).toEqual({ status: 401, allowed: null, challenge: 'Bearer realm="api"' });
     expect(handled).toBe(0);
   });
 });
@@ -187,9 +187,9 @@ describe('without CORS', () => {
       const { source, status } = sources[String(name)] ?? expect.fail(name);
       const start = adapters[String(adapter)] ?? expect.fail(adapter);
       api = await start(source());
-      expect((await ask(preflight)).status).toBe(status);
+      expect((await send(preflight)).status).toBe(status);
       expect(handled).toBe(status === 200 ? 1 : 0);
-      expect((await ask({ method: 'OPTIONS', headers: {} })).status).toBe(401);
+      expect((await send({ method: 'OPTIONS', headers: {} })).status).toBe(401);
       expect(server.introspections).toHaveLength(0);
     },
   );

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { introspect } from '@acme/introspect-fastify';
-import { requireToken } from '@acme/introspect-hono';
+import { introspect as introspectInHono } from '@acme/introspect-hono';
 import { IntrospectGuard, IntrospectModule } from '@acme/introspect-nestjs';
 import {
   active,
@@ -74,8 +74,8 @@ beforeEach(async () => {
   process.on('unhandledRejection', keepUncaught);
   server = await startScriptedServer();
   server.always((response, request) => {
-    const answer = request.form.get('token') === 'good' ? active({ sub: 'mickey' }) : inactive();
-    setTimeout(() => answer(response, request), Math.random() * slowestMs);
+    const respond = request.form.get('token') === 'good' ? active({ sub: 'mickey' }) : inactive();
+    setTimeout(() => respond(response, request), Math.random() * slowestMs);
   });
 });
 afterEach(async () => {
@@ -114,7 +114,7 @@ async function startHono(): Promise<Api> {
     await next();
     await tally.wait();
   });
-  const guard = requireToken(options());
+  const guard = introspectInHono(options()).requireToken();
   app.all('/early', guard, (c) => c.json(tally.handle(c.req.header('authorization'))));
   app.all('/late', guard, async (c) => {
     await c.req.text();

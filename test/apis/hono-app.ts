@@ -1,4 +1,4 @@
-import { Authorizer, type Policy, requireToken } from '@acme/introspect-hono';
+import { introspect, type Policy } from '@acme/introspect-hono';
 import {
   contractOptions,
   contractRoutes,
@@ -12,23 +12,23 @@ export function contractApp(server: { origin: string }): { app: Hono; handled():
   let handled = 0;
   const hold = responseHold();
   const app = new Hono();
-  const authorizer = new Authorizer(contractOptions(server));
-  app.use('/.well-known/*', requireToken({ authorizer, serveResourceMetadata: true }));
+  const { requireToken } = introspect({ ...contractOptions(server), serveResourceMetadata: true });
+  app.use('/.well-known/*', requireToken());
   app.get('/public', (c) => {
     handled++;
     return c.json({ sub: null });
   });
   for (const [path, policy] of Object.entries<Policy>(contractRoutes)) {
-    app.get(path, requireToken(authorizer, policy), (c) => {
+    app.get(path, requireToken(policy), (c) => {
       handled++;
       return c.json({ sub: c.var.introspection?.sub ?? null });
     });
-    app.options(path, requireToken(authorizer, policy), (c) => {
+    app.options(path, requireToken(policy), (c) => {
       handled++;
       return c.body(null, 204);
     });
   }
-  const guard = requireToken(authorizer);
+  const guard = requireToken();
   const subOf = (c: Context) => c.json({ sub: c.var.introspection?.sub ?? null });
   const countedSubOf = (c: Context) => {
     handled++;

@@ -12,20 +12,20 @@ export async function startNodeApi(
 ): Promise<ContractApi> {
   let handled = 0;
   const hold = responseHold();
-  const answer: Handler = (_, response, token) => {
+  const respond: Handler = (_, response, token) => {
     handled++;
     response.end(JSON.stringify({ sub: token?.sub ?? null }));
   };
   const handle: Handler = (request, response, token) => {
-    if (request.method !== 'OPTIONS') return answer(request, response, token);
+    if (request.method !== 'OPTIONS') return respond(request, response, token);
     handled++;
     response.writeHead(204).end();
   };
-  const slow = requireToken({}, answer);
+  const slow = requireToken({}, respond);
   const routes = new Map<string, RequestListener>([
-    ['/public', (request, response) => answer(request, response, null)],
-    ['/all', requireToken({}, answer)],
-    ['/composed', requireToken({}, answer)],
+    ['/public', (request, response) => respond(request, response, null)],
+    ['/all', requireToken({}, respond)],
+    ['/composed', requireToken({}, respond)],
     [
       '/slow',
       (request, response) => {

@@ -14,9 +14,24 @@ export const contractRoutes = {
   '/strong': { acrValues: ['urn:mfa', 'urn:key'] },
   '/optional': { optional: true },
   '/denied': { check: () => false },
+  '/problem': { scopes: ['items:read'] },
+  '/fault': {},
 } as const;
 
-/** The options of the authorizer that protects it: each fault is met once, whatever came before it. */
+/** Reads the path of a Node-like request, which has `url`, or of a Hono Context. */
+function pathOf(native: unknown): string | undefined {
+  const { url, req } = native as { url?: string; req?: { path: string } };
+  return url ?? req?.path;
+}
+
+/** Replaces the body at `/problem`, throws at `/fault`, and returns the usual body elsewhere. */
+function errorBody(error: { code: string; body: object }, native: unknown): object {
+  const path = pathOf(native);
+  if (path === '/fault') throw new Error('errorBody is broken');
+  return path === '/problem' ? { type: 'about:blank', title: error.code, instance: path } : error.body;
+}
+
+/** The options of the authorizer that protects the API. No retry and no circuit breaker hide a fault of the server. */
 export function contractOptions({ origin }: Pick<ScriptedServer, 'origin'>) {
   return {
     issuer: origin,
@@ -30,11 +45,12 @@ export function contractOptions({ origin }: Pick<ScriptedServer, 'origin'>) {
     timeoutMs: 500,
     retry: { attempts: 1 },
     circuitBreaker: false as const,
+    errorBody,
   };
 }
 
 /**
- * The API under test. Each of its handlers responds with `{"sub": …}`, or `{"sub": null}` if there is no token.
+ * The API under test. Each of its handlers responds with `{"sub": …}`, or `{"sub": null}` without a token.
  *
  * Its routes are `contractRoutes`, `/public` without a guard, and these three with the policy `{}`:
  * - `/all`: one handler for all methods.

@@ -19,12 +19,16 @@ type Claims = Readonly<Record<string, unknown>>;
 
 export interface ContractCase {
   name: string;
-  /** What the authorization server answers, where it matters; a fault answers every question. */
+  /** The response of the authorization server, if it matters. It is the same for every introspection request. */
   server?: ScriptedResponse;
   request: ContractRequest;
-  /** Whether the handler runs, which it does for an answer of 200 or 204 alone. */
+  /** The handler runs only if the status is 200 or 204. */
   response: ContractResponse;
-  /** How often the authorization server is asked; once unless it is said. */
+  /**
+   * The number of introspection requests.
+   *
+   * @default 1
+   */
   introspections?: number;
 }
 
@@ -38,43 +42,43 @@ const passed = (sub: string | null): ContractResponse => ({
   'retry-after': undefined,
   body: JSON.stringify({ sub }),
 });
-const refused = (status: number, challenge: string | undefined, body: object): ContractResponse => ({
+const rejected = (status: number, challenge: string | undefined, body: object): ContractResponse => ({
   status,
   'www-authenticate': challenge,
   'cache-control': 'no-store',
   'retry-after': undefined,
   body: JSON.stringify(body),
 });
-const missing = (scope = '') => refused(401, `Bearer realm="contract", ${scope}${metadata}`, {});
-const refusedAs = (status: number, error: string, sentence: string, parameters = '') =>
-  refused(
+const missing = (scope = '') => rejected(401, `Bearer realm="contract", ${scope}${metadata}`, {});
+const rejectedAs = (status: number, error: string, sentence: string, parameters = '') =>
+  rejected(
     status,
     `Bearer realm="contract", error="${error}", error_description="${sentence}", ${parameters}${metadata}`,
     { error, error_description: sentence },
   );
-const invalidRequest = refusedAs(
+const invalidRequest = rejectedAs(
   400,
   'invalid_request',
   'The Authorization header field must hold one bearer token, once',
 );
-const invalidToken = (sentence: string) => refusedAs(401, 'invalid_token', sentence);
+const invalidToken = (sentence: string) => rejectedAs(401, 'invalid_token', sentence);
 const stepUp = (parameters: string) =>
-  refusedAs(
+  rejectedAs(
     401,
     'insufficient_user_authentication',
     'A more recent or stronger authentication of the user is needed here',
     parameters,
   );
-const denied = refused(403, undefined, {
+const denied = rejected(403, undefined, {
   error: 'access_denied',
   error_description: 'The access token does not permit this',
 });
 const unavailable = (retryAfter?: string): ContractResponse => ({
-  ...refused(503, undefined, { error: 'temporarily_unavailable' }),
+  ...rejected(503, undefined, { error: 'temporarily_unavailable' }),
   'retry-after': retryAfter,
 });
 
-/** Every request of the contract, and what every adapter answers it. */
+/** Every request of the contract, and the response of every adapter. */
 export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): ContractCase[] {
   const now = Math.floor(Date.now() / 1000);
   const token = (claims: Claims = {}) =>
@@ -123,7 +127,7 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
       'a missing scope',
       { ...good, scope: 'items:read items' },
       '/scopes',
-      refusedAs(
+      rejectedAs(
         403,
         'insufficient_scope',
         'The access token lacks a scope that is needed here',
@@ -148,14 +152,50 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
     ['answers 10 MB', large()],
     ['answers a gzip bomb', gzipBomb()],
     ['redirects', redirect('https://elsewhere.example/')],
-    ['answers HTML', respond({ headers: { 'content-type': 'text/html' }, body: '<html>' })],
-    ['answers "active": "true"', json({ active: 'true' })],
-    ['answers 500', zitadelAnswers.databaseDown()],
-    ['answers 429', zitadelAnswers.quotaExhausted()],
-    ['answers 503 with Retry-After', respond({ status: 503, headers: { 'retry-after': '7' } }), unavailable('7')],
-    ['answers 404', zitadelAnswers.unknownInstance()],
-    ['refuses our credentials', zitadelAnswers.unauthorizedClient()],
-    ['refuses our credentials with 401', zitadelAnswers.invalidClient()],
+    ['responds with HTML', respond({ headers: { 'content-type': 'text/html' }, body: '<html>' })],
+    ['responds with "active": "true"', json({ active: 'true' })],
+    ['responds with 500', zitadelAnswers.databaseDown()],
+    ['responds with 429', zitadelAnswers.quotaExhausted()],
+    ['responds with 503 and Retry-After', respond({ status: 503, headers: { 'retry-after': '7' } }), unavailable('7')],
+    ['responds with 404', zitadelAnswers.unknownInstance()],
+    ['rejects the client credentials', zitadelAnswers.unauthorizedClient()],
+    ['rejects the client credentials with 401', zitadelAnswers.invalidClient()],
+  ];
+  const problems: [
+    name: string,
+    server: ScriptedResponse | undefined,
+    token: string | undefined,
+    response: ContractResponse,
+    title: string,
+  ][] = [
+    ['no token', undefined, undefined, missing('scope="items:read", '), 'missing_token'],
+    ['a malformed token', undefined, 'a!b', invalidToken('The access token is malformed'), 'invalid_token'],
+    [
+      'an inactive token',
+      json({ active: false }),
+      'bad',
+      invalidToken('The access token is not active'),
+      'invalid_token',
+    ],
+    [
+      'a missing scope',
+      token({ scope: 'items:write' }),
+      'good',
+      rejectedAs(
+        403,
+        'insufficient_scope',
+        'The access token lacks a scope that is needed here',
+        'scope="items:read", ',
+      ),
+      'insufficient_scope',
+    ],
+    [
+      'a server that responds with 503 and Retry-After',
+      respond({ status: 503, headers: { 'retry-after': '7' } }),
+      'good',
+      unavailable('7'),
+      'unavailable',
+    ],
   ];
   const preflight = [
     ['Origin', 'https://app.example'],
@@ -205,6 +245,19 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
       request: { path: '/any', fields: bearer('good') },
       response,
     })),
+    ...problems.map(([name, script, token, { body: _, ...response }, title]) => ({
+      name: `a body that errorBody replaces: ${name}`,
+      ...(script && { server: script }),
+      request: { path: '/problem', fields: token ? bearer(token) : [] },
+      response: { ...response, body: JSON.stringify({ type: 'about:blank', title, instance: '/problem' }) },
+      introspections: script ? 1 : 0,
+    })),
+    {
+      name: 'a good token, where errorBody replaces bodies',
+      server: token(good),
+      request: { path: '/problem', fields: bearer('good') },
+      response: passed('mickey'),
+    },
     {
       name: 'an optional token that is not there',
       request: { path: '/optional' },
@@ -296,7 +349,7 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
       response: passed('mickey'),
     },
     {
-      name: 'OPTIONS that is no preflight',
+      name: 'OPTIONS that is not a preflight',
       request: { method: 'OPTIONS', path: '/any', fields: preflight.slice(0, 1) },
       response: missing(),
       introspections: 0,

@@ -43,12 +43,12 @@ async function checkUnharmed(setup: HangUpSetup, hangUp: () => Promise<void>): P
   assert.equal(status, 200, 'the API does not serve a good token after a hang-up');
 }
 
-function duringRejection(name: string, answer: ScriptedResponse, token?: string): HangUpCase {
+function duringRejection(name: string, response: ScriptedResponse, token?: string): HangUpCase {
   return {
     name: `a caller who hangs up while its rejection is held back: ${name}`,
     check: (setup) =>
       checkUnharmed(setup, async () => {
-        setup.server.always(answer);
+        setup.server.always(response);
         const held = setup.api.hold.next();
         const hangUp = send(setup, token);
         const release = await held;
@@ -72,9 +72,9 @@ export const hangUpCases: readonly HangUpCase[] = [
         server.always(hangBeforeHeaders());
         const number = server.introspections.length + 1;
         const hangUp = send(setup, 'late');
-        const question = await server.introspection(number);
+        const introspection = await server.introspection(number);
         hangUp();
-        await question.over;
+        await introspection.over;
         await passTime(setup);
       }),
   },
