@@ -1,4 +1,4 @@
-import { Authorizer, ofetchTransport, requireToken } from '@acme/introspect-hono';
+import { introspect, ofetchTransport } from '@acme/introspect-hono';
 import { Hono } from 'hono';
 import { contractApp } from '../../test/apis/hono-app.js';
 import { authorizerCases } from './authorizer-cases.js';
@@ -49,10 +49,10 @@ export function createApp(settings: Settings, end: () => void, ownCases: readonl
     arrived++;
     return next();
   });
-  app.get('/together', requireToken(new Authorizer(options)), (c) => c.json(c.var.introspection));
+  app.get('/together', introspect(options).requireToken(), (c) => c.json(c.var.introspection));
   app.get('/arrived', (c) => c.json(arrived));
   const cache = { maxAgeSeconds: 60, refreshAfterSeconds: 0 };
-  app.get('/renewed', requireToken(new Authorizer({ ...options, cache })), (c) => c.json(c.var.introspection));
+  app.get('/renewed', introspect({ ...options, cache }).requireToken(), (c) => c.json(c.var.introspection));
   app.route('/', contractApp({ origin: settings.scriptedOrigin }).app);
   return app;
 }

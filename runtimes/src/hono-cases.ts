@@ -1,4 +1,4 @@
-import { requireToken } from '@acme/introspect-hono';
+import { introspect } from '@acme/introspect-hono';
 import { Hono } from 'hono';
 import { assertEqual } from './assert.js';
 import { patient, tokenFor } from './client-cases.js';
@@ -29,10 +29,10 @@ const answers: readonly [what: string, token: string | undefined, path: string, 
 export const honoCases: readonly RuntimeCase[] = answers.map(([what, token, path, status, challenge]) => ({
   name: `Hono answers ${status} to ${what}`,
   async run({ origin }) {
-    const options = { issuer: origin, clientId: 'api', clientSecret: 'secret', ...patient };
+    const { requireToken } = introspect({ issuer: origin, clientId: 'api', clientSecret: 'secret', ...patient });
     const app = new Hono();
-    app.get('/me', requireToken(options), (c) => c.json({ sub: c.var.introspection.sub }));
-    app.get('/write', requireToken(options, { scopes: ['items:write'] }), (c) => c.json({}));
+    app.get('/me', requireToken(), (c) => c.json({ sub: c.var.introspection.sub }));
+    app.get('/write', requireToken({ scopes: ['items:write'] }), (c) => c.json({}));
     const headers = token === undefined ? {} : { authorization: `Bearer ${tokenFor(token)}` };
     const response = await app.request(path, { headers });
     assertEqual([response.status, response.headers.get('www-authenticate')], [status, challenge ?? null]);

@@ -1,4 +1,4 @@
-import { Authorizer, introspect, introspectionOf, isIntrospectionError } from '@acme/introspect-fastify';
+import { introspect, introspectionOf, isIntrospectionError } from '@acme/introspect-fastify';
 import type { Demo, DemoSettings } from 'demo';
 import Fastify from 'fastify';
 
@@ -6,9 +6,8 @@ const items = ['hammer', 'nail'];
 
 /** The demo API in Fastify. */
 export async function startFastifyDemo({ port, ...settings }: DemoSettings): Promise<Demo> {
-  const authorizer = new Authorizer(settings.authorizer);
   const app = Fastify({ forceCloseConnections: true });
-  await app.register(introspect, { authorizer, serveResourceMetadata: true });
+  await app.register(introspect, { ...settings.authorizer, serveResourceMetadata: true });
 
   app.get('/public', async () => ({ hello: 'everybody' }));
 
@@ -34,7 +33,7 @@ export async function startFastifyDemo({ port, ...settings }: DemoSettings): Pro
 
   app.get('/ready', async (_, reply) => {
     try {
-      await authorizer.ready();
+      await app.authorizer.ready();
       return { ready: true };
     } catch (error) {
       if (!isIntrospectionError(error)) throw error;
@@ -42,7 +41,7 @@ export async function startFastifyDemo({ port, ...settings }: DemoSettings): Pro
     }
   });
 
-  app.get('/stats', async () => authorizer.stats());
+  app.get('/stats', async () => app.authorizer.stats());
 
   const origin = await app.listen({ port, host: '127.0.0.1' });
   return { origin, close: () => app.close() };

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Authorizer, isIntrospectionError, requireToken } from '@acme/introspect-hono';
+import { introspect, isIntrospectionError } from '@acme/introspect-hono';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Demo, DemoSettings } from 'demo';
 import { Hono } from 'hono';
@@ -8,28 +8,31 @@ const items = ['hammer', 'nail'];
 
 /** The demo API in Hono, on Node. */
 export async function startHonoDemo({ port, ...settings }: DemoSettings): Promise<Demo> {
-  const authorizer = new Authorizer(settings.authorizer);
   const app = new Hono();
-  app.use('/.well-known/*', requireToken({ authorizer, serveResourceMetadata: true }));
+  const { requireToken, introspectionOf, authorizer } = introspect({
+    ...settings.authorizer,
+    serveResourceMetadata: true,
+  });
+  app.use('/.well-known/*', requireToken());
 
   app.get('/public', (c) => c.json({ hello: 'everybody' }));
 
-  app.get('/optional', requireToken(authorizer, { optional: true }), (c) =>
+  app.get('/optional', requireToken({ optional: true }), (c) =>
     c.json({ hello: c.var.introspection?.sub ?? 'stranger' }),
   );
 
-  app.get('/me', requireToken(authorizer), (c) => c.json(c.var.introspection));
+  app.get('/me', requireToken(), (c) => c.json(introspectionOf(c)));
 
-  app.get('/items', requireToken(authorizer, { scopes: ['items:read'] }), (c) => c.json({ items }));
+  app.get('/items', requireToken({ scopes: ['items:read'] }), (c) => c.json({ items }));
 
-  app.post('/items', requireToken(authorizer, { scopes: ['items:write'] }), async (c) => {
+  app.post('/items', requireToken({ scopes: ['items:write'] }), async (c) => {
     const body: { name?: unknown } | null = await c.req.json().catch(() => null);
     return c.json({ created: String(body?.name ?? 'nameless') }, 201);
   });
 
-  app.get('/admin', requireToken(authorizer, { anyRole: ['admin'] }), (c) => c.json({ hello: 'admin' }));
+  app.get('/admin', requireToken({ anyRole: ['admin'] }), (c) => c.json({ hello: 'admin' }));
 
-  app.get('/recent', requireToken(authorizer, { maxAuthenticationAgeSeconds: 300 }), (c) =>
+  app.get('/recent', requireToken({ maxAuthenticationAgeSeconds: 300 }), (c) =>
     c.json({ hello: 'you have just logged in' }),
   );
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { requireToken } from '@acme/introspect-hono';
+import { introspect } from '@acme/introspect-hono';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { jwt } from 'hono/jwt';
@@ -9,7 +9,7 @@ import { type ApiSettings, hello, type Protection } from './api.js';
 
 /** Starts it on a free port, and gives its origin. */
 export async function startHonoApi({ protection, publicPem }: ApiSettings): Promise<string> {
-  const byIntrospection = () => requireToken(keepingAuthorizer(() => zitadelAnswer(1)));
+  const byIntrospection = () => introspect(keepingAuthorizer(() => zitadelAnswer(1))).requireToken();
   const middleware: Partial<Record<Protection, () => MiddlewareHandler>> = {
     'no-op, reads the header': () => readTheHeader,
     'hono/jwt': () => jwt({ secret: publicPem, alg: 'RS256' }),
