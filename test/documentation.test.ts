@@ -86,7 +86,7 @@ describe("the README's program for", () => {
     ['Fastify', 'server.mjs'],
     ['Hono', 'server.mjs'],
     ['NestJS', 'server.ts'],
-  ])('%s answers 401, 200 and 403', async (framework, name) => {
+  ])('%s responds with 401, 200 and 403', async (framework, name) => {
     const server = await startScriptedServer({ clientId: 'my-api', clientSecret: 'my secret' });
     server.tokens.set('good', { sub: 'mickey', scope: 'openid' });
     const [found] = (await blocks('README.md', /^[jt]s$/)).filter(
@@ -148,7 +148,7 @@ describe("the README's example for ZITADEL", () => {
 });
 
 describe('docs/errors.md', () => {
-  it('shows what is really answered', async () => {
+  it('shows the responses that are really sent', async () => {
     const challenge = { realm: 'items' };
     const errors = [
       new MissingTokenError(challenge),
@@ -176,11 +176,11 @@ describe('the adapter in docs/writing-an-adapter.md', () => {
     const [adapter] = await blocks('docs/writing-an-adapter.md', /^ts$/);
     const file = join(folder, 'adapter.mjs');
     await writeFile(file, transpiled(adapter?.code ?? ''));
-    const { tokenRequirer } = await import(/* @vite-ignore */ file);
+    const { introspect } = await import(/* @vite-ignore */ file);
     const server = await startScriptedServer();
-    const api = await startNodeApi(tokenRequirer(contractOptions(server)));
+    const api = await startNodeApi(introspect(contractOptions(server)).requireToken);
     for (const { name, request, response, server: script } of contractCases(server)) {
-      if (request.path.startsWith('/.well-known/')) continue; // what this one leaves out
+      if (request.path.startsWith('/.well-known/')) continue; // it serves no resource metadata
       server.always(script ?? inactive());
       expect(await sendRequest(api.origin, request), name).toEqual(response);
     }
