@@ -43,7 +43,7 @@ export async function runChaos(plan: Plan, ended: (phase: PhaseTally) => void): 
     ZITADEL_CLIENT_SECRET: server.clientSecret,
     CACHE_MAX_AGE_SECONDS: seconds(plan.cache.maxAgeMs),
     CACHE_REFRESH_AFTER_SECONDS: seconds(plan.cache.refreshAfterMs),
-    CACHE_STALE_IF_ERROR_SECONDS: seconds(plan.cache.maxAgeIfErrorMs),
+    CACHE_MAX_AGE_IF_ERROR_SECONDS: seconds(plan.cache.maxAgeIfErrorMs),
   });
   try {
     return await observe(plan, { server, api, ended });

@@ -21,7 +21,7 @@ export interface Demo {
 /**
  * What the environment says: `ZITADEL_ISSUER` (or `INTROSPECTION_ENDPOINT`), `ZITADEL_CLIENT_ID`,
  * `ZITADEL_CLIENT_SECRET` (or `ZITADEL_KEY_FILE`, a path, in place of the two), and if you like `PORT`, `ZITADEL_INSTANCE_HOST`, `ZITADEL_PROJECT_ID`, `RESOURCE`, and for a cache
- * `CACHE_MAX_AGE_SECONDS`, with it `CACHE_REFRESH_AFTER_SECONDS` and `CACHE_STALE_IF_ERROR_SECONDS`.
+ * `CACHE_MAX_AGE_SECONDS`, with it `CACHE_REFRESH_AFTER_SECONDS` and `CACHE_MAX_AGE_IF_ERROR_SECONDS`.
  *
  * @throws Error naming what is missing, or is no number
  */
@@ -86,7 +86,7 @@ function readKeyFile(path: string): string {
 function cacheOf(environment: NodeJS.ProcessEnv): CacheOptions | undefined {
   const maxAgeSeconds = secondsOf(environment, 'CACHE_MAX_AGE_SECONDS');
   const refreshAfterSeconds = secondsOf(environment, 'CACHE_REFRESH_AFTER_SECONDS');
-  const maxAgeIfErrorSeconds = secondsOf(environment, 'CACHE_STALE_IF_ERROR_SECONDS');
+  const maxAgeIfErrorSeconds = secondsOf(environment, 'CACHE_MAX_AGE_IF_ERROR_SECONDS');
   if (maxAgeSeconds === undefined) {
     if (refreshAfterSeconds === undefined && maxAgeIfErrorSeconds === undefined) return undefined;
     throw new Error('Set CACHE_MAX_AGE_SECONDS as well: without it there is no cache');
