@@ -125,7 +125,7 @@ export const authorizerCases: readonly RuntimeCase[] = [
     },
   },
   {
-    name: `twenty who ask the same at once ${onWorkerd ? 'are all answered' : 'share one question'}`,
+    name: `twenty concurrent requests with one token ${onWorkerd ? 'are all introspected' : 'share one introspection request'}`,
     async run(settings) {
       const authorizer = authorizerOf(settings);
       const credentials = `Bearer ${tokenFor('echo')}`;
@@ -143,12 +143,12 @@ export const authorizerCases: readonly RuntimeCase[] = [
     },
   },
   {
-    name: 'what happens is told to a listener',
+    name: 'the authorizer emits an event for an introspection request',
     async run(settings) {
-      const told: IntrospectEvent['type'][] = [];
-      const authorizer = authorizerOf(settings, { onEvent: ({ type }) => void told.push(type) });
+      const emitted: IntrospectEvent['type'][] = [];
+      const authorizer = authorizerOf(settings, { onEvent: ({ type }) => void emitted.push(type) });
       await authorizer.authorize(`Bearer ${tokenFor('echo')}`);
-      assertEqual(told, ['question']);
+      assertEqual(emitted, ['introspected']);
     },
   },
   {

@@ -116,7 +116,7 @@ export const clientCases: readonly RuntimeCase[] = [
     },
   },
   {
-    name: 'a question ends at once when its caller leaves',
+    name: 'an introspection request ends immediately when its caller aborts it',
     async run(settings) {
       const controller = new AbortController();
       const answer = rejection(clientOf(settings).introspect(tokenFor('hang'), { signal: controller.signal }));
@@ -126,7 +126,7 @@ export const clientCases: readonly RuntimeCase[] = [
     },
   },
   {
-    name: 'a question that failed is asked once more',
+    name: 'a failed introspection request is sent once more',
     async run(settings) {
       const client = clientOf(settings, { retry: { attempts: 2, attemptTimeoutMs: 100 } });
       assertEqual((await rejection(client.introspect(tokenFor('hang')))).code, 'unavailable');

@@ -27,7 +27,7 @@ function forged(token: string, { origin }: Settings): string {
 
 const prefilterCases = algorithms.map(
   (algorithm): RuntimeCase => ({
-    name: `a JWT signed with ${algorithm} is asked about, and a forged one refused without a question`,
+    name: `a JWT signed with ${algorithm} is introspected, and a forged one is rejected without a request`,
     async run(settings) {
       const options = { issuer: settings.origin, clientId: 'api', clientSecret: 'secret', ...patient };
       const authorizer = new Authorizer({ ...options, prefilter: jwtPrefilter() });

@@ -49,10 +49,10 @@ export function servedCases(server: ScriptedServer, sharesPromises: boolean): Se
       }),
     ),
     {
-      name: `twenty requests with one token are answered, by ${sharesPromises ? 'one question' : 'one question each'}`,
+      name: `twenty requests with one token get responses, by ${sharesPromises ? 'one introspection request' : 'one introspection request each'}`,
       async run(origin) {
         const before = server.introspections.length;
-        const questions = sharesPromises ? 1 : 20;
+        const introspections = sharesPromises ? 1 : 20;
         const { promise, release } = held();
         server.always(async (response, request) => {
           await promise;
@@ -63,11 +63,11 @@ export function servedCases(server: ScriptedServer, sharesPromises: boolean): Se
         );
         asking.catch(() => {}); // awaited below, unless it is too late for that
         await until('all have arrived', async () => (await sendRequest(origin, { path: '/arrived' })).body === '20');
-        await server.introspection(before + questions);
+        await server.introspection(before + introspections);
         release();
         const answers = await asking;
         assertEqual([...new Set(answers.map(({ body }) => body))], ['{"active":true,"sub":"mickey"}']);
-        assertEqual(server.introspections.length - before, questions);
+        assertEqual(server.introspections.length - before, introspections);
       },
     },
     {
