@@ -21,7 +21,7 @@ export interface NodeResponse {
 /**
  * A Node request as a context. Field lines come from `rawHeaders`: `headers` hides that there were two.
  *
- * What is seldom needed (signal, certificate) is created when it is first read.
+ * What is seldom needed (signal, certificate) is made when it is read.
  */
 export function nodeRequestContext<Native>(
   request: NodeRequest,

@@ -71,7 +71,7 @@ export function isHangUp(error: unknown, { signal }: RequestContext): boolean {
  * @param token `null` if an optional guard accepted the request without a token; `undefined` if no guard accepted it
  * @param route its path, for the error message
  * @param variable where the handler finds the token or `null`, for the error message
- * @throws Error if there is no token
+ * @throws Error without a token
  */
 export function tokenOrThrow(token: ActiveToken | null | undefined, route: string, variable: string): ActiveToken {
   if (token) return token;
