@@ -87,7 +87,7 @@ async function startNest(source: Source, withCors: boolean, create: (module: Typ
     }
   }
   class CorsModule {}
-  Module({ imports: [IntrospectModule.forRoot(source)], controllers: [AllController] })(CorsModule);
+  Module({ imports: [IntrospectModule.forRoot(source as Options)], controllers: [AllController] })(CorsModule);
   const app = await create(CorsModule);
   if (withCors) app.enableCors({ origin: 'https://app.example' });
   await app.listen(0, '127.0.0.1');

@@ -59,7 +59,7 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
   const authorizer = issuer
     ? zitadel({ issuer, ...credentials, ...(projectId && { projectId }) })
     : { ...credentials, ...(projectId && { audience: projectId }) };
-  return { port, authorizer: { ...authorizer, resource } };
+  return { port, authorizer: { ...(authorizer as AuthorizerOptions), resource } };
 }
 
 /** Starts a demo as a program: prints its URL, and stops cleanly on Ctrl-C or SIGTERM. */

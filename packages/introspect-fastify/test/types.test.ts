@@ -158,7 +158,12 @@ it('the plugin accepts options or { authorizer }: one, or a function, and both w
   const authorizer = {} as Authorizer;
   expectTypeOf<{ authorizer: Authorizer; global: true }>().toExtend<IntrospectOptions>();
   expectTypeOf<{ authorizer: (request: FastifyRequest) => Promise<Authorizer> }>().toExtend<IntrospectOptions>();
-  expectTypeOf<{ issuer: string; clientId: string; serveResourceMetadata: true }>().toExtend<IntrospectOptions>();
+  expectTypeOf<{
+    issuer: string;
+    clientId: string;
+    clientSecret: string;
+    serveResourceMetadata: true;
+  }>().toExtend<IntrospectOptions>();
   // @ts-expect-error: Fastify's register takes an object of options, and copies it
   const bare: IntrospectOptions = authorizer;
   expectTypeOf(bare).not.toBeAny();
