@@ -578,13 +578,9 @@ describe('the plugin’s input', () => {
     [
       'a mistyped option',
       { cach: {} },
-      'introspect: unknown option "cach"; did you mean "cache"?; known options: serveResourceMetadata, global, authorizer, ',
+      'introspect: unknown option "cach"; known options: serveResourceMetadata, global, authorizer, ',
     ],
-    [
-      "a mistyped option of the plugin's own",
-      { gloabl: true },
-      'introspect: unknown option "gloabl"; did you mean "global"?; known options: ',
-    ],
+    ["a mistyped option of the plugin's own", { gloabl: true }, 'introspect: unknown option "gloabl"; known options: '],
     ['an invalid authorizer', { authorizer: {} }, 'introspect: "authorizer" must be an Authorizer'],
     [
       'an option beside the authorizer',
@@ -616,7 +612,7 @@ describe('the plugin’s input', () => {
   });
 
   it.each<[string, unknown, string]>([
-    ['a mistyped member', { scope: 'items:read' }, 'Policy: unknown option "scope"; did you mean "scopes"?'],
+    ['a mistyped member', { scope: 'items:read' }, 'Policy: unknown option "scope"; known options: '],
     ['scopes in one string', { scopes: 'items:read items:write' }, '"scopes"'],
     ['two scopes in one', { scopes: ['items:read items:write'] }, '"scopes'],
     ['roles without rolesOf', { anyRole: ['admin'] }, '"rolesOf"'],

@@ -13,7 +13,7 @@ import { scopeCheck } from './scopes.js';
 export type RolesOf = (token: ActiveToken, request: RequestContext) => Iterable<string>;
 
 /** A valid token, and the request that brought it. */
-export interface Judged {
+interface Judged {
   readonly token: ActiveToken;
   readonly request: RequestContext;
   /** Seconds since the epoch. */

@@ -14,7 +14,7 @@ export function redisStore({
   url,
   prefix = 'introspect:',
   onError,
-}: RedisStoreOptions): CacheStore & { close(): void } {
+}: RedisStoreOptions): CacheStore & { close(): Promise<void> } {
   const client = createClient({ url, disableOfflineQueue: true, emitInvalidate: true });
   const values = `${prefix}value:`;
   const leases = `${prefix}lease:`; // not reported to other processes

@@ -1,0 +1,101 @@
+// What the compiler must accept, and what it must reject. Compiled by packages.test.ts as ESM and as CommonJS.
+import {
+  type ActiveToken,
+  Authorizer,
+  type AuthorizerOptions,
+  fromEnv,
+  IntrospectionClient,
+  type Policy,
+  type StandardSchema,
+  type TokenOf,
+} from '@acme/introspect-core';
+import { type ZitadelClaims, zitadel } from '@acme/introspect-core/zitadel';
+
+const server = { issuer: 'https://as.example', clientId: 'api', clientSecret: 's' };
+declare const schema: StandardSchema<{ readonly email: string }>;
+
+/** A server and credentials are required. They may come from the environment. */
+export function requiredOptions(env: Record<string, string | undefined>): void {
+  new Authorizer({ issuer: env.ISSUER, clientId: env.ID, clientSecret: env.SECRET });
+  new Authorizer({ introspectionEndpoint: 'https://as.example/x', clientId: 'a', clientSecret: async () => 's' });
+  new Authorizer({ client: new IntrospectionClient(server), audience: 'api' });
+  new Authorizer(fromEnv({ env, cache: { maxAgeSeconds: 60 } }));
+  new Authorizer(zitadel());
+  // @ts-expect-error the server and the credentials are missing
+  new Authorizer({});
+  // @ts-expect-error the secret is missing
+  new Authorizer({ issuer: 'https://as.example', clientId: 'api' });
+  // @ts-expect-error the server is missing
+  new IntrospectionClient({ clientId: 'api', clientSecret: 's' });
+  // @ts-expect-error an unknown option
+  new Authorizer({ ...server, audiences: ['a'] });
+  // @ts-expect-error "maxAgeSeconds" is missing
+  new Authorizer({ ...server, cache: { ttl: 60 } });
+  // @ts-expect-error renamed
+  new Authorizer({ ...server, cache: { maxAgeSeconds: 60, staleIfErrorSeconds: 300 } });
+}
+
+/** Claims are typed by the schema or the function, and unknown without. */
+export async function claims(): Promise<void> {
+  const plain = await new Authorizer(server).authorize('Bearer t');
+  const unknown: unknown = plain.claims;
+  // @ts-expect-error nothing has checked it
+  const email: string = plain.email;
+
+  const bySchema = new Authorizer({ ...server, claims: schema });
+  const typed: string = (await bySchema.authorize('Bearer t')).claims.email;
+  const tenant: TokenOf<typeof bySchema> = await bySchema.guard({ scopes: ['a'] })(new Request('https://api.example'));
+  const optional: { email: string } | undefined = (await bySchema.authorize({ token: 't' }, { optional: true }))
+    ?.claims;
+  await bySchema.authorize(null, { check: (token) => token.claims.email.endsWith('@acme.example') });
+  // @ts-expect-error no such claim
+  await bySchema.authorize(null, { check: (token) => token.claims.name === 'x' });
+
+  const byFunction = new Authorizer({ ...server, claims: (token: ActiveToken) => ({ id: String(token.sub) }) });
+  const id: string = (await byFunction.authorize('Bearer t')).claims.id;
+
+  const ofZitadel = new Authorizer(zitadel({ ...server, projectId: '1' }));
+  const preset: ZitadelClaims = (await ofZitadel.authorize('Bearer t')).claims;
+  const own = new Authorizer(zitadel({ ...server, claims: schema }));
+  const replaced: string = (await own.authorize('Bearer t')).claims.email;
+  void [unknown, email, typed, tenant, optional, id, preset, replaced];
+}
+
+/** A scope or role outside the vocabulary does not compile. */
+export function vocabularies(): void {
+  const authorizer = new Authorizer({
+    ...server,
+    scopes: ['items:read', 'items:write'],
+    roles: ['admin'],
+    rolesOf: () => [],
+  });
+  authorizer.guard({
+    scopes: ['items:read'],
+    anyRole: ['admin'],
+    anyOf: [{ anyScope: ['items:write'] }, { roles: ['admin'] }],
+  });
+  authorizer.policy({ scopes: ['items:read'] }, { roles: ['admin'] });
+  // @ts-expect-error mistyped
+  authorizer.guard({ scopes: ['items:reed'] });
+  // @ts-expect-error mistyped, in a branch
+  authorizer.guard({ anyOf: [{ roles: ['owner'] }] });
+  // @ts-expect-error "optional" belongs to the policy, not to a branch
+  authorizer.guard({ anyOf: [{ optional: true }] });
+  new Authorizer(server).guard({ scopes: ['anything'] });
+  // @ts-expect-error an unknown member
+  new Authorizer(server).guard({ scope: 'a' });
+}
+
+/** A response cannot be changed, and the request is typed. */
+export async function details(token: ActiveToken, options: AuthorizerOptions, policy: Policy): Promise<void> {
+  const exp: number | undefined = token.exp;
+  // @ts-expect-error a response cannot be changed
+  token.sub = 'another';
+  await using authorizer = new Authorizer(options);
+  const maybe: ActiveToken | null = await authorizer.authorize('Bearer t', policy);
+  await authorizer.invalidate({ sub: 's' });
+  // @ts-expect-error exactly one member
+  await authorizer.invalidate({});
+  new Authorizer({ ...server, errorBody: (error) => ({ type: 'about:blank', status: error.status }) });
+  void [exp, maybe];
+}
