@@ -44,7 +44,7 @@ export function optionsObject<const Entries extends v.ObjectEntries>(entries: En
     v.transform((value): Options => ownMembers(Object(value)) as Options),
     v.strictObject(entries, (issue) => {
       if (issue.expected === 'never') return knownOptions(String(issue.input), Object.keys(entries));
-      return 'must be an object';
+      return issue.received === 'undefined' ? 'is missing' : 'must be an object';
     }),
   );
 }

@@ -13,11 +13,25 @@ const construct = (cache: unknown) => () =>
   });
 
 describe('the option "cache"', () => {
+  it.each([
+    [{ maxAgeSeconds: 60 }, 48_000],
+    [{ maxAgeSeconds: 60, refreshAfterSeconds: 10 }, 10_000],
+    [{ maxAgeSeconds: 60, refreshAfterSeconds: 0 }, 0],
+    [{ maxAgeSeconds: 60, refreshAfterSeconds: false as const }, Number.POSITIVE_INFINITY],
+    [{ maxAgeSeconds: 0 }, Number.POSITIVE_INFINITY],
+  ])('%j: a response is refreshed after %d ms', (options, expected) => {
+    expect(v.parse(cacheOptions, options).refreshAfterMs).toBe(expected);
+  });
+
+  it('without "maxAgeSeconds": the error says that it is missing', () => {
+    expect(construct({})).toThrow(new TypeError('Authorizer: "cache.maxAgeSeconds" is missing'));
+  });
+
   it('is converted to milliseconds, with its defaults', () => {
     expect(v.parse(cacheOptions, { maxAgeSeconds: 60 })).toEqual({
       maxAgeMs: 60_000,
       inactiveMaxAgeMs: 3000,
-      refreshAfterMs: Number.POSITIVE_INFINITY,
+      refreshAfterMs: 48_000,
       maxAgeIfErrorMs: 0,
       maxEntries: 10_000,
       maxBytes: 67_108_864,

@@ -29,7 +29,7 @@ export function cachingAuthorizer(server: ScriptedServer, clocks: Clocks, { cach
     now: clocks.now,
     monotonicNow: clocks.monotonicNow,
     onEvent: (event) => void (event.type !== 'introspected' && events.push(event)),
-    cache: { maxAgeSeconds: 60, ...cache },
+    cache: { maxAgeSeconds: 60, refreshAfterSeconds: false, ...cache },
     ...options,
   });
   return {

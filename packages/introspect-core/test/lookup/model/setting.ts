@@ -18,7 +18,7 @@ export const tokenIndex = fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 4, 5);
 /** The configuration of one run of the model. */
 export interface Setting {
   readonly cache: Required<Omit<CacheOptions, 'store' | 'refreshAfterSeconds' | 'maxBytes'>> & {
-    refreshAfterSeconds?: number;
+    refreshAfterSeconds?: number | false;
   };
   /** Undefined for one process without a shared store. */
   readonly store: StoreKind | undefined;
@@ -35,7 +35,7 @@ export const settings: fc.Arbitrary<Setting> = fc
   .record({
     maxAgeSeconds: fc.constantFrom(2, 10, 60, 300),
     inactiveMaxAgeSeconds: fc.constantFrom(0, 3, 10),
-    refreshPart: fc.constantFrom(undefined, undefined, 0.1, 0.5, 0.9),
+    refreshPart: fc.constantFrom('default' as const, false as const, false as const, 0.1, 0.5, 0.9),
     stalePart: fc.constantFrom(0, 1, 2, 5),
     maxEntries: fc.constantFrom(1, 2, 3, 100, 100, 100),
     localMaxAgeSeconds: fc.constantFrom(0, 1, 5, 30),
@@ -48,7 +48,7 @@ export const settings: fc.Arbitrary<Setting> = fc
   .map(({ store, isWorkerd, timeoutMs, clockSteps, chance, refreshPart, stalePart, ...cache }) => ({
     cache: {
       ...cache,
-      ...(refreshPart !== undefined && { refreshAfterSeconds: cache.maxAgeSeconds * refreshPart }),
+      ...(refreshPart !== 'default' && { refreshAfterSeconds: refreshPart && cache.maxAgeSeconds * refreshPart }),
       maxAgeIfErrorSeconds: cache.maxAgeSeconds * stalePart,
     },
     store,

@@ -279,9 +279,10 @@ export class System {
   #checkCacheHit({ number, known, settled }: Request, introspections: number): void {
     const { cache, store } = this.setting;
     const ageMs = known === undefined ? 0 : this.history.ageMs(known);
-    const isDue = ageMs >= (cache.refreshAfterSeconds ?? Infinity) * 1000 * 0.95;
+    const { refreshAfterSeconds = cache.maxAgeSeconds * 0.8 } = cache;
+    const isDue = refreshAfterSeconds !== false && ageMs >= refreshAfterSeconds * 1000 * 0.95;
     // With a store, this process may have an older response of its own.
-    const mayRefresh = store === undefined ? isDue : cache.refreshAfterSeconds !== undefined;
+    const mayRefresh = store === undefined ? isDue : refreshAfterSeconds !== false;
     const allowed = known?.outcome === 'active' && mayRefresh ? 1 : 0;
     if (!settled || introspections > allowed) {
       this.#violated(
@@ -296,7 +297,7 @@ export class System {
 
   #throwViolations(): void {
     const { store, cache } = this.setting;
-    const hasBackground = store !== undefined || cache.refreshAfterSeconds !== undefined;
+    const hasBackground = store !== undefined || cache.refreshAfterSeconds !== false;
     if (!hasBackground && this.history.pending.size === 0 && this.time.timers > 0) {
       this.#violated(`${this.time.timers} timers are left behind`);
     }
