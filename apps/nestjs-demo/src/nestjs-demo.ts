@@ -16,7 +16,8 @@ export async function startNestjsDemo({ port, ...settings }: DemoSettings): Prom
     imports: [IntrospectModule.forRoot({ ...settings.authorizer, serveResourceMetadata: true })],
     controllers: [DemoController],
   };
-  const app = await NestFactory.create(module, new ExpressAdapter(), { logger: false, forceCloseConnections: true });
+  const options = { logger: false, abortOnError: false, forceCloseConnections: true } as const;
+  const app = await NestFactory.create(module, new ExpressAdapter(), options);
   await app.listen(port, '127.0.0.1');
   return { origin: `http://127.0.0.1:${port}`, close: () => app.close() };
 }
