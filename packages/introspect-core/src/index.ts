@@ -57,7 +57,7 @@ export type {
 } from './events/events.js';
 export type { LookupStats } from './lookup/lookup-stats.js';
 export type { Prefilter, PrefilterContext, PrefilterVerdict } from './lookup/prefilter.js';
-export type { ClaimsSource, StandardSchema } from './policy/claims.js';
+export type { ClaimsSource, StandardSchema } from './policy/claims-reader.js';
 export { checkPolicy, combinedPolicy } from './policy/combined-policy.js';
 export type { Policy, PolicyBranch } from './policy/policy.js';
 export type { ActiveToken, InactiveToken, IntrospectionResponse, TokenWithClaims } from './protocol/active-token.js';
@@ -67,8 +67,8 @@ export {
   type ClientAuthenticationContext,
   type RequestToAuthenticate,
 } from './protocol/client-authentication.js';
-export type { DiscoveryOptions } from './protocol/fetch-metadata.js';
 export { fetchIssuerKeys } from './protocol/jwk-set.js';
+export type { DiscoveryOptions } from './protocol/load-metadata.js';
 export {
   type ProtectedResourceMetadata,
   type ProtectedResourceMetadataOptions,

@@ -1,7 +1,7 @@
 import type { Policy } from '../policy/policy.js';
 import type { TokenWithClaims } from '../protocol/active-token.js';
 import type { Authorizer } from './authorizer.js';
-import { brand } from './brand.js';
+import { brand } from './authorizer-brand.js';
 
 /** The members of an authorizer that do not depend on its claims and vocabularies. */
 export type AnyAuthorizer = Pick<

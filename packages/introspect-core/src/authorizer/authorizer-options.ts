@@ -19,7 +19,7 @@ import {
   textWithout,
   unknownOption,
 } from '../options.js';
-import type { ClaimsSource, StandardSchema } from '../policy/claims.js';
+import type { ClaimsSource, StandardSchema } from '../policy/claims-reader.js';
 import { type Policy, scopeList } from '../policy/policy.js';
 import type { ActiveToken } from '../protocol/active-token.js';
 import { resourceProblem } from '../protocol/protected-resource-metadata.js';

@@ -15,9 +15,9 @@ import {
   protectedResourceMetadataUrl,
 } from '../protocol/protected-resource-metadata.js';
 import type { RequestContext } from '../request/request-context.js';
+import { brand } from './authorizer-brand.js';
 import { type AuthorizerOptions, checkedAuthorizerOptions } from './authorizer-options.js';
 import { type AuthorizerRequest, contextOf } from './authorizer-request.js';
-import { brand } from './brand.js';
 import { Decider } from './decider.js';
 import { type Decision, type ErrorBody, isDecided } from './decision.js';
 import { expectationsOf } from './expectations.js';

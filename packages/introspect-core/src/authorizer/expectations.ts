@@ -1,5 +1,5 @@
 import type { LookupEvent } from '../lookup/lookup-stats.js';
-import { claimsReader } from '../policy/claims.js';
+import { claimsReader } from '../policy/claims-reader.js';
 import type { Expectations } from '../policy/prepared-policy.js';
 import { protectedResourceMetadataUrl } from '../protocol/protected-resource-metadata.js';
 import type { CheckedAuthorizerOptions } from './authorizer-options.js';

@@ -1,5 +1,6 @@
 import type { IntrospectionResponse } from '../protocol/active-token.js';
 import type { RequestTime } from '../runtime/age-clock.js';
+import { type ClockTime, expiryOf } from './freshness.js';
 
 /** A refresh begins up to this part of its time earlier, at random, so that entries are not all refreshed together. */
 const refreshJitter = 0.05;
@@ -36,13 +37,6 @@ export interface CacheEntry extends CachedResponse {
   isUnconfirmed: boolean;
 }
 
-/** The two clocks at one moment, in milliseconds. */
-export interface ClockTime {
-  /** The wall clock. */
-  readonly now: number;
-  readonly monotonicNow: number;
-}
-
 /** What limits the use of an active entry. */
 interface ActiveLimits extends ClockTime {
   /** The age at which a refresh is due. `Infinity` means never. */
@@ -68,20 +62,6 @@ export function activeEntry(
 
 export function inactiveEntry(received: CachedResponse, isUnconfirmed: boolean): CacheEntry {
   return { ...received, expiresAt: undefined, revalidateAt: undefined, refreshAt: undefined, isUnconfirmed };
-}
-
-/** Returns when a token expires, in milliseconds since the epoch. A fraction of a second in `exp` is ignored. */
-export function expiryOf(response: IntrospectionResponse): number {
-  return response.active && response.exp !== undefined ? Math.floor(response.exp) * 1000 : Number.POSITIVE_INFINITY;
-}
-
-/** Returns whether the token has expired by one of the clocks: a clock that is set back must not revive it. */
-export function hasExpired({ expiresAt, response }: CacheEntry, { now, monotonicNow }: ClockTime): boolean {
-  return hasPassed(expiresAt, monotonicNow) || now >= expiryOf(response);
-}
-
-export function hasPassed(time: number | undefined, now: number): boolean {
-  return time !== undefined && now >= time;
 }
 
 function wholeOrNever(time: number): number | undefined {

@@ -1,8 +1,9 @@
 import type { StoreOperation } from '../events/events.js';
 import type { AgeClock } from '../runtime/age-clock.js';
-import { type CachedResponse, expiryOf } from './cache-entry.js';
+import type { CachedResponse } from './cache-entry.js';
 import { maxSharedSeconds } from './cache-options.js';
 import type { CacheStore } from './cache-store.js';
+import { expiryOf } from './freshness.js';
 import { type Invalidations, type TombstoneName, tombstoneSlackMs } from './invalidations.js';
 import { isTombstoneKey, type SharedEntry, StoreClient } from './store-client.js';
 import type { TokenCache } from './token-cache.js';

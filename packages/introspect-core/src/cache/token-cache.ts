@@ -2,16 +2,9 @@ import type { ActiveToken, IntrospectionResponse } from '../protocol/active-toke
 import { takeBodyLength } from '../protocol/introspection-response.js';
 import type { AgeClock } from '../runtime/age-clock.js';
 import { BoundedEntries } from './bounded-entries.js';
-import {
-  activeEntry,
-  type CachedResponse,
-  type CacheEntry,
-  type ClockTime,
-  hasExpired,
-  hasPassed,
-  inactiveEntry,
-} from './cache-entry.js';
+import { activeEntry, type CachedResponse, type CacheEntry, inactiveEntry } from './cache-entry.js';
 import type { CacheSettings } from './cache-options.js';
+import { type ClockTime, hasExpired, hasPassed, isFresh, isUsableIfError } from './freshness.js';
 import type { Invalidations } from './invalidations.js';
 
 /** An inactive response is rechecked if the token was active less than this ago: the server may have a brief fault. */
@@ -82,10 +75,9 @@ export class TokenCache {
     const entry = this.#active.get(key) ?? this.#inactive.get(key);
     if (entry === undefined) return undefined;
     const time = this.#clockTime();
-    const { maxAgeMs, inactiveMaxAgeMs } = this.#settings;
     const entryTime = this.#entryTime(entry, time);
     const ageMs = entryTime - entry.requestedAt;
-    if (ageMs >= (entry.response.active ? maxAgeMs : inactiveMaxAgeMs) || ageMs >= maxResponseAgeMs) return undefined;
+    if (!isFresh(entry.response, ageMs, this.#settings) || ageMs >= maxResponseAgeMs) return undefined;
     if (entry.isUnconfirmed || (hasPassed(entry.revalidateAt, entryTime) && !wasRead)) return undefined;
     if (entry.epoch !== this.#epoch && entry.response.active) return undefined;
     return this.#deleteIfEnded(key, entry, time) ? undefined : entry;
@@ -97,8 +89,7 @@ export class TokenCache {
     if (entry === undefined || entry.isUnconfirmed) return undefined;
     const time = this.#clockTime();
     const ageMs = this.#entryTime(entry, time) - entry.requestedAt;
-    const { maxAgeIfErrorMs } = this.#settings;
-    if (maxAgeIfErrorMs === 0 || ageMs > maxAgeIfErrorMs || ageMs >= maxResponseAgeMs) return undefined;
+    if (!isUsableIfError(ageMs, this.#settings) || ageMs >= maxResponseAgeMs) return undefined;
     return this.#deleteIfEnded(key, entry, time) ? undefined : { response: entry.response, ageMs };
   }
 

@@ -1,9 +1,9 @@
 import { isAuthorizationError, isIntrospectionError } from '../errors/errors.js';
 import { type Outcome, withTraits } from '../errors/failure-traits.js';
 import { timeoutError } from '../errors/timeout-error.js';
-import { rejectsClient } from '../protocol/http-status.js';
 import type { IntrospectionRequest, IntrospectionRequests } from '../protocol/introspection-request.js';
 import { readIntrospectionResponse } from '../protocol/introspection-response.js';
+import { rejectsClient } from '../protocol/status-error.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { send } from '../transport/send.js';
 import type { Transport } from '../transport/transport.js';

@@ -1,4 +1,4 @@
-import { type DiscoveryOptions, fetchMetadataUrl } from '../protocol/fetch-metadata.js';
+import { type DiscoveryOptions, loadMetadataUrl } from '../protocol/load-metadata.js';
 import { sharesPromises } from '../runtime/workerd.js';
 
 /** How long a document is used before it is fetched again. */
@@ -27,7 +27,7 @@ export function endpointDiscovery(options: DiscoveryOptions & { monotonicNow: ()
 
   async function fetchEndpoint(): Promise<string> {
     const requestedAt = options.monotonicNow();
-    const endpoint = await fetchMetadataUrl('introspection_endpoint', options);
+    const endpoint = await loadMetadataUrl('introspection_endpoint', options);
     if (known === undefined || known.requestedAt < requestedAt) {
       known = { endpoint, requestedAt };
       refreshAt = requestedAt + freshMs;

@@ -1,6 +1,6 @@
 import type { SharedCache } from '../cache/shared-cache.js';
 import type { TokenCache } from '../cache/token-cache.js';
-import type { Lookup, TokenQuery } from './lookup.js';
+import type { Lookup, TokenQuery } from './lookup-pipeline.js';
 import type { LookupEvent } from './lookup-stats.js';
 
 /**

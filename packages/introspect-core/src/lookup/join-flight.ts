@@ -1,8 +1,8 @@
 import type { Moment } from '../runtime/age-clock.js';
-import type { Lookup, LookupResult, TokenQuery } from './lookup.js';
+import type { LookupDeadline } from './lookup-deadline.js';
+import type { Lookup, LookupResult, TokenQuery } from './lookup-pipeline.js';
 import type { LookupEvent } from './lookup-stats.js';
 import type { SingleFlight } from './single-flight.js';
-import type { TimeLimit } from './time-limit.js';
 
 /**
  * Joins the running flight if it began late enough for this request. If not, joins the flight that begins when it ends.
@@ -19,7 +19,7 @@ export function joinFlight({
   flights: SingleFlight<LookupResult, Moment>;
   /** What a flight does. */
   work: (query: TokenQuery, signal: AbortSignal) => Promise<LookupResult>;
-  timeLimit: TimeLimit;
+  timeLimit: LookupDeadline;
   /** Without a cache, no `cache_miss` is emitted. */
   hasCache: boolean;
   emit: (event: LookupEvent) => void;

@@ -2,7 +2,7 @@ import type { SharedCache } from '../cache/shared-cache.js';
 import type { TokenCache } from '../cache/token-cache.js';
 import { abortable } from '../runtime/abortable.js';
 import { afterResponse } from '../runtime/workerd.js';
-import type { Stage, TokenQuery } from './lookup.js';
+import type { Stage, TokenQuery } from './lookup-pipeline.js';
 import type { LookupEvent } from './lookup-stats.js';
 import { SingleFlight } from './single-flight.js';
 

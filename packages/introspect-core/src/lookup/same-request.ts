@@ -1,7 +1,7 @@
 import type { Invalidations } from '../cache/invalidations.js';
 import type { RequestContext } from '../request/request-context.js';
 import type { AgeClock, Moment } from '../runtime/age-clock.js';
-import type { ServerResult, Stage } from './lookup.js';
+import type { ServerResult, Stage } from './lookup-pipeline.js';
 
 /** How long guards with the same `native` belong to one request. It is a bound in case the object outlives its request. */
 const sameRequestMs = 5000;

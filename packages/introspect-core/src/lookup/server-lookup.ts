@@ -7,9 +7,9 @@ import type { Priority } from '../events/events.js';
 import type { AgeClock, Moment } from '../runtime/age-clock.js';
 import { delay } from '../runtime/delay.js';
 import type { BoundPrefilter } from './bound-prefilter.js';
-import { type LookupResult, maxRepeats, type TokenQuery } from './lookup.js';
+import type { LookupDeadline } from './lookup-deadline.js';
+import { type LookupResult, maxRepeats, type TokenQuery } from './lookup-pipeline.js';
 import type { LookupEvent } from './lookup-stats.js';
-import type { TimeLimit } from './time-limit.js';
 
 /** How long to wait before a suddenly inactive token is introspected again. A brief fault of the server is over then. */
 const recheckDelayMs = 1000;
@@ -34,7 +34,7 @@ export interface ServerLookupParts {
   readonly sharedCache: SharedCache | undefined;
   readonly invalidations: Invalidations;
   readonly age: AgeClock;
-  readonly timeLimit: TimeLimit;
+  readonly timeLimit: LookupDeadline;
   readonly hooks: LookupHooks;
   emit(event: LookupEvent): void;
 }

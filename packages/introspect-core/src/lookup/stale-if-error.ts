@@ -1,7 +1,7 @@
 import type { TokenCache } from '../cache/token-cache.js';
 import { isIntrospectionError } from '../errors/errors.js';
 import { isShed } from '../errors/failure-traits.js';
-import type { Stage } from './lookup.js';
+import type { Stage } from './lookup-pipeline.js';
 import type { LookupEvent } from './lookup-stats.js';
 import type { ReadShared } from './memory-lookup.js';
 

@@ -12,18 +12,18 @@ import type { IntrospectionResponse } from '../protocol/active-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import { AgeClock, type Moment } from '../runtime/age-clock.js';
 import { steadyClock } from '../runtime/steady-clock.js';
-import { accepted } from './accepted.js';
 import { backgroundRefresh } from './background-refresh.js';
+import { finishWrite } from './finish-write.js';
 import { joinFlight } from './join-flight.js';
-import { compose, type Lookup, type LookupResult, type TokenQuery } from './lookup.js';
+import { LookupDeadline } from './lookup-deadline.js';
+import { compose, type Lookup, type LookupResult, type TokenQuery } from './lookup-pipeline.js';
 import { LookupCounters, type LookupEvent, type LookupStats } from './lookup-stats.js';
 import { fromMemory, readShared } from './memory-lookup.js';
-import { pendingWrite } from './pending-write.js';
+import { repeatUntilAccepted } from './repeat-until-accepted.js';
 import { SameRequest } from './same-request.js';
 import { type LookupHooks, ServerLookup } from './server-lookup.js';
 import { SingleFlight } from './single-flight.js';
 import { staleIfError } from './stale-if-error.js';
-import { TimeLimit } from './time-limit.js';
 
 /**
  * Finds the introspection response for a token: in memory, in the shared cache or at the server.
@@ -33,7 +33,7 @@ import { TimeLimit } from './time-limit.js';
 export class TokenLookup {
   readonly #keyOf: (token: string) => string | Promise<string>;
   readonly #age: AgeClock;
-  readonly #timeLimit: TimeLimit;
+  readonly #timeLimit: LookupDeadline;
   readonly #stats: LookupCounters;
   readonly #invalidations: Invalidations;
   readonly #cache: TokenCache | undefined;
@@ -49,7 +49,7 @@ export class TokenLookup {
     const settings = settingsOf(client);
     const keyOf = cacheKey(settings);
     const age = new AgeClock(settings);
-    const timeLimit = new TimeLimit(settings);
+    const timeLimit = new LookupDeadline(settings);
     const stats = new LookupCounters(settings.events);
     const { emit } = stats;
     const { invalidations, cache, sharedCache } = createCaches(cacheSettings, { settings, keyOf, age, emit });
@@ -77,8 +77,8 @@ export class TokenLookup {
               }),
               staleIfError({ cache, readShared: read, isRateLimited, emit }), // RFC 5861 §4
             ]),
-        accepted(invalidations), // repeats while the response is not for this request
-        pendingWrite, // lets the write to the shared cache end after the response
+        repeatUntilAccepted(invalidations), // repeats while the response is not for this request
+        finishWrite, // lets the write to the shared cache end after the response
       ],
       joinFlight({ flights, work, timeLimit, hasCache: cache !== undefined, emit }), // one flight at the server
     );

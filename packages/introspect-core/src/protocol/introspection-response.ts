@@ -1,8 +1,8 @@
 import { InvalidResponseError } from '../errors/errors.js';
 import type { TransportResponse } from '../transport/transport.js';
 import type { ActiveToken, InactiveToken, IntrospectionResponse } from './active-token.js';
-import { introspectionStatusError } from './http-status.js';
 import { ownMember, readJsonObject } from './json-object.js';
+import { introspectionStatusError } from './status-error.js';
 
 /** The members whose type RFC 7662 §2.2 defines, and `cnf`. */
 const typeOf: Readonly<Record<string, (value: unknown) => boolean>> = {

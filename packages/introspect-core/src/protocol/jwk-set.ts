@@ -2,9 +2,9 @@ import { InvalidResponseError } from '../errors/errors.js';
 import { timeoutError } from '../errors/timeout-error.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { send } from '../transport/send.js';
-import { type DiscoveryOptions, fetchMetadataUrl } from './fetch-metadata.js';
-import { statusError } from './http-status.js';
 import { ownMember, readJsonObject } from './json-object.js';
+import { type DiscoveryOptions, loadMetadataUrl } from './load-metadata.js';
+import { statusError } from './status-error.js';
 
 const mediaTypes = ['application/json', 'application/jwk-set+json'];
 
@@ -15,7 +15,7 @@ const mediaTypes = ['application/json', 'application/jwk-set+json'];
  */
 export async function fetchIssuerKeys(options: DiscoveryOptions): Promise<Readonly<Record<string, unknown>>> {
   const { headers, transport, timeoutMs, maxResponseBytes, now } = options;
-  const url = await fetchMetadataUrl('jwks_uri', options);
+  const url = await loadMetadataUrl('jwks_uri', options);
   const { origin } = new URL(url);
   const late = () => timeoutError({ origin, timeoutMs, option: 'prefilter' });
   const response = await withDeadline({ timeoutMs, late }, (signal) =>

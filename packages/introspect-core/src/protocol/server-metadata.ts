@@ -1,8 +1,8 @@
 import { InvalidResponseError } from '../errors/errors.js';
 import type { TransportResponse } from '../transport/transport.js';
-import { statusError } from './http-status.js';
 import { ownMember, readJsonObject } from './json-object.js';
 import { urlProblem } from './secure-url.js';
+import { statusError } from './status-error.js';
 
 export interface MetadataSettings {
   issuer: string;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { joinFlight } from '../../src/lookup/join-flight.js';
-import type { LookupResult, TokenQuery } from '../../src/lookup/lookup.js';
+import { LookupDeadline } from '../../src/lookup/lookup-deadline.js';
+import type { LookupResult, TokenQuery } from '../../src/lookup/lookup-pipeline.js';
 import { SingleFlight } from '../../src/lookup/single-flight.js';
-import { TimeLimit } from '../../src/lookup/time-limit.js';
 import type { Moment } from '../../src/runtime/age-clock.js';
 import { lookupParts } from '../support/lookups.js';
 import { virtualTime } from '../support/virtual-time.js';
@@ -17,7 +17,7 @@ const setUp = ({ hasCache = true } = {}) => {
   const parts = lookupParts();
   const flights = new SingleFlight<LookupResult, Moment>(() => parts.age.moment());
   const { monotonicNow } = time.clocks;
-  const timeLimit = new TimeLimit({ origin: 'https://as.example', timeoutMs: 1000, monotonicNow });
+  const timeLimit = new LookupDeadline({ origin: 'https://as.example', timeoutMs: 1000, monotonicNow });
   const running: PromiseWithResolvers<LookupResult>[] = [];
   const work = () => {
     const flight = Promise.withResolvers<LookupResult>();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type IntrospectionResponse, UnavailableError } from '../../src/index.js';
+import { LookupDeadline } from '../../src/lookup/lookup-deadline.js';
 import { type LookupHooks, ServerLookup } from '../../src/lookup/server-lookup.js';
-import { TimeLimit } from '../../src/lookup/time-limit.js';
 import { lookupParts } from '../support/lookups.js';
 import { virtualTime } from '../support/virtual-time.js';
 
@@ -17,7 +17,7 @@ afterEach(() => void vi.useRealTimers());
 const setUp = (hooks: LookupHooks = {}) => {
   const parts = lookupParts();
   const { monotonicNow } = time.clocks;
-  const timeLimit = new TimeLimit({ origin: 'https://as.example', timeoutMs: 5000, monotonicNow });
+  const timeLimit = new LookupDeadline({ origin: 'https://as.example', timeoutMs: 5000, monotonicNow });
   const introspect = vi.fn(async (_token: string, _options?: object): Promise<IntrospectionResponse> => active);
   const server = new ServerLookup({ ...parts, client: { introspect }, sharedCache: undefined, timeLimit, hooks });
   return {

@@ -4,7 +4,7 @@ import type { CacheSettings } from '../../src/cache/cache-options.js';
 import { Invalidations } from '../../src/cache/invalidations.js';
 import { TokenCache } from '../../src/cache/token-cache.js';
 import type { IntrospectionResponse } from '../../src/index.js';
-import type { Lookup, LookupResult, ServerResult, TokenQuery } from '../../src/lookup/lookup.js';
+import type { Lookup, LookupResult, ServerResult, TokenQuery } from '../../src/lookup/lookup-pipeline.js';
 import type { LookupEvent } from '../../src/lookup/lookup-stats.js';
 import { Clocks } from './clocks.js';
 

@@ -3,8 +3,8 @@ import { asymmetricAlgorithms, readJwt } from '@acme/introspect-core/jwt-prefilt
 import type { ExplainInactiveOptions } from './explain-options.js';
 import type { ZitadelInactiveExplanation } from './explanation.js';
 import { checkSignature, unsupportedSignature } from './signature-check.js';
-import { explainAudience, explainIssuer, explainKind, explainTimes, scopeAdvice } from './token-claims.js';
 import { explainShape } from './token-shape.js';
+import { explainAudience, explainIssuer, explainKind, explainTimes, scopeAdvice } from './unverified-claims.js';
 
 export type { ExplainInactiveOptions } from './explain-options.js';
 export type { InactiveCause, ZitadelInactiveExplanation } from './explanation.js';

@@ -2,7 +2,7 @@ import { timeoutError } from '../errors/timeout-error.js';
 import { withDeadline } from '../runtime/deadline.js';
 
 /** The time limit of a lookup, the option `timeoutMs`. It is passed on as the monotonic time at which the lookup must end. */
-export class TimeLimit {
+export class LookupDeadline {
   readonly #settings: { readonly origin: string; readonly timeoutMs: number; monotonicNow(): number };
 
   constructor(settings: { readonly origin: string; readonly timeoutMs: number; monotonicNow(): number }) {

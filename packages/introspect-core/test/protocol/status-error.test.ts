@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { traitsOf } from '../../src/errors/failure-traits.js';
-import { introspectionStatusError, rejectsClient, statusError } from '../../src/protocol/http-status.js';
+import { introspectionStatusError, rejectsClient, statusError } from '../../src/protocol/status-error.js';
 
 const origin = 'https://as.example.com';
 const now = () => Date.UTC(2030, 0, 1);

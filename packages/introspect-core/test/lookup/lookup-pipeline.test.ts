@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { compose, type Stage } from '../../src/lookup/lookup.js';
+import { compose, type Stage } from '../../src/lookup/lookup-pipeline.js';
 import { lookupParts, nextLookup } from '../support/lookups.js';
 
 const { query, fromServer } = lookupParts();

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import type { ActiveToken } from '../../src/index.js';
-import { type ClaimsSource, claimsReader, type StandardSchema } from '../../src/policy/claims.js';
+import { type ClaimsSource, claimsReader, type StandardSchema } from '../../src/policy/claims-reader.js';
 
 const token: ActiveToken = Object.freeze({
   active: true,

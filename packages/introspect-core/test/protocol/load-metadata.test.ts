@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { traitsOf } from '../../src/errors/failure-traits.js';
 import type { Transport } from '../../src/index.js';
-import { fetchMetadataUrl } from '../../src/protocol/fetch-metadata.js';
+import { loadMetadataUrl } from '../../src/protocol/load-metadata.js';
 
 const issuer = 'https://as.example.com';
 const openid = `${issuer}/.well-known/openid-configuration`;
@@ -26,7 +26,7 @@ const notFound = { status: 404, header: () => null, body: '' };
 describe('fetchMetadataUrl', () => {
   it('returns the URL from the first document', async () => {
     const transport = vi.fn<Transport>(async () => documentOf({ issuer, jwks_uri: `${issuer}/keys` }));
-    await expect(fetchMetadataUrl('jwks_uri', optionsOf(transport))).resolves.toBe(`${issuer}/keys`);
+    await expect(loadMetadataUrl('jwks_uri', optionsOf(transport))).resolves.toBe(`${issuer}/keys`);
     expect(transport).toHaveBeenCalledExactlyOnceWith({
       url: openid,
       method: 'GET',
@@ -40,13 +40,13 @@ describe('fetchMetadataUrl', () => {
     const transport = vi.fn<Transport>(async ({ url }) =>
       url === rfc8414 ? documentOf({ issuer, introspection_endpoint: `${issuer}/i` }) : notFound,
     );
-    await expect(fetchMetadataUrl('introspection_endpoint', optionsOf(transport))).resolves.toBe(`${issuer}/i`);
+    await expect(loadMetadataUrl('introspection_endpoint', optionsOf(transport))).resolves.toBe(`${issuer}/i`);
     expect(transport.mock.calls.map(([{ url }]) => url)).toEqual([openid, rfc8414]);
   });
 
   it('rejects when both paths are 404', async () => {
     await expect(
-      fetchMetadataUrl(
+      loadMetadataUrl(
         'jwks_uri',
         optionsOf(async () => notFound),
       ),
@@ -58,7 +58,7 @@ describe('fetchMetadataUrl', () => {
 
   it('has one time limit for both paths, and its timeout error is transient', async () => {
     const options = { ...optionsOf(() => new Promise(() => {})), timeoutMs: 1 };
-    const error = await fetchMetadataUrl('jwks_uri', options).catch((thrown: unknown) => thrown);
+    const error = await loadMetadataUrl('jwks_uri', options).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'unavailable', message: expect.stringContaining('"retry.attemptTimeoutMs"') });
     expect(traitsOf(error).isTransient).toBe(true);
   });

@@ -18,7 +18,7 @@ export interface DiscoveryOptions extends MetadataSettings {
  *
  * @throws UnavailableError, InvalidResponseError
  */
-export function fetchMetadataUrl(member: MetadataMember, options: DiscoveryOptions): Promise<string> {
+export function loadMetadataUrl(member: MetadataMember, options: DiscoveryOptions): Promise<string> {
   const { issuer, headers, transport, timeoutMs, maxResponseBytes } = options;
   const { origin } = new URL(issuer);
   return withDeadline(

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { TimeLimit } from '../../src/lookup/time-limit.js';
+import { LookupDeadline } from '../../src/lookup/lookup-deadline.js';
 import { never } from '../support/scripted-transport.js';
 import { virtualTime } from '../support/virtual-time.js';
 
 let time: ReturnType<typeof virtualTime>;
-let limit: TimeLimit;
+let limit: LookupDeadline;
 beforeEach(() => {
   time = virtualTime();
   const { monotonicNow } = time.clocks;
-  limit = new TimeLimit({ origin: 'https://as.example', timeoutMs: 1000, monotonicNow });
+  limit = new LookupDeadline({ origin: 'https://as.example', timeoutMs: 1000, monotonicNow });
 });
 afterEach(() => void vi.useRealTimers());
 
