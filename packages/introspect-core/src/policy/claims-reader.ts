@@ -57,7 +57,8 @@ function tokenOrPaths(response: ActiveToken, result: StandardResult<unknown>): A
 
 function validator(schema: StandardSchema): (token: ActiveToken) => StandardResult<unknown> {
   return (token) => {
-    const result = schema['~standard'].validate({ ...token }); // a copy, because some schemas delete members in place
+    // The schemas of arktype, which are functions, may delete members of their input in place.
+    const result = schema['~standard'].validate(typeof schema === 'function' ? { ...token } : token);
     if (result instanceof Promise) {
       result.catch(() => {});
       throw new TypeError('"claims" must be synchronous: the schema returned a promise');
