@@ -1,3 +1,12 @@
 export * from '@acme/introspect-core';
+export {
+  hasRole,
+  type ZitadelClaims,
+  type ZitadelOptions,
+  type ZitadelOrganization,
+  type ZitadelRoleOptions,
+  zitadel,
+  zitadelRoles,
+} from '@acme/introspect-core/zitadel';
 export * from './introspect.js';
 export { introspect as default } from './introspect.js';
