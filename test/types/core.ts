@@ -84,6 +84,15 @@ export function vocabularies(): void {
   new Authorizer(server).guard({ scopes: ['anything'] });
   // @ts-expect-error an unknown member
   new Authorizer(server).guard({ scope: 'a' });
+
+  const preset = new Authorizer(zitadel({ ...server, scopes: ['items:read'], roles: ['admin'] }));
+  preset.guard({ scopes: ['items:read'], anyRole: ['admin'] });
+  // @ts-expect-error mistyped
+  preset.guard({ anyScope: ['items:raed'] });
+  // @ts-expect-error mistyped
+  preset.guard({ roles: ['amdin'] });
+  // @ts-expect-error mistyped
+  new Authorizer(fromEnv({ ...server, scopes: ['items:read'] })).guard({ scopes: ['items:raed'] });
 }
 
 /** A response cannot be changed, and the request is typed. */

@@ -1,5 +1,5 @@
 // What the compiler must accept, and what it must reject. Compiled by types.test.ts as ESM and as CommonJS.
-import { Authorizer, type IntrospectionEnv, introspect, type StandardSchema } from '@acme/introspect-hono';
+import { Authorizer, type IntrospectionEnv, introspect, type StandardSchema, zitadel } from '@acme/introspect-hono';
 import { Hono } from 'hono';
 
 const server = { issuer: 'https://as.example', clientId: 'api', clientSecret: 's' };
@@ -29,6 +29,11 @@ export function bound(): void {
   requireToken({ scopes: ['b'] });
   // @ts-expect-error the token may be null
   withToken({ optional: true }, (c, token) => c.text(token.claims.email));
+
+  const preset = introspect(zitadel({ ...server, scopes: ['a'], errorBody: (_, c) => ({ instance: c.req.path }) }));
+  preset.withToken({ scopes: ['a'] }, (c, token) => c.json(token.claims.organization?.id));
+  // @ts-expect-error mistyped
+  preset.requireToken({ scopes: ['b'] });
 }
 
 export function input(): void {

@@ -35,8 +35,8 @@ const variables = [
  */
 export function fromEnv<
   Claims = unknown,
-  Scope extends string = string,
-  Role extends string = string,
+  const Scope extends string = string,
+  const Role extends string = string,
   Native = unknown,
 >(options: FromEnvOptions<Claims, Scope, Role, Native> = {}): AuthorizerOptions<Claims, Scope, Role, Native> {
   const inheritedOption = inheritedName(options, ['env', ...authorizerOptionNames()]);

@@ -78,8 +78,8 @@ const credentialVariables = [
  */
 export function zitadel<
   Claims = ZitadelClaims,
-  Scope extends string = string,
-  Role extends string = string,
+  const Scope extends string = string,
+  const Role extends string = string,
   Native = unknown,
 >(options: ZitadelOptions<Claims, Scope, Role, Native> = {}): AuthorizerOptions<Claims, Scope, Role, Native> {
   for (const name of ['projectId', 'env', 'headers', 'claims', 'limits', 'policyProblem', 'audience', 'rolesOf'])
