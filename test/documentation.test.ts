@@ -9,6 +9,7 @@ import {
   AccessDeniedError,
   Authorizer,
   type CacheOptions,
+  checkPolicy,
   InsufficientScopeError,
   InsufficientUserAuthenticationError,
   IntrospectionClient,
@@ -124,6 +125,54 @@ describe("the README's program for", () => {
   });
 });
 
+describe("the README's program with typed claims", () => {
+  it('checks claims, roles and owners, and responds with its own body', async () => {
+    const server = await startScriptedServer({ clientId: 'my-api', clientSecret: 'my secret' });
+    const roles = { 'urn:zitadel:iam:org:project:42:roles': { editor: { 1: 'a.example' } } };
+    const mickey = { sub: 'mickey', aud: ['42'], email: 'mickey@a.example', scope: 'items:read items:write' };
+    server.tokens.set('owner', mickey);
+    server.tokens.set('editor', { ...mickey, ...roles });
+    server.tokens.set('nameless', { ...mickey, email: undefined });
+    const [found] = (await blocks('README.md', /^ts$/)).filter(({ code }) => code.startsWith('// items.ts'));
+    const file = join(folder, 'items.mjs');
+    await writeFile(file, transpiled(found?.code ?? ''));
+    const port = await freePort();
+    const env = {
+      ZITADEL_ISSUER: server.origin,
+      ZITADEL_CLIENT_ID: 'my-api',
+      ZITADEL_CLIENT_SECRET: 'my secret',
+      ZITADEL_PROJECT_ID: '42',
+      PORT: String(port),
+    };
+    const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+    const ended = once(child, 'exit');
+    const send = (path: string, token: string, method = 'GET') =>
+      fetch(`http://localhost:${port}${path}`, { method, headers: { authorization: `Bearer ${token}` } });
+    try {
+      await vi.waitFor(() => send('/', 'owner'), { timeout: 20_000, interval: 50 });
+      expect(await (await send('/hello', 'owner')).text()).toBe('Hello mickey@a.example');
+      const denied = await send('/hello', 'nameless');
+      expect(await denied.json()).toEqual({
+        type: 'about:blank',
+        title: 'access_denied',
+        status: 403,
+        instance: '/hello',
+      });
+      const statuses = [
+        await send('/users/mickey/items', 'owner'),
+        await send('/users/minnie/items', 'owner'),
+        await send('/items', 'owner', 'PUT'),
+        await send('/items', 'editor', 'PUT'),
+      ].map(({ status }) => status);
+      expect(statuses).toEqual([200, 403, 403, 204]);
+    } finally {
+      child.kill();
+      await ended;
+      await server.close();
+    }
+  });
+});
+
 describe("the README's example for ZITADEL", () => {
   it('accepts an editor of their own organisation, and rejects a login that leaves its organisation out', async () => {
     const server = await startScriptedServer({ clientId: 'api', clientSecret: 'secret' });
@@ -231,10 +280,9 @@ describe('the store in docs/caching.md', () => {
   it('has its options explained, each by its name', async () => {
     const cache = { maxAgeSeconds: 1, unknown: 1 } as CacheOptions;
     const construct = () => new Authorizer({ issuer: 'https://a.example', clientId: 'c', clientSecret: 's', cache });
-    const [, names = ''] = /known options: (.*)$/.exec(String(catching(construct))) ?? [];
     const table = (await read('docs/caching.md')).split('## The life')[0] ?? '';
     const inFirstColumn = rows(table).flatMap(([option]) => option?.match(/^`(\w+)`$/)?.[1] ?? []);
-    expect(inFirstColumn.sort()).toEqual(names.split(', ').sort());
+    expect(inFirstColumn.sort()).toEqual(knownOptions(construct).sort());
   });
 });
 
@@ -249,12 +297,20 @@ describe('the documentation', () => {
     expect(targets.filter((target) => !existsSync(join(root, dirname(page), target)))).toEqual([]);
   });
 
-  it('names every option of the client, and no other', async () => {
-    const construct = () => new IntrospectionClient({ unknown: 1 } as never);
-    const [, names = ''] = /known options: (.*)$/.exec(String(catching(construct))) ?? [];
-    const table = (await read('README.md')).split('## Options')[1]?.split('Of the `Authorizer`')[0] ?? '';
-    const inFirstColumn = rows(table).flatMap(([option]) => option?.match(/`(\w+)`/g) ?? []);
-    expect(inFirstColumn.map((name) => name.replaceAll('`', '')).sort()).toEqual(names.split(', ').sort());
+  it('README.md names every option of the client and of the authorizer, and no other', async () => {
+    const [, ofClient = '', ofAuthorizer = ''] = (await read('README.md')).split(/^(?:Of the|For ZITADEL,) /m);
+    const namedIn = (table: string) =>
+      rows(table).flatMap(([option]) => option?.match(/`\w+`/g)?.map((name) => name.replaceAll('`', '')) ?? []);
+    const client = knownOptions(() => new IntrospectionClient({ unknown: 1 } as never));
+    const authorizer = knownOptions(() => new Authorizer({ unknown: 1 } as never));
+    expect(namedIn(ofClient).sort()).toEqual(client.toSorted());
+    expect(namedIn(ofAuthorizer).sort()).toEqual(authorizer.filter((name) => !client.includes(name)).sort());
+  });
+
+  it('README.md names every member of a policy', async () => {
+    const [, list = ''] = /^- \*\*A policy\*\*(.*?)All members hold/ms.exec(await read('README.md')) ?? [];
+    const named = [...list.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+    expect(named.sort()).toEqual(knownOptions(() => checkPolicy({ unknown: 1 } as never)).sort());
   });
 
   it('shows a jwtPrefilter without "algorithms", because a rotation to another one would reject every good token', async () => {
@@ -274,6 +330,12 @@ describe('the documentation', () => {
     expect(named.sort()).toEqual(folders.sort());
   });
 });
+
+/** Returns the names that the error about an unknown option lists. */
+function knownOptions(construct: () => unknown): string[] {
+  const [, names = ''] = /known options: (.*)$/.exec(String(catching(construct))) ?? [];
+  return names.split(', ');
+}
 
 function catching(work: () => unknown): unknown {
   try {
