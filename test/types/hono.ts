@@ -34,6 +34,12 @@ export function bound(): void {
   preset.withToken({ scopes: ['a'] }, (c, token) => c.json(token.claims.organization?.id));
   // @ts-expect-error mistyped
   preset.requireToken({ scopes: ['b'] });
+
+  const both = preset.authorizer.policy({ scopes: ['a'] }, { anyRole: ['admin'] });
+  preset.withToken(both, (c, token) => c.json(token.claims.roles));
+  const maybe = preset.authorizer.policy({ optional: true }, { optional: true });
+  // @ts-expect-error the token may be null
+  preset.withToken(maybe, (c, token) => c.json(token.claims.roles));
 }
 
 export function input(): void {

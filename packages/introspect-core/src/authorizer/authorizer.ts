@@ -126,6 +126,10 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    *
    * @throws TypeError naming the invalid member of a policy
    */
+  policy(
+    ...policies: (Policy<Claims, Scope, Role> & { optional?: false })[]
+  ): Policy<Claims, Scope, Role> & { optional?: false };
+  policy(...policies: Policy<Claims, Scope, Role>[]): Policy<Claims, Scope, Role>;
   policy(...policies: Policy<Claims, Scope, Role>[]): Policy<Claims, Scope, Role> {
     const combined = combinedPolicy(policies as Policy[]);
     preparePolicy(combined, this.#expectations);
