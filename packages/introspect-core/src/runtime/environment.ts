@@ -30,8 +30,8 @@ export function optionsFromEnvironment(
 ): Readonly<Record<string, string>> {
   const read = Object.fromEntries(
     variables.flatMap(({ option, variable }) => {
-      const value = env[variable];
-      return option in given || !value ? [] : [[option, value]];
+      const value = option in given ? undefined : valueOf(env, variable);
+      return value ? [[option, value]] : [];
     }),
   );
   const missing = required.filter((group) => !group.some((option) => option in given || option in read));
@@ -43,4 +43,13 @@ export function optionsFromEnvironment(
   throw new TypeError(
     `${owner}: set the environment variables ${named.map((names) => names.join(' or ')).join(', ')}, or pass the options ${options}`,
   );
+}
+
+/** Deno throws if the program has no permission to read the variable: then it counts as not set. */
+function valueOf(env: Environment, variable: string): string | undefined {
+  try {
+    return env[variable];
+  } catch {
+    return undefined;
+  }
 }

@@ -63,6 +63,15 @@ describe('fromEnv', () => {
     expect(() => fromEnv(Object.assign(new Options(), { env }))).toThrow('fromEnv: "audience" is inherited');
   });
 
+  it('counts a variable that the runtime does not permit to read as not set, and reads none that it does not need', () => {
+    const get = () => {
+      throw new Error('Requires env access');
+    };
+    const forbidden = new Proxy<Record<string, string>>({}, { get });
+    expect(fromEnv({ ...read, env: forbidden })).toEqual(read);
+    expect(() => fromEnv({ env: forbidden })).toThrow('fromEnv: set the environment variables INTROSPECT_ISSUER');
+  });
+
   it('needs every option where there is no process', () => {
     vi.stubGlobal('process', undefined);
     expect(() => fromEnv()).toThrow('fromEnv: set the environment variables');
