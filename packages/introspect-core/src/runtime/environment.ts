@@ -30,7 +30,7 @@ export function optionsFromEnvironment(
 ): Readonly<Record<string, string>> {
   const read = Object.fromEntries(
     variables.flatMap(({ option, variable }) => {
-      const value = option in given ? undefined : valueOf(env, variable);
+      const value = option in given ? undefined : readVariable(env, variable);
       return value ? [[option, value]] : [];
     }),
   );
@@ -46,7 +46,7 @@ export function optionsFromEnvironment(
 }
 
 /** Deno throws if the program has no permission to read the variable: then it counts as not set. */
-function valueOf(env: Environment, variable: string): string | undefined {
+function readVariable(env: Environment, variable: string): string | undefined {
   try {
     return env[variable];
   } catch {
