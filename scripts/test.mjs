@@ -17,6 +17,7 @@ const checks = {
   types: ['run', 'types', '--output-logs=errors-only'],
   'unused code': ['run', 'unused'],
   imports: ['run', 'imports'],
+  words: ['run', 'words'],
   size: ['run', 'size', '--output-logs=errors-only'],
   tests: [
     'exec',

@@ -3,7 +3,12 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-const paths = ['packages/introspect-core/src'];
+const paths = [
+  ...['core', 'fastify', 'hono', 'nestjs'].map((name) => `packages/introspect-${name}/src`),
+  'README.md',
+  'packages/*/README.md',
+  ...['architecture', 'caching', 'errors', 'operating', 'writing-an-adapter'].map((name) => `docs/${name}.md`),
+];
 
 /** Each with what to write instead. Words of RFCs and of other libraries are better than words of our own. */
 const words = [
