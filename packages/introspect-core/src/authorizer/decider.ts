@@ -57,7 +57,7 @@ export class Decider {
         return this.#introspect(token, request, policy).then(allow, deny);
       }
       const judged = this.#judge(cached, request, policy);
-      return judged instanceof Promise ? judged.then(allow, deny) : allow(judged);
+      return isToken(judged) ? allow(judged) : judged.then(allow, deny);
     } catch (error) {
       return deny(error);
     }
@@ -73,6 +73,14 @@ export class Decider {
     if (!response.active) throw new InvalidTokenError('inactive', policy.challenge);
     return policy.judge(response, request, this.#now() / 1000);
   }
+}
+
+/**
+ * Returns whether a value is a token, and not the promise of one. Does not use `instanceof`: an application may have
+ * replaced the global `Promise`.
+ */
+function isToken(judged: ActiveToken | Promise<ActiveToken>): judged is ActiveToken {
+  return Object.hasOwn(judged, 'active');
 }
 
 /** Returns the event of a denial. An error of the application, or of a caller who hung up, has the outcome `failed`. */
