@@ -1,5 +1,6 @@
 import { AccessDeniedError } from '../errors/errors.js';
 import type { ActiveToken } from '../protocol/active-token.js';
+import { isPromise } from '../runtime/is-promise.js';
 
 /** The part of a Standard Schema (version 1) that is used: zod, valibot, arktype and others implement it. */
 export interface StandardSchema<Output = unknown> {
@@ -51,7 +52,7 @@ export function claimsReader(
 
 function tokenOrPaths(response: ActiveToken, result: StandardResult<unknown>): ActiveToken | readonly string[] {
   if (result.issues !== undefined) return [...new Set(result.issues.map(pathOf))];
-  if (result.value instanceof Promise) throw new TypeError('"claims" must be synchronous, and not return a promise');
+  rejectPromise(result.value);
   return Object.freeze({ ...response, claims: result.value });
 }
 
@@ -59,12 +60,15 @@ function validator(schema: StandardSchema): (token: ActiveToken) => StandardResu
   return (token) => {
     // The schemas of arktype, which are functions, may delete members of their input in place.
     const result = schema['~standard'].validate(typeof schema === 'function' ? { ...token } : token);
-    if (result instanceof Promise) {
-      result.catch(() => {});
-      throw new TypeError('"claims" must be synchronous: the schema returned a promise');
-    }
-    return result;
+    rejectPromise(result);
+    return result as StandardResult<unknown>;
   };
+}
+
+/** @throws TypeError if the value is a promise */
+function rejectPromise(value: unknown): void {
+  if (!isPromise(value)) return;
+  throw new TypeError('"claims" must be synchronous, and not return a promise');
 }
 
 /** Returns the path of an issue, such as `address.country`. An empty path is the token itself. */

@@ -1,6 +1,6 @@
 import { type } from 'arktype';
 import * as v from 'valibot';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import type { ActiveToken } from '../../src/index.js';
 import { type ClaimsSource, claimsReader, type StandardSchema } from '../../src/policy/claims-reader.js';
@@ -12,6 +12,8 @@ const token: ActiveToken = Object.freeze({
   address: { country: 'US' },
 });
 const denied = expect.objectContaining({ code: 'access_denied', status: 403 });
+
+afterEach(() => vi.unstubAllGlobals());
 
 function reader(source: ClaimsSource<unknown>) {
   const onMismatch = vi.fn();
@@ -83,4 +85,21 @@ it.each<[string, ClaimsSource<unknown>]>([
   ],
 ])('rejects %s that is asynchronous', (_, source) => {
   expect(() => reader(source).read(token)).toThrow(/synchronous|asynchronous/i);
+});
+
+it('rejects an asynchronous schema where a library has replaced the global Promise', () => {
+  vi.stubGlobal('Promise', class extends Promise<unknown> {}); // async functions return the platform's own promises
+  const validate = async () => ({ issues: [{ message: 'wrong' }] });
+  for (const source of [{ '~standard': { version: 1, vendor: 'test', validate } } as const, async () => ({})]) {
+    expect(() => reader(source).read(token)).toThrow('synchronous');
+  }
+});
+
+it('handles the rejection of an asynchronous function, so that the process does not end', async () => {
+  const rejections = vi.fn();
+  process.on('unhandledRejection', rejections);
+  expect(() => reader(() => Promise.reject(new Error('a bug'))).read(token)).toThrow('synchronous');
+  await new Promise(setImmediate);
+  process.off('unhandledRejection', rejections);
+  expect(rejections).not.toHaveBeenCalled();
 });
