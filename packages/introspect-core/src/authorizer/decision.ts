@@ -5,6 +5,7 @@ import {
   isIntrospectionError,
 } from '../errors/errors.js';
 import type { ActiveToken } from '../protocol/active-token.js';
+import { isPromise } from '../runtime/is-promise.js';
 
 /** What an adapter does with a request: it runs the handler with the token, or sends the response. */
 export type Decision = Permission | Denial;
@@ -56,7 +57,7 @@ export function denial(error: unknown, errorBody?: ErrorBody, native?: unknown):
   const { status, headers } = error;
   try {
     const body: unknown = errorBody === undefined ? error.body : errorBody(error, native);
-    if (typeof body !== 'object' || body === null || body instanceof Promise) {
+    if (typeof body !== 'object' || body === null || isPromise(body)) {
       throw new TypeError('"errorBody" must return an object, and not a promise');
     }
     return { allowed: false, status, headers, body: JSON.stringify(body), error };

@@ -45,6 +45,15 @@ describe('errorBody that fails', () => {
     );
   });
 
+  it('handles the rejection of an asynchronous function, so that the process does not end', async () => {
+    const rejections = vi.fn();
+    process.on('unhandledRejection', rejections);
+    await expect(decide(() => Promise.reject(new Error('a bug')))).rejects.toThrow('"errorBody"');
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', rejections);
+    expect(rejections).not.toHaveBeenCalled();
+  });
+
   it('rejects for a body that JSON cannot hold', async () => {
     await expect(decide(() => ({ big: 1n }))).rejects.toThrow(TypeError);
   });
