@@ -7,6 +7,7 @@ import {
 } from '../errors/errors.js';
 import type { ActiveToken } from '../protocol/active-token.js';
 import type { RequestContext } from '../request/request-context.js';
+import { isPromise } from '../runtime/is-promise.js';
 import type { PolicyPart } from './policy.js';
 import { scopeCheck } from './scopes.js';
 
@@ -133,6 +134,7 @@ function authenticationCheck(
 function rolesIn({ token, request }: Judged, rolesOf: RolesOf | undefined): ReadonlySet<string> {
   const roles = rolesOf?.(token, request) ?? [];
   if (typeof roles === 'string') throw new TypeError('"rolesOf" must return a list of roles, not a string');
+  if (isPromise(roles)) throw new TypeError('"rolesOf" must return a list of roles, not a promise');
   return new Set(roles);
 }
 

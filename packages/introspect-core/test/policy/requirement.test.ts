@@ -154,3 +154,13 @@ it('judges roles once for each requirement, and only if the policy needs them', 
   await judge({ roles: ['x'], anyRole: ['x', 'y'] }, { roles: ['x'] });
   expect(rolesOf).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ active: true }), request);
 });
+
+it('rolesOf that is asynchronous is an error, and its rejection is handled', async () => {
+  const rejections = vi.fn();
+  process.on('unhandledRejection', rejections);
+  rolesOf.mockReturnValueOnce(Promise.reject(new Error('a bug')) as never);
+  await expect(judge({ roles: ['admin'] }, {})).rejects.toThrow('"rolesOf" must return a list of roles');
+  await new Promise(setImmediate);
+  process.off('unhandledRejection', rejections);
+  expect(rejections).not.toHaveBeenCalled();
+});
