@@ -141,10 +141,12 @@ function parts(
   checked: (given: Policy, owner: string) => AnyPolicy,
 ): PolicyPart[] {
   const { anyOf, ...others } = checked(policy, owner);
-  const own = {
-    ...others,
-    ...(anyOf && { anyOf: anyOf.map((branch, index) => branchPartsOf(branch, `${owner}: "anyOf[${index}]"`)) }),
-  };
+  // Without a prototype: a polluted Object.prototype must not make a policy optional.
+  const own: PolicyPart = Object.assign(
+    Object.create(null),
+    others,
+    anyOf && { anyOf: anyOf.map((branch, index) => branchPartsOf(branch, `${owner}: "anyOf[${index}]"`)) },
+  );
   const combined = (Object(policy)[allOf] ?? []) as readonly Policy[];
   const isEmpty = Object.keys(own).length === 0;
   return [...combined.flatMap((each) => parts(each, owner, checked)), ...(isEmpty && combined.length > 0 ? [] : [own])];

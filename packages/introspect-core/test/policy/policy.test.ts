@@ -431,3 +431,15 @@ describe('preparePolicy', () => {
     expect(() => judge(tokenOf({ scope: 'read', acr: 'y' }), { authorization: '' }, now)).toThrow();
   });
 });
+
+it('a polluted Object.prototype opens no route', async () => {
+  const authorizer = new Authorizer({ issuer: 'https://as.example', clientId: 'api', clientSecret: 'secret' });
+  Object.assign(Object.prototype, { optional: true });
+  try {
+    for (const policy of [{}, { scopes: ['a'] }, authorizer.policy({ scopes: ['a'] }, { scopes: ['b'] })]) {
+      await expect(authorizer.guard(policy)(undefined)).rejects.toMatchObject({ code: 'missing_token' });
+    }
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'optional');
+  }
+});
