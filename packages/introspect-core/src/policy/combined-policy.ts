@@ -1,3 +1,4 @@
+import { ownMembers } from '../options.js';
 import { allOf, type Policy, partsOf } from './policy.js';
 import { challengesOf } from './requirement.js';
 
@@ -35,7 +36,7 @@ export function checkPolicy(policy: Policy): void {
 
 /** Returns a copy that later changes of the policy and its lists do not affect. */
 function copyOf(policy: Policy): Policy {
-  const copied = Object.entries(policy).map(([name, value]) => [
+  const copied = Object.entries(ownMembers(policy)).map(([name, value]) => [
     name,
     Array.isArray(value) ? value.map((each) => (typeof each === 'object' ? copyOf(each) : each)) : value,
   ]);

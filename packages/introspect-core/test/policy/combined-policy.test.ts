@@ -194,3 +194,10 @@ describe('combinedPolicy', () => {
     expect(() => protect(new Authorizer(options), policy)).toThrow('"rolesOf"');
   });
 });
+
+it('a combined policy needs a member that is not enumerable too', async () => {
+  const hidden = Object.defineProperty({} as Policy, 'scopes', { value: ['admin'] });
+  for (const policies of [[hidden], [hidden, { optional: true }], [{ anyOf: [hidden] }, {}]]) {
+    expect(await codeOf({ scope: 'read' }, ...policies)).toBe('insufficient_scope');
+  }
+});
