@@ -1,4 +1,4 @@
-import { inherited, inheritedName } from '../options.js';
+import { inherited, inheritedName, ownMembers } from '../options.js';
 import { type Environment, optionsFromEnvironment } from '../runtime/environment.js';
 import { type AuthorizerOptions, authorizerOptionNames } from './authorizer-options.js';
 
@@ -41,12 +41,12 @@ export function fromEnv<
 >(options: FromEnvOptions<Claims, Scope, Role, Native> = {}): AuthorizerOptions<Claims, Scope, Role, Native> {
   const inheritedOption = inheritedName(options, ['env', ...authorizerOptionNames()]);
   if (inheritedOption !== undefined) throw new TypeError(`fromEnv: "${inheritedOption}" ${inherited}`);
-  const { env, ...given } = options;
+  const { env: _, ...given } = ownMembers(options);
   const credentials = 'clientAuthentication' in given ? [] : [['clientId'], ['clientSecret']];
   const read = optionsFromEnvironment('fromEnv', given, {
     variables: 'clientAuthentication' in given ? variables.slice(0, 2) : variables,
     required: [['issuer', 'introspectionEndpoint'], ...credentials],
-    env,
+    env: options.env,
   });
-  return { ...read, ...given } as AuthorizerOptions<Claims, Scope, Role, Native>;
+  return { ...read, ...given } as object as AuthorizerOptions<Claims, Scope, Role, Native>;
 }

@@ -25,6 +25,11 @@ describe('fromEnv', () => {
     expect(fromEnv({ env, clientId: 'mine', realm: 'r' })).toEqual({ ...read, clientId: 'mine', realm: 'r' });
   });
 
+  it('keeps options that are not enumerable', () => {
+    const options = Object.defineProperty({ env }, 'audience', { value: 'items' });
+    expect(fromEnv(options)).toEqual({ ...read, audience: 'items' });
+  });
+
   it('reads the endpoint, with or without an issuer', () => {
     const endpoint = { INTROSPECT_ENDPOINT: 'https://as.example/introspect' };
     const { INTROSPECT_ISSUER: _, ...others } = env;
