@@ -1,4 +1,3 @@
-import { InvalidTokenError } from '../errors/errors.js';
 import type { Credentials } from '../request/bearer-token.js';
 import type { RequestContext } from '../request/request-context.js';
 
@@ -7,14 +6,13 @@ export type AuthorizerRequest = Credentials | Request | RequestContext | { reado
 
 type Context = RequestContext & { readonly token?: string };
 
-/** @throws InvalidTokenError (`malformed`) if `token` is not a string, or is empty */
+/** Returns the request as a context. A `token` that is not a string becomes an empty one, which is malformed. */
 export function contextOf(request: AuthorizerRequest): Context {
   if (typeof request !== 'object' || request === null || isLines(request)) return { authorization: request };
   if ('authorization' in request) return request;
   if ('headers' in request) return webContext(request);
   const { token } = request;
-  if (typeof token !== 'string' || token === '') throw new InvalidTokenError('malformed');
-  return { authorization: undefined, token };
+  return { authorization: undefined, token: typeof token === 'string' ? token : '' };
 }
 
 function isLines(request: AuthorizerRequest): request is readonly string[] {

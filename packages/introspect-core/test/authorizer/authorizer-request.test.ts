@@ -49,6 +49,15 @@ describe('authorize', () => {
     await expect(authorizer.authorize(request, { optional: true })).rejects.toMatchObject({ reason });
   });
 
+  it.each(['', undefined, 'a"b'])('rejects { token: %j } with the challenge of the authorizer', async (token) => {
+    const named = new Authorizer({ issuer: server.origin, clientId: 'api', clientSecret: 's', realm: 'items' });
+    await expect(named.authorize({ token: token as string })).rejects.toMatchObject({
+      headers: expect.arrayContaining([
+        ['WWW-Authenticate', expect.stringMatching(/^Bearer realm="items", error="invalid_token"/)],
+      ]),
+    });
+  });
+
   it('gives a check the method, URL, header lines and signal of a Request', async () => {
     const check = vi.fn(() => true);
     const headers = { authorization: 'Bearer good', 'x-a': 'b' };
