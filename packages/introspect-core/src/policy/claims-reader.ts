@@ -21,8 +21,14 @@ interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
+/**
+ * The type itself. The compiler infers from it last: a schema of arktype is also a function, which may return errors, and
+ * `Claims` must be the output of the schema.
+ */
+type InferredLast<Type> = [Type] extends [never] ? never : Type;
+
 /** The option `claims`: a Standard Schema, or a function from the token. Both must be synchronous. */
-export type ClaimsSource<Claims> = StandardSchema<Claims> | ((token: ActiveToken) => Claims);
+export type ClaimsSource<Claims> = StandardSchema<Claims> | ((token: ActiveToken) => InferredLast<Claims>);
 
 /**
  * Returns a function that adds `token.claims` to a token: the output of `source`. It runs `source` once for each

@@ -1,5 +1,7 @@
+import { type } from 'arktype';
 import * as v from 'valibot';
 import { expectTypeOf, it } from 'vitest';
+import * as z from 'zod';
 import { type AnyAuthorizer, Authorizer, type PolicyOf, type TokenOf } from '../../src/index.js';
 
 const authorizer = new Authorizer({
@@ -21,4 +23,14 @@ it('AnyAuthorizer excludes objects that only look like an authorizer', () => {
   // @ts-expect-error: only an Authorizer has the brand
   const alike: AnyAuthorizer = { ready, invalidate, stats, close, resourceMetadata, decider, passPreflight };
   expectTypeOf(alike).not.toBeAny();
+});
+
+it('the claims have the output type of a schema of each library, and the return type of a function', () => {
+  const server = { issuer: 'https://issuer.example', clientId: 'api', clientSecret: 'secret' };
+  const byZod = new Authorizer({ ...server, claims: z.object({ id: z.string() }) });
+  const byArktype = new Authorizer({ ...server, claims: type({ id: 'string' }) });
+  const byFunction = new Authorizer({ ...server, claims: ({ sub }) => (sub === undefined ? undefined : { id: sub }) });
+  expectTypeOf<TokenOf<typeof byZod>['claims']>().toEqualTypeOf<{ id: string }>();
+  expectTypeOf<TokenOf<typeof byArktype>['claims']>().toEqualTypeOf<{ id: string }>();
+  expectTypeOf<TokenOf<typeof byFunction>['claims']>().toEqualTypeOf<{ id: string } | undefined>();
 });
