@@ -37,7 +37,10 @@ export interface IntrospectExtras extends AdapterExtras {
 
 /** The options of an `Authorizer`, or `{ authorizer }`, and those of this plugin. */
 export type IntrospectOptions = IntrospectExtras &
-  (AuthorizerOptions<unknown, string, string, FastifyRequest> | SharedAuthorizer<AuthorizerOrChooser<FastifyRequest>>);
+  (
+    | (AuthorizerOptions<unknown, string, string, FastifyRequest> & { authorizer?: never })
+    | SharedAuthorizer<AuthorizerOrChooser<FastifyRequest>>
+  );
 
 /**
  * A hook for `onRequest`, for apps over HTTP/1 or HTTP/2.
