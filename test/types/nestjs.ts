@@ -47,3 +47,19 @@ export function input(context: ExecutionContext): void {
   RequireToken<typeof authorizer>({ scopes: ['b'] });
   void email;
 }
+
+/** Authorizers with claims and vocabularies, in each form. */
+export function sources(): void {
+  const other = new Authorizer(server);
+  IntrospectModule.forRoot(() => authorizer);
+  IntrospectModule.forRoot({ authorizer: () => authorizer });
+  IntrospectModule.forRoot(async ({ headers }) => (headers.host === 'a' ? authorizer : other));
+  IntrospectModule.forRoot({ ...server, claims: schema, scopes: ['a'] });
+  IntrospectModule.forRootAsync({ useFactory: () => authorizer });
+  IntrospectModule.forRootAsync({ useFactory: async () => ({ authorizer }) });
+  // @ts-expect-error an existing authorizer has its own options
+  IntrospectModule.forRoot({ authorizer, realm: 'api' });
+  RequireToken<typeof authorizer>(authorizer.policy({ scopes: ['a'] }, { check: ({ claims }) => !!claims.email }));
+  // @ts-expect-error its check needs the claims of its authorizer: write RequireToken<typeof authorizer>
+  RequireToken(authorizer.policy({ scopes: ['a'] }));
+}

@@ -1,7 +1,8 @@
-import { Authorizer, type AuthorizerOptions, isAuthorizer } from '@acme/introspect-core';
+import { type AnyAuthorizer, Authorizer, type AuthorizerOptions, isAuthorizer } from '@acme/introspect-core';
 import {
   type AuthorizerOrChooser,
   adapterOptions,
+  type ChooseAuthorizer,
   type SharedAuthorizer,
   splitOptions,
 } from '@acme/introspect-core/adapter';
@@ -70,7 +71,7 @@ export class IntrospectModule implements OnModuleInit, OnApplicationShutdown {
    */
   static forRoot(options: IntrospectModuleOptions & Scope): DynamicModule;
   static forRoot(shared: Shared & Scope): DynamicModule;
-  static forRoot(authorizer: AuthorizerOrChooser<PlatformRequest>): DynamicModule;
+  static forRoot<Of extends AnyAuthorizer>(authorizer: Of | ChooseAuthorizer<PlatformRequest, Of>): DynamicModule;
   static forRoot(input: Input): DynamicModule {
     const isObject = typeof input === 'object' && input !== null && !isAuthorizer(input);
     const [{ isGlobal = true }, options] = isObject ? splitOptions(input as Scope, ['isGlobal']) : [{} as Scope, input];

@@ -11,7 +11,7 @@ import {
 import { inherited, inheritedName, unknownOption, withoutMembers } from '../options.js';
 
 /** Chooses an authorizer for each request: one for each tenant, for example. */
-export type ChooseAuthorizer<Native> = (request: Native) => AnyAuthorizer | Promise<AnyAuthorizer>;
+export type ChooseAuthorizer<Native, Of extends AnyAuthorizer = AnyAuthorizer> = (request: Native) => Of | Promise<Of>;
 
 export type AuthorizerOrChooser<Native> = AnyAuthorizer | ChooseAuthorizer<Native>;
 
