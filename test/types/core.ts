@@ -1,11 +1,13 @@
 // What the compiler must accept, and what it must reject. Compiled by packages.test.ts as ESM and as CommonJS.
 import {
   type ActiveToken,
+  type AnyAuthorizer,
   Authorizer,
   type AuthorizerOptions,
   fromEnv,
   IntrospectionClient,
   type Policy,
+  type PolicyOf,
   type StandardSchema,
   type TokenOf,
 } from '@acme/introspect-core';
@@ -108,3 +110,55 @@ export async function details(token: ActiveToken, options: AuthorizerOptions, po
   new Authorizer({ ...server, errorBody: (error) => ({ type: 'about:blank', status: error.status }) });
   void [exp, maybe];
 }
+
+const typed = new Authorizer({ ...server, claims: schema, scopes: ['a', 'b'], roles: ['admin'], rolesOf: () => [] });
+const anyPolicy: Policy = { scopes: ['a'] };
+const ownPolicy: PolicyOf<typeof typed> = { scopes: ['a'], check: ({ claims }) => claims.email !== '' };
+const constant = { scopes: ['a'] } as const satisfies Policy;
+const widened = { scopes: ['a'] } satisfies Policy;
+
+/** A policy that is declared apart from its authorizer. */
+export async function declaredPolicies(): Promise<void> {
+  new Authorizer(server).guard(anyPolicy);
+  new Authorizer(server).guard(widened);
+  typed.guard(ownPolicy);
+  typed.guard(constant);
+  // @ts-expect-error its scopes may be any strings
+  typed.guard(anyPolicy);
+  // @ts-expect-error its scopes may be any strings: without "as const", the compiler widens them
+  typed.guard(widened);
+  // @ts-expect-error its check needs claims that the other authorizer does not have
+  new Authorizer(server).guard(ownPolicy);
+
+  const combined = typed.policy({ scopes: ['a'] }, ownPolicy, { optional: true });
+  const email: string = (await typed.authorize('Bearer t', combined)).claims.email;
+  const maybe = await typed.guard(typed.policy({ optional: true }, { optional: true }))('Bearer t');
+  // @ts-expect-error the token may be null
+  const none: string = maybe.claims.email;
+  // @ts-expect-error mistyped
+  typed.policy({ scopes: ['a'] }, { scopes: ['c'] });
+  void [email, none];
+}
+
+/** A class field needs no type of its own. */
+export class Service {
+  readonly authorizer = new Authorizer({ ...server, claims: schema, scopes: ['a'] });
+  readonly guard = this.authorizer.guard({ scopes: ['a'], check: ({ claims }) => claims.email !== '' });
+  readonly any: AnyAuthorizer = this.authorizer;
+  // @ts-expect-error its policies may use any scope
+  readonly plain: Authorizer = this.authorizer;
+
+  async email(request: Request): Promise<string> {
+    const { claims } = await this.authorizer.authorize(request, { scopes: ['a'] });
+    return (await this.guard(request)).claims.email + claims.email;
+  }
+}
+
+/** A function for every authorizer. */
+export function generic<Claims, Scope extends string, Role extends string>(
+  authorizer: Authorizer<Claims, Scope, Role>,
+  policy: Policy<Claims, Scope, Role>,
+): unknown {
+  return authorizer.guard(policy);
+}
+generic(typed, { scopes: ['b'] });

@@ -52,3 +52,24 @@ export function input(): void {
   introspect({ ...server, onError: () => {} });
   introspect({ ...server, errorBody: (error, c) => ({ title: error.code, instance: c.req.path }) });
 }
+
+/** Authorizers with claims and vocabularies, in each form. */
+export function sources(): void {
+  const typed = new Authorizer({ ...server, claims: schema, scopes: ['a'] });
+  const other = new Authorizer(server);
+  introspect(() => typed);
+  introspect({ authorizer: () => typed });
+  introspect(async (c) => (c.req.path === '/a' ? typed : other));
+  // @ts-expect-error an existing authorizer has its own options
+  introspect({ authorizer: typed, realm: 'api' });
+
+  for (const { requireToken, withToken } of [introspect(typed), introspect({ authorizer: typed })]) {
+    const policy = typed.policy({ scopes: ['a'] }, { check: ({ claims }) => claims.email !== '' });
+    requireToken(policy);
+    withToken(policy, (c, token) => c.text(token.claims.email));
+    // @ts-expect-error the token may be null
+    withToken(typed.policy({ optional: true }), (c, token) => c.text(token.claims.email));
+  }
+  // @ts-expect-error its check needs the claims of its authorizer
+  introspect(other).requireToken(typed.policy({ scopes: ['a'] }));
+}

@@ -127,7 +127,8 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * @throws TypeError naming the invalid member of a policy
    */
   policy(
-    ...policies: (Policy<Claims, Scope, Role> & { optional?: false })[]
+    required: Policy<Claims, Scope, Role> & { optional?: false },
+    ...others: Policy<Claims, Scope, Role>[]
   ): Policy<Claims, Scope, Role> & { optional?: false };
   policy(...policies: Policy<Claims, Scope, Role>[]): Policy<Claims, Scope, Role>;
   policy(...policies: Policy<Claims, Scope, Role>[]): Policy<Claims, Scope, Role> {
