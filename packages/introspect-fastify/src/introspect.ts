@@ -38,7 +38,10 @@ export interface IntrospectExtras extends AdapterExtras {
 /** The options of an `Authorizer`, or `{ authorizer }`, and those of this plugin. */
 export type IntrospectOptions = IntrospectExtras &
   (
-    | (AuthorizerOptions<unknown, string, string, FastifyRequest> & { authorizer?: never })
+    | (AuthorizerOptions<unknown, string, string, FastifyRequest> & {
+        /** An existing authorizer. It excludes all options of an authorizer. */
+        authorizer?: never;
+      })
     | SharedAuthorizer<AuthorizerOrChooser<FastifyRequest>>
   );
 
@@ -49,7 +52,8 @@ export type IntrospectOptions = IntrospectExtras &
  * `await hook(request, reply)` runs only for accepted requests. To combine conditions, use a policy with `anyOf`.
  *
  * With `done` it returns `undefined`: it calls `done()` after it accepted the token, and `done(error)` for an error of
- * the app, such as a `check` that throws. An async hook of your own must not give it `done`, and must await its promise.
+ * the app, such as a `check` that throws. An async hook of your own must not give it `done`, and must await its
+ * promise.
  */
 export interface TokenHook {
   (request: HookRequest, reply: HookReply, done: (error?: Error) => void): undefined;
@@ -57,26 +61,46 @@ export interface TokenHook {
 }
 
 /** The part of a request that the hook reads. It fits every kind of server that an app can run on. */
-export type HookRequest = { readonly raw: NodeRequest; introspection: ActiveToken | null };
+export type HookRequest = {
+  /** Node's own request. */
+  readonly raw: NodeRequest;
+  /** The accepted token, which the hook sets. */
+  introspection: ActiveToken | null;
+};
 /** The part of a reply that the hook reads. */
-export type HookReply = { readonly raw: NodeResponse };
+export type HookReply = {
+  /** Node's own response. */
+  readonly raw: NodeResponse;
+};
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** The authorizer of the plugin. Reading it throws if a function chooses the authorizer for each request. */
     readonly authorizer: Authorizer;
     /**
-     * Returns a hook that lets a request pass if its token satisfies the policy. With claims or vocabularies of your own,
-     * write `app.requireToken<typeof authorizer>(…)`.
+     * Returns a hook that lets a request pass if its token satisfies the policy. With claims or vocabularies of your
+     * own, write `app.requireToken<typeof authorizer>(…)`.
+     *
+     * @example
+     * ```ts
+     * app.get('/items', { onRequest: app.requireToken({ scopes: ['items:read'] }) }, async (request) => […]);
+     * ```
+     * @throws TypeError naming the invalid member of the policy
      */
     requireToken<Of extends AnyAuthorizer = Authorizer>(policy?: PolicyOf<Of, FastifyRequest>): TokenHook;
   }
   interface FastifyRequest {
-    /** `null` until a token was accepted. */
+    /**
+     * The accepted token. `null` until a token was accepted, and if an optional guard accepted the request without one.
+     */
     introspection: ActiveToken | null;
   }
   interface FastifyContextConfig {
-    /** Exempts a route from the plugin's option `global`. */
+    /**
+     * Exempts a route from the plugin's option `global`.
+     *
+     * @default false
+     */
     public?: boolean;
   }
 }
@@ -172,7 +196,16 @@ function hasTimedOut(request: FastifyRequest): boolean {
   return request.routeOptions.handlerTimeout > 0 && request.signal.reason?.code === 'FST_ERR_HANDLER_TIMEOUT';
 }
 
-/** `app.register(introspect, { issuer, clientId, clientSecret })`. */
+/**
+ * The plugin. It adds `app.requireToken`, `app.authorizer` and `request.introspection`. An authorizer that it made of
+ * options is closed with the app.
+ *
+ * @example
+ * ```ts
+ * await app.register(introspect, { issuer, clientId, clientSecret });
+ * app.get('/items', { onRequest: app.requireToken({ scopes: ['items:read'] }) }, listItems);
+ * ```
+ */
 export const introspect = fp(plugin, { fastify: '5.x', name: '@acme/introspect-fastify' });
 
 /**

@@ -24,6 +24,7 @@ export type IntrospectOptions<
 
 /** The variable that a guard sets: `c.var.introspection`. Use it for `new Hono<IntrospectionEnv>()`. */
 export interface IntrospectionEnv<Token extends ActiveToken | null = ActiveToken> {
+  /** The variables of the context, typed for `c.var`. */
   Variables: { introspection: Token };
 }
 
@@ -31,6 +32,7 @@ type Proceed = (token: ActiveToken | null | undefined) => Response | Promise<unk
 
 /** What guards of one authorizer share. */
 export interface Introspect<Claims = unknown, Scope extends string = string, Role extends string = string> {
+  /** The authorizer of all guards. Absent if a function chooses it for each request. */
   readonly authorizer: Authorizer<Claims, Scope, Role>;
   /**
    * Returns middleware that lets a request pass if its token satisfies the policy. It sets `c.var.introspection`.
@@ -38,15 +40,24 @@ export interface Introspect<Claims = unknown, Scope extends string = string, Rol
    * For a denied request, it throws an `HTTPException` that holds the response. `app.onError` sees it, and the error of
    * the authorizer as its `cause`.
    *
+   * @example
+   * ```ts
+   * app.use('/api/*', requireToken({ scopes: ['items:read'] }));
+   * ```
    * @throws TypeError naming the invalid member of the policy
    */
   requireToken<Optional extends boolean = false>(
     policy?: RoutePolicy<Claims, Scope, Role, Context, Optional>,
   ): MiddlewareHandler<IntrospectionEnv<RouteToken<Claims, Optional>>>;
   /**
-   * Returns a guarded handler. It gets the token as its second argument: `null` if the policy is optional and the request
-   * has no bearer credentials.
+   * Returns a guarded handler. It gets the token as its second argument: `null` if the policy is optional and the
+   * request has no bearer credentials. For a CORS preflight that `passPreflight` lets pass, it does not run: the
+   * response is 204.
    *
+   * @example
+   * ```ts
+   * app.get('/me', withToken({ scopes: ['profile'] }, (c, token) => c.json({ sub: token.sub })));
+   * ```
    * @throws TypeError naming the invalid member of the policy
    */
   withToken<Result extends Response | Promise<Response>, Optional extends boolean = false>(
@@ -65,11 +76,14 @@ export interface Introspect<Claims = unknown, Scope extends string = string, Rol
 type Shared<Of> = SharedAuthorizer<Of> & AdapterExtras;
 
 /**
- * Binds guards to one authorizer: to an `Authorizer`, to one that is made of these options, or to a function that chooses
- * one for each request.
+ * Binds guards to one authorizer: to an `Authorizer`, to one that is made of these options, or to a function that
+ * chooses one for each request.
  *
- * @example const { requireToken } = introspect({ issuer, clientId, clientSecret });
+ * @example
+ * ```ts
+ * const { requireToken, withToken } = introspect({ issuer, clientId, clientSecret });
  * app.use('/api/*', requireToken({ scopes: ['items:read'] }));
+ * ```
  * @throws TypeError naming the option
  */
 export function introspect<Claims = unknown, Scope extends string = string, Role extends string = string>(

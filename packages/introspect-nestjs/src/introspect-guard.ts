@@ -20,11 +20,15 @@ import { policiesOf, type RouteHandler } from './route-policies.js';
  * platform instead, such as `RequestContext<FastifyRequest>`.
  */
 export interface PlatformRequest {
+  /** The HTTP method, in upper case. */
   readonly method: string;
+  /** Path and query. */
   readonly url: string;
+  /** The header fields, with names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The parameters of the route, such as `{ id: '7' }`. */
   readonly params: Readonly<Record<string, string>>;
+  /** The parameters of the query, as the platform parses them. */
   readonly query: Readonly<Record<string, unknown>>;
 }
 
@@ -83,8 +87,8 @@ export class IntrospectRuntime {
  * Lets a request pass if its token satisfies the policies of the route and of its controller. If there are none, any
  * good token passes. `@RequireToken()` applies this guard.
  *
- * For a denied request, it throws an `HttpException` with the response. Exception filters see the error of the authorizer
- * as its `cause`.
+ * For a denied request, it throws an `HttpException` with the response. Exception filters see the error of the
+ * authorizer as its `cause`.
  */
 @Injectable()
 export class IntrospectGuard implements CanActivate {

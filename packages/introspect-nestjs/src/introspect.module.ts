@@ -49,7 +49,11 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<Input>({
 /**
  * Provides the guard, and one `Authorizer` that constructors can inject.
  *
- * @example IntrospectModule.forRoot({ issuer, clientId, clientSecret })
+ * @example
+ * ```ts
+ * @Module({ imports: [IntrospectModule.forRoot({ issuer, clientId, clientSecret })] })
+ * export class AppModule {}
+ * ```
  */
 @Module({
   providers: [
@@ -68,6 +72,11 @@ export class IntrospectModule implements OnModuleInit, OnApplicationShutdown {
    * that is made of options is closed with the app.
    *
    * The app does not start if an option or the policy of a route is invalid.
+   *
+   * @example
+   * ```ts
+   * IntrospectModule.forRoot({ issuer, clientId, clientSecret, cache: { maxAgeSeconds: 60 } })
+   * ```
    */
   static forRoot(options: IntrospectModuleOptions & Scope): DynamicModule;
   static forRoot(shared: Shared & Scope): DynamicModule;
@@ -78,7 +87,10 @@ export class IntrospectModule implements OnModuleInit, OnApplicationShutdown {
     return IntrospectModule.forRootAsync({ isGlobal, useFactory: () => options as Input });
   }
 
-  /** Like `forRoot`, with a factory (`useFactory`, `useClass` or `useExisting`) that returns what `forRoot` takes. */
+  /**
+   * Like `forRoot`, with a factory (`useFactory`, `useClass` or `useExisting`) that returns what `forRoot` takes. Only
+   * `isGlobal` is not for the factory to return.
+   */
   static forRootAsync({ isGlobal = true, ...options }: ConfigurableModuleAsyncOptions<Input> & Scope): DynamicModule {
     const { providers = [], ...definition } = ConfigurableModuleClass.registerAsync(options);
     return { ...definition, module: IntrospectModule, global: isGlobal, providers: providers.map(withoutOptions) };

@@ -13,12 +13,18 @@ import { inherited, inheritedName, unknownOption, withoutMembers } from '../opti
 /** Chooses an authorizer for each request: one for each tenant, for example. */
 export type ChooseAuthorizer<Native, Of extends AnyAuthorizer = AnyAuthorizer> = (request: Native) => Of | Promise<Of>;
 
+/** An existing authorizer, or a function that chooses one for each request. */
 export type AuthorizerOrChooser<Native> = AnyAuthorizer | ChooseAuthorizer<Native>;
 
-/** An existing authorizer, or a function that chooses one for each request. */
+/** An existing authorizer, or a function that chooses one for each request, as an option. */
 export interface SharedAuthorizer<Shared> {
+  /** The authorizer, or the function. It excludes all options of an authorizer. The adapter does not close it. */
   authorizer: Shared;
-  /** Overrides the authorizer's own `passPreflight`. Read the warning there. */
+  /**
+   * Overrides the authorizer's own `passPreflight`. Read the warning there.
+   *
+   * @default that of the authorizer
+   */
   passPreflight?: boolean;
 }
 
@@ -28,8 +34,8 @@ export type AuthorizerSource<Native> = AuthorizerOrChooser<Native> | SharedAutho
 /** The option that each adapter has beside those of an authorizer. */
 export interface AdapterExtras {
   /**
-   * Serves the RFC 9728 document of `resource` at its path, unguarded. Middleware serves it only if it is mounted at that
-   * path, such as at `'*'`.
+   * Serves the RFC 9728 document of `resource` at its path, unguarded. Middleware serves it only if it is mounted at
+   * that path, such as at `'*'`.
    *
    * @default false
    */
@@ -42,7 +48,10 @@ export type RoutePolicy<Claims, Scope extends string, Role extends string, Nativ
   Scope,
   Role,
   Native
-> & { optional?: Optional };
+> & {
+  /** Whether a request without bearer credentials passes. */
+  optional?: Optional;
+};
 
 /** What the handler of a route gets: `null` only if the policy may be optional. */
 export type RouteToken<Claims, Optional extends boolean> =
@@ -61,6 +70,7 @@ interface ResourceMetadata {
 export interface AdapterOptions<Native, Extras extends object = AdapterExtras> {
   /** The adapter's own options. */
   readonly extras: Partial<Extras>;
+  /** Where the guards find their authorizer. */
   readonly source: AuthorizerSource<Native>;
   /** Undefined if a function chooses the authorizer. */
   readonly authorizer: AnyAuthorizer | undefined;

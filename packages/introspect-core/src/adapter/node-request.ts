@@ -2,19 +2,25 @@ import type { NativeRequestContext } from './protect.js';
 
 /** The part of a Node request (HTTP/1 or HTTP/2, or one that was injected) that is looked at. */
 export interface NodeRequest {
+  /** Names and values of the header fields, alternately, as received. */
   readonly rawHeaders: readonly string[];
+  /** The HTTP method. Without it, the request counts as a GET. */
   readonly method?: string | undefined;
+  /** Path and query. */
   readonly url?: string | undefined;
+  /** The connection, which may have the client's TLS certificate. */
   readonly socket?: unknown;
 }
 
 /** The part of a Node response that tells when the caller has gone. */
 export interface NodeResponse {
+  /** Whether the response has been written. */
   readonly writableEnded: boolean;
-  /** HTTP/1 has it, HTTP/2 does not. */
+  /** Whether the connection has ended. HTTP/1 has it, HTTP/2 does not. */
   readonly destroyed?: boolean;
-  /** HTTP/2 has it, HTTP/1 does not. */
+  /** The HTTP/2 stream, which may have ended. HTTP/1 does not have it. */
   readonly stream?: { readonly destroyed: boolean };
+  /** Calls the listener when the connection or stream has ended. */
   once(event: 'close', listener: () => void): unknown;
 }
 

@@ -13,6 +13,7 @@ import { isPreflight } from './preflight.js';
 
 /** A request's context, with the framework's own request. */
 export interface NativeRequestContext<Native> extends RequestContext<Native> {
+  /** The framework's own request object, one for each request. */
   native: Native;
 }
 
@@ -23,8 +24,8 @@ export type Protect<Native> = (request: NativeRequestContext<Native>) => Decisio
 const preflightPasses: Decision = Object.freeze({ allowed: true, token: undefined });
 
 /**
- * Returns the function that decides about the requests of a route. It returns the decision itself, without a promise, on
- * a cache hit; `isDecided` tells the two apart. It never throws: the promise rejects with an error that is
+ * Returns the function that decides about the requests of a route. It returns the decision itself, without a promise,
+ * on a cache hit; `isDecided` tells the two apart. It never throws: the promise rejects with an error that is
  * not of the core, such as one of the app's `check`, and with `signal.reason` after a hang-up ({@link isHangUp}).
  *
  * The policy is checked now. If a function chooses the authorizer, that authorizer checks its own part of the policy

@@ -3,7 +3,10 @@ import type { TokenWithClaims } from '../protocol/active-token.js';
 import type { Authorizer } from './authorizer.js';
 import { brand } from './authorizer-brand.js';
 
-/** The members of an authorizer that do not depend on its claims and vocabularies. */
+/**
+ * The members of an authorizer that do not depend on its claims and vocabularies. It is the type for a variable that
+ * may hold any authorizer, because one with claims or vocabularies is not an `Authorizer<unknown, string, string>`.
+ */
 export type AnyAuthorizer = Pick<
   Authorizer,
   typeof brand | 'passPreflight' | 'decider' | 'ready' | 'invalidate' | 'stats' | 'close' | 'resourceMetadata'

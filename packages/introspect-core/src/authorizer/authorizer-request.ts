@@ -1,7 +1,10 @@
 import type { Credentials } from '../request/bearer-token.js';
 import type { RequestContext } from '../request/request-context.js';
 
-/** What an authorizer decides about. `{ token }` is for a token that did not come in an `Authorization` field. */
+/**
+ * What an authorizer decides about: the value of an `Authorization` field or its lines, a web-standard `Request`, or a
+ * {@link RequestContext}. `{ token }` is for a token that did not come in an `Authorization` field.
+ */
 export type AuthorizerRequest = Credentials | Request | RequestContext | { readonly token: string };
 
 type Context = RequestContext & { readonly token?: string };

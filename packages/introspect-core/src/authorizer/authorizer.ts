@@ -26,17 +26,23 @@ import { Readiness } from './readiness.js';
 /** Counters and states of an authorizer and its client, for a health page. */
 export interface AuthorizerStats extends LookupStats, ClientStats {}
 
-/** Decides about one request, by a policy that was checked when the guard was made. */
+/**
+ * Decides about one request, by a policy that was checked when the guard was made. Resolves with the active token, or
+ * with `null` if the policy is optional and there are no bearer credentials. Rejects like {@link Authorizer.authorize}.
+ */
 export type Guard<Token> = (request: AuthorizerRequest) => Promise<Token>;
 
 /**
  * Decides whether a request may pass: reads its bearer token, introspects it, and judges the response by a policy.
  *
- * One authorizer is one issuer and one client. For several issuers, choose an authorizer for each request.
+ * One authorizer is one issuer and one client. For several issuers, choose an authorizer for each request. Without the
+ * option `audience`, the audience of a token is not checked.
  *
  * @example
+ * ```ts
  * const authorizer = new Authorizer({ issuer, clientId, clientSecret, cache: { maxAgeSeconds: 60 } });
  * const token = await authorizer.authorize(request, { scopes: ['items:read'] });
+ * ```
  */
 export class Authorizer<Claims = unknown, Scope extends string = string, Role extends string = string> {
   /** The option `passPreflight`. Adapters use it; `authorize` and `guard` do not. */
@@ -84,6 +90,10 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * Decides about one request: an `Authorization` value, a web-standard `Request`, a {@link RequestContext} or
    * `{ token }`. If you use a policy more than once, make a `guard` of it.
    *
+   * @example
+   * ```ts
+   * const { sub } = await authorizer.authorize(request.headers.get('authorization'), { scopes: ['items:read'] });
+   * ```
    * @returns the active token; `null` if the policy is optional and there are no bearer credentials
    * @throws AuthorizationError, IntrospectionError, or `signal.reason` of the request
    */
@@ -108,6 +118,11 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   /**
    * Checks a policy once, and returns the function that decides about requests by it.
    *
+   * @example
+   * ```ts
+   * const mayRead = authorizer.guard({ scopes: ['items:read'] });
+   * const token = await mayRead(request);
+   * ```
    * @throws TypeError naming the invalid member of the policy
    */
   guard(policy: Policy<Claims, Scope, Role> & { optional: true }): Guard<TokenWithClaims<Claims> | null>;
@@ -122,7 +137,8 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   }
 
   /**
-   * Returns one policy that a token satisfies only if it satisfies each of the given policies.
+   * Returns one policy that a token satisfies only if it satisfies each of the given policies. It is optional only if
+   * each of them is.
    *
    * @throws TypeError naming the invalid member of a policy
    */
@@ -138,8 +154,8 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   }
 
   /**
-   * Like `guard`, but returns a {@link Decision}: without a promise on a cache hit. It never throws. The promise rejects
-   * with an error that is not of this package, and with `signal.reason` of the request.
+   * Like `guard`, but returns a {@link Decision}: without a promise on a cache hit. It never throws. The promise
+   * rejects with an error that is not of this package, and with `signal.reason` of the request.
    *
    * @internal For `protect` of `/adapter`.
    * @throws TypeError naming the invalid member of the policy
@@ -163,8 +179,8 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * Removes cached responses: those of a token, a subject, a token id, a client, or all. Call it at a logout, and when
    * you learn of a revocation. A response that was requested before this call is neither cached nor used after it.
    *
-   * This authorizer has done so when the promise resolves. Other processes that share the cache's `store`, with the same
-   * issuer, endpoint, client, parameters and headers, do so when they read the store again.
+   * This authorizer has done so when the promise resolves. Other processes that share the cache's `store`, with the
+   * same issuer, endpoint, client, parameters and headers, do so when they read the store again.
    *
    * If `invalidate` is called repeatedly, a running introspection is repeated at most three times because of it. Then
    * its last response is used, but not cached, for requests that arrived before the last call ended.
@@ -189,6 +205,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     return this.#lookup.close();
   }
 
+  /** Like `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

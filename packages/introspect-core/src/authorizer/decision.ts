@@ -10,7 +10,9 @@ import { isPromise } from '../runtime/is-promise.js';
 /** What an adapter does with a request: it runs the handler with the token, or sends the response. */
 export type Decision = Permission | Denial;
 
+/** The handler may run. */
 interface Permission {
+  /** Whether the handler may run. */
   readonly allowed: true;
   /**
    * `null` if the policy is optional and the request has no bearer credentials; `undefined` for a CORS preflight that
@@ -21,11 +23,15 @@ interface Permission {
 
 /** The response to send, and the error that it was made from. */
 export interface Denial {
+  /** Whether the handler may run. */
   readonly allowed: false;
+  /** The HTTP status: 400, 401, 403 or 503. */
   readonly status: number;
+  /** The header fields of the response, without `Content-Type`. */
   readonly headers: readonly HeaderField[];
-  /** JSON. */
+  /** The body of the response: JSON. */
   readonly body: string;
+  /** Why the request was denied. */
   readonly error: AuthorizerError;
 }
 

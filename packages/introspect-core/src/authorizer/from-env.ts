@@ -30,7 +30,10 @@ const variables = [
  *
  * Reads the environment once, when it is called. Does not read a `.env` file: use `node --env-file=.env`.
  *
- * @example await app.register(introspect, fromEnv({ cache: { maxAgeSeconds: 60 } }));
+ * @example
+ * ```ts
+ * const authorizer = new Authorizer(fromEnv({ cache: { maxAgeSeconds: 60 } }));
+ * ```
  * @throws TypeError that names every missing variable
  */
 export function fromEnv<

@@ -7,13 +7,18 @@ import type { CacheStore } from './cache-store.js';
  * requested.
  *
  * The cache contains responses, not decisions: each request is checked against the policy of its own route.
+ *
+ * @example
+ * ```ts
+ * const authorizer = new Authorizer({ ...options, cache: { maxAgeSeconds: 60, maxAgeIfErrorSeconds: 300 } });
+ * ```
  */
 export interface CacheOptions {
   /**
    * How old a cached active response may be, in seconds, at most 2147483. It is never used after the token's `exp`.
    *
-   * This is also how long a revoked token may stay usable if `invalidate` is not called. While the server is unavailable, it
-   * is `maxAgeIfErrorSeconds`.
+   * This is also how long a revoked token may stay usable if `invalidate` is not called. While the server is
+   * unavailable, it is `maxAgeIfErrorSeconds`.
    */
   maxAgeSeconds: number;
   /**
@@ -26,15 +31,16 @@ export interface CacheOptions {
    * At which age a response is refreshed in the background, in seconds. The cached response is used meanwhile. Must be
    * less than `maxAgeSeconds`. A refresh begins up to 5 % earlier, at random.
    *
-   * Only a request with the token begins a refresh: a token that is not used is not refreshed. For tokens in constant use,
-   * the default costs up to a quarter more introspection requests, and no request waits for one. `false` turns it off.
+   * Only a request with the token begins a refresh: a token that is not used is not refreshed. For tokens in constant
+   * use, the default costs up to a quarter more introspection requests, and no request waits for one. `false` turns it
+   * off.
    *
    * @default 0.8 × `maxAgeSeconds`
    */
   refreshAfterSeconds?: number | false;
   /**
-   * How old an active response may be, in seconds, while the server is unavailable (RFC 5861 §4). It is the total age, so
-   * it must be at least `maxAgeSeconds`. 0: no stale response is used.
+   * How old an active response may be, in seconds, while the server is unavailable (RFC 5861 §4). It is the total age,
+   * so it must be at least `maxAgeSeconds`. 0: no stale response is used.
    *
    * @default 0
    */

@@ -3,15 +3,30 @@ import type { InvalidationKind } from '../events/events.js';
 /**
  * Which cached responses to invalidate: that of one token, those with a claim of this value, or all.
  *
- * It has exactly one member: a non-empty string, or `true` for all. Claims are compared exactly. It is not checked that a
- * response with this claim is cached.
+ * It has exactly one member: a non-empty string, or `true` for all. Claims are compared exactly. It is not checked that
+ * a response with this claim is cached.
  */
 export type InvalidationTarget =
-  | { readonly token: string }
-  | { readonly sub: string }
-  | { readonly jti: string }
-  | { readonly client_id: string }
-  | { readonly all: true };
+  | {
+      /** The token itself. */
+      readonly token: string;
+    }
+  | {
+      /** The subject of the tokens, such as a user's id. */
+      readonly sub: string;
+    }
+  | {
+      /** The id of the token. */
+      readonly jti: string;
+    }
+  | {
+      /** The client that requested the tokens. */
+      readonly client_id: string;
+    }
+  | {
+      /** All cached responses. */
+      readonly all: true;
+    };
 
 const stringKinds = ['token', 'sub', 'jti', 'client_id'] as const;
 

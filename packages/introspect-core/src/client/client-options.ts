@@ -38,15 +38,17 @@ interface Located extends Partial<Discovered> {
 /**
  * How this API authenticates itself: `clientId` with `clientSecret`, or `clientAuthentication`, but not both.
  *
- * `clientId` and `clientSecret` may be read from the environment: their types accept `undefined`. The constructor throws a
- * TypeError for `undefined`, `''` and the string `"undefined"`.
+ * `clientId` and `clientSecret` may be read from the environment: their types accept `undefined`. The constructor
+ * throws a TypeError for `undefined`, `''` and the string `"undefined"`.
  */
 export type ClientCredentials = SecretCredentials | OtherCredentials;
 
 interface SecretCredentials {
   /** The client id of this API at the server. Used with `clientSecret` for `client_secret_basic` (RFC 6749 §2.3.1). */
   clientId: string | undefined;
-  /** The client secret, or a function that returns it. The function is called for each request, so secrets can rotate. */
+  /**
+   * The client secret, or a function that returns it. The function is called for each request, so secrets can rotate.
+   */
   clientSecret: ClientSecret | undefined;
   /** Authenticates this API in another way than `client_secret_basic`. Replaces `clientId` and `clientSecret`. */
   clientAuthentication?: ClientAuthentication;
@@ -68,7 +70,8 @@ export interface OptionalClientOptions {
    */
   tokenTypeHint?: string | null;
   /**
-   * Additional form parameters of each request, such as `scope`. Parameters that the client sets itself throw a TypeError.
+   * Additional form parameters of each request, such as `scope`. Parameters that the client sets itself throw a
+   * TypeError.
    *
    * @default {}
    */
@@ -80,7 +83,8 @@ export interface OptionalClientOptions {
    */
   headers?: Record<string, string>;
   /**
-   * The time limit for one call of `introspect`, in milliseconds. It covers discovery, waiting for a slot and all attempts.
+   * The time limit for one call of `introspect`, in milliseconds. It covers discovery, waiting for a slot and all
+   * attempts.
    *
    * @default 5000
    */
@@ -116,35 +120,40 @@ export interface OptionalClientOptions {
    */
   monotonicNow?: () => number;
   /**
-   * Retries transient failures: a connection fault, no response within `attemptTimeoutMs`, 429, 502, 503 and 504. Nothing
-   * else is retried. The client waits a random time before a retry, or as long as the server's `Retry-After` says. It does
-   * not retry if the time of the call does not permit that wait.
+   * Retries transient failures: a connection fault, no response within `attemptTimeoutMs`, 429, 502, 503 and 504.
+   * Nothing else is retried. The client waits a random time before a retry, or as long as the server's `Retry-After`
+   * says. It does not retry if the time of the call does not permit that wait.
    *
    * `attempts`: how often one call sends its request at most. The first attempt counts; 1 turns retries off. Default 2,
    * at most 10. After a rejection of our own credentials, one more attempt with renewed ones may follow.
    *
    * `attemptTimeoutMs`: the time limit of one attempt, in milliseconds. Default `timeoutMs` divided by `attempts`.
    *
-   * Budget: within the last 5 to 10 s, retries are at most a tenth of all calls, or 3 if that is more. Beyond the budget, a
-   * call fails with its first error.
+   * Budget: within the last 5 to 10 s, retries are at most a tenth of all calls, or 3 if that is more. Beyond the
+   * budget, a call fails with its first error.
    */
   retry?: { attempts?: number; attemptTimeoutMs?: number };
   /**
    * Stops calling a server that fails most requests. `false` turns it off.
    *
    * It opens when at least `minimumRequests` (default 10) ended within the last 5 to 10 s, and the part `failureRate`
-   * (default 0.5) of them failed. Calls then fail immediately with an UnavailableError, or with an InvalidClientError if the
-   * server rejected our credentials. After up to `openMs` (default 500) milliseconds one request probes the server.
+   * (default 0.5) of them failed. Calls then fail immediately with an UnavailableError, or with an InvalidClientError
+   * if the server rejected our credentials. After up to `openMs` (default 500) milliseconds one request probes the
+   * server.
    */
   circuitBreaker?: { failureRate?: number; minimumRequests?: number; openMs?: number } | false;
   /**
-   * How many requests may run at a time (`concurrent`) and start in a second (`perSecond`). Calls beyond a limit wait for
-   * a slot for at most half of their time, and then fail with an UnavailableError.
+   * How many requests may run at a time (`concurrent`) and start in a second (`perSecond`). Calls beyond a limit wait
+   * for a slot for at most half of their time, and then fail with an UnavailableError.
    *
    * @default no limits
    */
   limits?: { concurrent?: number; perSecond?: number };
-  /** Receives each event of this client and of the authorizers that use it. An error that it throws is ignored. */
+  /**
+   * Receives each event of this client and of the authorizers that use it. An error that it throws is ignored.
+   *
+   * @default no listener
+   */
   onEvent?: IntrospectEventListener;
 }
 

@@ -9,23 +9,29 @@ import {
 } from '../protocol/client-authentication.js';
 
 /**
- * A fixed secret, or a function that returns the current secret. The function is called for each request. If it throws or
- * returns `''`, `"undefined"` or anything but a string, that request fails with an UnavailableError.
+ * A fixed secret, or a function that returns the current secret. The function is called for each request. If it throws
+ * or returns `''`, `"undefined"` or anything but a string, that request fails with an UnavailableError.
  */
 export type ClientSecret = string | (() => string | Promise<string>);
 
+/** The options of {@link clientSecretBasic} and {@link clientSecretPost}. */
 export interface ClientSecretOptions {
-  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
+  /**
+   * The client id of this API. May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError.
+   */
   clientId: string | undefined;
-  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
+  /**
+   * The client secret, or a function that returns it. May be read from the environment: `undefined`, `''` or
+   * `"undefined"` throws a TypeError.
+   */
   clientSecret: ClientSecret | undefined;
 }
 
 /**
  * Authenticates with `client_secret_basic`: id and secret in the `Authorization` field (RFC 6749 §2.3.1).
  *
- * @throws TypeError that names the option: id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or an
- * option is unknown
+ * @throws TypeError that names the option: id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
+ * an option is unknown
  */
 export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentication {
   const { clientId, clientSecret } = checkedSecretOptions('clientSecretBasic', options);
@@ -44,8 +50,13 @@ export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentic
  * Authenticates with `client_secret_post`: id and secret in the form (RFC 6749 §2.3.1). For servers that do not accept
  * Basic.
  *
- * @throws TypeError that names the option: id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or an
- * option is unknown
+ * @example
+ * ```ts
+ * const clientAuthentication = clientSecretPost({ clientId: 'api', clientSecret: process.env.CLIENT_SECRET });
+ * const authorizer = new Authorizer({ issuer, clientAuthentication });
+ * ```
+ * @throws TypeError that names the option: id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
+ * an option is unknown
  */
 export function clientSecretPost(options: ClientSecretOptions): ClientAuthentication {
   const { clientId, clientSecret } = checkedSecretOptions('clientSecretPost', options);

@@ -13,6 +13,7 @@ export interface ClientStats {
   readonly inFlight: number;
   /** How many calls are waiting for a slot of the `limits`. */
   readonly queued: number;
+  /** The state of the circuit breaker. `off`: it is turned off. `half_open`: a request probes the server. */
   readonly circuitBreaker: 'closed' | 'open' | 'half_open' | 'off';
 }
 

@@ -4,14 +4,19 @@
  * All but `error_description` come from configuration, where {@link challengeProblem} has checked them.
  */
 export interface ChallengeParameters {
+  /** The protection space (RFC 9110 §11.5). */
   realm?: string | undefined;
+  /** The error code (RFC 6750 §3.1). */
   error?: string | undefined;
+  /** One sentence for developers. */
   error_description?: string | undefined;
-  /** Separated by single spaces. */
+  /** The scopes that the route needs, separated by single spaces. */
   scope?: string | undefined;
+  /** The accepted values of `acr`, separated by single spaces (RFC 9470 §3). */
   acr_values?: string | undefined;
-  /** Whole seconds. */
+  /** The largest number of whole seconds since the user logged in (RFC 9470 §3). */
   max_age?: number | undefined;
+  /** The URL of the resource metadata (RFC 9728 §5.1). */
   resource_metadata?: string | undefined;
 }
 

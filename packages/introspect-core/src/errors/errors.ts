@@ -3,7 +3,7 @@ import { bearerChallenge, type ChallengeParameters } from './challenge.js';
 /** One HTTP header field of a response: its name and its value. */
 export type HeaderField = readonly [name: string, value: string];
 
-/** Why a token was rejected. A closed list: `switch` over it. */
+/** Why a token was rejected. The list is complete: `switch` over it. */
 export type InvalidTokenReason =
   | 'inactive'
   | 'expired'
@@ -24,6 +24,7 @@ const noStore = Object.freeze(['Cache-Control', 'no-store'] as const);
 
 /** The base of both families. Each error holds the HTTP response that an API sends for it. */
 abstract class ErrorWithResponse extends Error {
+  /** What went wrong, for programs. The value is fixed for each class. */
   abstract readonly code: string;
   /** The HTTP status of the response. */
   abstract readonly status: number;
@@ -59,8 +60,9 @@ export abstract class AuthorizationError extends ErrorWithResponse {
 }
 
 /**
- * The authorization server gave no usable response. That says nothing about the token, so the API's response is a 503 and
- * its caller can use the token again. Messages name the server's origin, never a token, a secret or the server's own text.
+ * The authorization server gave no usable response. That says nothing about the token, so the API's response is a 503
+ * and its caller can use the token again. Messages name the server's origin, never a token, a secret or the server's
+ * own text.
  */
 export abstract class IntrospectionError extends ErrorWithResponse {
   readonly status = 503;
@@ -125,6 +127,7 @@ export class InvalidTokenError extends AuthorizationError {
   readonly status = 401;
 
   constructor(
+    /** Why the token was rejected. */
     readonly reason: InvalidTokenReason,
     challenge: ChallengeParameters = {},
   ) {
@@ -132,7 +135,9 @@ export class InvalidTokenError extends AuthorizationError {
   }
 }
 
-/** The token lacks scopes that the route needs (RFC 6750 §3.1 `insufficient_scope`). The challenge names all of them. */
+/**
+ * The token lacks scopes that the route needs (RFC 6750 §3.1 `insufficient_scope`). The challenge names all of them.
+ */
 export class InsufficientScopeError extends AuthorizationError {
   override readonly name = 'InsufficientScopeError';
   readonly code = 'insufficient_scope';
@@ -166,11 +171,15 @@ export class AccessDeniedError extends AuthorizationError {
   }
 }
 
-/** The server is unreachable, late, overloaded (429) or broken (5xx), or the client rejected the call. Try again later. */
+/**
+ * The server is unreachable, late, overloaded (429) or broken (5xx), or the client rejected the call. Try again later.
+ */
 export class UnavailableError extends IntrospectionError {
   override readonly name = 'UnavailableError';
   readonly code = 'unavailable';
-  /** How long to wait, in whole seconds: the server's `Retry-After` (0 to 3600), or the wait of our limits and breaker. */
+  /**
+   * How long to wait, in whole seconds: the server's `Retry-After` (0 to 3600), or the wait of our limits and breaker.
+   */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(message: string, retryAfterSeconds?: number) {

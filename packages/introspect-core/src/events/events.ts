@@ -15,7 +15,7 @@ export interface InactiveExplanation {
   readonly cause: string;
   /** One sentence that explains the cause. */
   readonly message: string;
-  /** What to do about it. */
+  /** What to do about it, if there is advice. */
   readonly advice?: string;
 }
 
@@ -31,20 +31,21 @@ export type RequestOutcome =
 export type ShedBy = 'limits' | 'circuit_breaker';
 
 /**
- * How an authorizer decided about a request: it was allowed with a token, allowed without one (`anonymous`), or denied with
- * the code of an error. `failed`: a function of the application threw an error, or the caller hung up.
+ * How an authorizer decided about a request: it was allowed with a token, allowed without one (`anonymous`), or denied
+ * with the code of an error. `failed`: a function of the application threw an error, or the caller hung up.
  */
 export type DecisionOutcome = 'allowed' | 'anonymous' | AuthorizerError['code'] | 'failed';
 
 /** What happened, for logs and metrics. Never holds a token, a secret or text from the server. */
 export type IntrospectEvent =
-  /** One attempt ended. `origin` is the server's. */
+  /** One attempt ended. `origin` is the server's, as in the other events that have it. */
   | {
       readonly type: 'introspected';
       readonly origin: string;
       /** The number of the attempt, 1 for the first. */
       readonly attempt: number;
       readonly outcome: RequestOutcome;
+      /** In milliseconds. */
       readonly durationMs: number;
     }
   /** The server rejected this API's own credentials, and renewed ones did not help. Alert on it. */
@@ -54,7 +55,7 @@ export type IntrospectEvent =
    * Each client emits it once. Without a listener, the client writes it with `console.error`.
    */
   | { readonly type: 'unsupported_token_type'; readonly origin: string }
-  /** The client rejected a call without a request: no slot within the `limits`, or the circuit breaker is open. */
+  /** The client rejected a call without a request, because of its `limits` or its open circuit breaker. */
   | { readonly type: 'shed'; readonly origin: string; readonly by: ShedBy; readonly priority: Priority }
   /** The circuit breaker opened: most recent requests failed. */
   | { readonly type: 'breaker_opened'; readonly origin: string }
@@ -83,7 +84,10 @@ export type IntrospectEvent =
   | { readonly type: 'jwks_failed' }
   /** `explainInactive` says why a token may be inactive. Its texts may name the token's issuer, audience and times. */
   | ({ readonly type: 'inactive_explained' } & InactiveExplanation)
-  /** The claims of a token do not match the authorizer's `claims`. `paths` names them, such as `address.country`. It holds no value. */
+  /**
+   * The claims of a token do not match the authorizer's `claims`. `paths` names them, such as `address.country`. It
+   * holds no value.
+   */
   | { readonly type: 'claims_rejected'; readonly paths: readonly string[] }
   /** One response is larger than `cache.maxBytes`, so it is not cached. */
   | { readonly type: 'too_large_to_cache' }

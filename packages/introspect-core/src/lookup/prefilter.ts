@@ -4,7 +4,13 @@ import type { InvalidTokenReason } from '../errors/errors.js';
  * What happens with a token: the client introspects it, introspects it after all other tokens that wait, or rejects it
  * without an introspection request.
  */
-export type PrefilterVerdict = 'introspect' | 'deprioritize' | { readonly reject: InvalidTokenReason };
+export type PrefilterVerdict =
+  | 'introspect'
+  | 'deprioritize'
+  | {
+      /** Why the token is rejected. */
+      readonly reject: InvalidTokenReason;
+    };
 
 /** What an authorizer passes to its `prefilter` and its `explainInactive`. Each call gets the same object. */
 export interface PrefilterContext {
@@ -37,8 +43,8 @@ export interface PrefilterContext {
 /**
  * Judges a token before the introspection request is sent.
  *
- * It does not receive the HTTP request: its verdict must depend on the token alone, because concurrent requests with the
- * same token share one verdict. Put conditions on the request into the policy's `check`. Errors that the prefilter
+ * It does not receive the HTTP request: its verdict must depend on the token alone, because concurrent requests with
+ * the same token share one verdict. Put conditions on the request into the policy's `check`. Errors that the prefilter
  * throws are not caught.
  */
 export interface Prefilter {

@@ -4,6 +4,7 @@ import { isPromise } from '../runtime/is-promise.js';
 
 /** The part of a Standard Schema (version 1) that is used: zod, valibot, arktype and others implement it. */
 export interface StandardSchema<Output = unknown> {
+  /** The schema's validator and types, as its library provides them. */
   readonly '~standard': {
     readonly version: 1;
     readonly vendor: string;
@@ -22,8 +23,8 @@ interface StandardIssue {
 }
 
 /**
- * The type itself. The compiler infers from it last: a schema of arktype is also a function, which may return errors, and
- * `Claims` must be the output of the schema.
+ * The type itself. The compiler infers from it last: a schema of arktype is also a function, which may return errors,
+ * and `Claims` must be the output of the schema.
  */
 type InferredLast<Type> = [Type] extends [never] ? never : Type;
 

@@ -7,8 +7,16 @@ import type { RequestContext } from '../request/request-context.js';
 /**
  * What a route requires of a valid token. All members that are present must hold.
  *
- * `Scope` and `Role` are the vocabularies of the authorizer, `Claims` is the type of `token.claims`, and `Native` is the
- * framework's own request.
+ * `Scope` and `Role` are the vocabularies of the authorizer, `Claims` is the type of `token.claims`, and `Native` is
+ * the framework's own request. To declare a policy for an authorizer with vocabularies or claims, use
+ * `PolicyOf<typeof authorizer>` or `as const satisfies Policy`. With the plain type `Policy` it does not compile there.
+ *
+ * A member that is present but `undefined`, empty or unknown throws a TypeError where the policy is used.
+ *
+ * @example
+ * ```ts
+ * const policy: Policy = { scopes: ['items:read'], anyOf: [{ roles: ['admin'] }, { check: isOwner }] };
+ * ```
  */
 export interface Policy<Claims = unknown, Scope extends string = string, Role extends string = string, Native = unknown>
   extends PolicyBranch<Claims, Scope, Role, Native> {
@@ -20,8 +28,8 @@ export interface Policy<Claims = unknown, Scope extends string = string, Role ex
    */
   maxResponseAgeSeconds?: number;
   /**
-   * Whether a request without bearer credentials passes. The handler then gets `null` instead of a token. A request with
-   * an invalid token is still rejected.
+   * Whether a request without bearer credentials passes. The handler then gets `null` instead of a token. A request
+   * with an invalid token is still rejected.
    *
    * @default false
    */
@@ -35,31 +43,65 @@ export interface PolicyBranch<
   Role extends string = string,
   Native = unknown,
 > {
-  /** The token must have all of these scopes, as whole words of its `scope` (RFC 6749 §3.3). */
+  /**
+   * The token must have all of these scopes, as whole words of its `scope` (RFC 6749 §3.3). Otherwise the response is
+   * 403 (`insufficient_scope`).
+   *
+   * @default no scope is needed
+   */
   scopes?: readonly Scope[];
-  /** The token must have one of these scopes. The challenge names the first one. */
+  /**
+   * The token must have one of these scopes. The challenge names the first one.
+   *
+   * @default no scope is needed
+   */
   anyScope?: readonly Scope[];
-  /** The token must have all of these roles, as the authorizer's `rolesOf` returns them. */
+  /**
+   * The token must have all of these roles, as the authorizer's `rolesOf` returns them. Otherwise the response is 403
+   * (`access_denied`).
+   *
+   * @default no role is needed
+   */
   roles?: readonly Role[];
-  /** The token must have one of these roles, as the authorizer's `rolesOf` returns them. */
+  /**
+   * The token must have one of these roles, as the authorizer's `rolesOf` returns them.
+   *
+   * @default no role is needed
+   */
   anyRole?: readonly Role[];
   /**
-   * The token must satisfy one of these policies. They are judged in order. If none is satisfied, the response is that of
-   * the first one.
+   * The token must satisfy one of these policies. They are judged in order. If none is satisfied, the response is that
+   * of the first one. An AuthorizationError of a branch's `check` counts as not satisfied.
+   *
+   * @default no alternatives
    */
   anyOf?: readonly PolicyBranch<Claims, Scope, Role, Native>[];
-  /** The largest number of seconds since the user logged in (RFC 9470 §3). A token without `auth_time` is rejected. */
+  /**
+   * The largest number of whole seconds since the user logged in (RFC 9470 §3). A token without `auth_time` is rejected
+   * (`insufficient_user_authentication`).
+   *
+   * @default the time of the login is not checked
+   */
   maxAuthenticationAgeSeconds?: number;
-  /** The token's `acr` must be one of these (RFC 9470 §3). */
+  /**
+   * The token's `acr` must be one of these (RFC 9470 §3). A token without `acr` is rejected
+   * (`insufficient_user_authentication`).
+   *
+   * @default `acr` is not checked
+   */
   acrValues?: readonly string[];
   /**
-   * Your own check, which is judged last. Any result except `true` denies the request with 403. An error that it throws
-   * is not caught.
+   * Your own check, which is judged last. Any result except `true` denies the request with 403 (`access_denied`). An
+   * error that it throws is not caught, except an AuthorizationError within `anyOf`.
+   *
+   * @default no further check
    */
   check?(token: TokenWithClaims<Claims>, request: RequestContext<Native>): boolean | Promise<boolean>;
 }
 
-/** The member of a policy that holds further policies, all of which must hold. Both builds and all copies use this key. */
+/**
+ * The member of a policy that holds further policies, all of which must hold. Both builds and all copies use this key.
+ */
 export const allOf: unique symbol = Symbol.for('@acme/introspect-core/all-of');
 
 type AnyPolicy = PolicyBranch & Policy;

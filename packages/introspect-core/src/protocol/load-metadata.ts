@@ -6,15 +6,21 @@ import { send } from '../transport/send.js';
 import type { Transport } from '../transport/transport.js';
 import { type MetadataMember, type MetadataSettings, metadataUrls, readServerMetadata } from './server-metadata.js';
 
+/** Where and how to fetch the metadata of an issuer (RFC 8414 §3). */
 export interface DiscoveryOptions extends MetadataSettings {
+  /** Header fields of each request, with names in lower case. */
   headers: Readonly<Record<string, string>>;
+  /** Sends the requests. */
   transport: Transport;
+  /** The time limit, in milliseconds. */
   timeoutMs: number;
+  /** The largest response body that is read, in bytes. */
   maxResponseBytes: number;
 }
 
 /**
- * Fetches the metadata document of an issuer and returns one URL from it. Tries the next well-known path only after a 404.
+ * Fetches the metadata document of an issuer and returns one URL from it. Tries the next well-known path only after a
+ * 404.
  *
  * @throws UnavailableError, InvalidResponseError
  */

@@ -4,7 +4,11 @@ import { urlProblem } from './secure-url.js';
 export interface ProtectedResourceMetadataOptions {
   /** This API's URL (RFC 9728 §1.2). Must be https, except on loopback, and have no fragment. */
   resource: string;
-  /** The authorization server that issues the API's tokens. Not checked. */
+  /**
+   * The authorization server that issues the API's tokens. Not checked.
+   *
+   * @default the document names no server
+   */
   issuer?: string | undefined;
   /**
    * The scopes that clients may need. Not checked.
@@ -16,9 +20,13 @@ export interface ProtectedResourceMetadataOptions {
 
 /** A protected resource metadata document (RFC 9728 §2). */
 export interface ProtectedResourceMetadata {
+  /** This API's URL. */
   readonly resource: string;
+  /** The issuers of this API's tokens. */
   readonly authorization_servers?: readonly string[];
+  /** The scopes that clients may need. */
   readonly scopes_supported?: readonly string[];
+  /** How to send the token: always in the `Authorization` field. */
   readonly bearer_methods_supported: readonly string[];
 }
 

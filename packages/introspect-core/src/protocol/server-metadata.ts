@@ -5,8 +5,11 @@ import { urlProblem } from './secure-url.js';
 import { statusError } from './status-error.js';
 
 export interface MetadataSettings {
+  /** The issuer. Its metadata must name the same one. */
   issuer: string;
+  /** Whether http is permitted for any host, not only on loopback. */
   allowInsecureHttp: boolean;
+  /** Returns the time in milliseconds since the epoch. */
   now: () => number;
 }
 
@@ -24,8 +27,8 @@ export function issuerProblem(issuer: string, allowInsecureHttp: boolean): strin
 }
 
 /**
- * Returns the URLs at which an issuer may publish its metadata, in the order in which to try them: that of OpenID Connect
- * Discovery §4, then that of RFC 8414 §3.
+ * Returns the URLs at which an issuer may publish its metadata, in the order in which to try them: that of OpenID
+ * Connect Discovery §4, then that of RFC 8414 §3.
  *
  * Does not check the issuer.
  */
@@ -48,8 +51,8 @@ export type MetadataMember = keyof typeof advice;
 /**
  * Returns a URL from a metadata document (RFC 8414 §3.2).
  *
- * The document's `issuer` must equal the configured one, code point by code point (§3.3). Nothing else in the document is
- * checked.
+ * The document's `issuer` must equal the configured one, code point by code point (§3.3). Nothing else in the document
+ * is checked.
  *
  * @throws InvalidResponseError, UnavailableError
  */

@@ -13,8 +13,8 @@ import { ownMember } from './json-object.js';
 const maxRetryAfterSeconds = 3600;
 
 /**
- * Returns the error for an introspection response whose status is not 200 (RFC 7662 §2.3). The server's own text is never
- * part of it.
+ * Returns the error for an introspection response whose status is not 200 (RFC 7662 §2.3). The server's own text is
+ * never part of it.
  */
 export function introspectionStatusError(
   response: TransportResponse,
@@ -40,7 +40,9 @@ export function rejectsClient(response: TransportResponse): boolean {
   return response.status === 401 || /^(invalid|unauthorized)_client$/.test(errorCode(response) ?? '');
 }
 
-/** Returns the error code in the body of a 400 or 403, `''` if there is none, or `undefined` if the body is not JSON. */
+/**
+ * Returns the error code in the body of a 400 or 403, `''` if there is none, or `undefined` if the body is not JSON.
+ */
 function errorCode({ status, body }: TransportResponse): string | undefined {
   if (status !== 400 && status !== 403) return '';
   try {
@@ -52,8 +54,8 @@ function errorCode({ status, body }: TransportResponse): string | undefined {
 }
 
 /**
- * Returns the error for a response whose status is not 200, by the status alone. For documents that need no credentials,
- * such as metadata: a 401 is then as unexpected as any other status.
+ * Returns the error for a response whose status is not 200, by the status alone. For documents that need no
+ * credentials, such as metadata: a 401 is then as unexpected as any other status.
  */
 export function statusError(response: TransportResponse, origin: string, now: () => number): IntrospectionError {
   const { status } = response;
@@ -81,7 +83,10 @@ function retryAfterSeconds(value: string | null, nowMs: number): number | undefi
   return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), maxRetryAfterSeconds);
 }
 
-/** Returns milliseconds since the epoch, or NaN if the value is not an HTTP date (RFC 9110 §5.6.7): `Date.parse` guesses. */
+/**
+ * Returns milliseconds since the epoch, or NaN if the value is not an HTTP date (RFC 9110 §5.6.7): `Date.parse`
+ * guesses.
+ */
 function httpDate(value: string): number {
   if (/^[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -](\d\d){1,2} \d\d:\d\d:\d\d GMT$/.test(value))
     return Date.parse(value);

@@ -4,7 +4,9 @@ import type { Credentials } from './bearer-token.js';
 export interface RequestContext<Native = unknown> {
   /** The `Authorization` field lines. */
   authorization: Credentials;
+  /** The HTTP method, in upper case. */
   method?: string;
+  /** The URL of the request, as the framework has it: absolute, or path and query. */
   url?: string;
   /** Returns the lines of a header field, and an empty list if there is none. */
   header?(name: string): readonly string[];

@@ -2,7 +2,7 @@
 export interface BoundedText {
   /** Empty if there is a problem. */
   text: string;
-  /** Completes the sentence "a body that is …". */
+  /** Why the body cannot be used; completes the sentence "a body that is …". Absent if it can. */
   problem?: string;
 }
 

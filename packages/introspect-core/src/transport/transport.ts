@@ -1,9 +1,15 @@
-/** One HTTP request, complete. A transport may add header fields that do not change the response, such as `accept-encoding`. */
+/**
+ * One HTTP request, complete. A transport may add header fields that do not change the response, such as
+ * `accept-encoding`.
+ */
 export interface TransportRequest {
+  /** The absolute URL. */
   url: string;
+  /** The HTTP method. */
   method: 'GET' | 'POST';
-  /** Names in lower case. */
+  /** The header fields, with names in lower case. */
   headers: Readonly<Record<string, string>>;
+  /** The body of a POST: a form, already encoded. */
   body?: string;
   /** Aborted when the time is over or the caller has gone. A transport sets no time limit of its own. */
   signal: AbortSignal;
@@ -11,16 +17,18 @@ export interface TransportRequest {
   maxResponseBytes: number;
 }
 
+/** The response to a {@link TransportRequest}. */
 export interface TransportResponse {
+  /** The HTTP status, a whole number. */
   status: number;
   /**
-   * Returns a header field, or `null` if there is none. The client calls it with `content-type` and `retry-after`, once for
-   * each response.
+   * Returns a header field, or `null` if there is none. The client calls it with `content-type` and `retry-after`, once
+   * for each response.
    */
   header(name: string): string | null;
   /**
-   * The body, decoded as UTF-8. The client reads it for the statuses 200, 400 and 403. For 400 and 403 it may be empty if
-   * it could not be read; for all others it may always be empty.
+   * The body, decoded as UTF-8. The client reads it for the statuses 200, 400 and 403. For 400 and 403 it may be empty
+   * if it could not be read; for all others it may always be empty.
    */
   body: string;
 }

@@ -9,6 +9,7 @@ import { asymmetricAlgorithms } from './signature.js';
 export type { SignatureResult } from './signature.js';
 export { asymmetricAlgorithms, IssuerKeys, type Jwt, readJwt };
 
+/** The options of {@link jwtPrefilter}. */
 export interface JwtPrefilterOptions {
   /**
    * The only `alg` values (RFC 7518 §3.1) that a JWT may have; each must be asymmetric. A JWT with another `alg` is
@@ -55,19 +56,23 @@ const schema = optionsObject({
 /**
  * Returns a prefilter that checks JWTs with the keys that the issuer publishes (RFC 8414 §2 `jwks_uri`).
  *
- * It checks `alg`, `exp`, `nbf`, `iss`, `crit` (RFC 7515 §4.1.11) and the signature. It does not check the audience, the
- * type or any other claim, and it passes tokens of any other shape. A token that fails is rejected. A token that passes is
- * still introspected, because only the server knows of a revocation.
+ * It checks `alg`, `exp`, `nbf`, `iss`, `crit` (RFC 7515 §4.1.11) and the signature. It does not check the audience,
+ * the type or any other claim, and it passes tokens of any other shape. A token that fails is rejected. A token that
+ * passes is still introspected, because only the server knows of a revocation.
  *
- * A token is introspected after all others (`deprioritize`) if its signature cannot be checked here: it has no `kid` or an
- * unknown one, or its key or `alg` is not supported by jose or this runtime. A token with `alg` `none` or `HS…` is rejected.
- * Until the keys have been fetched, no token is rejected because of its signature.
+ * A token is introspected after all others (`deprioritize`) if its signature cannot be checked here: it has no `kid` or
+ * an unknown one, or its key or `alg` is not supported by jose or this runtime. A token with `alg` `none` or `HS…` is
+ * rejected. Until the keys have been fetched, no token is rejected because of its signature.
  *
  * If a signature does not verify, the keys are fetched, at most once per `cooldownSeconds`, and the signature is
  * checked again with the new keys. Within the cooldown, or if the fetch fails, the old keys decide about a token with a
  * known `kid`. So an issuer must not reuse a `kid` for another key: its good tokens are rejected for up to
  * `cooldownSeconds`.
  *
+ * @example
+ * ```ts
+ * const authorizer = new Authorizer({ ...options, prefilter: jwtPrefilter() });
+ * ```
  * @throws TypeError naming the option
  */
 export function jwtPrefilter(options: JwtPrefilterOptions = {}): Prefilter {
@@ -88,7 +93,9 @@ export function jwtPrefilter(options: JwtPrefilterOptions = {}): Prefilter {
   return Object.assign(prefilter, { needsIssuer: true });
 }
 
-/** Rejects a bad signature only if the token names its key. Otherwise the key may be one that this process cannot use. */
+/**
+ * Rejects a bad signature only if the token names its key. Otherwise the key may be one that this process cannot use.
+ */
 function verdictOf(result: Awaited<ReturnType<IssuerKeys['verify']>>, { kid }: Jwt): PrefilterVerdict {
   if (result === 'good' || result === 'no_keys') return 'introspect';
   const isForged = kid !== undefined && (result === 'bad' || result === 'unsupported');

@@ -11,10 +11,19 @@ import {
   trace,
 } from '@opentelemetry/api';
 
+/** The options of {@link openTelemetry}. */
 export interface OpenTelemetryOptions {
-  /** @default the global provider */
+  /**
+   * Provides the tracer that records the spans.
+   *
+   * @default the global provider
+   */
   tracerProvider?: TracerProvider;
-  /** @default the global provider */
+  /**
+   * Provides the meter that records the metrics.
+   *
+   * @default the global provider
+   */
   meterProvider?: MeterProvider;
 }
 
@@ -22,7 +31,9 @@ type RequestEvent = Extract<IntrospectEvent, { type: 'introspected' }>;
 
 const name = '@acme/introspect-core';
 
-/** Creates the instruments at the first event, because the global providers may be set after the listener is created. */
+/**
+ * Creates the instruments at the first event, because the global providers may be set after the listener is created.
+ */
 function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTelemetryOptions) {
   const tracer = tracerProvider.getTracer(name);
   const meter = meterProvider.getMeter(name);
@@ -101,6 +112,11 @@ function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTe
  *
  * Spans and metrics never hold a token, a secret or a claim. Attributes have few values: the server's address,
  * outcomes, priorities.
+ *
+ * @example
+ * ```ts
+ * const authorizer = new Authorizer({ ...options, onEvent: openTelemetry() });
+ * ```
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): IntrospectEventListener {
   let created: ReturnType<typeof instruments> | undefined;

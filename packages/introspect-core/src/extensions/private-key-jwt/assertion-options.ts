@@ -5,22 +5,23 @@ import { type KeyJson, readKeyJson } from './key-json.js';
 import { optionError } from './option-error.js';
 import { type KeyAlgorithm, type SignClaims, signerByFunction, signerByKey } from './signer.js';
 
+/** The options that each kind of key has. */
 export interface AssertionOptions {
   /**
-   * How many seconds one assertion is used for all requests. With 0, each request gets its own. At most 3000. Set it only
-   * if the server accepts an assertion more than once.
+   * How many seconds one assertion is used for all requests. With 0, each request gets its own. At most 3000. Set it
+   * only if the server accepts an assertion more than once.
    *
    * @default 180 with `keyJson`, else 0
    */
   reuseSeconds?: number;
   /**
-   * Milliseconds since the epoch.
+   * Returns the time in milliseconds since the epoch.
    *
    * @default Date.now
    */
   now?: () => number;
   /**
-   * Milliseconds of a clock that never goes back.
+   * Returns milliseconds from a clock that never goes back.
    *
    * @default performance.now
    */
@@ -35,19 +36,27 @@ export interface KeyJsonOptions extends AssertionOptions {
 
 /** With a private key. */
 export interface PrivateKeyOptions extends AssertionOptions {
-  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
+  /**
+   * The client id of this API. May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError.
+   */
   clientId: string | undefined;
+  /** The id of the key at the server, sent as `kid` (RFC 7515 §4.1.4). */
   keyId: string;
+  /** The algorithm of the signature. It must fit the key. */
   algorithm: KeyAlgorithm;
-  /** PEM, PKCS#8 or (RSA) PKCS#1. */
+  /** The private key as PEM: PKCS#8, or PKCS#1 for RSA. */
   privateKey: string;
 }
 
 /** With a function that signs, for a key that does not leave a KMS. */
 export interface SignerOptions extends AssertionOptions {
-  /** May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError. */
+  /**
+   * The client id of this API. May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError.
+   */
   clientId: string | undefined;
+  /** The id of the key at the server, sent as `kid` (RFC 7515 §4.1.4). */
   keyId: string;
+  /** The algorithm of the signature. It must fit the key. */
   algorithm: KeyAlgorithm;
   /** Returns the JWS signature (RFC 7518 §3) of these bytes. */
   sign: (input: Uint8Array) => Promise<Uint8Array>;

@@ -4,10 +4,13 @@ import { optionError } from './option-error.js';
 
 /** The key of an application, as ZITADEL's key file contains it. */
 export interface KeyJson {
+  /** The kind of key. The key of a service user is rejected. */
   readonly type: 'application';
+  /** The id of the key. */
   readonly keyId: string;
-  /** PEM. */
+  /** The private key as PEM. */
   readonly key: string;
+  /** The client id of the application. */
   readonly clientId: string;
 }
 

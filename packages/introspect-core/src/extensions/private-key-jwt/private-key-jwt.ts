@@ -30,11 +30,16 @@ const validAfterUseSeconds = 60;
 const maxWaitMs = 1000;
 
 /**
- * Returns a client authentication that sends a signed assertion, whose audience is the issuer. So the client needs the
- * option `issuer`.
+ * Returns a client authentication that sends a signed assertion (RFC 7523 §2.2), whose audience is the issuer. So the
+ * client needs the option `issuer`.
  *
- * It is not checked that a key fits its algorithm: the key is imported when it is first used.
+ * It does not check that a key fits its algorithm: the key is imported when it is first used.
  *
+ * @example
+ * ```ts
+ * const clientAuthentication = privateKeyJwt({ keyJson: process.env.KEY_JSON });
+ * const authorizer = new Authorizer({ issuer, clientAuthentication });
+ * ```
  * @throws TypeError naming the option, never with a part of the key
  */
 export function privateKeyJwt(options: KeyJsonOptions | PrivateKeyOptions | SignerOptions): ClientAuthentication {

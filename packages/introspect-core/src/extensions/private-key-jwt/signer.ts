@@ -2,6 +2,7 @@
 import { base64url, importPKCS8, SignJWT } from 'jose';
 import { pkcs8Of } from './pem.js';
 
+/** The algorithms of assertions (RFC 7518 §3.1, RFC 8037 §3.1). */
 export type KeyAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
 
 type Claims = Readonly<Record<string, string | number>>;
@@ -16,8 +17,8 @@ interface KeyName {
 }
 
 /**
- * Returns a signer with a key in PEM, which it imports once, at first use. Whether the key fits its algorithm is not checked
- * before that.
+ * Returns a signer with a key in PEM, which it imports once, at first use. Whether the key fits its algorithm is not
+ * checked before that.
  *
  * @param option the option that holds the key, for error messages
  * @throws TypeError naming the option

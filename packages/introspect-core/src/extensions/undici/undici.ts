@@ -1,11 +1,14 @@
-/** A transport with undici, for Node ≥ 20.18.1 and Deno. It is faster than the default, and supports client certificates and proxies. */
+/**
+ * A transport with undici, for Node ≥ 20.18.1 and Deno. It is faster than the default, and supports client certificates
+ * and proxies.
+ */
 import type { Transport } from '@acme/introspect-core';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import { acceptEncoding } from './undici-body.js';
 import { Exchange } from './undici-exchange.js';
 import { ConnectionPool } from './undici-pool.js';
 
-/** Use one of them, or neither. */
+/** The options of {@link undiciTransport}. Use one of them, or neither. */
 export interface UndiciTransportOptions {
   /**
    * The maximum number of connections to one origin. Further requests wait for a free one, within their time limit. It
@@ -15,9 +18,11 @@ export interface UndiciTransportOptions {
    */
   connections?: number;
   /**
-   * A dispatcher of undici that sends the requests, such as an `Agent` with a client certificate or a private CA (`connect`),
-   * or a `ProxyAgent`. Its time limit for connecting and its interceptors apply. The caller must close it. It excludes
-   * `connections`.
+   * A dispatcher of undici that sends the requests, such as an `Agent` with a client certificate or a private CA
+   * (`connect`), or a `ProxyAgent`. Its time limit for connecting and its interceptors apply. The caller must close it.
+   * It excludes `connections`.
+   *
+   * @default a pool of connections of its own
    */
   dispatcher?: Dispatcher;
 }
@@ -37,8 +42,8 @@ const optionNames = ['connections', 'dispatcher'];
 const noTimeLimit = { headersTimeout: 0, bodyTimeout: 0 };
 
 /**
- * Returns a transport that keeps connections alive. It closes idle ones after some seconds, and they do not keep the process
- * running. It opens no connection before the first request.
+ * Returns a transport that keeps connections alive. It closes idle ones after some seconds, and they do not keep the
+ * process running. It opens no connection before the first request.
  *
  * @throws TypeError naming the option
  */

@@ -6,8 +6,11 @@ export type ZitadelRoles = Readonly<Record<string, Readonly<Record<string, strin
 
 /** The organisation of a user. */
 export interface ZitadelOrganization {
+  /** The id of the organisation. */
   readonly id: string;
+  /** Its name, if ZITADEL sent one. */
   readonly name?: string;
+  /** Its primary domain, if ZITADEL sent one. */
   readonly primaryDomain?: string;
 }
 

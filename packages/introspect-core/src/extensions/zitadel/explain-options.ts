@@ -3,19 +3,31 @@ import type { PrefilterContext, Transport } from '@acme/introspect-core';
 /**
  * Which API received the token, and how to fetch the issuer's keys.
  *
- * In the option `explainInactive` of an authorizer, pass its context on: `{ ...context, clientId, projectId }`. Then the
- * keys are fetched with the client's own transport and headers, and `transport` and `headers` are not used.
+ * In the option `explainInactive` of an authorizer, pass its context on: `{ ...context, clientId, projectId }`. Then
+ * the keys are fetched with the client's own transport and headers, and `transport` and `headers` are not used.
  */
 export interface ExplainInactiveOptions extends Partial<Pick<PrefilterContext, 'fetchKeys' | 'monotonicNow'>> {
   /** The issuer that this API trusts. */
   issuer: string | undefined;
   /** The client id of this API. */
   clientId: string;
-  /** The project of this API. Without it, an audience that names the project cannot be recognised. */
+  /**
+   * The project of this API.
+   *
+   * @default an audience that names the project is not recognised
+   */
   projectId?: string | undefined;
-  /** Header fields of each request to the issuer, such as `x-zitadel-instance-host`. */
+  /**
+   * Header fields of each request to the issuer, such as `x-zitadel-instance-host`.
+   *
+   * @default {}
+   */
   headers?: Readonly<Record<string, string>> | undefined;
-  /** @default the transport that a client uses by default */
+  /**
+   * Sends the requests to the issuer.
+   *
+   * @default ofetchTransport
+   */
   transport?: Transport | undefined;
   /**
    * Milliseconds since the epoch.

@@ -13,8 +13,10 @@ export interface ZitadelRoleOptions {
    */
   projectId?: string;
   /**
-   * Only roles that were granted in this organisation count. If it is left out, roles of *any* organisation count. If
-   * it is present but `undefined` or empty, `zitadelRoles` throws and `hasRole` returns `false`.
+   * Only roles that were granted in this organisation count. If it is present but `undefined` or empty, `zitadelRoles`
+   * throws and `hasRole` returns `false`.
+   *
+   * @default roles of *any* organisation count
    */
   organizationId?: string;
 }
@@ -23,8 +25,8 @@ export interface ZitadelRoleOptions {
 const roleScope = 'urn:zitadel:iam:org:project:role:';
 
 /**
- * Returns what is wrong with a policy that lists a role scope, or `undefined`. Such a scope proves nothing: ZITADEL puts it
- * into the token of every user who requests it, with or without the role.
+ * Returns what is wrong with a policy that lists a role scope, or `undefined`. Such a scope proves nothing: ZITADEL
+ * puts it into the token of every user who requests it, with or without the role.
  */
 export function roleScopeProblem({ scopes = [], anyScope = [] }: Policy): string | undefined {
   const scope = [...scopes, ...anyScope].find((each) => each.startsWith(roleScope));

@@ -39,6 +39,8 @@ export type ZitadelOptions<
      * count. Personal access tokens of every user of the instance pass the `aud` check.
      *
      * If it is present but `undefined` or empty, `zitadel` throws a TypeError.
+     *
+     * @default `ZITADEL_PROJECT_ID`; without it the audience is not checked, and there is no `rolesOf` for policies
      */
     projectId?: string | undefined;
     /**
@@ -73,7 +75,10 @@ const credentialVariables = [
  * `token.claims` has the user's organisation, metadata and roles, unless you give `claims`. Its `policyProblem` rejects
  * policies that list a role scope. If you give a `policyProblem` too, both apply.
  *
- * @example await app.register(introspect, zitadel({ cache: { maxAgeSeconds: 60 } }));
+ * @example
+ * ```ts
+ * const authorizer = new Authorizer(zitadel({ cache: { maxAgeSeconds: 60 } }));
+ * ```
  * @throws TypeError naming every missing variable, or `projectId` if it is present but undefined or empty
  */
 export function zitadel<
