@@ -83,7 +83,8 @@ declare module 'fastify' {
      *
      * @example
      * ```ts
-     * app.get('/items', { onRequest: app.requireToken({ scopes: ['items:read'] }) }, async (request) => […]);
+     * const onRequest = app.requireToken({ scopes: ['items:read'] });
+     * app.get('/items', { onRequest }, async (request) => introspectionOf(request).sub);
      * ```
      * @throws TypeError naming the invalid member of the policy
      */
