@@ -59,8 +59,14 @@ export type { LookupStats } from './lookup/lookup-stats.js';
 export type { Prefilter, PrefilterContext, PrefilterVerdict } from './lookup/prefilter.js';
 export type { ClaimsSource, StandardSchema } from './policy/claims-reader.js';
 export { checkPolicy, combinedPolicy } from './policy/combined-policy.js';
-export type { Policy, PolicyBranch } from './policy/policy.js';
-export type { ActiveToken, InactiveToken, IntrospectionResponse, TokenWithClaims } from './protocol/active-token.js';
+export type { Policy, PolicyBranch, RoutePolicy } from './policy/policy.js';
+export type {
+  ActiveToken,
+  InactiveToken,
+  IntrospectionResponse,
+  RouteToken,
+  TokenWithClaims,
+} from './protocol/active-token.js';
 export {
   basicCredentials,
   type ClientAuthentication,

@@ -1,4 +1,12 @@
-import type { ActiveToken, Authorizer, AuthorizerOptions, Policy, TokenWithClaims } from '@acme/introspect-core';
+import type {
+  ActiveToken,
+  Authorizer,
+  AuthorizerOptions,
+  Policy,
+  RoutePolicy,
+  RouteToken,
+  TokenWithClaims,
+} from '@acme/introspect-core';
 import {
   type AdapterExtras,
   adapterOptions,
@@ -6,8 +14,6 @@ import {
   denialResponse,
   isDecided,
   protect,
-  type RoutePolicy,
-  type RouteToken,
   type SharedAuthorizer,
   tokenOrThrow,
   webRequestContext,

@@ -4,9 +4,7 @@ import {
   type AuthorizerOptions,
   authorizerOptionNames,
   isAuthorizer,
-  type Policy,
   type ProtectedResourceMetadata,
-  type TokenWithClaims,
 } from '@acme/introspect-core';
 import { inherited, inheritedName, unknownOption, withoutMembers } from '../options.js';
 
@@ -41,22 +39,6 @@ export interface AdapterExtras {
    */
   serveResourceMetadata?: boolean;
 }
-
-/** A policy whose `optional` the compiler knows. */
-export type RoutePolicy<Claims, Scope extends string, Role extends string, Native, Optional extends boolean> = Policy<
-  Claims,
-  Scope,
-  Role,
-  Native
-> & {
-  /** Whether a request without bearer credentials passes. */
-  optional?: Optional;
-};
-
-/** What the handler of a route gets: `null` only if the policy may be optional. */
-export type RouteToken<Claims, Optional extends boolean> =
-  | TokenWithClaims<Claims>
-  | (Optional extends true ? null : never);
 
 /** What an adapter accepts: a source of authorizers, or the options of one authorizer. */
 export type AuthorizerInput<Native> = AuthorizerSource<Native> | AuthorizerOptions;

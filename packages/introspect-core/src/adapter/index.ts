@@ -7,8 +7,6 @@ export {
   type AuthorizerSource,
   adapterOptions,
   type ChooseAuthorizer,
-  type RoutePolicy,
-  type RouteToken,
   resourceMetadataOf,
   type SharedAuthorizer,
   splitOptions,

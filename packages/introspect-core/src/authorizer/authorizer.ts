@@ -6,9 +6,9 @@ import { explainer } from '../lookup/inactive-explanation.js';
 import type { LookupEvent, LookupStats } from '../lookup/lookup-stats.js';
 import { TokenLookup } from '../lookup/token-lookup.js';
 import { combinedPolicy } from '../policy/combined-policy.js';
-import type { Policy } from '../policy/policy.js';
+import type { Policy, RoutePolicy } from '../policy/policy.js';
 import { type Expectations, type PreparedPolicy, preparePolicy } from '../policy/prepared-policy.js';
-import type { TokenWithClaims } from '../protocol/active-token.js';
+import type { RouteToken } from '../protocol/active-token.js';
 import {
   type ProtectedResourceMetadata,
   protectedResourceMetadata,
@@ -97,22 +97,13 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * @returns the active token; `null` if the policy is optional and there are no bearer credentials
    * @throws AuthorizationError, IntrospectionError, or `signal.reason` of the request
    */
-  authorize(
+  async authorize<Optional extends boolean = false>(
     request: AuthorizerRequest,
-    policy: Policy<Claims, Scope, Role> & { optional: true },
-  ): Promise<TokenWithClaims<Claims> | null>;
-  authorize(
-    request: AuthorizerRequest,
-    policy?: Policy<Claims, Scope, Role> & { optional?: false },
-  ): Promise<TokenWithClaims<Claims>>;
-  authorize(request: AuthorizerRequest, policy: Policy<Claims, Scope, Role>): Promise<TokenWithClaims<Claims> | null>;
-  async authorize(
-    request: AuthorizerRequest,
-    policy?: Policy<Claims, Scope, Role>,
-  ): Promise<TokenWithClaims<Claims> | null> {
+    policy?: RoutePolicy<Claims, Scope, Role, unknown, Optional>,
+  ): Promise<RouteToken<Claims, Optional>> {
     if (policy !== undefined) return this.guard(policy)(request);
     this.#anyToken ??= preparePolicy({}, this.#expectations);
-    return tokenOf(await this.#decider.decide(contextOf(request), this.#anyToken));
+    return tokenOf<Claims, Optional>(await this.#decider.decide(contextOf(request), this.#anyToken));
   }
 
   /**
@@ -125,14 +116,13 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * ```
    * @throws TypeError naming the invalid member of the policy
    */
-  guard(policy: Policy<Claims, Scope, Role> & { optional: true }): Guard<TokenWithClaims<Claims> | null>;
-  guard(policy?: Policy<Claims, Scope, Role> & { optional?: false }): Guard<TokenWithClaims<Claims>>;
-  guard(policy: Policy<Claims, Scope, Role>): Guard<TokenWithClaims<Claims> | null>;
-  guard(policy?: Policy<Claims, Scope, Role>): Guard<TokenWithClaims<Claims> | null> {
+  guard<Optional extends boolean = false>(
+    policy?: RoutePolicy<Claims, Scope, Role, unknown, Optional>,
+  ): Guard<RouteToken<Claims, Optional>> {
     const prepared = preparePolicy((policy ?? {}) as Policy, this.#expectations);
     return async (request) => {
       const decision = this.#decider.decide(contextOf(request), prepared);
-      return tokenOf(isDecided(decision) ? decision : await decision);
+      return tokenOf<Claims, Optional>(isDecided(decision) ? decision : await decision);
     };
   }
 
@@ -142,15 +132,12 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    *
    * @throws TypeError naming the invalid member of a policy
    */
-  policy(
-    required: Policy<Claims, Scope, Role> & { optional?: false },
-    ...others: Policy<Claims, Scope, Role>[]
-  ): Policy<Claims, Scope, Role> & { optional?: false };
-  policy(...policies: Policy<Claims, Scope, Role>[]): Policy<Claims, Scope, Role>;
-  policy(...policies: Policy<Claims, Scope, Role>[]): Policy<Claims, Scope, Role> {
+  policy<Optional extends boolean = false>(
+    ...policies: [first?: RoutePolicy<Claims, Scope, Role, unknown, Optional>, ...others: Policy<Claims, Scope, Role>[]]
+  ): RoutePolicy<Claims, Scope, Role, unknown, Optional> {
     const combined = combinedPolicy(policies as Policy[]);
     preparePolicy(combined, this.#expectations);
-    return combined as Policy<Claims, Scope, Role>;
+    return combined as RoutePolicy<Claims, Scope, Role, unknown, Optional>;
   }
 
   /**
@@ -238,7 +225,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
  *
  * @throws the error of a denial
  */
-function tokenOf<Claims>(decision: Decision): TokenWithClaims<Claims> | null {
-  if (decision.allowed) return (decision.token ?? null) as TokenWithClaims<Claims> | null;
+function tokenOf<Claims, Optional extends boolean>(decision: Decision): RouteToken<Claims, Optional> {
+  if (decision.allowed) return (decision.token ?? null) as RouteToken<Claims, Optional>;
   throw decision.error;
 }

@@ -99,6 +99,17 @@ export interface PolicyBranch<
   check?(token: TokenWithClaims<Claims>, request: RequestContext<Native>): boolean | Promise<boolean>;
 }
 
+/** A policy whose `optional` the compiler knows. */
+export type RoutePolicy<Claims, Scope extends string, Role extends string, Native, Optional extends boolean> = Policy<
+  Claims,
+  Scope,
+  Role,
+  Native
+> & {
+  /** Whether a request without bearer credentials passes. */
+  optional?: Optional;
+};
+
 /**
  * The member of a policy that holds further policies, all of which must hold. Both builds and all copies use this key.
  */

@@ -61,3 +61,8 @@ interface WithClaims<Claims> {
   /** The claims that the option `claims` has checked. All requests with the same response share them. */
   readonly claims: Claims;
 }
+
+/** What the handler of a route gets: the token, or `null` only if the policy may be optional. */
+export type RouteToken<Claims, Optional extends boolean> =
+  | TokenWithClaims<Claims>
+  | (Optional extends true ? null : never);
