@@ -9,11 +9,20 @@ export type AuthorizerRequest = Credentials | Request | RequestContext | { reado
 
 type Context = RequestContext & { readonly token?: string };
 
-/** Returns the request as a context. A `token` that is not a string becomes an empty one, which is malformed. */
+/**
+ * Returns the request as a context. A `token` that is not a string becomes an empty one, which is malformed.
+ *
+ * @throws TypeError for an object of another kind, such as the request of Node or Express
+ */
 export function contextOf(request: AuthorizerRequest): Context {
   if (typeof request !== 'object' || request === null || isLines(request)) return { authorization: request };
   if ('authorization' in request) return request;
-  if ('headers' in request) return webContext(request);
+  if ('headers' in request && typeof request.headers.get === 'function') return webContext(request);
+  if (!('token' in request)) {
+    throw new TypeError(
+      'authorize: pass an Authorization value, a web-standard Request, a RequestContext or { token }',
+    );
+  }
   const { token } = request;
   return { authorization: undefined, token: typeof token === 'string' ? token : '' };
 }

@@ -58,6 +58,22 @@ describe('authorize', () => {
     });
   });
 
+  it.each([{}, { headers: { authorization: 'Bearer good' } }, { tokn: 'good' }])(
+    'rejects %j with a TypeError that says what to pass',
+    async (request) => {
+      for (const call of [
+        authorizer.authorize(request as never),
+        authorizer.guard({ optional: true })(request as never),
+      ]) {
+        await expect(call).rejects.toThrow(
+          new TypeError(
+            'authorize: pass an Authorization value, a web-standard Request, a RequestContext or { token }',
+          ),
+        );
+      }
+    },
+  );
+
   it('gives a check the method, URL, header lines and signal of a Request', async () => {
     const check = vi.fn(() => true);
     const headers = { authorization: 'Bearer good', 'x-a': 'b' };
