@@ -120,7 +120,11 @@ export class SharedCache {
 
   /** Stops listening to the store, and closes it. Never rejects. */
   async close(): Promise<void> {
-    this.#stopListening?.();
+    try {
+      this.#stopListening?.();
+    } catch {
+      this.#settings.onFailure('onInvalidate');
+    }
     await this.#store.close();
   }
 

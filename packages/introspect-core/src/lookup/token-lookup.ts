@@ -40,6 +40,7 @@ export class TokenLookup {
   readonly #sharedCache: SharedCache | undefined;
   readonly #sameRequest: SameRequest;
   readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
   readonly #find: Lookup;
   /** Set when the platform has no synchronous SHA-256, so that a cache key needs a promise. */
   #keysArePromises = false;
@@ -165,7 +166,8 @@ export class TokenLookup {
   /** Aborts background refreshes and starts no further ones, and closes the shared cache. Never rejects. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#sharedCache?.close();
+    this.#closed ??= this.#sharedCache?.close();
+    await this.#closed;
   }
 
   /** Counts an event, and emits it if there is a listener. */

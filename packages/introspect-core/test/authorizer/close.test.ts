@@ -73,3 +73,28 @@ it('close: does not reject if the store fails, and emits that', async () => {
   await authorizer.close();
   expect(events).toContainEqual({ type: 'store_failed', operation: 'close' });
 });
+
+it('close: closes the store once, however often it is called', async () => {
+  const close = vi.fn(async () => {});
+  const { authorizer } = setUp({ get: async () => undefined, set: async () => {}, delete: async () => {}, close });
+  await Promise.all([authorizer.close(), authorizer.close()]);
+  await authorizer[Symbol.asyncDispose]();
+  expect(close).toHaveBeenCalledTimes(1);
+});
+
+it.each<[string, () => unknown]>([
+  [
+    'fails',
+    () => () => {
+      throw new Error('canary');
+    },
+  ],
+  ['is the promise of a function', async () => () => {}],
+])('close: closes the store if the function that ends its calls %s, and emits that', async (_, onInvalidate) => {
+  const close = vi.fn(async () => {});
+  const store = { get: async () => undefined, set: async () => {}, delete: async () => {}, close, onInvalidate };
+  const { authorizer, events } = setUp(store as CacheStore);
+  await authorizer.close();
+  expect(close).toHaveBeenCalledTimes(1);
+  expect(events).toContainEqual({ type: 'store_failed', operation: 'onInvalidate' });
+});
