@@ -119,7 +119,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   guard<Optional extends boolean = false>(
     policy?: RoutePolicy<Claims, Scope, Role, unknown, Optional>,
   ): Guard<RouteToken<Claims, Optional>> {
-    const prepared = preparePolicy((policy ?? {}) as Policy, this.#expectations);
+    const prepared = preparePolicy((policy === undefined ? {} : policy) as Policy, this.#expectations);
     return async (request) => {
       const decision = this.#decider.decide(contextOf(request), prepared);
       return tokenOf<Claims, Optional>(isDecided(decision) ? decision : await decision);

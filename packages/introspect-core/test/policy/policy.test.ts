@@ -443,3 +443,9 @@ it('a polluted Object.prototype opens no route', async () => {
     Reflect.deleteProperty(Object.prototype, 'optional');
   }
 });
+
+it('null is not a policy: guard and authorize reject it, instead of accepting every token', async () => {
+  const authorizer = new Authorizer({ issuer: 'https://as.example', clientId: 'api', clientSecret: 'secret' });
+  expect(() => authorizer.guard(null as never)).toThrow('Policy: the options must be an object');
+  await expect(authorizer.authorize('Bearer t', null as never)).rejects.toThrow('Policy: the options must be');
+});
