@@ -1,5 +1,5 @@
 import { ownMembers } from '../options.js';
-import { allOf, type Policy, partsOf } from './policy.js';
+import { allOf, marker, type Policy, partsOf } from './policy.js';
 import { challengesOf } from './requirement.js';
 
 /**
@@ -21,7 +21,7 @@ export function combinedPolicy(policies: readonly Policy[]): Policy {
   challengesOf(parts, {}); // fails if the lists of acr values exclude each other
   const [first, ...others] = policies;
   if (first === undefined || others.length === 0) return first ?? {};
-  return { [allOf]: policies.map(copyOf) } as Policy;
+  return { [allOf]: policies.map(copyOf), ...marker } as Policy;
 }
 
 /**

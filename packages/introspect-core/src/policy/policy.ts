@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { challengeProblem } from '../errors/challenge.js';
-import { checkedOptions, narrowing, optionsObject, textList } from '../options.js';
+import { checkedOptions, narrowing, optionsObject, textList, withoutMembers } from '../options.js';
 import type { TokenWithClaims } from '../protocol/active-token.js';
 import type { RequestContext } from '../request/request-context.js';
 
@@ -115,6 +115,12 @@ export type RoutePolicy<Claims, Scope extends string, Role extends string, Nativ
  */
 export const allOf: unique symbol = Symbol.for('@acme/introspect-core/all-of');
 
+/**
+ * A member of each policy with {@link allOf}. A copy that has lost the symbol, such as one by `structuredClone`, still has
+ * it and is rejected: it would be an empty policy.
+ */
+export const marker = { combined: true } as const;
+
 type AnyPolicy = PolicyBranch & Policy;
 type CombinedPolicy = AnyPolicy & { readonly [allOf]?: readonly Policy[] };
 
@@ -193,7 +199,8 @@ function parts(
   owner: string,
   checked: (given: Policy, owner: string) => AnyPolicy,
 ): PolicyPart[] {
-  const { anyOf, ...others } = checked(policy, owner);
+  const isCombined = Object(policy)[allOf] !== undefined;
+  const { anyOf, ...others } = checked(isCombined ? withoutMembers(policy, Object.keys(marker)) : policy, owner);
   // Without a prototype: a polluted Object.prototype must not make a policy optional.
   const own: PolicyPart = Object.assign(
     Object.create(null),

@@ -201,3 +201,13 @@ it('a combined policy needs a member that is not enumerable too', async () => {
     expect(await codeOf({ scope: 'read' }, ...policies)).toBe('insufficient_scope');
   }
 });
+
+it.each<[string, (policy: Policy) => Policy]>([
+  ['structuredClone', (policy) => structuredClone(policy)],
+  ['JSON', (policy) => JSON.parse(JSON.stringify(policy))],
+  ['Object.entries', (policy) => Object.fromEntries(Object.entries(policy))],
+])('a copy by %s that has lost the combined policies is an error, and not an empty policy', (_, copy) => {
+  const copied = copy(combinedPolicy([{ scopes: ['a'] }, { scopes: ['b'] }]));
+  expect(() => prepared(copied)).toThrow('Policy: unknown option "combined"');
+  expect(() => prepared({ anyOf: [copied] })).toThrow('unknown option "combined"');
+});
