@@ -26,7 +26,7 @@ interface StandardIssue {
  * The type itself. The compiler infers from it last: a schema of arktype is also a function, which may return errors,
  * and `Claims` must be the output of the schema.
  */
-type InferredLast<Type> = [Type] extends [never] ? never : Type;
+type InferredLast<Type> = Type extends unknown ? Type : never;
 
 /** The option `claims`: a Standard Schema, or a function from the token. Both must be synchronous. */
 export type ClaimsSource<Claims> = StandardSchema<Claims> | ((token: ActiveToken) => InferredLast<Claims>);
