@@ -27,6 +27,11 @@ export function contextOf(request: AuthorizerRequest): Context {
   return { authorization: undefined, token: typeof token === 'string' ? token : '' };
 }
 
+/** Returns the token of `{ token }`. A polluted `Object.prototype` must not supply one. */
+export function givenToken(context: Context): string | undefined {
+  return Object.hasOwn(context, 'token') ? context.token : undefined;
+}
+
 function isLines(request: AuthorizerRequest): request is readonly string[] {
   return Array.isArray(request);
 }

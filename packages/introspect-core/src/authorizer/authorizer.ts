@@ -17,7 +17,7 @@ import {
 import type { RequestContext } from '../request/request-context.js';
 import { brand } from './authorizer-brand.js';
 import { type AuthorizerOptions, checkedAuthorizerOptions } from './authorizer-options.js';
-import { type AuthorizerRequest, contextOf } from './authorizer-request.js';
+import { type AuthorizerRequest, contextOf, givenToken } from './authorizer-request.js';
 import { Decider } from './decider.js';
 import { type Decision, type ErrorBody, isDecided } from './decision.js';
 import { expectationsOf } from './expectations.js';
@@ -103,7 +103,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   ): Promise<RouteToken<Claims, Optional>> {
     if (policy !== undefined) return this.guard(policy)(request);
     this.#anyToken ??= preparePolicy({}, this.#expectations);
-    return tokenOf<Claims, Optional>(await this.#decider.decide(contextOf(request), this.#anyToken));
+    return tokenOf<Claims, Optional>(await this.#decide(request, this.#anyToken));
   }
 
   /**
@@ -121,7 +121,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   ): Guard<RouteToken<Claims, Optional>> {
     const prepared = preparePolicy((policy === undefined ? {} : policy) as Policy, this.#expectations);
     return async (request) => {
-      const decision = this.#decider.decide(contextOf(request), prepared);
+      const decision = this.#decide(request, prepared);
       return tokenOf<Claims, Optional>(isDecided(decision) ? decision : await decision);
     };
   }
@@ -149,7 +149,8 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    */
   decider(policy: Policy = {}): (request: RequestContext) => Decision | Promise<Decision> {
     const prepared = preparePolicy(policy, this.#expectations);
-    return (request) => this.#decider.decide(request, prepared, this.#errorBody);
+    const options = { token: undefined, errorBody: this.#errorBody };
+    return (request) => this.#decider.decide(request, prepared, options);
   }
 
   /**
@@ -212,6 +213,11 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
       path: pathname,
       document: protectedResourceMetadata({ resource: this.#resource, issuer, ...(scopes && { scopes }) }),
     };
+  }
+
+  #decide(request: AuthorizerRequest, policy: PreparedPolicy): Decision | Promise<Decision> {
+    const context = contextOf(request);
+    return this.#decider.decide(context, policy, { token: givenToken(context), errorBody: undefined });
   }
 
   /** @internal */

@@ -14,6 +14,14 @@ import { bearerCandidate, checkToken } from '../request/bearer-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import { type Decision, denial, type ErrorBody, permission } from './decision.js';
 
+/** Both members are required: an absent one could be read from a polluted `Object.prototype`. */
+interface DecisionOptions {
+  /** A token that did not come in an `Authorization` field. */
+  readonly token: string | undefined;
+  /** Makes the body of a denial. Without it, the error's own body is used. */
+  readonly errorBody: ErrorBody | undefined;
+}
+
 /** Decides about one request at a time: its token, the lookup, the policy. */
 export class Decider {
   readonly #lookup: TokenLookup;
@@ -29,38 +37,43 @@ export class Decider {
   /**
    * Returns the decision, without a promise on a cache hit. Never throws. The promise rejects with an error that is not of
    * this package, and with `signal.reason` of the request.
-   *
-   * @param errorBody makes the body of a denial; without it, the error's own body is used
    */
-  decide(
-    request: RequestContext & { readonly token?: string },
-    policy: PreparedPolicy,
-    errorBody?: ErrorBody,
-  ): Decision | Promise<Decision> {
-    const allow = (token: ActiveToken | null) => {
-      if (this.#events.receivesDecisions)
-        this.#events.emitDecision({ type: 'decided', outcome: token ? 'allowed' : 'anonymous' });
-      return permission(token);
-    };
-    const deny = (error: unknown) => {
-      if (this.#events.receivesDecisions) this.#events.emitDecision(denialEvent(error));
-      return denial(error, errorBody, request.native);
-    };
+  decide(request: RequestContext, policy: PreparedPolicy, options: DecisionOptions): Decision | Promise<Decision> {
     try {
-      const token = request.token ?? bearerCandidate(request.authorization, policy.challenge);
+      const token = options.token ?? bearerCandidate(request.authorization, policy.challenge);
       if (token === undefined) {
-        return policy.optional ? allow(null) : deny(new MissingTokenError(policy.missingChallenge));
+        if (policy.optional) return this.#allow(null);
+        return this.#deny(new MissingTokenError(policy.missingChallenge), request, options);
       }
       const cached = this.#lookup.cached(token, policy.maxResponseAgeMs);
-      if (cached === undefined) {
-        checkToken(token, policy.challenge); // a cached token was checked before
-        return this.#introspect(token, request, policy).then(allow, deny);
+      if (cached !== undefined) {
+        const judged = this.#judge(cached, request, policy);
+        return isToken(judged) ? this.#allow(judged) : this.#settle(judged, request, options);
       }
-      const judged = this.#judge(cached, request, policy);
-      return isToken(judged) ? allow(judged) : judged.then(allow, deny);
+      checkToken(token, policy.challenge); // a cached token was checked before
+      return this.#settle(this.#introspect(token, request, policy), request, options);
     } catch (error) {
-      return deny(error);
+      return this.#deny(error, request, options);
     }
+  }
+
+  #settle(judged: Promise<ActiveToken>, request: RequestContext, options: DecisionOptions): Promise<Decision> {
+    return judged.then(
+      (token) => this.#allow(token),
+      (error) => this.#deny(error, request, options),
+    );
+  }
+
+  #allow(token: ActiveToken | null): Decision {
+    if (this.#events.receivesDecisions) {
+      this.#events.emitDecision({ type: 'decided', outcome: token ? 'allowed' : 'anonymous' });
+    }
+    return permission(token);
+  }
+
+  #deny(error: unknown, { native }: RequestContext, { errorBody }: DecisionOptions): Decision | Promise<never> {
+    if (this.#events.receivesDecisions) this.#events.emitDecision(denialEvent(error));
+    return denial(error, errorBody, native);
   }
 
   async #introspect(token: string, request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken> {

@@ -92,3 +92,14 @@ describe('authorize', () => {
     await expect(authorizer.authorize(request)).rejects.toBe(reason);
   });
 });
+
+it('authorize: takes no token from a polluted Object.prototype', async () => {
+  Object.defineProperty(Object.prototype, 'token', { value: 'good', configurable: true });
+  try {
+    await expect(authorizer.authorize({ authorization: undefined })).rejects.toMatchObject({ code: 'missing_token' });
+    const decision = await authorizer.decider({})({ authorization: undefined });
+    expect(decision).toMatchObject({ allowed: false, error: { code: 'missing_token' } });
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'token');
+  }
+});
