@@ -68,7 +68,7 @@ const answers: Readonly<Record<string, (query: URLSearchParams, recorded: Record
 /**
  * Starts a server for the contract of transports (`@acme/introspect-testing/transport-contract`) on a loopback port.
  *
- * What came with `?id=…` is told at `/seen?id=…`; at `/arrived?id=…` as soon as there is one, and at `/over?id=…` as soon
+ * What came with `?id=…` is reported at `/seen?id=…`; at `/arrived?id=…` as soon as there is one, and at `/over?id=…` as soon
  * as each is over, answered or left. `/closed` tells of an origin where nobody listens.
  */
 export async function startFaultServer(): Promise<FaultServer> {
@@ -77,7 +77,7 @@ export async function startFaultServer(): Promise<FaultServer> {
   const connections = new WeakMap<Socket, number>();
   let connected = 0;
 
-  const questions: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
+  const reports: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
     '/seen': async (id) => recordsOf(id),
     '/arrived': async (id) => {
       while (!seen.has(id)) await once(arrivals, id);
@@ -103,8 +103,8 @@ export async function startFaultServer(): Promise<FaultServer> {
     }
     const { pathname, searchParams } = new URL(request.url, 'http://localhost');
     const id = searchParams.get('id') ?? '';
-    const told = await questions[pathname]?.(id);
-    if (told !== undefined) return json(told)(response, request);
+    const report = await reports[pathname]?.(id);
+    if (report !== undefined) return json(report)(response, request);
     const recorded = { request, connection: connections.get(message.socket) ?? 0 };
     seen.set(id, [...(seen.get(id) ?? []), recorded]);
     arrivals.emit(id);

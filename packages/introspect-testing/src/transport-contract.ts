@@ -55,8 +55,8 @@ class Road {
   }
 
   /** What the server tells of this case's requests: by `fetch`, whatever the transport is. */
-  async told(question: '/seen' | '/arrived' | '/over'): Promise<{ method: string; url: string }[]> {
-    const response = await fetch(new URL(`${question}?id=${this.#id}`, this.#origin));
+  async report(path: '/seen' | '/arrived' | '/over'): Promise<{ method: string; url: string }[]> {
+    const response = await fetch(new URL(`${path}?id=${this.#id}`, this.#origin));
     return response.json();
   }
 
@@ -111,14 +111,14 @@ const cases: Readonly<Record<string, (road: Road) => Promise<void>>> = {
     for (const status of [301, 302, 303, 307, 308]) {
       equal('the status', (await road.ask('/redirect', { status })).status, status);
     }
-    const paths = (await road.told('/seen')).map(({ url }) => url.split('?')[0]);
+    const paths = (await road.report('/seen')).map(({ url }) => url.split('?')[0]);
     equal('the paths that were asked for', paths, Array(5).fill('/redirect'));
   },
   'asks once, whatever comes': async (road) => {
     await road.ask('/status', { status: 503 });
     await rejection('a reset', road.ask('/reset'));
     await rejection('a reset of a GET', road.ask('/reset', { method: 'GET' }));
-    equal('the requests', (await road.told('/seen')).length, 3);
+    equal('the requests', (await road.report('/seen')).length, 3);
   },
   'rejects when the connection is reset': async (road) => {
     await rejection('a reset', road.ask('/reset'));
@@ -182,7 +182,7 @@ const cases: Readonly<Record<string, (road: Road) => Promise<void>>> = {
   'ends a body that has no end, once it is too much': async (road) => {
     await invalidResponse(road.ask('/endless'), 'larger than 262144 bytes ("maxResponseBytes")');
     await invalidResponse(road.ask('/endless', { character: 'bad' }));
-    await road.told('/over');
+    await road.report('/over');
   },
   'refuses what is not UTF-8, also at its very end': async (road) => {
     for (const path of ['/not-utf-8', '/cut-character']) await invalidResponse(road.ask(path), 'not UTF-8');
@@ -192,7 +192,7 @@ const cases: Readonly<Record<string, (road: Road) => Promise<void>>> = {
   },
   'sends nothing when its signal was aborted before': async (road) => {
     await rejection('an abort', road.ask('/echo', { signal: AbortSignal.abort() }));
-    equal('the requests', await road.told('/seen'), []);
+    equal('the requests', await road.report('/seen'), []);
   },
   'ends a request that waits for its headers, when its signal is aborted': async (road) => {
     await endsWhenAborted(road, '/hang-before-headers');
@@ -242,10 +242,10 @@ export const transportContractCases: readonly TransportContractCase[] = Object.e
 async function endsWhenAborted(road: Road, path: string): Promise<void> {
   const controller = new AbortController();
   const rejected = rejection('an abort', road.ask(path, { signal: controller.signal }));
-  await road.told('/arrived');
+  await road.report('/arrived');
   controller.abort();
   await rejected;
-  await road.told('/over');
+  await road.report('/over');
 }
 
 /** The same text as the server's. */

@@ -6,9 +6,9 @@ import { sharesPromises } from '../runtime/workerd.js';
 import type { IntrospectionCall, Stage } from './pipeline.js';
 
 export interface LimitSettings {
-  /** How many requests may run at a time. Infinity: any number. */
+  /** How many requests may run at a time. Infinity means no limit. */
   concurrent: number;
-  /** How many requests may start in a second. Infinity: any number. */
+  /** How many requests may start in a second. Infinity means no limit. */
   perSecond: number;
 }
 

@@ -55,7 +55,7 @@ function errorCode({ status, body }: TransportResponse): string | undefined {
 
 /**
  * Returns the error for a response whose status is not 200, by the status alone. For documents that need no
- * credentials, such as metadata: a 401 is then as unexpected as any other status.
+ * credentials, such as metadata. A 401 is then unexpected, like each other status.
  */
 export function statusError(response: TransportResponse, origin: string, now: () => number): IntrospectionError {
   const { status } = response;
