@@ -76,6 +76,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     const context = prefilterContext(settings, this.#expectations, () => emit({ type: 'jwks_failed' }));
     this.#lookup = new TokenLookup(this.#client, checked.cache, {
       prefilter: prefilter && boundPrefilter(prefilter, { settings, context, emit }),
+      prepare: this.#expectations.claims?.prepare,
       onInactive:
         explainInactive &&
         explainer(

@@ -1,5 +1,5 @@
 import type { LookupEvent } from '../lookup/lookup-stats.js';
-import { claimsReader } from '../policy/claims-reader.js';
+import { ClaimsReader } from '../policy/claims-reader.js';
 import type { Expectations } from '../policy/prepared-policy.js';
 import { protectedResourceMetadataUrl } from '../protocol/protected-resource-metadata.js';
 import type { CheckedAuthorizerOptions } from './authorizer-options.js';
@@ -21,7 +21,7 @@ export function expectationsOf(
     roles: options.roles?.slice(),
     rolesOf: options.rolesOf,
     policyProblem: options.policyProblem,
-    withClaims: claims && claimsReader(claims, (paths) => emit({ type: 'claims_rejected', paths })),
+    claims: claims && new ClaimsReader(claims, (paths) => emit({ type: 'claims_rejected', paths })),
     challenge: { realm: options.realm, resource_metadata: resourceMetadata },
   };
 }

@@ -8,6 +8,8 @@ const refreshJitter = 0.05;
 /** An introspection response, when it was requested, and what had happened in this process by then. */
 export interface CachedResponse extends RequestTime {
   readonly response: IntrospectionResponse;
+  /** The response with `claims`, for requests. The response itself if the authorizer has no option `claims`. */
+  readonly prepared: IntrospectionResponse;
   /**
    * How many tombstones had been created by then. It is raised after a check has shown that newer tombstones do not
    * concern the response, so that they are not checked again.

@@ -12,6 +12,11 @@ const recheckWindowMs = 60_000;
 /** After a refresh has begun, no other one begins for this time, whether it succeeds or fails. */
 const refreshPauseMs = 500;
 
+type Prepare = (response: ActiveToken) => ActiveToken;
+
+/** A response of the shared cache. */
+type SharedResponse = Omit<CachedResponse, 'prepared'> & { readonly response: ActiveToken };
+
 /** The clocks of a cache, in milliseconds. */
 export interface CacheClocks {
   /** The wall clock. */
@@ -44,9 +49,16 @@ export class TokenCache {
   readonly #settings: CacheSettings;
   readonly #clocks: CacheClocks;
   readonly #invalidations: Invalidations;
+  readonly #prepare: Prepare;
   #epoch = 0;
 
-  constructor(settings: CacheSettings, clocks: CacheClocks, invalidations: Invalidations) {
+  /** @param prepare makes of a response of the shared cache what requests get */
+  constructor(
+    settings: CacheSettings,
+    clocks: CacheClocks,
+    invalidations: Invalidations,
+    prepare: Prepare = (response) => response,
+  ) {
     const { maxEntries, maxBytes } = settings;
     this.#active = new BoundedEntries({ maxEntries, maxSize: maxBytes });
     // Each has size 1, because an inactive response has no content.
@@ -54,6 +66,7 @@ export class TokenCache {
     this.#settings = settings;
     this.#clocks = clocks;
     this.#invalidations = invalidations;
+    this.#prepare = prepare;
   }
 
   /** How often {@link TokenCache.revalidateAll} was called. */
@@ -84,13 +97,13 @@ export class TokenCache {
   }
 
   /** Returns an active response that may be used while the server is unavailable, if it is younger than `maxResponseAgeMs`. */
-  stale(key: string, maxResponseAgeMs: number): { response: IntrospectionResponse; ageMs: number } | undefined {
+  stale(key: string, maxResponseAgeMs: number): { prepared: IntrospectionResponse; ageMs: number } | undefined {
     const entry = this.#active.peek(key);
     if (entry === undefined || entry.isUnconfirmed) return undefined;
     const time = this.#clockTime();
     const ageMs = this.#entryTime(entry, time) - entry.requestedAt;
     if (!isUsableIfError(ageMs, this.#settings) || ageMs >= maxResponseAgeMs) return undefined;
-    return this.#deleteIfEnded(key, entry, time) ? undefined : { response: entry.response, ageMs };
+    return this.#deleteIfEnded(key, entry, time) ? undefined : { prepared: entry.prepared, ageMs };
   }
 
   /** Returns whether the server's last active response about a token is in memory and has not ended, at any age. */
@@ -152,10 +165,15 @@ export class TokenCache {
    *
    * @returns `false` if the one in memory is inactive or unconfirmed, or if the response is too large
    */
-  promote(key: string, shared: CachedResponse & { readonly response: ActiveToken }): boolean {
+  promote(key: string, shared: SharedResponse): boolean {
     const entry = this.#active.peek(key);
     if (this.#latestRequestedAt(key) < shared.requestedAt) {
-      return this.#setActive(key, shared, { now: this.#clocks.steadyNow(), readAt: this.#clocks.monotonicNow() });
+      const prepared = this.#prepare(shared.response);
+      return this.#setActive(
+        key,
+        { ...shared, prepared },
+        { now: this.#clocks.steadyNow(), readAt: this.#clocks.monotonicNow() },
+      );
     }
     if (entry === undefined || entry.isUnconfirmed) return false;
     entry.revalidateAt = Math.floor(this.#clocks.monotonicNow() + this.#settings.localMaxAgeMs);

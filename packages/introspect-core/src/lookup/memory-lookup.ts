@@ -50,6 +50,6 @@ export function fromMemory({
     }
     if (entry === undefined) return next(query);
     emit({ type: 'cache_hit', active: entry.response.active });
-    return { from: 'cache', response: entry.response };
+    return { from: 'cache', response: entry.prepared };
   };
 }

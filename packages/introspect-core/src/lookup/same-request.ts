@@ -42,7 +42,7 @@ export class SameRequest {
     const last = this.#seenFor(request)?.last;
     if (last?.key === key && query.accepts(last.result.moment)) {
       const { received } = last.result;
-      if (!this.#invalidations.invalidates(key, received)) return { from: 'cache', response: received.response };
+      if (!this.#invalidations.invalidates(key, received)) return { from: 'cache', response: received.prepared };
     }
     const result = await next(query);
     const seen = this.#seenFor(request);

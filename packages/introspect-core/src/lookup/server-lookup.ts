@@ -4,6 +4,7 @@ import type { SharedCache } from '../cache/shared-cache.js';
 import type { TokenCache } from '../cache/token-cache.js';
 import type { IntrospectionClient } from '../client/introspection-client.js';
 import type { Priority } from '../events/events.js';
+import type { ActiveToken } from '../protocol/active-token.js';
 import type { AgeClock, Moment } from '../runtime/age-clock.js';
 import { delay } from '../runtime/delay.js';
 import type { BoundPrefilter } from './bound-prefilter.js';
@@ -23,6 +24,8 @@ interface Introspected {
 /** What a lookup at the server calls before and after the introspection request. */
 export interface LookupHooks {
   readonly prefilter?: BoundPrefilter | undefined;
+  /** Called once for each active response, of the server or of the shared cache. Requests get what it returns. */
+  readonly prepare?: ((response: ActiveToken) => ActiveToken) | undefined;
   /** Called when the server has responded that a token is inactive. */
   readonly onInactive?: ((token: string) => void) | undefined;
 }
@@ -93,12 +96,13 @@ export class ServerLookup {
   }
 
   async #introspect(token: string, priority: Priority, signal: AbortSignal): Promise<Introspected> {
-    const { client, cache, invalidations, age } = this.#parts;
+    const { client, cache, invalidations, age, hooks } = this.#parts;
     const moment = age.moment();
     const { requestedAt, drift } = moment;
     const { sequence } = invalidations;
     const epoch = cache?.epoch ?? 0;
     const response = await client.introspect(token, { signal, priority });
-    return { received: { response, requestedAt, drift, sequence, epoch }, moment };
+    const prepared = response.active ? (hooks.prepare?.(response) ?? response) : response;
+    return { received: { response, prepared, requestedAt, drift, sequence, epoch }, moment };
   }
 }

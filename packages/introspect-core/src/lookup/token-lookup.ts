@@ -53,7 +53,13 @@ export class TokenLookup {
     const timeLimit = new LookupDeadline(settings);
     const stats = new LookupCounters(settings.events);
     const { emit } = stats;
-    const { invalidations, cache, sharedCache } = createCaches(cacheSettings, { settings, keyOf, age, emit });
+    const { invalidations, cache, sharedCache } = createCaches(cacheSettings, {
+      settings,
+      keyOf,
+      age,
+      prepare: hooks.prepare,
+      emit,
+    });
     const sameRequest = new SameRequest(age, invalidations);
     const server = new ServerLookup({ client, cache, sharedCache, invalidations, age, timeLimit, hooks, emit });
     const work = (query: TokenQuery, signal: AbortSignal) => server.find(query, signal);
@@ -105,7 +111,7 @@ export class TokenLookup {
     const entry = typeof key === 'string' ? this.#cache.fresh(key, maxResponseAgeMs) : undefined;
     if (entry === undefined || this.#cache.isRefreshDue(entry)) return undefined;
     this.#stats.emit({ type: 'cache_hit', active: entry.response.active });
-    return entry.response;
+    return entry.prepared;
   }
 
   /**
@@ -135,7 +141,7 @@ export class TokenLookup {
       isRepeat: false,
     });
     if (result.from === 'prefilter') return result.reason;
-    return result.from === 'cache' ? result.response : result.received.response;
+    return result.from === 'cache' ? result.response : result.received.prepared;
   }
 
   /**
@@ -183,11 +189,13 @@ function createCaches(
     settings: { now, monotonicNow, timeoutMs },
     keyOf,
     age,
+    prepare,
     emit,
   }: {
     settings: IntrospectionClientSettings;
     keyOf: (text: string) => string | Promise<string>;
     age: AgeClock;
+    prepare: LookupHooks['prepare'];
     emit: (event: LookupEvent) => void;
   },
 ): { invalidations: Invalidations; cache?: TokenCache; sharedCache?: SharedCache } {
@@ -196,7 +204,7 @@ function createCaches(
   const steadyNow = steadyClock({ now, monotonicNow }, invalidationLifetimeMs);
   const invalidations = new Invalidations({ monotonicNow, steadyNow }, invalidationLifetimeMs);
   if (cacheSettings === undefined) return { invalidations };
-  const cache = new TokenCache(cacheSettings, { now, monotonicNow, steadyNow, age }, invalidations);
+  const cache = new TokenCache(cacheSettings, { now, monotonicNow, steadyNow, age }, invalidations, prepare);
   const { store, refreshAfterMs } = cacheSettings;
   if (store === undefined) return { invalidations, cache };
   const sharedCache = new SharedCache(store, cache, invalidations, {

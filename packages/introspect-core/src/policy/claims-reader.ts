@@ -31,36 +31,54 @@ type InferredLast<Type> = Type extends unknown ? Type : never;
 /** The option `claims`: a Standard Schema, or a function from the token. Both must be synchronous. */
 export type ClaimsSource<Claims> = StandardSchema<Claims> | ((token: ActiveToken) => InferredLast<Claims>);
 
-/**
- * Returns a function that adds `token.claims` to a token: the output of `source`. It runs `source` once for each
- * response of the server, however often that response is used.
- *
- * The function throws an AccessDeniedError if the claims do not match the schema. `onMismatch` gets the paths of the
- * claims that do not match, and never a value.
- */
-export function claimsReader(
-  source: ClaimsSource<unknown>,
-  onMismatch: (paths: readonly string[]) => void,
-): (response: ActiveToken) => ActiveToken {
-  const read = new WeakMap<ActiveToken, ActiveToken | readonly string[]>();
-  // A schema can be a function too: those of arktype are.
-  const claimsOf = '~standard' in source ? validator(source) : (token: ActiveToken) => ({ value: source(token) });
-  return (response) => {
-    let result = read.get(response);
-    if (result === undefined) {
-      result = tokenOrPaths(response, claimsOf(response));
-      read.set(response, result);
-    }
-    if (!Array.isArray(result)) return result as ActiveToken;
-    onMismatch(result);
-    throw new AccessDeniedError();
-  };
+/** Stands in `claims` until the claims have been read. No request gets a token that has it. */
+class UnreadClaims {
+  readonly response: ActiveToken;
+  /** The paths that do not match, once the source has run. */
+  mismatch: readonly string[] | undefined;
+
+  constructor(response: ActiveToken) {
+    this.response = response;
+  }
 }
 
-function tokenOrPaths(response: ActiveToken, result: StandardResult<unknown>): ActiveToken | readonly string[] {
-  if (result.issues !== undefined) return [...new Set(result.issues.map(pathOf))];
-  rejectPromise(result.value);
-  return Object.freeze({ ...response, claims: result.value });
+/**
+ * Adds `token.claims`, the output of a source, to tokens. It runs the source once for each response of the server, however
+ * often that response is used.
+ */
+export class ClaimsReader {
+  readonly #claimsOf: (token: ActiveToken) => StandardResult<unknown>;
+  readonly #onMismatch: (paths: readonly string[]) => void;
+
+  /** @param onMismatch gets the paths of the claims that do not match the schema, and never a value */
+  constructor(source: ClaimsSource<unknown>, onMismatch: (paths: readonly string[]) => void) {
+    // A schema can be a function too: those of arktype are.
+    this.#claimsOf = '~standard' in source ? validator(source) : (token) => ({ value: source(token) });
+    this.#onMismatch = onMismatch;
+  }
+
+  /** Returns a copy of the response, for which `read` runs the source once. */
+  readonly prepare = (response: ActiveToken): ActiveToken => ({ ...response, claims: new UnreadClaims(response) });
+
+  /**
+   * Returns the token of a prepared response, with its claims. Runs the source only at the first call, and after it threw.
+   *
+   * @throws AccessDeniedError if the claims do not match the schema, and what the source throws
+   */
+  read(prepared: ActiveToken): ActiveToken {
+    const unread = prepared.claims;
+    if (!(unread instanceof UnreadClaims)) return prepared;
+    if (unread.mismatch === undefined) {
+      const result = this.#claimsOf(unread.response);
+      if (result.issues === undefined) {
+        rejectPromise(result.value);
+        return Object.freeze(Object.assign(prepared, { claims: result.value }));
+      }
+      unread.mismatch = [...new Set(result.issues.map(pathOf))];
+    }
+    this.#onMismatch(unread.mismatch);
+    throw new AccessDeniedError();
+  }
 }
 
 function validator(schema: StandardSchema): (token: ActiveToken) => StandardResult<unknown> {

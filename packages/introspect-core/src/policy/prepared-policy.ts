@@ -2,6 +2,7 @@ import type { ChallengeParameters } from '../errors/challenge.js';
 import { InvalidTokenError } from '../errors/errors.js';
 import type { ActiveToken } from '../protocol/active-token.js';
 import type { RequestContext } from '../request/request-context.js';
+import type { ClaimsReader } from './claims-reader.js';
 import { type Policy, type PolicyPart, partsOf } from './policy.js';
 import { challengesOf, type Requirement, type RolesOf, requirementOf } from './requirement.js';
 import { defaultSkewSeconds, invalidReason, type TokenExpectations } from './token-validation.js';
@@ -11,8 +12,7 @@ import { checkVocabulary, type Vocabulary } from './vocabulary.js';
 export interface Expectations extends TokenExpectations, Vocabulary {
   rolesOf?: RolesOf | undefined;
   policyProblem?: ((policy: Policy) => string | undefined) | undefined;
-  /** Adds `token.claims`, or throws an AccessDeniedError. */
-  withClaims?: ((token: ActiveToken) => ActiveToken) | undefined;
+  claims?: ClaimsReader | undefined;
   /** The parameters of every challenge. */
   challenge: ChallengeParameters;
 }
@@ -27,7 +27,7 @@ export interface PreparedPolicy {
   /** For an invalid token. */
   readonly challenge: ChallengeParameters;
   /**
-   * Judges an active token. Returns it, with its claims. The result is a promise only if the policy has a `check`.
+   * Judges a prepared response. Returns the token. The result is a promise only if the policy has a `check`.
    *
    * The first failure decides: time, issuer, audience, kind, binding, claims, authentication, scopes, roles, `anyOf`,
    * `check`.
@@ -46,7 +46,7 @@ export interface PreparedPolicy {
 export function preparePolicy(policy: Policy, expectations: Expectations): PreparedPolicy {
   const parts = partsOf(policy);
   for (const part of withBranches(parts)) checkAgainst(expectations, part);
-  const { challenge, rolesOf, withClaims, clockSkewSeconds = defaultSkewSeconds } = expectations;
+  const { challenge, rolesOf, claims, clockSkewSeconds = defaultSkewSeconds } = expectations;
   const challenges = challengesOf(parts, challenge);
   const requirement: Requirement = requirementOf(parts, { challenges, clockSkewSeconds, rolesOf });
   const ages = parts.map(({ maxResponseAgeSeconds = Number.POSITIVE_INFINITY }) => maxResponseAgeSeconds);
@@ -59,7 +59,7 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
     judge(response, request, now) {
       const reason = invalidReason(response, expectations, now);
       if (reason !== undefined) throw new InvalidTokenError(reason, challenge);
-      const token = withClaims === undefined ? response : withClaims(response);
+      const token = claims === undefined ? response : claims.read(response);
       const pending = requirement({ token, request, now });
       return pending === undefined ? token : pending.then(() => token);
     },

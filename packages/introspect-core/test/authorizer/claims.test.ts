@@ -1,7 +1,9 @@
 import * as v from 'valibot';
 import { describe, expect, it, vi } from 'vitest';
 import { protect } from '../../src/adapter/index.js';
-import { Authorizer, type IntrospectEvent } from '../../src/index.js';
+import { type ActiveToken, Authorizer, type IntrospectEvent } from '../../src/index.js';
+import { Clocks } from '../support/clocks.js';
+import { mapStore } from '../support/map-store.js';
 import { scripted, scriptedTransport } from '../support/scripted-transport.js';
 
 const tokens: Record<string, object> = {
@@ -69,6 +71,23 @@ describe('the option claims', () => {
     const { authorizer, validate } = setUp();
     await expect(authorizer.authorize('Bearer expired')).rejects.toMatchObject({ reason: 'expired' });
     expect(validate).not.toHaveBeenCalled();
+  });
+
+  it('shares the response of the server with other processes, without the claims, and runs once in each process', async () => {
+    const clocks = new Clocks();
+    const { now, monotonicNow } = clocks;
+    const store = mapStore(clocks);
+    const cache = { maxAgeSeconds: 60, localMaxAgeSeconds: 0, store };
+    const claims = vi.fn((token: ActiveToken) => ({ plan: token.claims }));
+    const { transport } = scriptedTransport(() => ({ status: 200, body: { active: true, claims: 'of the server' } }));
+    const process = () => new Authorizer({ ...scripted, now, monotonicNow, transport, cache, claims });
+    for (const authorizer of [process(), process()]) {
+      for (const _ of [1, 2]) {
+        expect(await authorizer.authorize('Bearer good')).toMatchObject({ claims: { plan: 'of the server' } });
+      }
+    }
+    expect(claims).toHaveBeenCalledTimes(2);
+    expect([...store.entries.values()].join()).not.toContain('plan');
   });
 
   it.each([undefined, null, {}, { '~standard': {} }, 'x'])('must be a schema or a function, not %j', (claims) => {

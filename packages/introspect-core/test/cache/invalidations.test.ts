@@ -21,6 +21,7 @@ describe('Invalidations', () => {
     const invalidations = new Invalidations(clocks, lifetimeMs);
     const received = (content: IntrospectionResponse = response): CachedResponse => ({
       response: content,
+      prepared: content,
       requestedAt: clocks.monotonicMs,
       drift: 0,
       sequence: invalidations.sequence,

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { CachedResponse } from '../../src/cache/cache-entry.js';
 import type { CacheSettings } from '../../src/cache/cache-options.js';
 import { Invalidations } from '../../src/cache/invalidations.js';
 import { TokenCache } from '../../src/cache/token-cache.js';
-import type { ActiveToken } from '../../src/index.js';
+import type { ActiveToken, IntrospectionResponse } from '../../src/index.js';
 import { Clocks } from '../support/clocks.js';
 import { mapStore } from '../support/map-store.js';
 
@@ -36,11 +35,13 @@ const cacheOf = (settings: Partial<CacheSettings> = {}) =>
   );
 
 const requestedNow = () => ({ ...clocks.age.requestTime(), sequence: invalidations.sequence, epoch: 0 });
-const active = (claims: object = {}): CachedResponse & { response: ActiveToken } => ({
-  response: { active: true, ...claims },
+const received = <Response extends IntrospectionResponse>(response: Response) => ({
+  response,
+  prepared: response,
   ...requestedNow(),
 });
-const inactive = (): CachedResponse => ({ response: { active: false }, ...requestedNow() });
+const active = (claims: object = {}) => received<ActiveToken>({ active: true, ...claims });
+const inactive = () => received({ active: false });
 
 describe('TokenCache', () => {
   it('returns a fresh entry until it has the maximum age of active or inactive responses', () => {
@@ -126,7 +127,7 @@ describe('TokenCache.stale', () => {
     cache.set('k', active({ sub: 'a' }));
     cache.set('invalid', inactive());
     clocks.pass(90);
-    expect(cache.stale('k', anyAge)).toEqual({ response: { active: true, sub: 'a' }, ageMs: 90 * seconds });
+    expect(cache.stale('k', anyAge)).toEqual({ prepared: { active: true, sub: 'a' }, ageMs: 90 * seconds });
     expect(cache.stale('k', 90 * seconds)).toBeUndefined();
     expect(cache.stale('k', 90 * seconds + 1)).toBeDefined();
     expect(cache.stale('invalid', anyAge)).toBeUndefined();

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import type { ActiveToken } from '../../src/index.js';
-import { type ClaimsSource, claimsReader, type StandardSchema } from '../../src/policy/claims-reader.js';
+import { ClaimsReader, type ClaimsSource, type StandardSchema } from '../../src/policy/claims-reader.js';
 
 const token: ActiveToken = Object.freeze({
   active: true,
@@ -17,7 +17,12 @@ afterEach(() => vi.unstubAllGlobals());
 
 function reader(source: ClaimsSource<unknown>) {
   const onMismatch = vi.fn();
-  return { read: claimsReader(source, onMismatch), onMismatch };
+  const claims = new ClaimsReader(source, onMismatch);
+  const requests = (response: ActiveToken) => {
+    const prepared = claims.prepare(response);
+    return () => claims.read(prepared);
+  };
+  return { read: (response: ActiveToken) => requests(response)(), requests, onMismatch };
 }
 
 describe.each<[string, StandardSchema]>([
@@ -42,10 +47,11 @@ describe.each<[string, StandardSchema]>([
 
 it('runs a schema once for each response, however often the response is used', () => {
   const validate = vi.fn((value: unknown) => ({ value }));
-  const { read, onMismatch } = reader({ '~standard': { version: 1, vendor: 'test', validate } });
-  expect(read(token)).toBe(read(token));
+  const { requests, onMismatch } = reader({ '~standard': { version: 1, vendor: 'test', validate } });
+  const request = requests(token);
+  expect(request()).toBe(request());
   expect(validate).toHaveBeenCalledExactlyOnceWith(token);
-  read({ ...token });
+  requests({ ...token })();
   expect(validate).toHaveBeenCalledTimes(2);
   expect(onMismatch).not.toHaveBeenCalled();
 });
@@ -54,8 +60,9 @@ it('reports a mismatch for each request, although the schema runs once', () => {
   const validate = vi.fn(() => ({
     issues: [{ message: 'canary', path: ['roles', { key: 0 }] }, { message: 'whole' }],
   }));
-  const { read, onMismatch } = reader({ '~standard': { version: 1, vendor: 'test', validate } });
-  for (const _ of [1, 2]) expect(() => read(token)).toThrow(denied);
+  const { requests, onMismatch } = reader({ '~standard': { version: 1, vendor: 'test', validate } });
+  const request = requests(token);
+  for (const _ of [1, 2]) expect(request).toThrow(denied);
   expect(validate).toHaveBeenCalledTimes(1);
   expect(onMismatch.mock.calls).toEqual([[['roles.0', '']], [['roles.0', '']]]);
 });
@@ -65,14 +72,15 @@ describe('a function', () => {
     expect(reader(({ sub }) => ({ user: sub })).read(token).claims).toEqual({ user: 'mickey' });
   });
 
-  it('passes on an error that it throws, and runs again for the next request', () => {
+  it('passes on an error that it throws to each request, and runs again for the next one', () => {
     const failing = new Error('a bug');
-    const source = vi.fn(() => {
+    const source = vi.fn<() => object>(() => {
       throw failing;
     });
-    const { read } = reader(source);
-    for (const _ of [1, 2]) expect(() => read(token)).toThrow(failing);
-    expect(source).toHaveBeenCalledTimes(2);
+    const request = reader(source).requests(token);
+    for (const _ of [1, 2]) expect(request).toThrow(failing);
+    source.mockReturnValue({ user: 'mickey' });
+    expect(request().claims).toEqual({ user: 'mickey' });
   });
 });
 

@@ -33,7 +33,7 @@ export function lookupParts(cacheSettings: Partial<CacheSettings> = {}) {
   const events: LookupEvent[] = [];
   const received = (response: IntrospectionResponse = { active: true }): CachedResponse => {
     const { sequence } = invalidations;
-    return { response, ...age.requestTime(), sequence, epoch: cache.epoch };
+    return { response, prepared: response, ...age.requestTime(), sequence, epoch: cache.epoch };
   };
   return {
     clocks,
