@@ -12,6 +12,7 @@ import {
   type AuthorizerOrChooser,
   adapterOptions,
   type Decision,
+  type Denial,
   isDecided,
   isHangUp,
   type NativeRequestContext,
@@ -22,7 +23,7 @@ import {
   type SharedAuthorizer,
   tokenOrThrow,
 } from '@acme/introspect-core/adapter';
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import fp from 'fastify-plugin';
 
 /** The plugin's own options. */
@@ -106,6 +107,9 @@ declare module 'fastify' {
   }
 }
 
+/** Marks, in the `config` of a route, that its error handler sends denials. A route before the plugin lacks it. */
+const sendsDenials = Symbol('introspect');
+const denials = new WeakMap<FastifyRequest, Denial>();
 /** Requests that an optional guard has accepted without a token. */
 const withoutToken = new WeakSet<object>();
 
@@ -141,6 +145,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
       throw new Error('app.authorizer: a function chooses the authorizer for each request, so there is not one');
     },
   });
+  app.addHook('onRoute', (route) => sendDenials(route));
   app.addHook('onClose', close);
   if (extras.global) {
     const hook = requireToken();
@@ -167,8 +172,9 @@ async function carryOut(
     const decision = isDecided(pending) ? pending : await pending;
     if (decision.allowed) return accept(request, decision.token);
     if (!hasTimedOut(request)) {
-      for (const [name, value] of decision.headers) reply.header(name, value);
-      reply.code(decision.status).type('application/json').send(decision.body);
+      denials.set(request, decision);
+      if (sendsDenials in request.routeOptions.config) reply.code(decision.status).send(decision.error);
+      else sendDenial(reply, decision);
     }
   } catch (error) {
     if (!isHangUp(error, context)) {
@@ -177,6 +183,29 @@ async function carryOut(
     }
   }
   return new Promise<never>(() => {});
+}
+
+/**
+ * Lets a route send denials as they are, after the hooks of `onError` have seen the error. The error handler of the app
+ * gets all other errors.
+ */
+function sendDenials(route: RouteOptions): void {
+  const { errorHandler = passOn } = route;
+  route.config = Object.assign({}, route.config, { [sendsDenials]: true });
+  route.errorHandler = (error, request, reply) => {
+    const denial = denials.get(request);
+    return denial?.error === error ? sendDenial(reply, denial) : errorHandler.call(reply.server, error, request, reply);
+  };
+}
+
+/** Lets Fastify call the error handler of the route's scope. */
+async function passOn(error: unknown): Promise<never> {
+  throw error;
+}
+
+function sendDenial(reply: FastifyReply, { status, headers, body }: Denial): void {
+  for (const [name, value] of headers) reply.header(name, value);
+  reply.code(status).type('application/json').send(body);
 }
 
 /** Passes the end of a hook to its callback. */

@@ -425,16 +425,17 @@ describe('errorBody', () => {
     for (const handler of handlers) expect(handler).not.toHaveBeenCalled();
   });
 
-  it('leaves the hooks of the app what they see: onSend and onResponse the response, onError nothing', async () => {
+  it('leaves the hooks of the app what they see: onError the error, onSend and onResponse the response', async () => {
     const seen: unknown[] = [];
     app.addHook('onSend', async (_, reply, payload) => void seen.push(['onSend', reply.statusCode, payload]));
     app.addHook('onResponse', async (_, reply) => void seen.push(['onResponse', reply.statusCode]));
-    app.addHook('onError', async () => void seen.push(['onError']));
+    app.addHook('onError', async (_request, _reply, error) => void seen.push(['onError', error.code]));
     await app.register(introspect, { ...options(), errorBody: ({ code }) => ({ code }) });
     countingRoute('/me');
     expect(await send('/me')).toMatchObject({ status: 401, body: { code: 'missing_token' } });
     await ticks(3);
     expect(seen).toEqual([
+      ['onError', 'missing_token'],
       ['onSend', 401, '{"code":"missing_token"}'],
       ['onResponse', 401],
     ]);
@@ -496,6 +497,33 @@ describe('an app with the plugin', () => {
     expect(await send('/me', good)).toMatchObject({ status: 500, challenge: undefined });
     expect(seen).toEqual([`${name} is broken`]);
     expect(handler).not.toHaveBeenCalled();
+  });
+
+  it.each(['in a route', 'without a route, for a 404', 'in a route that was declared before the plugin'])(
+    'gets a denial %s as it is, whatever its error handlers do',
+    async (where) => {
+      const handled = vi.fn(async () => ({ mine: true }));
+      app.setErrorHandler(handled);
+      if (where === 'in a route that was declared before the plugin') app.get('/me', async () => 'ok');
+      await app.register(introspect, options());
+      app.addHook('onRequest', app.requireToken());
+      if (where === 'in a route') app.get('/me', { errorHandler: handled }, async () => 'ok');
+      expect(await send('/me')).toEqual(missing);
+      expect(handled).not.toHaveBeenCalled();
+    },
+  );
+
+  it.each([
+    ['its route', { errorHandler: () => ({ by: 'its route' }) }],
+    ['the app', {}],
+  ])('handles other errors by the error handler of %s, also if they are not an Error', async (by, route) => {
+    app.setErrorHandler(() => ({ by: 'the app' }));
+    await app.register(introspect, options());
+    const fail = async () => {
+      throw 'a string';
+    };
+    app.get('/me', { ...route, onRequest: app.requireToken() }, fail);
+    expect(await send('/me', good)).toMatchObject({ body: { by } });
   });
 
   it('may set an error handler without a warning', async () => {
