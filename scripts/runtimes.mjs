@@ -9,9 +9,16 @@ await prepare();
 
 console.log('\nInstalling the runtimes …');
 // What cannot be had for this machine is left out, and counted as failed below.
-pnpm(['--dir', join(root, 'runtimes/binaries'), 'install', '--frozen-lockfile', '--reporter=append-only', '--silent']);
+pnpm([
+  '--dir',
+  join(root, 'e2e/runtimes/binaries'),
+  'install',
+  '--frozen-lockfile',
+  '--reporter=append-only',
+  '--silent',
+]);
 
 const folder = mkdtempSync(join(tmpdir(), 'introspect-runtimes-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 const deployed = pnpm(['--silent', '--filter=runtimes', 'deploy', '--prod', '--prefer-offline', folder]) === 0;
-process.exitCode = deployed ? pnpm(['--silent', 'exec', 'node', 'runtimes/dist/main.js', folder]) : 1;
+process.exitCode = deployed ? pnpm(['--silent', 'exec', 'node', 'e2e/runtimes/dist/main.js', folder]) : 1;

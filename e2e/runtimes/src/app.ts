@@ -1,6 +1,6 @@
 import { introspect, ofetchTransport } from '@acme/introspect-hono';
 import { Hono } from 'hono';
-import { contractApp } from '../../test/apis/hono-app.js';
+import { contractApp } from '../../contract/apis/hono-app.js';
 import { authorizerCases } from './authorizer-cases.js';
 import { clientCases, patient } from './client-cases.js';
 import { honoCases } from './hono-cases.js';

@@ -6,7 +6,7 @@ import { startScriptedServer } from '@acme/introspect-testing';
 import { expect, it } from 'vitest';
 
 it('runs as CommonJS where import() is refused, as in Jest', async () => {
-  const filename = fileURLToPath(new URL('../packages/introspect-core/dist/index.cjs', import.meta.url));
+  const filename = fileURLToPath(new URL('../../packages/introspect-core/dist/index.cjs', import.meta.url));
   const load = compileFunction(readFileSync(filename, 'utf8'), ['module', 'exports', 'require'], {
     filename,
     importModuleDynamically: () => {

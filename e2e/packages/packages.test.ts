@@ -15,12 +15,12 @@ import {
   startScriptedServer,
 } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { transpiled } from './transpiled.js';
+import { transpiled } from '../transpiled.js';
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const bin = (name: string) => join(root, 'node_modules/.bin', name);
-const { packageManager } = createRequire(import.meta.url)('../package.json');
+const { packageManager } = createRequire(import.meta.url)('../../package.json');
 const env = { ...process.env, npm_config_prefer_offline: 'true', npm_config_update_notifier: 'false' };
 
 const packages = ['cli', 'core', 'fastify', 'hono', 'nestjs', 'testing'].map((name) => `introspect-${name}`);
@@ -83,7 +83,7 @@ describe.each([
   });
 
   it.each([true, false])('reads its types (exactOptionalPropertyTypes: %s)', async (exact) => {
-    await writeFile(join(project, 'types.ts'), await readFile(join(root, 'test/types/core.ts'), 'utf8'));
+    await writeFile(join(project, 'types.ts'), await readFile(join(root, 'e2e/types/programs/core.ts'), 'utf8'));
     const options = [
       '--noEmit',
       '--strict',
@@ -153,7 +153,10 @@ describe.each(nodes())('the packed introspect-nestjs with NestJS 11, on %s', (no
     if (!installed) return void (await annotate('NestJS 11 is not here and there is no network: left out'));
     const server = await startScriptedServer();
     const program = join(project, 'api.mjs');
-    await writeFile(join(project, 'nestjs.mjs'), transpiled(await readFile(join(root, 'test/apis/nestjs.ts'), 'utf8')));
+    await writeFile(
+      join(project, 'nestjs.mjs'),
+      transpiled(await readFile(join(root, 'e2e/contract/apis/nestjs.ts'), 'utf8')),
+    );
     await writeFile(
       program,
       `import * as apis from './nestjs.mjs';

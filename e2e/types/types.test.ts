@@ -6,17 +6,17 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 it.each([
   ['module', true],
   ['module', false],
   ['commonjs', true],
   ['commonjs', false],
-])('the programs in test/types compile in strict mode: %s, exactOptionalPropertyTypes %s', async (type, exact) => {
-  const folder = await mkdtemp(join(root, 'test', 'types-'));
+])('the programs in e2e/types compile in strict mode: %s, exactOptionalPropertyTypes %s', async (type, exact) => {
+  const folder = await mkdtemp(join(root, 'e2e/types/types-'));
   try {
-    await cp(join(root, 'test/types'), folder, { recursive: true });
+    await cp(join(root, 'e2e/types/programs'), folder, { recursive: true });
     await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type }));
     const compilerOptions = {
       strict: true,

@@ -1,5 +1,5 @@
 import { basicCredentials, IntrospectionClient, type IntrospectionClientOptions } from '@acme/introspect-core';
-import credentialVectors from '../../packages/introspect-core/test/vectors/basic-credentials.json' with {
+import credentialVectors from '../../../packages/introspect-core/test/vectors/basic-credentials.json' with {
   type: 'json',
 };
 import { assert, assertEqual, rejection } from './assert.js';

@@ -29,12 +29,12 @@ import {
   startScriptedServer,
 } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startNodeApi } from './apis/node.js';
+import { startNodeApi } from '../contract/apis/node.js';
+import { transpiled } from '../transpiled.js';
 import { freePort } from './free-port.js';
-import { transpiled } from './transpiled.js';
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string) => readFile(join(root, file), 'utf8');
 
 const pages = globSync(['*.md', 'docs/*.md', 'packages/*/README.md'], { cwd: root });
@@ -54,7 +54,7 @@ async function blocks(page: string, language: RegExp): Promise<{ language: strin
 // Inside the repository, so that the packages resolve; of this run alone.
 let folder: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(root, 'test/.snippets-'));
+  folder = await mkdtemp(join(root, 'e2e/documentation/.snippets-'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('npm start -- --serve', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('leaves nothing behind when npm gets a %s', async (signal) => {
