@@ -12,6 +12,16 @@ import { ownMember } from './json-object.js';
 /** The longest `Retry-After` that is passed on. A longer one needs an operator, not a wait. */
 const maxRetryAfterSeconds = 3600;
 
+/** The OAuth error codes that a message may name (RFC 6749 §5.2, RFC 7009 §2.2.1). No other text of a server is in one. */
+const namedErrors = [
+  'invalid_request',
+  'access_denied',
+  'unsupported_token_type',
+  'invalid_scope',
+  'unauthorized_client',
+  'invalid_client',
+];
+
 /**
  * Returns the error for an introspection response whose status is not 200 (RFC 7662 §2.3). The server's own text is
  * never part of it.
@@ -25,9 +35,17 @@ export function introspectionStatusError(
   const code = errorCode(response);
   if (status === 400 && code === 'unsupported_token_type') return new InvalidTokenError('unsupported_token_type');
   const isRejection = rejectsClient(response) || (status === 403 && code === undefined);
-  if (!isRejection) return statusError(response, origin, now);
+  const named = code && namedErrors.includes(code) ? `"${code}"` : 'another OAuth error';
+  if (!isRejection) {
+    if (!code) return statusError(response, origin, now);
+    return new InvalidResponseError(
+      `${origin} responded with ${status} and ${named}, so the URL is right: check the type of this client (confidential), ` +
+        'its authentication method, whether the server requires HTTPS, and whether the realm or tenant is enabled',
+    );
+  }
+  const reported = code ? `${status}, ${named}` : status;
   return new InvalidClientError(
-    `${origin} rejected this API's own credentials (${status}): check client id and secret, whether the secret was rotated, ` +
+    `${origin} rejected this API's own credentials (${reported}): check client id and secret, whether the secret was rotated, ` +
       'and that the client is active and may introspect; a client made a moment ago may need some seconds',
   );
 }

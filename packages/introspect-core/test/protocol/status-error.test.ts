@@ -21,7 +21,8 @@ describe('introspectionStatusError', () => {
   ])('status %d with the body %j → InvalidClientError', (status, body) => {
     const error = introspectionStatusError(responseOf(status, body), origin, now);
     expect(error).toMatchObject({ code: 'invalid_client' });
-    expect(error.message).toMatch(`${origin} rejected this API's own credentials (${status}): `);
+    const named = typeof body === 'object' && status !== 401 ? `, "${body.error}"` : '';
+    expect(error.message).toContain(`${origin} rejected this API's own credentials (${status}${named}): `);
   });
 
   it.each([
@@ -34,6 +35,27 @@ describe('introspectionStatusError', () => {
     [500, { error: 'invalid_client' }, 'unavailable'],
   ])('status %d with the body %j → code "%s"', (status, body, code) => {
     expect(introspectionStatusError(responseOf(status, body), origin, now)).toMatchObject({ code });
+  });
+});
+
+describe('introspectionStatusError for a 400 or 403 with an OAuth error', () => {
+  it.each([
+    [400, 'invalid_request', '"invalid_request"'],
+    [403, 'invalid_request', '"invalid_request"'],
+    [403, 'access_denied', '"access_denied"'],
+    [403, 'unsupported_token_type', '"unsupported_token_type"'],
+    [400, 'invalid_scope', '"invalid_scope"'],
+    [400, 'canary', 'another OAuth error'],
+    [400, 'constructor', 'another OAuth error'],
+  ])('says of %d %s that the URL is right, and what to check', (status, error, named) => {
+    const { message } = introspectionStatusError(
+      responseOf(status, { error, error_description: 'canary' }),
+      origin,
+      now,
+    );
+    expect(message).toBe(
+      `${origin} responded with ${status} and ${named}, so the URL is right: check the type of this client (confidential), its authentication method, whether the server requires HTTPS, and whether the realm or tenant is enabled`,
+    );
   });
 });
 
