@@ -105,6 +105,14 @@ export interface AuthorizerSettings<
    */
   clockSkewSeconds?: number;
   /**
+   * The longest token that is introspected, in characters. A longer one is rejected (`too_long`) without a request. Node
+   * itself rejects a request whose header fields have more than 16 KiB together, so a higher limit also needs
+   * `node --max-http-header-size`.
+   *
+   * @default 16384
+   */
+  maxTokenLength?: number;
+  /**
    * Returns the roles in a token, for `roles` and `anyRole` of policies. It must be synchronous. An error that it
    * throws is not caught.
    *
@@ -170,6 +178,7 @@ export type AuthorizerOptions<
 
 const aFunction = <Type>() => v.custom<Type>((value) => typeof value === 'function', 'must be a function');
 type Settings = Required<AuthorizerSettings>;
+const lengthMessage = 'must be a whole number of characters, at least 1';
 
 const entries = {
   client: v.optional(v.custom<IntrospectionClient>(isIntrospectionClient, 'must be an IntrospectionClient')),
@@ -189,6 +198,10 @@ const entries = {
   resourceMetadata: v.optional(textWithout((value) => resourceProblem(value) ?? quoteProblem(value))),
   clockSkewSeconds: v.optional(
     v.pipe(v.number('must be a number of seconds'), v.finite('must be finite'), v.minValue(0, 'must not be negative')),
+  ),
+  maxTokenLength: v.optional(
+    v.pipe(v.number(lengthMessage), v.integer(lengthMessage), v.minValue(1, lengthMessage)),
+    16_384,
   ),
   rolesOf: v.optional(aFunction<Settings['rolesOf']>()),
   policyProblem: v.optional(aFunction<Settings['policyProblem']>()),

@@ -84,7 +84,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
           (why) => emit({ type: 'inactive_explained', ...why }),
         ),
     });
-    this.#decider = new Decider(this.#lookup, settings);
+    this.#decider = new Decider(this.#lookup, { ...settings, maxTokenLength: checked.maxTokenLength });
   }
 
   /**

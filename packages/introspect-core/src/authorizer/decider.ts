@@ -27,9 +27,14 @@ export class Decider {
   readonly #lookup: TokenLookup;
   readonly #events: EventEmitter;
   readonly #now: () => number;
+  readonly #maxTokenLength: number;
 
-  constructor(lookup: TokenLookup, { events, now }: { events: EventEmitter; now: () => number }) {
+  constructor(
+    lookup: TokenLookup,
+    { events, now, maxTokenLength }: { events: EventEmitter; now: () => number; maxTokenLength: number },
+  ) {
     this.#lookup = lookup;
+    this.#maxTokenLength = maxTokenLength;
     this.#events = events;
     this.#now = now;
   }
@@ -50,7 +55,7 @@ export class Decider {
         const judged = this.#judge(cached, request, policy);
         return isToken(judged) ? this.#allow(judged) : this.#settle(judged, request, options);
       }
-      checkToken(token, policy.challenge); // a cached token was checked before
+      checkToken(token, this.#maxTokenLength, policy.challenge); // a cached token was checked before
       return this.#settle(this.#introspect(token, request, policy), request, options);
     } catch (error) {
       return this.#deny(error, request, options);

@@ -4,6 +4,7 @@ import { InvalidRequestError, InvalidTokenError } from '../errors/errors.js';
 /** The `Authorization` field of a request: one line, all lines, or nothing. */
 export type Credentials = string | readonly string[] | null | undefined;
 
+/** The limit of `bearerToken`. An authorizer has a limit of its own. */
 const maxTokenLength = 8192;
 
 /**
@@ -19,7 +20,7 @@ const maxTokenLength = 8192;
  */
 export function bearerToken(credentials: Credentials, challenge: ChallengeParameters = {}): string | undefined {
   const candidate = bearerCandidate(credentials, challenge);
-  if (candidate !== undefined) checkToken(candidate, challenge);
+  if (candidate !== undefined) checkToken(candidate, maxTokenLength, challenge);
   return candidate;
 }
 
@@ -49,9 +50,9 @@ export function bearerCandidate(credentials: Credentials, challenge: ChallengePa
  *
  * @throws InvalidRequestError, InvalidTokenError
  */
-export function checkToken(token: string, challenge: ChallengeParameters): void {
+export function checkToken(token: string, maxLength: number, challenge: ChallengeParameters): void {
   if (/[ \t\r\n,]/.test(token)) throw new InvalidRequestError(challenge);
-  if (token.length > maxTokenLength) throw new InvalidTokenError('too_long', challenge);
+  if (token.length > maxLength) throw new InvalidTokenError('too_long', challenge);
   if (!/^[\w.~+/-]+=*$/.test(token)) throw new InvalidTokenError('malformed', challenge);
 }
 

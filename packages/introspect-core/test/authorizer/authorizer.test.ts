@@ -143,7 +143,7 @@ describe('the outcomes of authorize', () => {
     ['two field values', ['Bearer t', 'Bearer u'], broken],
     ['two field values joined by a comma', 'Bearer t, Bearer u', broken],
     ['a malformed token', 'Bearer !', invalid('malformed', 'The access token is malformed')],
-    ['a token that is too long', `Bearer ${'t'.repeat(8193)}`, invalid('too_long', 'The access token is too long')],
+    ['a token that is too long', `Bearer ${'t'.repeat(16_385)}`, invalid('too_long', 'The access token is too long')],
   ])('a request with %s is rejected without an introspection', async (_, line, expected) => {
     await expect(authorize(line, active(good))).rejects.toMatchObject(expected);
     expect(server.introspections).toHaveLength(0);
@@ -343,10 +343,16 @@ describe('the options of an authorizer', () => {
   });
 
   const audiences = ['', [], [''], 5, null].map((each) => ['audience', each, 'must']);
+  const lengths = ([0, -1, 1.5, NaN, Infinity, '16384', null] as unknown[]).map((each) => [
+    'maxTokenLength',
+    each,
+    'must be a whole number of characters',
+  ]);
   const skews = ([-1, NaN, Infinity, '30', null] as unknown[]).map((each) => ['clockSkewSeconds', each, 'must']);
   it.each([
     ...audiences,
     ...skews,
+    ...lengths,
     ['realm', '', 'must not be empty'],
     ['realm', 'a\r\nb', 'must be of printable ASCII'],
     ['realm', 'ü', 'must be of printable ASCII'],
@@ -375,6 +381,19 @@ describe('the options of an authorizer', () => {
       expect(() => authorizerOf({ [name]: 'canary' })).toThrow(/^((?!canary).)*$/);
     },
   );
+
+  it.each([
+    [16_384, {}],
+    [11, { maxTokenLength: 11 }],
+  ])('introspects a token of %d characters with the options %j, and rejects a longer one', async (length, options) => {
+    server.always(active());
+    const authorizer = authorizerOf(options);
+    await expect(authorizer.authorize(`Bearer ${'t'.repeat(length)}`)).resolves.toMatchObject({ active: true });
+    await expect(authorizer.authorize(`Bearer ${'t'.repeat(length + 1)}`)).rejects.toMatchObject({
+      reason: 'too_long',
+    });
+    expect(server.introspections).toHaveLength(1);
+  });
 
   it('the constructor accepts a resource on loopback with http', () => {
     authorizerOf({ resource: 'http://127.0.0.1:3000', resourceMetadata: 'http://localhost:3000/m' });
