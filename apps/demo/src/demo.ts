@@ -41,7 +41,7 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
     !clientSecret && !keyFile && 'ZITADEL_CLIENT_SECRET',
   ].filter(Boolean);
   if (missing.length > 0) {
-    throw new Error(`Set ${missing.join(', ')} in the environment: docs/register-an-api.md says where they come from.`);
+    throw new Error(`Set ${missing.join(', ')} in the environment: docs/zitadel.md says where they come from.`);
   }
   const port = environment.PORT ? portOf(environment.PORT) : await freePort();
   const resource = environment.RESOURCE || `http://127.0.0.1:${port}`;

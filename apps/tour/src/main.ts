@@ -122,9 +122,7 @@ async function keepRunning({ byName }: Demos, token: string, close: () => Promis
 }
 
 function sayGoodbye(): void {
-  terminal.write(
-    `\n${bold('That was the tour.')} Next: README.md for the API, docs/register-an-api.md for your ZITADEL,\n`,
-  );
+  terminal.write(`\n${bold('That was the tour.')} Next: README.md for the API, docs/zitadel.md for your ZITADEL,\n`);
   terminal.write('and `npm start -- --serve` to keep the three demo APIs running and try them yourself.\n');
 }
 

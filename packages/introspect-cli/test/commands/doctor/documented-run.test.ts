@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiOf, clientSecret, runDoctor } from '../../support/run-doctor.js';
 import { startTlsFront, type TlsFront } from '../../support/tls-front.js';
 
-const page = fileURLToPath(new URL('../../../../../docs/register-an-api.md', import.meta.url));
+const page = fileURLToPath(new URL('../../../../../docs/zitadel.md', import.meta.url));
 const block = /(?<=^```console\n)\$ introspect doctor\n.*?(?=^```$)/ms;
 
 let folder: string;
