@@ -1,0 +1,218 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { freePort } from './free-port.js';
+import { blocks, read, root, rows } from './pages.js';
+import { transpiled } from './transpiled.js';
+
+const run = promisify(execFile);
+
+/** A program of a document that listens. */
+interface Program {
+  /** Sends a request, and returns the response. */
+  send(path: string, token?: string, method?: string): Promise<Response>;
+  stop(): Promise<void>;
+}
+
+const roles = (...names: string[]) => ({
+  'urn:zitadel:iam:org:project:42:roles': Object.fromEntries(names.map((name) => [name, { 1: 'a.example' }])),
+});
+
+let folder: string; // inside the repository, so that the packages resolve
+beforeAll(async () => {
+  folder = await mkdtemp(join(root, 'test/.programs-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+let server: ScriptedServer;
+const running: Program[] = [];
+beforeEach(async () => {
+  server = await startScriptedServer({ clientId: 'my-api', clientSecret: 'my secret' });
+  server.tokens.set('nobody', { sub: 'mickey', aud: ['42'], scope: 'openid' });
+  server.tokens.set('reader', { sub: 'minnie', aud: ['42'], ...roles('reader') });
+});
+afterEach(async () => {
+  for (const program of running.splice(0)) await program.stop();
+  await server.close();
+});
+
+const environment = (): Record<string, string> => ({
+  ZITADEL_ISSUER: server.origin,
+  ZITADEL_CLIENT_ID: 'my-api',
+  ZITADEL_CLIENT_SECRET: 'my secret',
+  ZITADEL_PROJECT_ID: '42',
+});
+
+/** Returns the program of a page that begins with the comment `// name` and contains a text. */
+async function programOf(page: string, name: string, text = ''): Promise<string> {
+  const found = (await blocks(page, /^[jt]s$/)).find(
+    ({ code }) => code.startsWith(`// ${name}\n`) && code.includes(text),
+  );
+  if (found === undefined) throw new Error(`${page} has no program ${name} with the text "${text}"`);
+  return found.code;
+}
+
+/** Starts a file, and waits until it responds. */
+async function start(file: string): Promise<Program> {
+  const port = await freePort();
+  const env = { ...environment(), PORT: String(port) };
+  const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const ended = once(child, 'exit');
+  const program: Program = {
+    send(path, token, method = 'GET') {
+      const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      return fetch(`http://localhost:${port}${path}`, { method, headers });
+    },
+    async stop() {
+      child.kill();
+      await ended;
+    },
+  };
+  running.push(program);
+  await vi.waitFor(() => program.send('/'), { timeout: 50_000, interval: 50 });
+  return program;
+}
+
+/** Starts a program of a page. */
+async function startProgram(page: string, name: string, text?: string): Promise<Program> {
+  const code = await programOf(page, name, text);
+  const file = join(folder, `${page.replaceAll(/\W/g, '-')}-${name.replace(/\.\w+$/, '')}-${running.length}.mjs`);
+  await writeFile(file, name.endsWith('.ts') ? transpiled(code) : code);
+  return start(file);
+}
+
+describe('a program in the README', () => {
+  async function expectTable({ send }: Program) {
+    const withoutToken = await send('/me');
+    expect([withoutToken.status, withoutToken.headers.get('www-authenticate')]).toEqual([
+      401,
+      expect.stringMatching(/^Bearer/),
+    ]);
+    const statuses = [await send('/me', 'nobody'), await send('/me', 'unknown'), await send('/items', 'reader')];
+    expect(statuses.map(({ status }) => status)).toEqual([200, 401, 200]);
+    const denied = await send('/items', 'nobody');
+    expect([denied.status, await denied.json()]).toEqual([403, expect.objectContaining({ error: 'access_denied' })]);
+    await server.close();
+    expect((await send('/me', 'nobody')).status).toBe(503);
+  }
+
+  it.each([
+    ['Fastify', 'introspect-fastify'],
+    ['Hono', 'introspect-hono'],
+  ])('for %s responds as the table says', async (_, text) => {
+    await expectTable(await startProgram('README.md', 'server.mjs', text));
+  });
+
+  it('for NestJS compiles with the tsconfig.json of the README, and responds as the table says', async () => {
+    const project = await mkdtemp(join(folder, 'nestjs-'));
+    const commands = (await blocks('README.md', /^sh$/)).find(({ code }) => code.includes('tsconfig.json'))?.code ?? '';
+    const [, tsconfig = ''] = /^echo '(.*)' > tsconfig\.json$/ms.exec(commands) ?? [];
+    await writeFile(join(project, 'package.json'), '{"type": "module"}');
+    expect(commands).toContain('npm pkg set type=module');
+    await writeFile(join(project, 'tsconfig.json'), tsconfig);
+    await writeFile(join(project, 'server.ts'), await programOf('README.md', 'server.ts'));
+    const tsc = run(join(root, 'node_modules/.bin/tsc'), [], { cwd: project });
+    await tsc.catch((error) => expect(error.stdout || error).toBe(''));
+    expect(commands).toContain('node --env-file=.env dist/server.js');
+    await expectTable(await start(join(project, 'dist/server.js')));
+  }, 240_000);
+});
+
+describe.each([
+  ['docs/getting-started/fastify.md', 'server.mjs'],
+  ['docs/getting-started/hono.md', 'server.mjs'],
+  ['docs/getting-started/nestjs.md', 'server.ts'],
+])('the program in %s', (page, name) => {
+  it('leaves /health open, guards every other route, and checks roles', async () => {
+    const { send } = await startProgram(page, name);
+    const responses = [await send('/health'), await send('/me'), await send('/items')];
+    responses.push(await send('/me', 'nobody'), await send('/items', 'nobody'), await send('/items', 'reader'));
+    expect(responses.map(({ status }) => status)).toEqual([200, 401, 401, 200, 403, 200]);
+    expect(await responses[3]?.json()).toEqual({ sub: 'mickey' });
+  });
+});
+
+describe.each([
+  ['fastify', 'server.mjs'],
+  ['hono', 'server.mjs'],
+  ['nestjs', 'server.ts'],
+])('the program in the README of introspect-%s', (framework, name) => {
+  it('responds with 401, 200 and 403', async () => {
+    const { send } = await startProgram(`packages/introspect-${framework}/README.md`, name);
+    const responses = [await send('/me'), await send('/me', 'nobody'), await send('/items', 'nobody')];
+    responses.push(await send('/items', 'reader'));
+    expect(responses.map(({ status }) => status)).toEqual([401, 200, 403, 200]);
+  });
+});
+
+describe('the program in the README of introspect-core', () => {
+  it('prints what the table says', async () => {
+    const page = 'packages/introspect-core/README.md';
+    const program = join(folder, 'introspect.mjs');
+    await writeFile(program, await programOf(page, 'introspect.mjs'));
+    server.tokens.set('good', { sub: '200000000000000001' });
+    const print = async (token: string, clientSecret = 'my secret') => {
+      const env = { ...environment(), ZITADEL_CLIENT_SECRET: clientSecret };
+      const { stdout } = await run(process.execPath, [program, token], { env });
+      return `\`${stdout.trim()}\``;
+    };
+    const printed = [await print('good'), await print('garbage'), await print('good', 'wrong')];
+    await server.close();
+    printed.push(await print('good'));
+    const inTable = rows(await read(page)).filter(([command]) => command?.startsWith('`node introspect.mjs'));
+    expect(inTable.map(([, prints]) => prints)).toEqual(printed);
+  });
+});
+
+describe('the program with typed claims in docs/getting-started/hono.md', () => {
+  it('checks claims, roles and owners, and responds with its own body', async () => {
+    const mickey = { sub: 'mickey', aud: ['42'], email: 'mickey@a.example', auth_time: Math.floor(Date.now() / 1000) };
+    server.tokens.set('owner', mickey);
+    server.tokens.set('editor', { ...mickey, ...roles('editor') });
+    server.tokens.set('old-login', { ...mickey, ...roles('editor'), auth_time: mickey.auth_time - 3600 });
+    server.tokens.set('nameless', { ...mickey, email: undefined });
+    const { send } = await startProgram('docs/getting-started/hono.md', 'items.ts');
+    expect(await (await send('/hello', 'owner')).text()).toBe('Hello mickey@a.example');
+    const denied = await send('/hello', 'nameless');
+    expect(await denied.json()).toEqual({
+      type: 'about:blank',
+      title: 'access_denied',
+      status: 403,
+      instance: '/hello',
+    });
+    const responses = [
+      await send('/users/mickey/items', 'owner'),
+      await send('/users/minnie/items', 'owner'),
+      await send('/items', 'owner', 'PUT'),
+      await send('/items', 'editor', 'PUT'),
+      await send('/items', 'old-login', 'PUT'),
+    ];
+    expect(responses.map(({ status }) => status)).toEqual([200, 403, 403, 204, 401]);
+  });
+});
+
+describe('the guard with hasRole in docs/zitadel.md', () => {
+  it('accepts an editor of their own organisation, and rejects a login that leaves its organisation out', async () => {
+    const zitadel = await startScriptedServer({ clientId: 'api', clientSecret: 'secret' });
+    const ofOrganization = (id: string) => ({ 'urn:zitadel:iam:user:resourceowner:id': id });
+    zitadel.tokens.set('own', { aud: ['42'], ...roles('editor'), ...ofOrganization('1') });
+    zitadel.tokens.set('foreign', { aud: ['42'], ...roles('editor'), ...ofOrganization('2') });
+    zitadel.tokens.set('silent', { aud: ['42'], ...roles('editor') });
+    const found = (await blocks('docs/zitadel.md', /^js$/)).find(({ code }) => code.includes('hasRole'));
+    const [declared = ''] = (found?.code ?? '').split('const token = await');
+    const file = join(folder, 'zitadel.mjs');
+    await writeFile(
+      file,
+      `${declared.replace('https://my-instance.zitadel.cloud', zitadel.origin)}\nexport { guard };\n`,
+    );
+    const { guard } = await import(/* @vite-ignore */ file);
+    await expect(guard('Bearer own')).resolves.toMatchObject({ active: true });
+    await expect(guard('Bearer foreign')).rejects.toMatchObject({ status: 403 });
+    await expect(guard('Bearer silent')).rejects.toMatchObject({ status: 403 });
+    await zitadel.close();
+  });
+});
