@@ -26,14 +26,13 @@ import {
 } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startNodeApi } from './apis/node.js';
-import { blocks, knownOptions, pages, read, root, rows } from './pages.js';
+import { blocks, knownOptions, pages, programFolder, read, root, rows } from './pages.js';
 import { transpiled } from './transpiled.js';
 
 const run = promisify(execFile);
-// Inside the repository, so that the packages resolve; of this run alone.
 let folder: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(root, 'test/.snippets-'));
+  folder = await mkdtemp(programFolder);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 /** The root of the repository. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
+/** The start of a path for a folder of programs. It is in the repository, so that the packages resolve. */
+export const programFolder = fileURLToPath(new URL('.snippets-', import.meta.url));
 /** Every document, as a path from the root. */
 export const pages = globSync(['*.md', 'docs/**/*.md', 'packages/*/README.md'], { cwd: root });
 /** Returns the text of a file of the repository. */

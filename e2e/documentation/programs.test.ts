@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { freePort } from './free-port.js';
-import { blocks, read, root, rows } from './pages.js';
+import { blocks, programFolder, read, root, rows } from './pages.js';
 import { transpiled } from './transpiled.js';
 
 const run = promisify(execFile);
@@ -22,9 +22,9 @@ const roles = (...names: string[]) => ({
   'urn:zitadel:iam:org:project:42:roles': Object.fromEntries(names.map((name) => [name, { 1: 'a.example' }])),
 });
 
-let folder: string; // inside the repository, so that the packages resolve
+let folder: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(root, 'test/.programs-'));
+  folder = await mkdtemp(programFolder);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
