@@ -7,7 +7,7 @@ const paths = [
   ...['core', 'fastify', 'hono', 'nestjs'].map((name) => `packages/introspect-${name}/src`),
   'README.md',
   'packages/*/README.md',
-  ...['architecture', 'caching', 'errors', 'operating', 'writing-an-adapter'].map((name) => `docs/${name}.md`),
+  'docs',
 ];
 
 /** Each with what to write instead. Words of RFCs and of other libraries are better than words of our own. */
