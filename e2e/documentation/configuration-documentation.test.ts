@@ -77,3 +77,10 @@ describe('docs/configuration.md', () => {
     expect(namedAfter('`zitadel(options)` is for').sort()).toEqual(variablesOf(zitadel).sort());
   });
 });
+
+it('the README of introspect-core names every option of the authorizer, and no other', async () => {
+  const [, options = ''] = (await read('packages/introspect-core/README.md')).split(/^## Options$|^A policy can have/m);
+  const named = rows(options).flatMap(([names]) => [...(names ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name));
+  const known = knownOptions(() => new Authorizer({ unknown: 1 } as never));
+  expect(named.filter((name) => name !== 'Authorizer').sort()).toEqual(known.sort());
+});
