@@ -42,8 +42,8 @@ function recordedAttributes(): Map<string, Set<string>> {
   return recorded;
 }
 
-it('docs/operating.md names every metric that openTelemetry() records, with each of its attributes', async () => {
-  const docs = await readFile(new URL('../../docs/operating.md', import.meta.url), 'utf8');
+it('docs/operations.md names every metric that openTelemetry() records, with each of its attributes', async () => {
+  const docs = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
   const rows = new Map([...docs.matchAll(/^\| `(introspect\.[\w.]+)` +\|(.*)$/gm)].map(([, name, row]) => [name, row]));
   const metrics = recordedAttributes();
   expect([...rows.keys()].toSorted()).toEqual([...metrics.keys()].toSorted());
