@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -25,9 +25,9 @@ import {
   startScriptedServer,
 } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startNodeApi } from './apis/node.js';
+import { startNodeApi } from '../contract/apis/node.js';
 import { blocks, knownOptions, pages, programFolder, read, root, rows } from './pages.js';
-import { transpiled } from './transpiled.js';
+import { transpiled } from '../transpiled.js';
 
 const run = promisify(execFile);
 let folder: string;
@@ -149,15 +149,6 @@ describe('the documentation', () => {
       .flatMap(({ code }) => code.match(/jwtPrefilter\([^)]*\)/g) ?? []);
     expect(calls.length).toBeGreaterThan(0);
     expect(calls.filter((call) => call.includes('algorithms'))).toEqual([]);
-  });
-
-  it('architecture.md names every folder of the core', async () => {
-    const source = await readdir(join(root, 'packages/introspect-core/src'), { withFileTypes: true });
-    const folders = source.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-    const named = rows(await read('docs/architecture.md')).flatMap(
-      ([name]) => /^`(\w+)\/`$/.exec(name ?? '')?.[1] ?? [],
-    );
-    expect(named.sort()).toEqual(folders.sort());
   });
 });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The root of the repository. */
-export const root = fileURLToPath(new URL('..', import.meta.url));
+export const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The start of a path for a folder of programs. It is in the repository, so that the packages resolve. */
 export const programFolder = fileURLToPath(new URL('.snippets-', import.meta.url));
 /** Every document, as a path from the root. */
