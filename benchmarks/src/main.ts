@@ -25,7 +25,7 @@ const sections = [introduction()];
 console.log(sections[0]);
 const goals = [];
 for (const question of chosen.length > 0 ? chosen : questions) {
-  const report = await askWorker<Report>(`./questions/${question}.js`, args, 'report');
+  const report = await askWorker<Report>(`./measurements/${question}.js`, args, 'report');
   const section = markdownOf(report);
   console.log(`\n${section}`);
   sections.push(section);

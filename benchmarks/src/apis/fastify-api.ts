@@ -1,8 +1,8 @@
 import { introspect } from '@acme/introspect-fastify';
 import fastifyJwt from '@fastify/jwt';
 import Fastify from 'fastify';
-import { keepingAuthorizer } from '../kept-answers.js';
-import { zitadelAnswer } from '../zitadel-answer.js';
+import { keepingAuthorizer } from '../caching-authorizer.js';
+import { zitadelAnswer } from '../zitadel-response.js';
 import { type ApiSettings, hello, type Protection } from './api.js';
 
 /** Starts it on a free port, and gives its origin. */

@@ -3,8 +3,8 @@ import { introspect } from '@acme/introspect-hono';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { jwt } from 'hono/jwt';
-import { keepingAuthorizer } from '../kept-answers.js';
-import { zitadelAnswer } from '../zitadel-answer.js';
+import { keepingAuthorizer } from '../caching-authorizer.js';
+import { zitadelAnswer } from '../zitadel-response.js';
 import { type ApiSettings, hello, type Protection } from './api.js';
 
 /** Starts it on a free port, and gives its origin. */

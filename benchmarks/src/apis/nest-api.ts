@@ -3,8 +3,8 @@ import { IntrospectGuard, IntrospectModule } from '@acme/introspect-nestjs';
 import { type CanActivate, Controller, type ExecutionContext, Get, Module, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { keepingAuthorizer } from '../kept-answers.js';
-import { zitadelAnswer } from '../zitadel-answer.js';
+import { keepingAuthorizer } from '../caching-authorizer.js';
+import { zitadelAnswer } from '../zitadel-response.js';
 import { type ApiSettings, hello, type Protection } from './api.js';
 
 class ReadTheHeader implements CanActivate {

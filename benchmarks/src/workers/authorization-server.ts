@@ -1,7 +1,7 @@
 // Answers introspection requests as fast as Node can: on bare sockets, so that the client is what is measured.
 import { createServer, type Socket } from 'node:net';
 import { answer } from '../worker.js';
-import { zitadelAnswer } from '../zitadel-answer.js';
+import { zitadelAnswer } from '../zitadel-response.js';
 
 const body = zitadelAnswer(1);
 const fields = 'content-type: application/json\r\ncontent-length:';

@@ -1,5 +1,5 @@
 // A cache with so many entries, and how long its hits take.
-import { keepingAuthorizer } from '../kept-answers.js';
+import { keepingAuthorizer } from '../caching-authorizer.js';
 import { awaited, microsecondsPerCall } from '../timed.js';
 import { opaqueToken } from '../tokens.js';
 import { answer } from '../worker.js';

@@ -1,8 +1,8 @@
 // Holds so many answers in one way or another, and tells what that takes.
-import { keepingAuthorizer } from '../kept-answers.js';
+import { keepingAuthorizer } from '../caching-authorizer.js';
 import { opaqueToken } from '../tokens.js';
 import { answer } from '../worker.js';
-import { zitadelAnswer } from '../zitadel-answer.js';
+import { zitadelAnswer } from '../zitadel-response.js';
 
 const count = Number(process.argv[3]);
 const numbers = Array.from({ length: count }, (_, number) => number);

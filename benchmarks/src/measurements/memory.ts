@@ -3,7 +3,7 @@ import { isQuick } from '../quick.js';
 import { atMost, type Report, times } from '../report.js';
 import { inRounds, median, medianRatio } from '../rounds.js';
 import { answer, askWorker } from '../worker.js';
-import { zitadelAnswer } from '../zitadel-answer.js';
+import { zitadelAnswer } from '../zitadel-response.js';
 
 const answers = isQuick ? 10_000 : 100_000;
 const rounds = isQuick ? 1 : 3;

@@ -2,14 +2,14 @@
 import { hash } from 'node:crypto';
 import { createVerifier } from 'fast-jwt';
 import { jwtVerify } from 'jose';
-import { keepingAuthorizer } from '../kept-answers.js';
+import { keepingAuthorizer } from '../caching-authorizer.js';
 import { isQuick } from '../quick.js';
 import { atLeast, type Report, times } from '../report.js';
 import { inRounds, median, medianRatio } from '../rounds.js';
 import { awaited, type Calls, microsecondsPerCall, synchronous } from '../timed.js';
 import { jwtIssuer, opaqueToken } from '../tokens.js';
 import { answer } from '../worker.js';
-import { zitadelAnswer } from '../zitadel-answer.js';
+import { zitadelAnswer } from '../zitadel-response.js';
 
 const tokens = 100;
 const forMs = isQuick ? 30 : 150;
