@@ -1,11 +1,11 @@
 import { Authorizer, type Transport } from '@acme/introspect-core';
 
-/** An authorizer that keeps what it is told, without a network between. */
-export function keepingAuthorizer(answerTo: (token: string) => string, maxEntries = 10_000): Authorizer {
+/** Returns an authorizer that caches the responses of a function instead of a server, without a network. */
+export function cachingAuthorizer(responseFor: (token: string) => string, maxEntries = 10_000): Authorizer {
   const transport: Transport = async ({ body }) => ({
     status: 200,
     header: () => 'application/json',
-    body: answerTo(new URLSearchParams(body).get('token') ?? ''),
+    body: responseFor(new URLSearchParams(body).get('token') ?? ''),
   });
   return new Authorizer({
     introspectionEndpoint: 'https://shop.example/introspect',

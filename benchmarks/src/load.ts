@@ -6,15 +6,15 @@ import { isQuick } from './quick.js';
 const connections = 50;
 
 /**
- * What brought the load: wrk where it is installed, for autocannon itself ends near 75,000 requests/s. Not in a hurry: wrk
- * knows whole seconds alone.
+ * The tool that sends the requests: wrk if it is installed, because autocannon itself reaches only about 75,000 requests/s.
+ * A quick run uses autocannon, because wrk measures whole seconds only.
  */
 export const loadTool = !isQuick && hasWrk() ? 'wrk' : 'autocannon';
 
 /**
- * So many connections, each with one request at a time, for so long. Gives how many requests were answered.
+ * Sends requests over 50 connections, each with one request at a time. Returns the number of responses.
  *
- * @throws Error when any of them was not answered with 200
+ * @throws Error if a response has another status than 200
  */
 export async function load(url: string, header: string, seconds: number): Promise<number> {
   return loadTool === 'wrk' ? loadByWrk(url, header, seconds) : loadByAutocannon(url, header, seconds);
@@ -23,7 +23,7 @@ export async function load(url: string, header: string, seconds: number): Promis
 async function loadByWrk(url: string, header: string, seconds: number): Promise<number> {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-H', `authorization: ${header}`, url];
   const { stdout } = await promisify(execFile)('wrk', args, { timeout: (seconds + 30) * 1000 });
-  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error('a request was not answered with 200');
+  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error('a response has another status than 200');
   return Number(/(\d+) requests in/.exec(stdout)?.[1]);
 }
 
@@ -32,10 +32,10 @@ async function loadByAutocannon(url: string, header: string, duration: number): 
     url,
     connections,
     duration,
-    sampleInt: duration * 1000, // it ends with a sample, of a second unless told
+    sampleInt: duration * 1000, // the default of one second would make the run longer
     headers: { authorization: header },
   });
-  if (non2xx + errors > 0) throw new Error('a request was not answered with 200');
+  if (non2xx + errors > 0) throw new Error('a response has another status than 200');
   return requests.total;
 }
 
@@ -44,6 +44,6 @@ function hasWrk(): boolean {
     execFileSync('wrk', ['-v'], { stdio: 'ignore' });
     return true;
   } catch (error) {
-    return (error as { code?: unknown }).code !== 'ENOENT'; // it ends with 1 when asked for its version
+    return (error as { code?: unknown }).code !== 'ENOENT'; // wrk -v exits with 1
   }
 }

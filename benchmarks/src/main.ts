@@ -1,12 +1,12 @@
-// npm run bench [-- --quick] [-- <question> …]: asks each question in a process of its own, and prints what was found. All of
-// them, and not in a hurry: into RESULTS.md as well.
+// npm run bench [-- --quick] [-- <measurement> …]: runs each measurement in its own process, and prints its report. A full run
+// also writes RESULTS.md.
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { markdownOf, type Report } from './report.js';
-import { askWorker } from './worker.js';
+import { runWorker } from './worker.js';
 
-const questions = [
+const measurements = [
   'uncached-introspection',
   'cache-hit',
   'protected-route',
@@ -17,15 +17,16 @@ const questions = [
 ];
 
 const { values, positionals: chosen } = parseArgs({ options: { quick: { type: 'boolean' } }, allowPositionals: true });
-const unknown = chosen.find((name) => !questions.includes(name));
-if (unknown !== undefined) throw new TypeError(`"${unknown}" is none of the questions: ${questions.join(', ')}`);
+const unknown = chosen.find((name) => !measurements.includes(name));
+if (unknown !== undefined)
+  throw new TypeError(`"${unknown}" is not a measurement; known measurements: ${measurements.join(', ')}`);
 
 const args = values.quick ? ['--quick'] : [];
 const sections = [introduction()];
 console.log(sections[0]);
 const goals = [];
-for (const question of chosen.length > 0 ? chosen : questions) {
-  const report = await askWorker<Report>(`./measurements/${question}.js`, args, 'report');
+for (const name of chosen.length > 0 ? chosen : measurements) {
+  const report = await runWorker<Report>(`./measurements/${name}.js`, args, 'report');
   const section = markdownOf(report);
   console.log(`\n${section}`);
   sections.push(section);
@@ -42,7 +43,7 @@ function introduction(): string {
   const [processor] = cpus();
   return `# Results
 
-Node ${process.version} on ${process.platform}/${process.arch}, ${cpus().length} × ${processor?.model.trim()}. By \`npm run bench\`; medians of several rounds, \
-rivals in turns.
-Ratios travel from machine to machine; the numbers in the last columns do not.`;
+Node ${process.version} on ${process.platform}/${process.arch}, ${cpus().length} × ${processor?.model.trim()}. \
+Measured by \`npm run bench\`: medians of several rounds, libraries in turns.
+Ratios are similar on other machines. The absolute numbers in the last columns are not.`;
 }

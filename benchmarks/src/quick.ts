@@ -1,2 +1,2 @@
-/** Whether a minute must do, for a first look. */
+/** Whether the run must end within a minute, and may be less exact. */
 export const isQuick = process.argv.includes('--quick');

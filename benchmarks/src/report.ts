@@ -1,7 +1,8 @@
-/** What one question found. */
+/** The result of one measurement. */
 export interface Report {
-  readonly question: string;
-  /** The first is the rival's name. */
+  /** The heading. */
+  readonly title: string;
+  /** The first one is for the name of the library. */
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
   readonly goals: readonly Goal[];
@@ -15,9 +16,9 @@ export interface Goal {
 }
 
 /**
- * The measured value is compared as it was measured, and shown rounded.
+ * Returns a goal that is reached if the measured value is at least the bound. The value is rounded only for display.
  *
- * @param byCpu the same by the processor's time, where the goal is one of requests a second: it is only shown
+ * @param byCpu the ratio of CPU times, if the goal is about requests per second. It is displayed, and not compared
  */
 export function atLeast(bound: number, measured: number, what: string, byCpu?: number): Goal {
   const aside = byCpu === undefined ? '' : ` (by CPU ${times(byCpu)})`;
@@ -28,23 +29,23 @@ export function atMost(bound: number, measured: number, what: string, shown: (va
   return { goal: `${what} ≤ ${shown(bound)}`, measured: shown(measured), isReached: measured <= bound };
 }
 
-/** A ratio, such as `0.97 ×`: two decimals, fewer where it is large. */
+/** Returns a ratio as text, such as `0.97 ×`: two decimals, and fewer if it is large. */
 export function times(ratio: number): string {
   return `${ratio.toFixed(ratio < 10 ? 2 : ratio < 100 ? 1 : 0)} ×`;
 }
 
-/** In Markdown that a terminal shows as well. */
-export function markdownOf({ question, columns, rows, goals, notes = [] }: Report): string {
+/** Returns a report as Markdown that is also readable in a terminal. */
+export function markdownOf({ title, columns, rows, goals, notes = [] }: Report): string {
   const verdicts = goals.map(({ goal, measured, isReached }) => [goal, measured, isReached ? 'yes' : '**no**']);
   return [
-    `## ${question}`,
+    `## ${title}`,
     table(columns, rows),
     ...(goals.length > 0 ? [table(['goal', 'measured', 'reached'], verdicts)] : []),
     ...notes,
   ].join('\n\n');
 }
 
-/** The first column to the left, the others to the right. */
+/** Returns a table. The first column is aligned to the left, the others to the right. */
 function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = columns.map((column, index) =>
     Math.max(3, column.length, ...rows.map((row) => row[index]?.length ?? 0)),

@@ -1,11 +1,11 @@
-/** One measurement of a rival; the first ones only warm it up. */
+/** Measures one library once. */
 export type Rival<Sample> = () => Sample | Promise<Sample>;
 
 /**
- * Measures rivals in turns. No two rounds in a row have the same order, and every second one goes the other way round: whoever
- * always runs first, or always after the same neighbour, would be measured with what that one leaves behind.
+ * Measures libraries in turns. The first rounds only warm them up.
  *
- * Garbage is collected before each turn, so that nobody pays for another's.
+ * Each round has another order than the one before. In a fixed order, a library would always be measured with the garbage and
+ * the caches that its neighbour leaves behind. Garbage is collected before each measurement.
  */
 export async function inRounds<Name extends string, Sample>(
   rivals: Readonly<Record<Name, Rival<Sample>>>,
@@ -23,7 +23,7 @@ export async function inRounds<Name extends string, Sample>(
   return samples;
 }
 
-/** Another one leads in each round, and every second round goes the other way from there. */
+/** Returns the items in the order of a round: each round begins with the next item, and every second one is reversed. */
 export function inOrder<T>(items: readonly T[], round: number): T[] {
   const first = round % items.length;
   const turned = [...items.slice(first), ...items.slice(0, first)];
@@ -34,12 +34,12 @@ export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const upper = sorted[Math.floor(sorted.length / 2)];
   const lower = sorted[Math.floor((sorted.length - 1) / 2)];
-  if (upper === undefined || lower === undefined) throw new TypeError('there is no median of nothing');
+  if (upper === undefined || lower === undefined) throw new TypeError('an empty list has no median');
   return (lower + upper) / 2;
 }
 
-/** The median of what each round says: what slows a whole round down, slows both. */
+/** Returns the median of the ratios of all rounds. What slows down a whole round changes no ratio. */
 export function medianRatio(values: readonly number[], bases: readonly number[]): number {
-  if (values.length !== bases.length) throw new TypeError('both must have been measured in each round');
+  if (values.length !== bases.length) throw new TypeError('both lists must have one value for each round');
   return median(values.map((value, round) => value / (bases[round] ?? Number.NaN)));
 }

@@ -1,13 +1,13 @@
-const callsBetweenLooks = 100;
+const callsPerBatch = 100;
 
-/** Runs the calls with the numbers from the first up to the last, without that one. */
+/** Makes the calls with the numbers from `first` up to `last`, except `last` itself. */
 export type Calls = (first: number, last: number) => unknown;
 
 /**
- * Microseconds of the processor that a call takes, one after the other for so many milliseconds. What other processes had
- * meanwhile is not in it.
+ * Makes calls one after the other for some milliseconds, and returns the CPU time of one call in microseconds. The time of other
+ * processes does not count.
  *
- * @param cpuUsage of this process with all its threads, unless given
+ * @param cpuUsage measures CPU time; by default that of all threads of this process
  */
 export async function microsecondsPerCall(
   calls: Calls,
@@ -18,20 +18,21 @@ export async function microsecondsPerCall(
   const before = cpuUsage();
   let count = 0;
   while (performance.now() - startedAt < forMs) {
-    await calls(count, count + callsBetweenLooks);
-    count += callsBetweenLooks;
+    await calls(count, count + callsPerBatch);
+    count += callsPerBatch;
   }
   const { user, system } = cpuUsage(before);
   return (user + system) / count;
 }
 
+/** Returns calls that await each promise. */
 export function awaited(call: (number: number) => Promise<unknown>): Calls {
   return async (first, last) => {
     for (let number = first; number < last; number++) await call(number);
   };
 }
 
-/** For what is not asynchronous: it need not pay for a promise. */
+/** Returns calls of a synchronous function, without the cost of a promise. */
 export function synchronous(call: (number: number) => unknown): Calls {
   return (first, last) => {
     for (let number = first; number < last; number++) call(number);

@@ -1,12 +1,12 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createSigner } from 'fast-jwt';
 
-/** As long as ZITADEL's. */
+/** Returns an opaque token that is as long as one of ZITADEL. */
 export function opaqueToken(number: number): string {
   return `${String(number).padStart(10, '0')}-${'dG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4'}`;
 }
 
-/** Signs as authorization servers do, RS256, and what they put in: 700 characters. */
+/** Returns an issuer of JWTs with RS256 and the usual claims: about 700 characters. */
 export function jwtIssuer(): { publicKey: KeyObject; publicPem: string; jwt(number: number): string } {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const sign = createSigner({

@@ -2,54 +2,55 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** A process of its own, that answers what it is asked, one question at a time. */
+/** Another process that runs functions by name, one at a time. */
 export interface Worker {
-  ask<Answer>(question: string): Promise<Answer>;
+  /** Runs a function there, and returns its result. */
+  get<Result>(name: string): Promise<Result>;
   end(): void;
 }
 
-const millisecondsToAnswer = 600_000;
+const timeLimitMs = 600_000;
 
-/** Starts a built file of this package, such as `workers/api.js`, and waits until it answers. */
+/** Starts a built file of this package, such as `workers/api.js`, and waits until it is ready. */
 export async function startWorker(file: string, args: readonly string[] = []): Promise<Worker> {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
     execArgv: ['--expose-gc', '--max-old-space-size=6000'],
   });
-  const heard = async <Answer>(): Promise<Answer> => {
-    const signal = AbortSignal.timeout(millisecondsToAnswer);
+  const nextMessage = async <Message>(): Promise<Message> => {
+    const signal = AbortSignal.timeout(timeLimitMs);
     const ended = new AbortController();
-    const [answer] = await Promise.race([
+    const [message] = await Promise.race([
       once(child, 'message', { signal: AbortSignal.any([signal, ended.signal]) }),
       once(child, 'exit', { signal: ended.signal }).then(() => {
-        throw new Error(`${file} ${args[0] ?? ''} ended without an answer`);
+        throw new Error(`${file} ${args[0] ?? ''} ended without a result`);
       }),
     ]).finally(() => ended.abort());
-    return answer as Answer;
+    return message as Message;
   };
-  await heard();
+  await nextMessage();
   return {
-    ask: async (question) => {
-      child.send(question);
-      return heard();
+    get: async (name) => {
+      child.send(name);
+      return nextMessage();
     },
     end: () => void child.kill(),
   };
 }
 
-/** In such a process: tells that it is ready, and answers from then on. It ends with its parent. */
-export function answer(answers: Readonly<Record<string, () => unknown>>): void {
+/** Serves functions by name in a worker. Sends a message when it is ready. The process ends with its parent. */
+export function serve(functions: Readonly<Record<string, () => unknown>>): void {
   process.once('disconnect', () => process.exit());
-  process.on('message', async (question: string) => {
-    process.send?.((await answers[question]?.()) ?? null);
+  process.on('message', async (name: string) => {
+    process.send?.((await functions[name]?.()) ?? null);
   });
   process.send?.('ready');
 }
 
-/** A worker for as long as it takes to answer one question. */
-export async function askWorker<Answer>(file: string, args: readonly string[], question: string): Promise<Answer> {
+/** Starts a worker, runs one function there, and ends it. */
+export async function runWorker<Result>(file: string, args: readonly string[], name: string): Promise<Result> {
   const worker = await startWorker(file, args);
   try {
-    return await worker.ask<Answer>(question);
+    return await worker.get<Result>(name);
   } finally {
     worker.end();
   }

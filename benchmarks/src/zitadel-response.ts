@@ -1,5 +1,5 @@
-/** What ZITADEL answers about a user's token: 700 bytes of JSON. */
-export function zitadelAnswer(user: number): string {
+/** Returns a response of ZITADEL about a user's token: about 700 bytes of JSON. */
+export function zitadelResponse(user: number): string {
   const id = String(265_123_456_789_000_000n + BigInt(user));
   const now = Math.floor(Date.now() / 1000);
   return JSON.stringify({

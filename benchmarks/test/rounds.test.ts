@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { inOrder, inRounds, median, medianRatio } from '../src/rounds.js';
 
-test('each rival leads a round, and no two rounds in a row have the same order', () => {
+test('inOrder begins each round with another item, and never repeats the order of the round before', () => {
   const orders = [0, 1, 2, 3].map((round) => inOrder(['a', 'b', 'c', 'd'], round));
   expect(orders).toEqual([
     ['a', 'b', 'c', 'd'],
@@ -11,19 +11,19 @@ test('each rival leads a round, and no two rounds in a row have the same order',
   ]);
 });
 
-test('a rival is measured once in each round, and what warmed it up does not count', async () => {
+test('inRounds measures each library once in a round, and drops the rounds that warm up', async () => {
   let runs = 0;
   const samples = await inRounds({ a: () => runs++, b: async () => runs++ }, { rounds: 2, warmUps: 1 });
   expect(samples).toEqual({ a: [3, 4], b: [2, 5] });
 });
 
-test('the median is the middle, or between the two in the middle', () => {
+test('median returns the middle value, or the mean of the two in the middle', () => {
   expect(median([10, 9, 100])).toBe(10);
   expect(median([4, 1, 3, 2])).toBe(2.5);
   expect(() => median([])).toThrow(TypeError);
 });
 
-test('ratios are taken within each round, so that a slow round speaks for nobody', () => {
+test('medianRatio compares within each round, so that a slow round changes nothing', () => {
   expect(medianRatio([2, 40, 3], [1, 20, 1])).toBe(2);
   expect(() => medianRatio([1], [])).toThrow(TypeError);
 });

@@ -9,9 +9,9 @@ export type Protection =
 
 export interface ApiSettings {
   readonly protection: Protection;
-  /** Of whoever signed the JWTs, for those who verify them. */
+  /** The public key of the JWTs, for the libraries that verify them. */
   readonly publicPem: string;
 }
 
-/** What `GET /hello` answers, however it is protected. */
+/** The response body of `GET /hello`, with each protection. */
 export const hello = { hello: 'everybody' };

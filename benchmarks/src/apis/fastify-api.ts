@@ -1,11 +1,11 @@
 import { introspect } from '@acme/introspect-fastify';
 import fastifyJwt from '@fastify/jwt';
 import Fastify from 'fastify';
-import { keepingAuthorizer } from '../caching-authorizer.js';
-import { zitadelAnswer } from '../zitadel-response.js';
+import { cachingAuthorizer } from '../caching-authorizer.js';
+import { zitadelResponse } from '../zitadel-response.js';
 import { type ApiSettings, hello, type Protection } from './api.js';
 
-/** Starts it on a free port, and gives its origin. */
+/** Starts the API on a free port, and returns its origin. */
 export async function startFastifyApi({ protection, publicPem }: ApiSettings): Promise<string> {
   const app = Fastify();
   const protect: Partial<Record<Protection, () => Promise<void>>> = {
@@ -32,7 +32,7 @@ export async function startFastifyApi({ protection, publicPem }: ApiSettings): P
   return app.listen({ port: 0, host: '127.0.0.1' });
 
   async function protectByIntrospection() {
-    await app.register(introspect, { authorizer: keepingAuthorizer(() => zitadelAnswer(1)) });
+    await app.register(introspect, { authorizer: cachingAuthorizer(() => zitadelResponse(1)) });
     app.get('/hello', { onRequest: app.requireToken() }, async () => hello);
   }
 }

@@ -3,13 +3,13 @@ import { introspect } from '@acme/introspect-hono';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { jwt } from 'hono/jwt';
-import { keepingAuthorizer } from '../caching-authorizer.js';
-import { zitadelAnswer } from '../zitadel-response.js';
+import { cachingAuthorizer } from '../caching-authorizer.js';
+import { zitadelResponse } from '../zitadel-response.js';
 import { type ApiSettings, hello, type Protection } from './api.js';
 
-/** Starts it on a free port, and gives its origin. */
+/** Starts the API on a free port, and returns its origin. */
 export async function startHonoApi({ protection, publicPem }: ApiSettings): Promise<string> {
-  const byIntrospection = () => introspect(keepingAuthorizer(() => zitadelAnswer(1))).requireToken();
+  const byIntrospection = () => introspect(cachingAuthorizer(() => zitadelResponse(1))).requireToken();
   const middleware: Partial<Record<Protection, () => MiddlewareHandler>> = {
     'no-op, reads the header': () => readTheHeader,
     'hono/jwt': () => jwt({ secret: publicPem, alg: 'RS256' }),

@@ -3,8 +3,8 @@ import { IntrospectGuard, IntrospectModule } from '@acme/introspect-nestjs';
 import { type CanActivate, Controller, type ExecutionContext, Get, Module, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { keepingAuthorizer } from '../caching-authorizer.js';
-import { zitadelAnswer } from '../zitadel-response.js';
+import { cachingAuthorizer } from '../caching-authorizer.js';
+import { zitadelResponse } from '../zitadel-response.js';
 import { type ApiSettings, hello, type Protection } from './api.js';
 
 class ReadTheHeader implements CanActivate {
@@ -32,13 +32,13 @@ class ProtectedController extends BareController {}
 @Module({})
 class ApiModule {}
 
-/** Starts it on a free port, and gives its origin. Nest runs on Fastify here, its faster platform. */
+/** Starts the API on a free port, and returns its origin. Nest runs on Fastify, its faster platform. */
 export async function startNestApi({ protection }: ApiSettings): Promise<string> {
   const controllers: Partial<Record<Protection, typeof BareController>> = {
     bare: BareController,
     'no-op, reads the header': NoOpController,
   };
-  const authorizer = keepingAuthorizer(() => zitadelAnswer(1));
+  const authorizer = cachingAuthorizer(() => zitadelResponse(1));
   const module = {
     module: ApiModule,
     imports: [IntrospectModule.forRoot({ authorizer })],

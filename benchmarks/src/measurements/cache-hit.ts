@@ -1,15 +1,15 @@
-// What it costs to authorize a request whose answer is kept, beside verifying a JWT, and finding one verified before.
+// The cost of a cache hit, beside verifying a JWT, and beside finding one that was verified before.
 import { hash } from 'node:crypto';
 import { createVerifier } from 'fast-jwt';
 import { jwtVerify } from 'jose';
-import { keepingAuthorizer } from '../caching-authorizer.js';
+import { cachingAuthorizer } from '../caching-authorizer.js';
 import { isQuick } from '../quick.js';
 import { atLeast, type Report, times } from '../report.js';
 import { inRounds, median, medianRatio } from '../rounds.js';
 import { awaited, type Calls, microsecondsPerCall, synchronous } from '../timed.js';
 import { jwtIssuer, opaqueToken } from '../tokens.js';
-import { answer } from '../worker.js';
-import { zitadelAnswer } from '../zitadel-response.js';
+import { serve } from '../worker.js';
+import { zitadelResponse } from '../zitadel-response.js';
 
 const tokens = 100;
 const forMs = isQuick ? 30 : 150;
@@ -17,7 +17,7 @@ const rounds = isQuick ? 5 : 25;
 
 async function report(): Promise<Report> {
   const { jwt, publicKey, publicPem } = jwtIssuer();
-  const authorizer = keepingAuthorizer(() => zitadelAnswer(1));
+  const authorizer = cachingAuthorizer(() => zitadelResponse(1));
   const guard = authorizer.guard();
   const verify = createVerifier({ key: publicPem, algorithms: ['RS256'], cache: true });
   const jwts = Array.from({ length: tokens }, (_, number) => `Bearer ${jwt(number)}`);
@@ -53,7 +53,7 @@ async function report(): Promise<Report> {
     },
   );
   return {
-    question: 'A cache hit',
+    title: 'A cache hit',
     columns: ['', 'CPU, of authorize() with a JWT', 'CPU µs'],
     rows: Object.entries(samples).map(([name, values]) => [
       name,
@@ -62,8 +62,8 @@ async function report(): Promise<Report> {
     ]),
     goals,
     notes: [
-      '`authorize()` is called without a policy, and so has none to prepare; one that it is given it prepares at each ' +
-        'call, where a `guard`, which the adapters use, has done so once. fast-jwt is called without `await`, for it is synchronous.',
+      '`authorize()` is called without a policy here. With a policy it would prepare that policy at each call. A `guard`, which ' +
+        'the adapters use, prepares it once. fast-jwt is called without `await`, because it is synchronous.',
     ],
   };
 }
@@ -73,4 +73,4 @@ function measured<Name extends string>(rivals: Record<Name, Calls>): Record<Name
   return Object.fromEntries(entries);
 }
 
-answer({ report });
+serve({ report });

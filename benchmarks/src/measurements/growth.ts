@@ -1,8 +1,8 @@
-// Whether a hit costs more when more is kept. Each cache in a process of its own, measured in turns.
+// Whether a cache hit costs more if the cache has more entries. Each cache has its own process. They are measured in turns.
 import { isQuick } from '../quick.js';
 import { atMost, type Report, times } from '../report.js';
 import { inRounds, median, medianRatio } from '../rounds.js';
-import { answer, startWorker } from '../worker.js';
+import { serve, startWorker } from '../worker.js';
 
 const small = 100;
 const sizes = isQuick ? [small, 10_000, 50_000] : [small, 10_000, 1_000_000];
@@ -16,7 +16,7 @@ async function report(): Promise<Report> {
     sizes.map((size) => startWorker('./workers/growth.js', [String(size), String(forMs)])),
   );
   const rivals = sizes.flatMap((size, index) =>
-    kinds.map((kind) => [nameOf(size, kind), async () => Number(await workers[index]?.ask<number>(kind))] as const),
+    kinds.map((kind) => [nameOf(size, kind), async () => Number(await workers[index]?.get<number>(kind))] as const),
   );
   const samples = await inRounds(Object.fromEntries(rivals), { rounds, warmUps });
   for (const worker of workers) worker.end();
@@ -24,7 +24,7 @@ async function report(): Promise<Report> {
   const ratio = (size: number, kind: string) =>
     medianRatio(samples[nameOf(size, kind)] ?? [], samples[nameOf(small, kind)] ?? []);
   return {
-    question: 'A hit, as the cache grows',
+    title: 'A cache hit, as the cache grows',
     columns: ['entries', ...kinds.flatMap((kind) => [kind, 'CPU µs'])],
     rows: sizes.map((size) => [
       size.toLocaleString('en'),
@@ -34,8 +34,8 @@ async function report(): Promise<Report> {
       .slice(1)
       .map((size) => atMost(1.2, ratio(size, kinds[0]), `${size.toLocaleString('en')} entries, ${kinds[0]}`)),
     notes: [
-      'The same 100 tokens, whatever else is kept: what our own work grows by. With 10,000 random ones the processor waits ' +
-        'for memory that is not in its caches, as it would in a bare Map: for information.',
+      'The goals are about the same 100 tokens in a larger cache: they show how our own work grows. With 10,000 random tokens, ' +
+        'the processor also waits for memory that is not in its caches, as with a bare Map.',
     ],
   };
 }
@@ -44,4 +44,4 @@ function nameOf(size: number, kind: string): string {
   return `${size} ${kind}`;
 }
 
-answer({ report });
+serve({ report });

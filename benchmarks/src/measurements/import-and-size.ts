@@ -1,17 +1,17 @@
-// What it costs to have a package: at the start of a process, and in a bundle.
+// The cost of a package when a process starts, and in a bundle.
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'rolldown';
 import { isQuick } from '../quick.js';
 import { atMost, type Report, times } from '../report.js';
 import { inRounds, median, medianRatio } from '../rounds.js';
-import { answer, askWorker } from '../worker.js';
+import { runWorker, serve } from '../worker.js';
 
 const rounds = isQuick ? 5 : 31;
 
 async function report(): Promise<Report> {
   const importing = (packages: readonly string[]) => () =>
-    askWorker<number>('./workers/import.js', packages, 'milliseconds');
+    runWorker<number>('./workers/import.js', packages, 'milliseconds');
   const imports = await inRounds(
     {
       '@acme/introspect-core': importing(['@acme/introspect-core']),
@@ -35,7 +35,7 @@ async function report(): Promise<Report> {
   const ours = imports['@acme/introspect-core'];
   const later = median(ours) - median(imports.oauth4webapi);
   return {
-    question: 'Import time, and size in a bundle',
+    title: 'Import time, and size in a bundle',
     columns: ['', 'measured', 'of oauth4webapi'],
     rows: [
       ...Object.entries(imports).map(([name, values]) => [
@@ -50,14 +50,14 @@ async function report(): Promise<Report> {
       ]),
     ],
     goals: [
-      atMost(10, later, 'import, later than oauth4webapi', milliseconds),
+      atMost(10, later, 'import, longer than oauth4webapi', milliseconds),
       atMost(20_000, sizes['ours, client and cache'], 'client and cache', kilobytes),
       atMost(10_000, sizes['ours, the client'], 'the client alone', kilobytes),
     ],
     notes: [
-      'Sizes are minified and gzipped, with all dependencies, as rolldown bundles them (size-limit does as well). ' +
-        'ofetch, of the default transport, is not in the import: it is loaded with the first question, within the ' +
-        'deadline of that one, which takes tens of milliseconds.',
+      'Sizes are minified and gzipped, with all dependencies, as rolldown bundles them. The import does not load ofetch, the ' +
+        'default transport. The first introspection request loads it within its own time limit, which takes tens of ' +
+        'milliseconds.',
     ],
   };
 }
@@ -66,9 +66,9 @@ function kilobytes(bytes: number): string {
   return `${(bytes / 1000).toFixed(1)} kB`;
 }
 
-/** Bytes, of what a bundler keeps for these exports: the one that size-limit uses, too. */
+/** Returns the size of a bundle with these exports, in bytes, minified and gzipped. */
 async function bundled(exports: string): Promise<number> {
-  const entry = fileURLToPath(new URL('exports.js', import.meta.url)); // not there, but packages are found from its place
+  const entry = fileURLToPath(new URL('exports.js', import.meta.url)); // does not exist, but packages are resolved from its folder
   const plugin = {
     name: 'exports',
     resolveId: (id: string) => (id === entry ? id : null),
@@ -83,4 +83,4 @@ async function bundled(exports: string): Promise<number> {
   return gzipSync(output.map((chunk) => (chunk.type === 'chunk' ? chunk.code : '')).join('')).byteLength;
 }
 
-answer({ report });
+serve({ report });

@@ -1,16 +1,16 @@
-// What kept answers take, beside the same JSON parsed and held. Each in a process of its own.
+// The memory of cached responses, beside the same JSON parsed and stored. Each has its own process.
 import { isQuick } from '../quick.js';
 import { atMost, type Report, times } from '../report.js';
 import { inRounds, median, medianRatio } from '../rounds.js';
-import { answer, askWorker } from '../worker.js';
-import { zitadelAnswer } from '../zitadel-response.js';
+import { runWorker, serve } from '../worker.js';
+import { zitadelResponse } from '../zitadel-response.js';
 
-const answers = isQuick ? 10_000 : 100_000;
+const responses = isQuick ? 10_000 : 100_000;
 const rounds = isQuick ? 1 : 3;
 
 async function report(): Promise<Report> {
   const holding = (holder: string) => () =>
-    askWorker<number>('./workers/memory.js', [holder, String(answers)], 'bytes');
+    runWorker<number>('./workers/memory.js', [holder, String(responses)], 'bytes');
   const samples = await inRounds(
     {
       'the JSON parsed, in a list': holding('parsed'),
@@ -21,18 +21,18 @@ async function report(): Promise<Report> {
   );
   const base = samples['the JSON parsed, in a list'];
   return {
-    question: `Memory of ${answers.toLocaleString('en')} answers of ZITADEL`,
-    columns: ['', 'of the parsed JSON', 'bytes per answer'],
+    title: `Memory of ${responses.toLocaleString('en')} responses of ZITADEL`,
+    columns: ['', 'of the parsed JSON', 'bytes per response'],
     rows: Object.entries(samples).map(([name, values]) => [
       name,
       times(medianRatio(values, base)),
-      (median(values) / answers).toFixed(0),
+      (median(values) / responses).toFixed(0),
     ]),
     goals: [atMost(1.3, medianRatio(samples['ours, the cache'], base), 'the cache, of the parsed JSON')],
     notes: [
-      `Heap and external memory after garbage was collected. An answer is ${zitadelAnswer(0).length} bytes of JSON.`,
+      `Heap and external memory after a garbage collection. A response is ${zitadelResponse(0).length} bytes of JSON.`,
     ],
   };
 }
 
-answer({ report });
+serve({ report });

@@ -1,11 +1,11 @@
-// What protecting a route costs while the answer is kept, beside the same route bare, and beside what others do there.
+// The cost of protecting a route on a cache hit, beside the bare route, and beside other libraries.
 import type { Protection } from '../apis/api.js';
 import { load, loadTool } from '../load.js';
 import { isQuick } from '../quick.js';
 import { atLeast, type Goal, type Report, times } from '../report.js';
 import { inRounds, median, medianRatio } from '../rounds.js';
 import { jwtIssuer, opaqueToken } from '../tokens.js';
-import { answer, startWorker } from '../worker.js';
+import { serve, startWorker } from '../worker.js';
 
 const seconds = isQuick ? 0.3 : 1;
 const secondsToWarmUp = 2;
@@ -14,7 +14,7 @@ const warmUps = isQuick ? 0 : 2;
 
 interface Sample {
   perSecond: number;
-  /** Of the API's process. */
+  /** The CPU time of the API's process. */
   cpuMicroseconds: number;
 }
 
@@ -52,7 +52,7 @@ async function report(): Promise<Report> {
       1 / ratio(samplesOf[framework] ?? {}, 'cpuMicroseconds', protection, base),
     );
   return {
-    question: `A protected route, warm cache, loaded by ${loadTool}`,
+    title: `A protected route, warm cache, loaded by ${loadTool}`,
     columns: ['', 'requests/s, of bare', 'CPU per request, of bare', 'requests/s', 'CPU µs'],
     rows,
     goals: [
@@ -67,7 +67,7 @@ async function report(): Promise<Report> {
   };
 }
 
-/** Each protection in a process of its own, loaded in turns. */
+/** Measures each protection in its own process, in turns. */
 async function measure(
   framework: string,
   protections: readonly Protection[],
@@ -76,13 +76,13 @@ async function measure(
   const apis = await Promise.all(
     protections.map(async (protection) => {
       const api = await startWorker('./workers/api.js', [framework, protection, publicPem]);
-      const url = `${await api.ask<string>('origin')}/hello`;
+      const url = `${await api.get<string>('origin')}/hello`;
       const header = protection === 'ours, opaque' ? headers.opaque : headers.jwt;
       const sample = async (): Promise<Sample> => {
-        await api.ask('collectGarbage');
-        const cpuBefore = await api.ask<number>('cpuMicroseconds');
+        await api.get('collectGarbage');
+        const cpuBefore = await api.get<number>('cpuMicroseconds');
         const requests = await load(url, header, seconds);
-        const cpu = (await api.ask<number>('cpuMicroseconds')) - cpuBefore;
+        const cpu = (await api.get<number>('cpuMicroseconds')) - cpuBefore;
         return { perSecond: requests / seconds, cpuMicroseconds: cpu / requests };
       };
       return { protection, api, sample, warmUp: () => load(url, header, secondsToWarmUp) };
@@ -103,4 +103,4 @@ function ratio(samples: Samples, value: keyof Sample, protection: Protection, ba
   return medianRatio(valuesOf(samples, value, protection), valuesOf(samples, value, base));
 }
 
-answer({ report });
+serve({ report });

@@ -1,4 +1,4 @@
-// What asking costs, and what of it is the client's: beside the HTTP underneath, and beside the peers.
+// The cost of an introspection, beside the same HTTP request without a client, and beside other libraries.
 import { basicCredentials, IntrospectionClient } from '@acme/introspect-core';
 import { undiciTransport } from '@acme/introspect-core/undici';
 import * as oauth from 'oauth4webapi';
@@ -9,31 +9,31 @@ import { isQuick } from '../quick.js';
 import { atLeast, type Report, times } from '../report.js';
 import { inRounds, median, medianRatio } from '../rounds.js';
 import { opaqueToken } from '../tokens.js';
-import { answer, startWorker } from '../worker.js';
+import { serve, startWorker } from '../worker.js';
 
-const atOnce = 50;
+const concurrency = 50;
 const forMs = isQuick ? 150 : 250;
 const rounds = isQuick ? 3 : 33;
 const warmUps = isQuick ? 1 : 8;
 const timeoutMs = 5000;
 
-type Ask = (token: string) => Promise<{ active: boolean }>;
+type Introspect = (token: string) => Promise<{ active: boolean }>;
 
 interface Sample {
   perSecond: number;
-  /** Of this process: what the server spends is not in it. */
+  /** The CPU time of this process, without that of the server. */
   cpuMicroseconds: number;
 }
 
 async function report(): Promise<Report> {
   const server = await startWorker('./workers/authorization-server.js');
-  const endpoint = await server.ask<string>('endpoint');
-  const asks = rivals(endpoint);
-  for (const [name, ask] of Object.entries(asks)) {
-    const { active } = await ask(opaqueToken(0));
-    if (!active) throw new Error(`${name} was not told that the token is active`);
+  const endpoint = await server.get<string>('endpoint');
+  const clients = rivals(endpoint);
+  for (const [name, introspect] of Object.entries(clients)) {
+    const { active } = await introspect(opaqueToken(0));
+    if (!active) throw new Error(`${name} did not report the token as active`);
   }
-  const samples = await inRounds(measured(asks), { rounds, warmUps });
+  const samples = await inRounds(measured(clients), { rounds, warmUps });
   server.end();
 
   type Name = keyof typeof samples;
@@ -50,8 +50,8 @@ async function report(): Promise<Report> {
       medianRatio(cpu(other), cpu(ours)),
     );
   return {
-    question: `Uncached introspection, ${atOnce} at once`,
-    columns: ['', 'requests/s, of bare undici', 'CPU per question, of bare undici', 'requests/s', 'CPU µs'],
+    title: `Uncached introspection, ${concurrency} at a time`,
+    columns: ['', 'requests/s, of bare undici', 'CPU per request, of bare undici', 'requests/s', 'CPU µs'],
     rows: names.map((name) => [
       name,
       times(medianRatio(perSecond(name), perSecond(bare))),
@@ -68,7 +68,7 @@ async function report(): Promise<Report> {
   };
 }
 
-/** Each as its README shows it, with the same credentials, and the connections that it keeps by itself. */
+/** Returns each library as its README shows it, with the same credentials. Each manages its own connections. */
 function rivals(endpoint: string) {
   const credentials = { clientId: 'api', clientSecret: 'secret' };
   const headers = {
@@ -77,7 +77,7 @@ function rivals(endpoint: string) {
     authorization: basicCredentials(credentials.clientId, credentials.clientSecret),
   };
   const form = (token: string) => new URLSearchParams({ token, token_type_hint: 'access_token' }).toString();
-  const read = (answer: unknown) => answer as { active: boolean };
+  const read = (response: unknown) => response as { active: boolean };
 
   const server = { issuer: new URL(endpoint).origin, introspection_endpoint: endpoint };
   const client = { client_id: credentials.clientId };
@@ -118,26 +118,26 @@ function rivals(endpoint: string) {
     'token-introspection': tokenIntrospection({ endpoint, client_id: 'api', client_secret: credentials.clientSecret }),
     'ours, ofetch': (token) => byOfetch.introspect(token),
     'ours, undici': (token) => byUndici.introspect(token),
-  } satisfies Record<string, Ask>;
+  } satisfies Record<string, Introspect>;
 }
 
-function measured<Name extends string>(asks: Record<Name, Ask>): Record<Name, () => Promise<Sample>> {
-  const entries = Object.entries<Ask>(asks).map(([name, ask]) => [name, () => load(ask)]);
+function measured<Name extends string>(clients: Record<Name, Introspect>): Record<Name, () => Promise<Sample>> {
+  const entries = Object.entries<Introspect>(clients).map(([name, introspect]) => [name, () => load(introspect)]);
   return Object.fromEntries(entries);
 }
 
-/** Always the same number of questions in the air, for a while. */
-async function load(ask: Ask): Promise<Sample> {
-  let questions = 0;
+/** Keeps the same number of requests running for a while. */
+async function load(introspect: Introspect): Promise<Sample> {
+  let requests = 0;
   const startedAt = performance.now();
   const cpuBefore = process.cpuUsage();
-  const askOnAndOn = async () => {
-    while (performance.now() - startedAt < forMs) await ask(opaqueToken(questions++));
+  const repeat = async () => {
+    while (performance.now() - startedAt < forMs) await introspect(opaqueToken(requests++));
   };
-  await Promise.all(Array.from({ length: atOnce }, askOnAndOn));
+  await Promise.all(Array.from({ length: concurrency }, repeat));
   const { user, system } = process.cpuUsage(cpuBefore);
   const seconds = (performance.now() - startedAt) / 1000;
-  return { perSecond: questions / seconds, cpuMicroseconds: (user + system) / questions };
+  return { perSecond: requests / seconds, cpuMicroseconds: (user + system) / requests };
 }
 
-answer({ report });
+serve({ report });

@@ -1,6 +1,6 @@
-// An API with one protected route, in a process of its own.
+// An API with one protected route, in its own process.
 import type { Protection } from '../apis/api.js';
-import { answer } from '../worker.js';
+import { serve } from '../worker.js';
 
 const [, , framework = '', protection, publicPem = ''] = process.argv;
 const settings = { protection: protection as Protection, publicPem };
@@ -13,7 +13,7 @@ const starts: Record<string, () => Promise<string>> = {
 };
 const origin = await starts[framework]?.();
 
-answer({
+serve({
   origin: () => origin,
   cpuMicroseconds: () => {
     const { user, system } = process.cpuUsage();

@@ -1,17 +1,17 @@
-// Answers introspection requests as fast as Node can: on bare sockets, so that the client is what is measured.
+// Responds to introspection requests as fast as Node can: on bare sockets, so that the client is the slower part.
 import { createServer, type Socket } from 'node:net';
-import { answer } from '../worker.js';
-import { zitadelAnswer } from '../zitadel-response.js';
+import { serve } from '../worker.js';
+import { zitadelResponse } from '../zitadel-response.js';
 
-const body = zitadelAnswer(1);
+const body = zitadelResponse(1);
 const fields = 'content-type: application/json\r\ncontent-length:';
 const active = Buffer.from(`HTTP/1.1 200 OK\r\n${fields} ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-const refused = Buffer.from(`HTTP/1.1 400 Bad Request\r\n${fields} 2\r\n\r\n{}`);
+const badRequest = Buffer.from(`HTTP/1.1 400 Bad Request\r\n${fields} 2\r\n\r\n{}`);
 const credentials = `basic ${Buffer.from('api:secret').toString('base64')}`.toLowerCase();
 
-let questions = 0;
+let introspections = 0;
 
-function serve(socket: Socket): void {
+function handleSocket(socket: Socket): void {
   let received = '';
   socket.setNoDelay();
   socket.setEncoding('latin1');
@@ -26,17 +26,18 @@ function serve(socket: Socket): void {
       if (received.length < requestEnd) return;
       const form = received.slice(headEnd, requestEnd);
       received = received.slice(requestEnd);
-      const isQuestion = head.startsWith('post /introspect ') && head.includes(credentials) && form.includes('token=');
-      if (isQuestion) questions++;
-      socket.write(isQuestion ? active : refused);
+      const isIntrospection =
+        head.startsWith('post /introspect ') && head.includes(credentials) && form.includes('token=');
+      if (isIntrospection) introspections++;
+      socket.write(isIntrospection ? active : badRequest);
       if (head.includes('\r\nconnection: close')) socket.end();
     }
   });
 }
 
-const server = createServer(serve);
+const server = createServer(handleSocket);
 server.listen(0, '127.0.0.1', () => {
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;
-  answer({ endpoint: () => `http://127.0.0.1:${port}/introspect`, questions: () => questions });
+  serve({ endpoint: () => `http://127.0.0.1:${port}/introspect`, introspections: () => introspections });
 });

@@ -1,8 +1,8 @@
-// A cache with so many entries, and how long its hits take.
-import { keepingAuthorizer } from '../caching-authorizer.js';
+// Fills a cache with some entries, and measures the CPU time of its hits.
+import { cachingAuthorizer } from '../caching-authorizer.js';
 import { awaited, microsecondsPerCall } from '../timed.js';
 import { opaqueToken } from '../tokens.js';
-import { answer } from '../worker.js';
+import { serve } from '../worker.js';
 
 const entries = Number(process.argv[2]);
 const forMs = Number(process.argv[3]);
@@ -10,27 +10,27 @@ const workingSet = 100;
 const randomHits = 10_000;
 
 const exp = Math.floor(Date.now() / 1000) + 43_200;
-const authorizer = keepingAuthorizer((token) => JSON.stringify({ active: true, sub: token, exp }), entries);
+const authorizer = cachingAuthorizer((token) => JSON.stringify({ active: true, sub: token, exp }), entries);
 const guard = authorizer.guard();
 for (let number = 0; number < entries; number++) await guard(`Bearer ${opaqueToken(number)}`);
-globalThis.gc?.(); // once: after it a large heap is swept for so long that it would be measured
+globalThis.gc?.(); // only once: the sweep of a large heap takes long, and would be measured
 
-const headers = (count: number, choose: (index: number) => number) =>
+const headersOf = (count: number, choose: (index: number) => number) =>
   Array.from({ length: count }, (_, index) => `Bearer ${opaqueToken(choose(index))}`);
-const same = headers(workingSet, (index) => Math.floor((index * entries) / workingSet));
-const random = headers(randomHits, () => Math.floor(Math.random() * entries));
+const same = headersOf(workingSet, (index) => Math.floor((index * entries) / workingSet));
+const random = headersOf(randomHits, () => Math.floor(Math.random() * entries));
 
-/** Of the thread that answers: others sweep a large heap for long, and that is not a hit's. */
+/** Of the main thread only: other threads sweep the heap, which is not part of a cache hit. */
 const cpuUsage = process.threadCpuUsage ?? process.cpuUsage;
 
-answer({
+serve({
   'the same tokens': () => measure(same),
   'random tokens': () => measure(random),
 });
 
-function measure(given: readonly string[]): Promise<number> {
+function measure(headers: readonly string[]): Promise<number> {
   return microsecondsPerCall(
-    awaited((number) => guard(given[number % given.length])),
+    awaited((number) => guard(headers[number % headers.length])),
     forMs,
     cpuUsage,
   );

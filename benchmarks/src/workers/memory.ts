@@ -1,22 +1,22 @@
-// Holds so many answers in one way or another, and tells what that takes.
-import { keepingAuthorizer } from '../caching-authorizer.js';
+// Stores some responses in one of several ways, and measures the memory.
+import { cachingAuthorizer } from '../caching-authorizer.js';
 import { opaqueToken } from '../tokens.js';
-import { answer } from '../worker.js';
-import { zitadelAnswer } from '../zitadel-response.js';
+import { serve } from '../worker.js';
+import { zitadelResponse } from '../zitadel-response.js';
 
 const count = Number(process.argv[3]);
 const numbers = Array.from({ length: count }, (_, number) => number);
 
 const holders: Record<string, () => unknown> = {
-  parsed: () => numbers.map((number): unknown => JSON.parse(zitadelAnswer(number))),
+  parsed: () => numbers.map((number): unknown => JSON.parse(zitadelResponse(number))),
   map: () =>
-    new Map(numbers.map((number): [string, unknown] => [opaqueToken(number), JSON.parse(zitadelAnswer(number))])),
+    new Map(numbers.map((number): [string, unknown] => [opaqueToken(number), JSON.parse(zitadelResponse(number))])),
   ours: async () => {
-    const authorizer = keepingAuthorizer((token) => zitadelAnswer(Number.parseInt(token, 10)), count);
+    const authorizer = cachingAuthorizer((token) => zitadelResponse(Number.parseInt(token, 10)), count);
     const guard = authorizer.guard();
     for (const number of numbers) await guard(`Bearer ${opaqueToken(number)}`);
     const { active } = authorizer.stats().entries;
-    if (active !== count) throw new Error(`only ${active} answers are kept`);
+    if (active !== count) throw new Error(`only ${active} responses are cached`);
     return authorizer;
   },
 };
@@ -30,12 +30,12 @@ function bytes(): number {
   return heapUsed + external;
 }
 
-answer({
+serve({
   bytes: async () => {
     const before = bytes();
     held = await holders[process.argv[2] ?? '']?.();
     const after = bytes();
-    if (held === undefined) throw new TypeError('there is no such holder');
+    if (held === undefined) throw new TypeError('unknown holder');
     return after - before;
   },
 });
