@@ -83,8 +83,11 @@ describe('the code in the documentation', () => {
   it('compiles', async () => {
     const files: string[] = [];
     for (const page of pages) {
+      const ofPage = await mkdtemp(join(folder, `${page.replaceAll(/\W/g, '-')}-`));
       for (const [index, { language, code }] of (await blocks(page, /^[tj]s$/)).entries()) {
-        const file = join(folder, `${page.replaceAll(/\W/g, '-')}-${index}.m${language}`);
+        // Programs of one page that name their files may import each other.
+        const [, name = `${index}.${language}`] = /^\/\/ (\S+\.[tj]s)\n/.exec(code) ?? [];
+        const file = join(ofPage, files.includes(join(ofPage, name)) ? `${index}.${language}` : name);
         await writeFile(file, code);
         files.push(file);
       }
@@ -115,7 +118,7 @@ describe('the store in docs/caching.md', () => {
     const [{ code } = { code: '' }] = await blocks('docs/caching.md', /^ts$/);
     const store = await read('packages/introspect-core/test/stores/redis-store.ts');
     expect(code.replace(/^\/\/ .*\n/, '')).toBe(store);
-  });
+  }, 300_000);
 
   it('has its options explained, each by its name', async () => {
     const cache = { maxAgeSeconds: 1, unknown: 1 } as CacheOptions;
