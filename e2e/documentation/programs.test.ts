@@ -7,7 +7,7 @@ import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testi
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { freePort } from './free-port.js';
 import { blocks, programFolder, read, root, rows } from './pages.js';
-import { transpiled } from './transpiled.js';
+import { transpiled } from '../transpiled.js';
 
 const run = promisify(execFile);
 

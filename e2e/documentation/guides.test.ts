@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { transpiled } from '../transpiled.js';
+
+const run = promisify(execFile);
+const here = fileURLToPath(new URL('.', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Writes the programs of a page, each of which begins with the name of its file, and returns the names. */
+async function writePrograms(page: string, folder: string): Promise<string[]> {
+  const programs = (await readFile(join(root, page), 'utf8')).matchAll(/^```[jt]s\n\/\/ (\S+)\.[jt]s\n(.*?)^```$/gms);
+  const names: string[] = [];
+  for (const [, name = '', code = ''] of programs) {
+    names.push(name);
+    await writeFile(join(folder, `${name}.js`), transpiled(code));
+  }
+  return names;
+}
+
+describe('a reader who copies the programs of', () => {
+  it.each([
+    ['docs/testing.md', 3],
+    ['docs/writing-an-adapter.md', 80],
+  ])(
+    '%s has tests that pass',
+    async (page, minimum) => {
+      const folder = await mkdtemp(join(here, '.snippets-'));
+      try {
+        const names = await writePrograms(page, folder);
+        const tests = names.filter((name) => name.endsWith('.test')).map((name) => join(folder, `${name}.js`));
+        expect(tests.length).toBeGreaterThan(0);
+        const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env;
+        const arguments_ = ['--test', '--test-reporter=tap', ...tests];
+        const { stdout } = await run(process.execPath, arguments_, { env, maxBuffer: 10 ** 7 }).catch((error) => error);
+        expect(stdout).toMatch(/^# fail 0$/m);
+        expect(Number(/^# pass (\d+)$/m.exec(stdout)?.[1])).toBeGreaterThanOrEqual(minimum);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    },
+    300_000,
+  );
+
+  it('docs/writing-an-adapter.md has an adapter of at most 60 lines of code', async () => {
+    const page = await readFile(join(root, 'docs/writing-an-adapter.md'), 'utf8');
+    const [, code = ''] = /^```ts\n\/\/ adapter\.ts\n(.*?)^```$/ms.exec(page) ?? [];
+    const lines = code.split('\n').filter((line) => !/^\s*(\/\/|\/?\*|$)/.test(line));
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.length).toBeLessThanOrEqual(60);
+  });
+});
