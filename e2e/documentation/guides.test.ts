@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
+import { globSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -51,5 +52,31 @@ describe('a reader who copies the programs of', () => {
     const lines = code.split('\n').filter((line) => !/^\s*(\/\/|\/?\*|$)/.test(line));
     expect(lines.length).toBeGreaterThan(0);
     expect(lines.length).toBeLessThanOrEqual(60);
+  });
+});
+
+/** Returns the anchors that GitHub makes of the headings of a page. */
+async function anchorsOf(page: string): Promise<string[]> {
+  const text = (await readFile(join(root, page), 'utf8')).replaceAll(/^```.*?^```$/gms, '');
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+describe('the links to headings', () => {
+  it.each(
+    globSync(['*.md', '{docs,benchmarks}/**/*.md', 'packages/*/README.md'], {
+      cwd: root,
+      exclude: ['**/node_modules/**'],
+    }),
+  )('%s names only headings that exist', async (page) => {
+    const text = await readFile(join(root, page), 'utf8');
+    for (const [link, target = '', anchor] of text.matchAll(/\]\(([^)#:]*)#([^)]+)\)/g)) {
+      const anchors = await anchorsOf(target === '' ? page : join(dirname(page), target));
+      expect(anchors, link).toContain(anchor);
+    }
   });
 });
