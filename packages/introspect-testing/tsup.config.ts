@@ -1,7 +1,11 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/contract-api.ts', 'src/transport-contract.ts'],
+  entry: {
+    index: 'src/index.ts',
+    'contract-api': 'src/contracts/adapter-api.ts',
+    'transport-contract': 'src/contracts/transport-contract.ts',
+  },
   format: ['esm', 'cjs'],
   target: 'node20',
   dts: true,

@@ -1,3 +1,22 @@
+export { type Certificate, type CertificateOptions, makeCertificate } from './certificate.js';
+export {
+  type ContractApi,
+  contractOptions,
+  contractRoutes,
+  holdEnd,
+  type ResponseHold,
+  responseHold,
+} from './contracts/adapter-api.js';
+export { type ContractCase, contractCases } from './contracts/adapter-contract.js';
+export { type ContractRequest, type ContractResponse, sendRequest } from './contracts/adapter-request.js';
+export { type HangUpCase, hangUpCases } from './contracts/hang-up-contract.js';
+export {
+  type StoreContractCase,
+  type StoreContractSetup,
+  type StoreUnderTest,
+  storeContractCases,
+} from './contracts/store-contract.js';
+export type { RecordedRequest } from './http/recorded-request.js';
 export {
   active,
   drip,
@@ -14,29 +33,10 @@ export {
   respond,
   type ScriptedResponse,
   truncated,
-} from './answers.js';
-export { type ContractRequest, type ContractResponse, sendRequest } from './ask-api.js';
-export { type Certificate, type CertificateOptions, makeCertificate } from './certificate.js';
-export { type ContractCase, contractCases } from './contract.js';
-export {
-  type ContractApi,
-  contractOptions,
-  contractRoutes,
-  holdEnd,
-  type ResponseHold,
-  responseHold,
-} from './contract-api.js';
-export { type FaultServer, startFaultServer } from './fault-server.js';
-export { type HangUpCase, hangUpCases } from './hang-up-contract.js';
-export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './memory-store.js';
-export type { RecordedRequest } from './recorded-request.js';
-export { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from './scripted-server.js';
-export { type ScriptedZitadel, type ScriptedZitadelOptions, startScriptedZitadel } from './scripted-zitadel.js';
-export {
-  type StoreContractCase,
-  type StoreContractSetup,
-  type StoreUnderTest,
-  storeContractCases,
-} from './store-contract.js';
-export { likeZitadel, type ZitadelState, zitadelAnswers } from './zitadel.js';
-export type { ZitadelApp, ZitadelObjects, ZitadelProject, ZitadelUser } from './zitadel-objects.js';
+} from './http/responses.js';
+export { type FaultServer, startFaultServer } from './server/fault-server.js';
+export { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from './server/scripted-server.js';
+export { likeZitadel, type ZitadelState, zitadelAnswers } from './server/zitadel-introspection.js';
+export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './stores/memory-store.js';
+export type { ZitadelApp, ZitadelObjects, ZitadelProject, ZitadelUser } from './zitadel/objects.js';
+export { type ScriptedZitadel, type ScriptedZitadelOptions, startScriptedZitadel } from './zitadel/scripted-zitadel.js';

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { json, respond, type ScriptedResponse } from './answers.js';
-import { type RecordedRequest, recordRequest } from './recorded-request.js';
-import { likeZitadel } from './zitadel.js';
+import { type RecordedRequest, recordRequest } from '../http/recorded-request.js';
+import { json, respond, type ScriptedResponse } from '../http/responses.js';
+import { likeZitadel } from './zitadel-introspection.js';
 
 export interface ScriptedServerOptions {
   /** What the server accepts until it is scripted otherwise. */

@@ -1,5 +1,5 @@
-import { active, inactive, json, respond, type ScriptedResponse } from './answers.js';
-import type { RecordedRequest } from './recorded-request.js';
+import type { RecordedRequest } from '../http/recorded-request.js';
+import { active, inactive, json, respond, type ScriptedResponse } from '../http/responses.js';
 
 /** Answers as ZITADEL gives them: its codes are not always those of its documentation. */
 export const zitadelAnswers = {

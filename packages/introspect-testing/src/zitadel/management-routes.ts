@@ -15,7 +15,7 @@ import type {
   ZitadelObjects,
   ZitadelProject,
   ZitadelUser,
-} from './zitadel-objects.js';
+} from './objects.js';
 
 export interface ManagementBehavior {
   /** How often a new object is missed by searches. */

@@ -9,11 +9,11 @@ import {
   respond,
   type ScriptedResponse,
   truncated,
-} from './answers.js';
-import type { ContractRequest, ContractResponse } from './ask-api.js';
-import type { contractRoutes } from './contract-api.js';
-import type { ScriptedServer } from './scripted-server.js';
-import { zitadelAnswers } from './zitadel.js';
+} from '../http/responses.js';
+import type { ScriptedServer } from '../server/scripted-server.js';
+import { zitadelAnswers } from '../server/zitadel-introspection.js';
+import type { contractRoutes } from './adapter-api.js';
+import type { ContractRequest, ContractResponse } from './adapter-request.js';
 
 type Claims = Readonly<Record<string, unknown>>;
 

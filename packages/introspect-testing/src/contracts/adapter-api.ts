@@ -1,5 +1,5 @@
+import type { ScriptedServer } from '../server/scripted-server.js';
 import type { ResponseHold } from './response-hold.js';
-import type { ScriptedServer } from './scripted-server.js';
 
 export { holdEnd, type ResponseHold, responseHold } from './response-hold.js';
 

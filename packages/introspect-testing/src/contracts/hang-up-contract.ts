@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import { hangBeforeHeaders, inactive, json, type ScriptedResponse } from './answers.js';
-import { sendRequest } from './ask-api.js';
-import type { ContractApi } from './contract-api.js';
-import type { ScriptedServer } from './scripted-server.js';
+import { hangBeforeHeaders, inactive, json, type ScriptedResponse } from '../http/responses.js';
+import type { ScriptedServer } from '../server/scripted-server.js';
+import type { ContractApi } from './adapter-api.js';
+import { sendRequest } from './adapter-request.js';
 
 interface HangUpSetup {
   readonly api: ContractApi;

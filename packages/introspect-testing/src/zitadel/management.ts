@@ -1,8 +1,8 @@
-import { json, type ScriptedResponse } from './answers.js';
+import type { RecordedRequest } from '../http/recorded-request.js';
+import { json, type ScriptedResponse } from '../http/responses.js';
 import { type Body, ManagementError } from './management-messages.js';
-import type { RecordedRequest } from './recorded-request.js';
-import { type ManagementBehavior, managementRoutes, type Parameters } from './zitadel-management-routes.js';
-import type { ZitadelObjects } from './zitadel-objects.js';
+import { type ManagementBehavior, managementRoutes, type Parameters } from './management-routes.js';
+import type { ZitadelObjects } from './objects.js';
 
 export interface ManagementSettings extends ManagementBehavior {
   adminToken: string;

@@ -1,4 +1,4 @@
-import type { StoreUnderTest } from './store-contract.js';
+import type { StoreUnderTest } from '../contracts/store-contract.js';
 
 export type MemoryStoreOptions =
   /** Milliseconds; `Date.now` unless given. */

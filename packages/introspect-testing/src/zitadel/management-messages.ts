@@ -1,4 +1,4 @@
-import { isKnown, type Lagging } from './zitadel-objects.js';
+import { isKnown, type Lagging } from './objects.js';
 
 export type Body = Readonly<Record<string, unknown>>;
 

@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { deflateRawSync, deflateSync } from 'node:zlib';
+import { type RecordedRequest, recordRequest } from '../http/recorded-request.js';
 import {
   drip,
   gzipBomb,
@@ -15,8 +16,7 @@ import {
   respond,
   type ScriptedResponse,
   truncated,
-} from './answers.js';
-import { type RecordedRequest, recordRequest } from './recorded-request.js';
+} from '../http/responses.js';
 
 /** A server whose faults are chosen by the path: who talks to it needs HTTP alone, and can be another process. */
 export interface FaultServer {

@@ -1,15 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { active, inactive, json, type ScriptedResponse } from './answers.js';
+import type { RecordedRequest } from '../http/recorded-request.js';
+import { active, inactive, json, type ScriptedResponse } from '../http/responses.js';
+import { basicCredentialsOf, zitadelAnswers } from '../server/zitadel-introspection.js';
 import { readClientAssertion } from './client-assertion.js';
-import type { RecordedRequest } from './recorded-request.js';
-import { basicCredentialsOf, zitadelAnswers } from './zitadel.js';
-import {
-  isKnown,
-  type ZitadelApp,
-  type ZitadelObjects,
-  type ZitadelProject,
-  type ZitadelToken,
-} from './zitadel-objects.js';
+import { isKnown, type ZitadelApp, type ZitadelObjects, type ZitadelProject, type ZitadelToken } from './objects.js';
 
 const lifeSeconds = 43_199;
 const never = 253_402_300_799;

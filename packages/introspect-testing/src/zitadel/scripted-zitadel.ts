@@ -1,10 +1,10 @@
-import { json, type ScriptedResponse } from './answers.js';
-import type { RecordedRequest } from './recorded-request.js';
-import { type ScriptedServer, startScriptedServer } from './scripted-server.js';
-import { zitadelAnswers } from './zitadel.js';
-import { isManagementWrite, likeZitadelManagement } from './zitadel-management.js';
-import type { ZitadelObjects } from './zitadel-objects.js';
-import { introspectsTokens, mintsTokens } from './zitadel-tokens.js';
+import type { RecordedRequest } from '../http/recorded-request.js';
+import { json, type ScriptedResponse } from '../http/responses.js';
+import { type ScriptedServer, startScriptedServer } from '../server/scripted-server.js';
+import { zitadelAnswers } from '../server/zitadel-introspection.js';
+import { isManagementWrite, likeZitadelManagement } from './management.js';
+import type { ZitadelObjects } from './objects.js';
+import { introspectsTokens, mintsTokens } from './tokens.js';
 
 export interface ScriptedZitadelOptions {
   /** The administrator's personal access token; `admin-pat` unless given. */
