@@ -1,12 +1,12 @@
+import type { CacheStore } from '@acme/introspect-core';
+import { describe, expect, expectTypeOf, it, vi } from 'vitest';
 import {
   type MemoryStore,
   memoryStore,
   type StoreContractSetup,
   type StoreUnderTest,
   storeContractCases,
-} from '@acme/introspect-testing';
-import { describe, expect, expectTypeOf, it, vi } from 'vitest';
-import type { CacheStore } from '../../src/index.js';
+} from '../../src/index.js';
 
 const everything = { lease: true, onInvalidate: true };
 

@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { IntrospectionClient } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
-import { type ScriptedZitadel, startScriptedZitadel } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { type ScriptedZitadel, startScriptedZitadel } from '../../src/index.js';
 
 let zitadel: ScriptedZitadel;
 beforeEach(async () => {

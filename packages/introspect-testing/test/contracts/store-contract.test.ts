@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert';
-import { type MemoryStore, memoryStore, type StoreUnderTest, storeContractCases } from '@acme/introspect-testing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type MemoryStore, memoryStore, type StoreUnderTest, storeContractCases } from '../../src/index.js';
 
 type Wrong = (store: MemoryStore, known: Map<string, number>) => Partial<Record<keyof StoreUnderTest, unknown>>;
 
