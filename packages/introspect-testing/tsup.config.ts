@@ -3,7 +3,8 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
-    'contract-api': 'src/contracts/adapter-api.ts',
+    zitadel: 'src/zitadel/index.ts',
+    'adapter-api': 'src/contracts/adapter-api.ts',
     'transport-contract': 'src/contracts/transport-contract.ts',
   },
   format: ['esm', 'cjs'],

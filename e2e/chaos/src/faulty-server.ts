@@ -7,7 +7,7 @@ import {
   type ScriptedServer,
   startScriptedServer,
   truncated,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 
 /** Something that the server said of a token. */
@@ -26,7 +26,7 @@ export interface Span {
 
 const answers = {
   truncated: () => truncated('{"active":true,"sub":"somebody else"}', 15),
-  'status 500': zitadelAnswers.databaseDown,
+  'status 500': zitadelResponses.databaseDown,
   'status 429': () => respond({ status: 429, headers: { 'retry-after': '1' }, body: 'quota exhausted' }),
   html: () => respond({ headers: { 'content-type': 'text/html' }, body: '<h1>Maintenance</h1>' }),
   hangs: hangBeforeHeaders,

@@ -1,10 +1,5 @@
 import { introspect, type Policy } from '@acme/introspect-hono';
-import {
-  contractOptions,
-  contractRoutes,
-  type ResponseHold,
-  responseHold,
-} from '@acme/introspect-testing/contract-api';
+import { contractOptions, contractRoutes, type ResponseHold, responseHold } from '@acme/introspect-testing/adapter-api';
 import { type Context, Hono } from 'hono';
 
 /** The contract's API in Hono, for any runtime. */

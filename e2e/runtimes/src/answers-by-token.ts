@@ -10,13 +10,13 @@ import {
   reset,
   respond,
   type ScriptedResponse,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 
 /** What the part of a token before its dot makes the server do: a suite in another process needs no other lever. */
 const answers: Readonly<Record<string, ScriptedResponse>> = {
   inactive: inactive(),
-  refused: zitadelAnswers.unauthorizedClient(),
+  refused: zitadelResponses.unauthorizedClient(),
   down: respond({ status: 503, headers: { 'retry-after': '7' } }),
   hang: hangBeforeHeaders(),
   'hang-in-body': hangInBody(),

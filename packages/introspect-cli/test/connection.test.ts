@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { IntrospectionClient } from '@acme/introspect-core';
-import { json, type ScriptedZitadelOptions, startScriptedServer } from '@acme/introspect-testing';
+import { json, startScriptedServer } from '@acme/introspect-testing';
+import type { ScriptedZitadelOptions } from '@acme/introspect-testing/zitadel';
 import { exportJWK, SignJWT } from 'jose';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { introspect } from './support/introspect-process.js';

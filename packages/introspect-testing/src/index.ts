@@ -36,7 +36,5 @@ export {
 } from './http/responses.js';
 export { type FaultServer, startFaultServer } from './server/fault-server.js';
 export { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from './server/scripted-server.js';
-export { likeZitadel, type ZitadelState, zitadelAnswers } from './server/zitadel-introspection.js';
+export { likeZitadel, type ZitadelState, zitadelResponses } from './server/zitadel-introspection.js';
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './stores/memory-store.js';
-export type { ZitadelApp, ZitadelObjects, ZitadelProject, ZitadelUser } from './zitadel/objects.js';
-export { type ScriptedZitadel, type ScriptedZitadelOptions, startScriptedZitadel } from './zitadel/scripted-zitadel.js';

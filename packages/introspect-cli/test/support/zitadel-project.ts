@@ -2,7 +2,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { type ScriptedZitadel, type ScriptedZitadelOptions, startScriptedZitadel } from '@acme/introspect-testing';
+import {
+  type ScriptedZitadel,
+  type ScriptedZitadelOptions,
+  startScriptedZitadel,
+} from '@acme/introspect-testing/zitadel';
 import { onTestFinished } from 'vitest';
 import { type Ended, introspect } from './introspect-process.js';
 

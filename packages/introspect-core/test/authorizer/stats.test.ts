@@ -4,7 +4,7 @@ import {
   respond,
   type ScriptedServer,
   startScriptedServer,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Authorizer, IntrospectionClient, type IntrospectionClientOptions } from '../../src/index.js';
@@ -50,7 +50,7 @@ it('the stats of a new client are all 0', () => {
 it('the stats of a client count each attempt by its outcome', async () => {
   const client = clientOf({ circuitBreaker: false });
   server.next(respond({ status: 503 }), active(), active());
-  server.next(respond({ status: 500 }), respond({ body: '<html>' }), zitadelAnswers.invalidClient());
+  server.next(respond({ status: 500 }), respond({ body: '<html>' }), zitadelResponses.invalidClient());
   for (let i = 0; i < 6; i++) await settled(client.introspect('token'));
   server.next(hangBeforeHeaders());
   const controller = new AbortController();

@@ -10,7 +10,7 @@ import {
   type ScriptedServer,
   startScriptedServer,
   truncated,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Authorizer, IntrospectionClient, type IntrospectionClientOptions } from '../../src/index.js';
@@ -201,8 +201,8 @@ describe('the circuit breaker opens because of', () => {
   });
 
   it.each([
-    ['401', zitadelAnswers.invalidClient()],
-    ['400 that says so', zitadelAnswers.unauthorizedClient()],
+    ['401', zitadelResponses.invalidClient()],
+    ['400 that says so', zitadelResponses.unauthorizedClient()],
   ])('rejected credentials of our own (%s), and then says so', async (_, reply) => {
     const client = clientOf();
     server.always(reply);

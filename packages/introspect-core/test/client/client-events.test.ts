@@ -7,7 +7,7 @@ import {
   respond,
   type ScriptedServer,
   startScriptedServer,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventEmitter } from '../../src/events/event-emitter.js';
@@ -51,7 +51,7 @@ describe('each attempt emits "introspected"', () => {
     ['inactive', json({ active: false })],
     ['unavailable', respond({ status: 500 })],
     ['invalid_response', respond({ body: '<html>' })],
-    ['invalid_client', zitadelAnswers.invalidClient()],
+    ['invalid_client', zitadelResponses.invalidClient()],
     ['unsupported_token_type', json({ error: 'unsupported_token_type' }, { status: 400 })],
   ])('with the outcome %s', async (outcome, reply) => {
     server.next(reply);
@@ -247,7 +247,7 @@ it('no event holds the token, the secret or text from the server', async () => {
   subscribe('@acme/introspect-core', listener);
   const cache = { maxAgeSeconds: 1, maxAgeIfErrorSeconds: 60 };
   const authorizer = authorizerOf({ clientSecret: 'canary-secret', cache, circuitBreaker: { minimumRequests: 3 } });
-  const responses = [active({ sub: 'canary-claim' }), zitadelAnswers.invalidClient()];
+  const responses = [active({ sub: 'canary-claim' }), zitadelResponses.invalidClient()];
   const faults = [json({ error: 'canary-claim' }, { status: 400 }), respond({ status: 500, body: 'canary-claim' })];
   for (const reply of [...responses, ...faults, respond({ status: 503 })]) {
     server.next(reply);

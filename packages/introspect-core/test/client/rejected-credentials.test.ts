@@ -4,7 +4,7 @@ import {
   type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -43,14 +43,14 @@ const rejections = () => events.filter(({ type }) => type === 'credentials_refus
 
 /** Responds according to the secret in the form, as a server with `client_secret_post`. */
 const byForm: ScriptedResponse = (response, request) =>
-  (request.form.get('client_secret') === 'secret' ? active() : zitadelAnswers.invalidClient())(response, request);
+  (request.form.get('client_secret') === 'secret' ? active() : zitadelResponses.invalidClient())(response, request);
 
 describe('a fixed secret that is wrong', () => {
   it.each([
     ['in the header field', basic('wrong')],
     ['in the form', clientSecretPost({ clientId: 'api', clientSecret: 'wrong' })],
   ])('(%s) is sent once for each call', async (_, authentication) => {
-    server.always(zitadelAnswers.invalidClient());
+    server.always(zitadelResponses.invalidClient());
     await expect(clientWith(authentication).introspect('good')).rejects.toBeInstanceOf(InvalidClientError);
     expect(server.introspections).toHaveLength(1);
     expect(rejections()).toEqual([{ type: 'credentials_refused', origin: server.origin }]);
@@ -93,7 +93,7 @@ describe('a secret function', () => {
     ['in the header field', basic],
     ['in the form', (clientSecret: () => string) => clientSecretPost({ clientId: 'api', clientSecret })],
   ])('that returns the same secret again is called once more, and nothing is sent: %s', async (_, made) => {
-    server.always(zitadelAnswers.invalidClient());
+    server.always(zitadelResponses.invalidClient());
     let calls = 0;
     const client = clientWith(made(() => `wrong${++calls && ''}`));
     await expect(client.introspect('good')).rejects.toBeInstanceOf(InvalidClientError);
@@ -160,7 +160,7 @@ it('an attempt after a rejection and an overloaded server has fresh credentials 
       headers.authorization = `Custom ${afterRejections.push(afterRejection)}`;
     },
   };
-  server.next(zitadelAnswers.invalidClient(), respond({ status: 503 }), active());
+  server.next(zitadelResponses.invalidClient(), respond({ status: 503 }), active());
   await clientWith(authentication, { retry: { attempts: 3 } }).introspect('good');
   expect(afterRejections).toEqual([false, true, false]);
   expect(server.introspections.map((request) => request.field('authorization'))).toEqual([

@@ -12,7 +12,7 @@ import {
   type ScriptedServer,
   startScriptedServer,
   truncated,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { countForBudget, Retries, retry } from '../../src/client/retry.js';
@@ -132,8 +132,8 @@ describe('a call', () => {
     ['a redirect', redirect('/elsewhere'), 'invalid_response'],
     ['garbage', respond({ body: '<html>' }), 'invalid_response'],
     ['"active": "true"', json({ active: 'true' }), 'invalid_response'],
-    ['401', zitadelAnswers.invalidClient(), 'invalid_client'],
-    ['unauthorized_client', zitadelAnswers.unauthorizedClient(), 'invalid_client'],
+    ['401', zitadelResponses.invalidClient(), 'invalid_client'],
+    ['unauthorized_client', zitadelResponses.unauthorizedClient(), 'invalid_client'],
     ['403 without JSON', respond({ status: 403 }), 'invalid_client'],
   ] satisfies [string, ScriptedResponse, string][])('is not retried after %s', async (_, reply, code) => {
     server.next(reply);

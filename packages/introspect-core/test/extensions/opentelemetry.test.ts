@@ -5,7 +5,7 @@ import {
   respond,
   type ScriptedServer,
   startScriptedServer,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 import { context, metrics, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -102,7 +102,7 @@ describe('a span', () => {
   it.each([
     ['inactive', json({ active: false }), SpanStatusCode.UNSET],
     ['invalid_response', respond({ body: '<html>' }), SpanStatusCode.ERROR],
-    ['invalid_client', zitadelAnswers.invalidClient(), SpanStatusCode.ERROR],
+    ['invalid_client', zitadelResponses.invalidClient(), SpanStatusCode.ERROR],
     ['unsupported_token_type', json({ error: 'unsupported_token_type' }, { status: 400 }), SpanStatusCode.ERROR],
   ])('with outcome %s has the matching status', async (outcome, response, code) => {
     server.next(response);

@@ -11,7 +11,7 @@ import {
   truncated,
 } from '../http/responses.js';
 import type { ScriptedServer } from '../server/scripted-server.js';
-import { zitadelAnswers } from '../server/zitadel-introspection.js';
+import { zitadelResponses } from '../server/zitadel-introspection.js';
 import type { contractRoutes } from './adapter-api.js';
 import type { ContractRequest, ContractResponse } from './adapter-request.js';
 
@@ -154,12 +154,12 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
     ['redirects', redirect('https://elsewhere.example/')],
     ['responds with HTML', respond({ headers: { 'content-type': 'text/html' }, body: '<html>' })],
     ['responds with "active": "true"', json({ active: 'true' })],
-    ['responds with 500', zitadelAnswers.databaseDown()],
-    ['responds with 429', zitadelAnswers.quotaExhausted()],
+    ['responds with 500', zitadelResponses.databaseDown()],
+    ['responds with 429', zitadelResponses.quotaExhausted()],
     ['responds with 503 and Retry-After', respond({ status: 503, headers: { 'retry-after': '7' } }), unavailable('7')],
-    ['responds with 404', zitadelAnswers.unknownInstance()],
-    ['rejects the client credentials', zitadelAnswers.unauthorizedClient()],
-    ['rejects the client credentials with 401', zitadelAnswers.invalidClient()],
+    ['responds with 404', zitadelResponses.unknownInstance()],
+    ['rejects the client credentials', zitadelResponses.unauthorizedClient()],
+    ['rejects the client credentials with 401', zitadelResponses.invalidClient()],
   ];
   const problems: [
     name: string,
@@ -290,7 +290,7 @@ export function contractCases({ origin }: Pick<ScriptedServer, 'origin'>): Contr
     },
     {
       name: 'an optional token while the server fails',
-      server: zitadelAnswers.databaseDown(),
+      server: zitadelResponses.databaseDown(),
       request: { path: '/optional', fields: bearer('good') },
       response: unavailable(),
     },

@@ -2,7 +2,7 @@ import type { RecordedRequest } from '../http/recorded-request.js';
 import { active, inactive, json, respond, type ScriptedResponse } from '../http/responses.js';
 
 /** Answers as ZITADEL gives them: its codes are not always those of its documentation. */
-export const zitadelAnswers = {
+export const zitadelResponses = {
   /** Unknown client, wrong secret, inactive app, project or organisation. */
   unauthorizedClient: () => json({ error: 'unauthorized_client' }, { status: 400 }),
   /** What the documentation says for the same. */
@@ -38,9 +38,9 @@ export function likeZitadel({ clientId, clientSecret, tokens }: ZitadelState): S
     const credentials = basicCredentialsOf(request);
     if (typeof credentials === 'function') return credentials;
     const token = request.form.get('token');
-    if (!token) return zitadelAnswers.noToken();
+    if (!token) return zitadelResponses.noToken();
     if (credentials.clientId !== clientId || credentials.clientSecret !== clientSecret) {
-      return zitadelAnswers.unauthorizedClient();
+      return zitadelResponses.unauthorizedClient();
     }
     const claims = tokens.get(token);
     return claims === undefined ? inactive() : active(claims);
@@ -53,12 +53,12 @@ export function basicCredentialsOf(
 ): { clientId: string; clientSecret: string } | ScriptedResponse {
   const encoded = /^Basic ([A-Za-z0-9+/]+={0,2})$/i.exec(request.field('authorization')[0] ?? '')?.[1];
   const [, id, secret] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded ?? '', 'base64').toString()) ?? [];
-  if (id === undefined || secret === undefined) return zitadelAnswers.noCredentials();
-  if (secret === '') return zitadelAnswers.noSecret();
+  if (id === undefined || secret === undefined) return zitadelResponses.noCredentials();
+  if (secret === '') return zitadelResponses.noSecret();
   try {
     return { clientId: formDecode(id), clientSecret: formDecode(secret) };
   } catch {
-    return zitadelAnswers.undecodableCredentials();
+    return zitadelResponses.undecodableCredentials();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { RecordedRequest } from '../http/recorded-request.js';
 import { json, type ScriptedResponse } from '../http/responses.js';
 import { type ScriptedServer, startScriptedServer } from '../server/scripted-server.js';
-import { zitadelAnswers } from '../server/zitadel-introspection.js';
+import { zitadelResponses } from '../server/zitadel-introspection.js';
 import { isManagementWrite, likeZitadelManagement } from './management.js';
 import type { ZitadelObjects } from './objects.js';
 import { introspectsTokens, mintsTokens } from './tokens.js';
@@ -72,7 +72,7 @@ export async function startScriptedZitadel({
     (answerOf: (issuer: string) => ScriptedResponse): ScriptedResponse =>
     (response, request) => {
       const issuer = issuerOf(request);
-      (issuer === undefined ? zitadelAnswers.unknownInstance() : answerOf(issuer))(response, request);
+      (issuer === undefined ? zitadelResponses.unknownInstance() : answerOf(issuer))(response, request);
     };
 
   server.elsewhere(ofInstance(() => (response, request) => decide(request, usual)(response, request)));

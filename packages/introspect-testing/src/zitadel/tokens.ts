@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RecordedRequest } from '../http/recorded-request.js';
 import { active, inactive, json, type ScriptedResponse } from '../http/responses.js';
-import { basicCredentialsOf, zitadelAnswers } from '../server/zitadel-introspection.js';
+import { basicCredentialsOf, zitadelResponses } from '../server/zitadel-introspection.js';
 import { readClientAssertion } from './client-assertion.js';
 import { isKnown, type ZitadelApp, type ZitadelObjects, type ZitadelProject, type ZitadelToken } from './objects.js';
 
@@ -71,12 +71,12 @@ export function introspectsTokens(
     const credentials = isByKey ? undefined : basicCredentialsOf(request);
     if (typeof credentials === 'function') return credentials;
     const token = request.form.get('token');
-    if (!token) return zitadelAnswers.noToken();
+    if (!token) return zitadelResponses.noToken();
     const caller = credentials
       ? callerBySecret(credentials.clientId, credentials.clientSecret)
       : callerByAssertion(assertion ?? '');
     if (typeof caller === 'function') return caller;
-    if (caller === undefined) return zitadelAnswers.unauthorizedClient();
+    if (caller === undefined) return zitadelResponses.unauthorizedClient();
     return claimsOf(tokens.get(token), caller);
   }
 

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { IntrospectionClient } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type ScriptedZitadel, startScriptedZitadel } from '../../src/index.js';
+import { type ScriptedZitadel, startScriptedZitadel } from '../../src/zitadel/index.js';
 
 let zitadel: ScriptedZitadel;
 beforeEach(async () => {

@@ -10,7 +10,7 @@ import {
   type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkNames } from '../../../src/commands/doctor/finding.js';
@@ -27,23 +27,23 @@ const html = (status: number, headers = {}) =>
   respond({ status, headers: { 'content-type': 'text/html; charset=utf-8', ...headers }, body: `<p>${canary}</p>` });
 
 const rows: [what: string, response: ScriptedResponse, code: string][] = [
-  ['no credentials', zitadelAnswers.noCredentials(), 'no_credentials_arrived'],
-  ['credentials that cannot be decoded', zitadelAnswers.undecodableCredentials(), 'undecodable_credentials'],
-  ['no secret', zitadelAnswers.noSecret(), 'no_secret_arrived'],
-  ['no token', zitadelAnswers.noToken(), 'no_token_arrived'],
-  ['credentials that the server rejects', zitadelAnswers.unauthorizedClient(), 'credentials_refused'],
-  ['the same, as documented', zitadelAnswers.invalidClient(), 'credentials_refused_401'],
+  ['no credentials', zitadelResponses.noCredentials(), 'no_credentials_arrived'],
+  ['credentials that cannot be decoded', zitadelResponses.undecodableCredentials(), 'undecodable_credentials'],
+  ['no secret', zitadelResponses.noSecret(), 'no_secret_arrived'],
+  ['no token', zitadelResponses.noToken(), 'no_token_arrived'],
+  ['credentials that the server rejects', zitadelResponses.unauthorizedClient(), 'credentials_refused'],
+  ['the same, as documented', zitadelResponses.invalidClient(), 'credentials_refused_401'],
   ['invalid_client without a description', json({ error: 'invalid_client' }, { status: 400 }), 'invalid_client'],
   [
     'invalid_request with other words',
     json({ error: 'invalid_request', error_description: canary }, { status: 400 }),
     'invalid_request',
   ],
-  ['a panic', zitadelAnswers.serverError(), 'server_panic'],
-  ['a host without instance', zitadelAnswers.unknownInstance(), 'no_instance'],
+  ['a panic', zitadelResponses.serverError(), 'server_panic'],
+  ['a host without instance', zitadelResponses.unknownInstance(), 'no_instance'],
   ['a path without anything', respond({ status: 404 }), 'wrong_path'],
-  ['a database that is down', zitadelAnswers.databaseDown(), 'database_down'],
-  ['a quota that is used up', zitadelAnswers.quotaExhausted(), 'quota_exhausted'],
+  ['a database that is down', zitadelResponses.databaseDown(), 'database_down'],
+  ['a quota that is used up', zitadelResponses.quotaExhausted(), 'quota_exhausted'],
   ['too many requests', html(429, { 'retry-after': '7' }), 'rate_limited'],
   ['a proxy without server', html(502), 'bad_gateway'],
   ['an overloaded server', html(503, { 'retry-after': '7' }), 'service_unavailable'],
@@ -116,12 +116,12 @@ describe('introspect doctor with a server', () => {
   });
 
   it('that only the SDK rejects reports a fault', async () => {
-    server.next(inactive(), zitadelAnswers.unauthorizedClient(), html(200));
+    server.next(inactive(), zitadelResponses.unauthorizedClient(), html(200));
     expect((await examined(apiOf(server))).found).toEqual(['credentials: sdk_failed']);
   });
 
   it('that does not respond to all of ten requests reports latency_unsteady', async () => {
-    server.next(inactive(), zitadelAnswers.unauthorizedClient(), inactive(), inactive(), html(502));
+    server.next(inactive(), zitadelResponses.unauthorizedClient(), inactive(), inactive(), html(502));
     const { found, report } = await examined(apiOf(server));
     expect(found).toEqual(['latency: latency_unsteady']);
     expect(report.checks.at(-1)?.detail).toBe('request 2 of 10 failed');
@@ -145,13 +145,13 @@ describe('introspect doctor with ZITADEL_TOKEN', () => {
   });
 
   it('that the server cannot introspect reports a fault', async () => {
-    server.next(inactive(), zitadelAnswers.unauthorizedClient(), inactive(), zitadelAnswers.serverError());
+    server.next(inactive(), zitadelResponses.unauthorizedClient(), inactive(), zitadelResponses.serverError());
     expect((await examined({ ...apiOf(server), ZITADEL_TOKEN: token })).found).toEqual(['token: token_unavailable']);
   });
 
   it('of a type that the server does not introspect advises to issue opaque tokens', async () => {
     const unsupported = json({ error: 'unsupported_token_type' }, { status: 400 });
-    server.next(inactive(), zitadelAnswers.unauthorizedClient(), inactive(), unsupported);
+    server.next(inactive(), zitadelResponses.unauthorizedClient(), inactive(), unsupported);
     const { found, report } = await examined({ ...apiOf(server), ZITADEL_TOKEN: token });
     expect(found).toEqual(['token: token_unsupported_token_type']);
     expect(report.checks.find(({ name }) => name === 'token')?.findings[0]?.fix).toContain('opaque access tokens');
@@ -160,7 +160,7 @@ describe('introspect doctor with ZITADEL_TOKEN', () => {
 
 describe('the output of introspect doctor', () => {
   it('has the cause and the fix below each check, and ends with the counts', async () => {
-    server.always(zitadelAnswers.unauthorizedClient());
+    server.always(zitadelResponses.unauthorizedClient());
     const { exitCode, stdout, stderr } = await runDoctor(apiOf(server));
     expect(stderr).toBe('');
     expect(exitCode).toBe(1);
@@ -172,7 +172,7 @@ describe('the output of introspect doctor', () => {
   });
 
   it('is one JSON value with --json', async () => {
-    server.always(zitadelAnswers.unauthorizedClient());
+    server.always(zitadelResponses.unauthorizedClient());
     const { stdout } = await runDoctor(apiOf(server), '--json');
     const { checks, ...counts } = JSON.parse(stdout);
     expect(counts).toEqual({ ok: false, faults: 1, warnings: 0, notes: 0 });

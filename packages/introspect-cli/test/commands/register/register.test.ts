@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFil
 import { join } from 'node:path';
 import { IntrospectionClient } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
-import { inactive, zitadelAnswers } from '@acme/introspect-testing';
+import { inactive, zitadelResponses } from '@acme/introspect-testing';
 import { describe, expect, it } from 'vitest';
 import { adminToken, all, everything, held, nothing, zitadelProject } from '../../support/zitadel-project.js';
 
@@ -148,7 +148,7 @@ describe('introspect register waits until the server accepts the credentials', (
 
   it('three times in a row', async () => {
     const project = await zitadelProject();
-    const { unauthorizedClient } = zitadelAnswers;
+    const { unauthorizedClient } = zitadelResponses;
     project.zitadel.next(inactive(), inactive(), unauthorizedClient(), inactive());
     await project.run('register', '--project', 'shop');
     expect(project.zitadel.introspections).toHaveLength(6);

@@ -10,7 +10,7 @@ import {
   json,
   type ScriptedServer,
   startScriptedServer,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -324,9 +324,9 @@ describe('introspect token reports', () => {
   });
 
   it.each([
-    ['rejected credentials', zitadelAnswers.unauthorizedClient(), 'invalid_client'],
-    ['an overloaded server', zitadelAnswers.quotaExhausted(), 'unavailable'],
-    ['an unknown instance', zitadelAnswers.unknownInstance(), 'invalid_response'],
+    ['rejected credentials', zitadelResponses.unauthorizedClient(), 'invalid_client'],
+    ['an overloaded server', zitadelResponses.quotaExhausted(), 'unavailable'],
+    ['an unknown instance', zitadelResponses.unknownInstance(), 'invalid_response'],
   ])('%s, as text and as JSON', async (_, response, errorCode) => {
     server.always(response);
     const text = await introspect(['token'], { env });

@@ -7,7 +7,7 @@ import {
   type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { apiOf, canary, clientSecret, examined } from '../../../support/run-doctor.js';
@@ -25,7 +25,7 @@ const metadata = (changed: object): ScriptedResponse =>
 
 describe('introspect doctor with metadata', () => {
   const faults: [what: string, response: () => ScriptedResponse, codes: string[]][] = [
-    ['of a host without instance', zitadelAnswers.unknownInstance, ['no_instance']],
+    ['of a host without instance', zitadelResponses.unknownInstance, ['no_instance']],
     ['that does not exist', () => respond({ status: 404 }), ['wrong_path']],
     ['elsewhere', () => redirect('https://elsewhere.example/'), ['redirected']],
     ['behind a login page', () => respond({ headers: { 'content-type': 'text/html' }, body: canary }), ['html_page']],

@@ -8,7 +8,7 @@ import {
   type ScriptedResponse,
   type ScriptedServer,
   startScriptedServer,
-  zitadelAnswers,
+  zitadelResponses,
 } from '@acme/introspect-testing';
 import { jwtVerify } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -41,7 +41,7 @@ const verifying: ScriptedResponse = async (response, request) => {
     () => true,
     () => false,
   );
-  (isGood ? inactive() : zitadelAnswers.unauthorizedClient())(response, request);
+  (isGood ? inactive() : zitadelResponses.unauthorizedClient())(response, request);
 };
 
 describe('introspect doctor with a key', () => {
@@ -58,7 +58,7 @@ describe('introspect doctor with a key', () => {
   });
 
   it('that the server rejects reports the key, and no secret', async () => {
-    server.always(zitadelAnswers.unauthorizedClient());
+    server.always(zitadelResponses.unauthorizedClient());
     const { found, report } = await examined(env);
     expect(found).toEqual(['credentials: credentials_refused']);
     expect(JSON.stringify(report.checks)).not.toContain('secret');
