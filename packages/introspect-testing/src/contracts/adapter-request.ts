@@ -1,13 +1,15 @@
 import { request as httpRequest } from 'node:http';
 
+/** A request to the API under test. */
 export interface ContractRequest {
+  /** @default "GET" */
   method?: string;
   path: string;
-  /** The field lines, in their order; a name may come twice. */
+  /** The header field lines, in order. A name may be there twice. */
   fields?: readonly (readonly [name: string, value: string])[];
 }
 
-/** What an adapter must answer, to the byte. A field that is `undefined` must not be there. */
+/** The exact response of an adapter. A field that is `undefined` must be absent. */
 export interface ContractResponse {
   status: number;
   'www-authenticate': string | undefined;
@@ -16,7 +18,7 @@ export interface ContractResponse {
   body: string;
 }
 
-/** Sends one request, field lines as they are given, and reads what the contract looks at. */
+/** Sends one request with exactly these field lines, and returns what the contract compares. */
 export function sendRequest(
   origin: string,
   { method = 'GET', path, fields = [] }: ContractRequest,

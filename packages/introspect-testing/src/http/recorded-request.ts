@@ -1,21 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** One request as it reached the scripted server. */
+/** One request as the server received it. */
 export interface RecordedRequest {
   readonly method: string;
   /** Path and query, as sent. */
   readonly url: string;
-  /** The field lines in their order, names in lower case, repeated ones repeated. */
+  /** All header field lines, in order. Names are in lower case. A field can have several lines. */
   readonly fields: readonly (readonly [name: string, value: string])[];
-  /** The values of one field, in their order. */
+  /** Returns the values of one field, in order. */
   field(name: string): readonly string[];
   readonly body: string;
+  /** The body, read as a form. */
   readonly form: URLSearchParams;
-  /** Resolves when it is over: answered whole, or its connection gone from whichever side. */
+  /** Resolves when the response is complete, or when either side has closed the connection. */
   readonly over: Promise<void>;
 }
 
-/** Reads a whole request, body included. */
+/** Reads a request with its body. Rejects if the client closes the connection before the end. */
 export async function recordRequest(message: IncomingMessage, response: ServerResponse): Promise<RecordedRequest> {
   const over = new Promise<void>((resolve) => response.once('close', resolve));
   const chunks: Buffer[] = [];

@@ -5,13 +5,15 @@ import type { RecordedRequest } from './recorded-request.js';
 /** What the scripted server does with one request. */
 export type ScriptedResponse = (response: ServerResponse, request: RecordedRequest) => void;
 
+/** The parts of a response that have a default. */
 export interface ResponseParts {
+  /** @default 200 */
   status?: number;
   headers?: Readonly<Record<string, string>>;
   body?: string | Uint8Array;
 }
 
-/** Any response. */
+/** Responds with this status, these header fields and this body. */
 export function respond({ status = 200, headers = {}, body = '' }: ResponseParts): ScriptedResponse {
   return (response) => {
     response.writeHead(status, headers);
@@ -19,7 +21,7 @@ export function respond({ status = 200, headers = {}, body = '' }: ResponseParts
   };
 }
 
-/** A JSON response. */
+/** Responds with JSON. */
 export function json(
   value: unknown,
   { status = 200, headers = {} }: Omit<ResponseParts, 'body'> = {},
@@ -27,27 +29,27 @@ export function json(
   return respond({ status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(value) });
 }
 
-/** An active token with these claims (RFC 7662 §2.2). */
+/** Responds that the token is active, with these claims (RFC 7662 §2.2). */
 export function active(claims: Readonly<Record<string, unknown>> = {}): ScriptedResponse {
   return json({ active: true, ...claims });
 }
 
-/** An inactive token. */
+/** Responds that the token is inactive (RFC 7662 §2.2). */
 export function inactive(): ScriptedResponse {
   return json({ active: false });
 }
 
-/** A redirect to `location`. */
+/** Redirects to `location`. */
 export function redirect(location: string, status = 307): ScriptedResponse {
   return respond({ status, headers: { location } });
 }
 
-/** Takes the request, and never answers. */
+/** Reads the request, and never responds. */
 export function hangBeforeHeaders(): ScriptedResponse {
   return () => {};
 }
 
-/** Sends the head and the beginning of an active answer, then nothing more. */
+/** Sends the head and the beginning of an active response, then nothing more. */
 export function hangInBody({ status = 200, headers = {} }: Omit<ResponseParts, 'body'> = {}): ScriptedResponse {
   return (response) => {
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
@@ -55,7 +57,7 @@ export function hangInBody({ status = 200, headers = {} }: Omit<ResponseParts, '
   };
 }
 
-/** Sends an answer in pieces of one byte, so slowly that only a limit on the whole ends it. */
+/** Sends a body of JSON one byte at a time. Only a time limit for the whole response can end it early. */
 export function drip(body: string, { everyMs }: { everyMs: number }): ScriptedResponse {
   return (response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
@@ -69,14 +71,14 @@ export function drip(body: string, { everyMs }: { everyMs: number }): ScriptedRe
   };
 }
 
-/** Resets the connection before any answer. */
+/** Resets the connection, without a response. */
 export function reset(): ScriptedResponse {
   return (response) => {
     response.socket?.resetAndDestroy();
   };
 }
 
-/** Sends the first `bytes` of a body, and closes the connection in the middle of it. */
+/** Sends the first `bytes` of a body, then closes the connection. */
 export function truncated(
   body: string,
   bytes: number,
@@ -89,17 +91,17 @@ export function truncated(
   };
 }
 
-/** An active answer of about `bytes` bytes. */
+/** Responds that the token is active, in about `bytes` bytes. */
 export function large(bytes = 10_485_760): ScriptedResponse {
   return json({ active: true, pad: 'a'.repeat(bytes) });
 }
 
-/** The same, in about a thousandth of it on the wire. */
+/** Responds like `large`, but in gzip, which needs about a thousandth of the bytes. */
 export function gzipBomb(bytes = 10_485_760): ScriptedResponse {
   return gzipped({ body: JSON.stringify({ active: true, pad: 'a'.repeat(bytes) }) });
 }
 
-/** A response in gzip. */
+/** Responds with a body in gzip. */
 export function gzipped({ status = 200, headers = {}, body = '' }: ResponseParts): ScriptedResponse {
   return respond({
     status,

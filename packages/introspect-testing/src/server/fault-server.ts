@@ -18,24 +18,24 @@ import {
   truncated,
 } from '../http/responses.js';
 
-/** A server whose faults are chosen by the path: who talks to it needs HTTP alone, and can be another process. */
+/** A server that chooses its fault by the path of a request. Its client may be another process. */
 export interface FaultServer {
   readonly origin: string;
-  /** Ends all connections, also those that hang. */
+  /** Stops the server, and closes all connections. */
   close(): Promise<void>;
 }
 
 interface Recorded {
   readonly request: RecordedRequest;
-  /** Counted from 1. */
+  /** The number of the connection, counted from 1. */
   readonly connection: number;
 }
 
 const contentType = { 'content-type': 'application/json' };
 const euro = Buffer.from('{"active":true,"sub":"€"}');
 
-/** What is answered on each path; `status`, `bytes` and such come in the query. */
-const answers: Readonly<Record<string, (query: URLSearchParams, recorded: Recorded) => ScriptedResponse>> = {
+/** The response at each path. The query sets `status`, `bytes` and such. */
+const responses: Readonly<Record<string, (query: URLSearchParams, recorded: Recorded) => ScriptedResponse>> = {
   '/echo': (_, { request: { method, url, fields, body }, connection }) =>
     json({ method, url, fields, body, connection }),
   '/status': (query) => respond({ status: statusOf(query), headers: { 'x-fault': 'status' }, body: 'plain text' }),
@@ -68,8 +68,9 @@ const answers: Readonly<Record<string, (query: URLSearchParams, recorded: Record
 /**
  * Starts a server for the contract of transports (`@acme/introspect-testing/transport-contract`) on a loopback port.
  *
- * What came with `?id=…` is reported at `/seen?id=…`; at `/arrived?id=…` as soon as there is one, and at `/over?id=…` as soon
- * as each is over, answered or left. `/closed` tells of an origin where nobody listens.
+ * `/seen?id=…` reports the requests with this id that have arrived. `/arrived?id=…` waits for the first one. `/over?id=…`
+ * waits until each of them has its response, or until its connection is closed. `/closed` responds with an origin where no
+ * server listens.
  */
 export async function startFaultServer(): Promise<FaultServer> {
   const seen = new Map<string, Recorded[]>();
@@ -99,7 +100,7 @@ export async function startFaultServer(): Promise<FaultServer> {
     try {
       request = await recordRequest(message, response);
     } catch {
-      return; // the client has gone in the middle of its request
+      return; // the client closed the connection before the end of its request
     }
     const { pathname, searchParams } = new URL(request.url, 'http://localhost');
     const id = searchParams.get('id') ?? '';
@@ -108,7 +109,7 @@ export async function startFaultServer(): Promise<FaultServer> {
     const recorded = { request, connection: connections.get(message.socket) ?? 0 };
     seen.set(id, [...(seen.get(id) ?? []), recorded]);
     arrivals.emit(id);
-    (answers[pathname]?.(searchParams, recorded) ?? respond({ status: 404 }))(response, request);
+    (responses[pathname]?.(searchParams, recorded) ?? respond({ status: 404 }))(response, request);
   });
   server.on('connection', (socket) => connections.set(socket, ++connected));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -127,7 +128,7 @@ function statusOf(query: URLSearchParams): number {
   return Number(query.get('status') ?? 200);
 }
 
-/** JSON of so many bytes, with characters of two. */
+/** Returns JSON with this number of bytes. Most of its characters have two bytes. */
 function sized(query: URLSearchParams): string {
   const body = JSON.stringify({ active: true, pad: '' });
   return body.replace('""', `"${'ü'.repeat((Number(query.get('bytes') ?? 100) - body.length) / 2)}"`);
@@ -137,27 +138,27 @@ function coded(query: URLSearchParams, coding: string, body: Uint8Array): Script
   return respond({ status: statusOf(query), headers: { ...contentType, 'content-encoding': coding }, body });
 }
 
-/** As it is for whoever has not asked for deflate. */
+/** Responds in deflate if the request accepts it, and uncompressed otherwise. */
 function deflated(
   query: URLSearchParams,
   { request }: Recorded,
   deflate: (text: string) => Uint8Array,
 ): ScriptedResponse {
-  const asked = request.fields.some(([name, value]) => name === 'accept-encoding' && /\bdeflate\b/.test(value));
+  const isAccepted = request.fields.some(([name, value]) => name === 'accept-encoding' && /\bdeflate\b/.test(value));
   const body = sized(query);
-  return asked ? coded(query, 'deflate', deflate(body)) : coded(query, 'identity', Buffer.from(body));
+  return isAccepted ? coded(query, 'deflate', deflate(body)) : coded(query, 'identity', Buffer.from(body));
 }
 
-/** Pours for as long as somebody reads. */
+/** Sends a body without end, as fast as the client reads it. */
 function endless(character: string): ScriptedResponse {
   return (response) => {
     response.writeHead(200, contentType);
     const chunk = Buffer.from(character.repeat(65_536), 'latin1');
-    const pour = () => {
+    const write = () => {
       while (!response.destroyed && response.write(chunk));
     };
-    response.on('drain', pour);
-    pour();
+    response.on('drain', write);
+    write();
   };
 }
 

@@ -4,42 +4,65 @@ import { type RecordedRequest, recordRequest } from '../http/recorded-request.js
 import { json, respond, type ScriptedResponse } from '../http/responses.js';
 import { likeZitadel } from './zitadel-introspection.js';
 
+/** The options of {@link startScriptedServer}. */
 export interface ScriptedServerOptions {
-  /** What the server accepts until it is scripted otherwise. */
+  /**
+   * The client id that the server accepts, unless introspection is scripted.
+   *
+   * @default "api"
+   */
   clientId?: string;
+  /**
+   * The client secret that the server accepts, unless introspection is scripted.
+   *
+   * @default "secret"
+   */
   clientSecret?: string;
-  /** A free one unless given: to come back where a closed server was. */
+  /**
+   * The port to listen on. Set it to start a server again where another one was closed.
+   *
+   * @default a free port
+   */
   port?: number;
 }
 
-/** A real HTTP authorization server on loopback, each of whose answers can be scripted. */
+/** A real HTTP authorization server on loopback. You can script each of its responses. */
 export interface ScriptedServer {
-  /** Also its issuer. */
+  /** The origin of the server. It is also its issuer. */
   readonly origin: string;
   readonly introspectionEndpoint: string;
-  /** Active tokens and their claims, for as long as introspection is not scripted otherwise. */
+  /** The active tokens and their claims, unless introspection is scripted. Every other token is inactive. */
   readonly tokens: Map<string, Readonly<Record<string, unknown>>>;
-  /** All that it was sent, oldest first. */
+  /** All requests that it has received, oldest first. */
   readonly requests: readonly RecordedRequest[];
-  /** The introspection requests among them. */
+  /** All introspection requests that it has received, oldest first. */
   readonly introspections: readonly RecordedRequest[];
-  /** Scripts the next introspection requests, one answer each. */
-  next(...answers: ScriptedResponse[]): void;
-  /** Scripts every introspection request that `next` does not. */
-  always(answer: ScriptedResponse): void;
-  /** Scripts every request to another path. */
-  at(path: string, answer: ScriptedResponse): void;
-  /** Scripts every request to a path that is not scripted by `at`; 404 unless given. */
-  elsewhere(answer: ScriptedResponse): void;
-  /** The introspection request of this number, counted from 1, as soon as it is there. */
+  /** Scripts the next introspection requests, with one response each. */
+  next(...responses: ScriptedResponse[]): void;
+  /** Scripts every introspection request that `next` does not script. */
+  always(response: ScriptedResponse): void;
+  /** Scripts every request to this path. It must not be the path of introspection. */
+  at(path: string, response: ScriptedResponse): void;
+  /** Scripts every request to a path that `at` does not script. Without it, the server responds 404 to them. */
+  elsewhere(response: ScriptedResponse): void;
+  /** Resolves with the introspection request of this number, counted from 1, as soon as it has arrived. */
   introspection(number: number): Promise<RecordedRequest>;
-  /** Ends all connections, also those that hang. */
+  /** Stops the server, and closes all connections. */
   close(): Promise<void>;
 }
 
 const introspectionPath = '/oauth/v2/introspect';
 
-/** Starts a scripted server on a loopback port. Unscripted, it answers like ZITADEL and serves its metadata. */
+/**
+ * Starts a scripted server on a loopback port. Without a script, it responds as ZITADEL does, and serves its metadata.
+ *
+ * @example
+ * ```ts
+ * const server = await startScriptedServer();
+ * server.tokens.set('good', { sub: 'alice' });
+ * server.next(respond({ status: 503 })); // the next introspection fails
+ * ```
+ */
 export async function startScriptedServer({
   clientId = 'api',
   clientSecret = 'secret',
@@ -50,7 +73,7 @@ export async function startScriptedServer({
   const tokens = new Map<string, Readonly<Record<string, unknown>>>();
   const queue: ScriptedResponse[] = [];
   const byPath = new Map<string, ScriptedResponse>();
-  const waiting = new Map<number, (request: RecordedRequest) => void>();
+  const waiters = new Map<number, (request: RecordedRequest) => void>();
   let usual: ScriptedResponse = likeZitadel({ clientId, clientSecret, tokens });
   let unknown: ScriptedResponse = respond({ status: 404 });
 
@@ -59,7 +82,7 @@ export async function startScriptedServer({
     try {
       request = await recordRequest(message, response);
     } catch {
-      return; // the client has gone in the middle of its request
+      return; // the client closed the connection before the end of its request
     }
     requests.push(request);
     const path = request.url.split('?', 1)[0] ?? '';
@@ -68,7 +91,7 @@ export async function startScriptedServer({
       return;
     }
     introspections.push(request);
-    waiting.get(introspections.length)?.(request);
+    waiters.get(introspections.length)?.(request);
     (queue.shift() ?? usual)(response, request);
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
@@ -89,19 +112,19 @@ export async function startScriptedServer({
     tokens,
     requests,
     introspections,
-    next: (...answers) => void queue.push(...answers),
-    always: (answer) => {
-      usual = answer;
+    next: (...responses) => void queue.push(...responses),
+    always: (response) => {
+      usual = response;
     },
-    at: (path, answer) => void byPath.set(path, answer),
-    elsewhere: (answer) => {
-      unknown = answer;
+    at: (path, response) => void byPath.set(path, response),
+    elsewhere: (response) => {
+      unknown = response;
     },
     introspection: (number) =>
       new Promise((resolve) => {
-        const there = introspections[number - 1];
-        if (there === undefined) waiting.set(number, resolve);
-        else resolve(there);
+        const arrived = introspections[number - 1];
+        if (arrived === undefined) waiters.set(number, resolve);
+        else resolve(arrived);
       }),
     close: () =>
       new Promise((resolve) => {

@@ -1,11 +1,11 @@
 import type { RecordedRequest } from '../http/recorded-request.js';
 import { active, inactive, json, respond, type ScriptedResponse } from '../http/responses.js';
 
-/** Answers as ZITADEL gives them: its codes are not always those of its documentation. */
+/** The responses that ZITADEL sends. Its error codes are not always those of its documentation. */
 export const zitadelResponses = {
-  /** Unknown client, wrong secret, inactive app, project or organisation. */
+  /** For an unknown client, a wrong secret, and an inactive app, project or organisation. */
   unauthorizedClient: () => json({ error: 'unauthorized_client' }, { status: 400 }),
-  /** What the documentation says for the same. */
+  /** What ZITADEL's documentation says instead of `unauthorizedClient`. */
   invalidClient: () => json({ error: 'invalid_client' }, { status: 401 }),
   noCredentials: () =>
     json(
@@ -17,24 +17,24 @@ export const zitadelResponses = {
   noSecret: () => json({ error: 'invalid_client', error_description: 'client must be authenticated' }, { status: 400 }),
   noToken: () => json({ error: 'invalid_request', error_description: 'token missing' }, { status: 400 }),
   serverError: () => json({ error: 'server_error', error_description: 'internal' }, { status: 500 }),
-  /** The host matches no instance. */
+  /** For a host that matches no instance. */
   unknownInstance: () => plain(404, 'unable to set instance using origin'),
   databaseDown: () => plain(500, 'dial tcp 10.0.0.7:5432: connect: connection refused'),
   quotaExhausted: () => plain(429, 'quota exhausted'),
 } satisfies Record<string, () => ScriptedResponse>;
 
-/** What a ZITADEL knows: one API app with Basic, and active tokens with their claims. */
+/** One API app that authenticates with Basic, and the active tokens with their claims. */
 export interface ZitadelState {
   clientId: string;
   clientSecret: string;
   tokens: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 
-/** Answers an introspection request as ZITADEL would, in the order of its checks. */
+/** Responds to introspection requests as ZITADEL does, with its checks in its order. */
 export function likeZitadel({ clientId, clientSecret, tokens }: ZitadelState): ScriptedResponse {
-  return (response, request) => answerOf(request)(response, request);
+  return (response, request) => responseTo(request)(response, request);
 
-  function answerOf(request: RecordedRequest): ScriptedResponse {
+  function responseTo(request: RecordedRequest): ScriptedResponse {
     const credentials = basicCredentialsOf(request);
     if (typeof credentials === 'function') return credentials;
     const token = request.form.get('token');
@@ -47,7 +47,10 @@ export function likeZitadel({ clientId, clientSecret, tokens }: ZitadelState): S
   }
 }
 
-/** Reads Basic credentials as ZITADEL does: split at the first colon, then both halves form-decoded. */
+/**
+ * Reads Basic credentials as ZITADEL does: splits at the first colon, then form-decodes both halves. Returns ZITADEL's error
+ * response if it cannot read them.
+ */
 export function basicCredentialsOf(
   request: RecordedRequest,
 ): { clientId: string; clientSecret: string } | ScriptedResponse {

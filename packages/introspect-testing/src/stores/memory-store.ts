@@ -1,18 +1,25 @@
 import type { StoreUnderTest } from '../contracts/store-contract.js';
 
-export type MemoryStoreOptions =
-  /** Milliseconds; `Date.now` unless given. */
-  | { now?: () => number }
-  /** Shares the data and the clock of this one, as a store in another process does. */
-  | { connectTo: MemoryStore };
+/**
+ * The options of {@link memoryStore}: a clock, or a store to connect to.
+ *
+ * `now` returns the time in milliseconds. Default `Date.now`.
+ *
+ * `connectTo` is a store whose data and clock the new store shares, as a store in another process does.
+ */
+export type MemoryStoreOptions = { now?: () => number } | { connectTo: MemoryStore };
 
-/** A store in memory, with all that a store may have. */
+/** A store in memory that has all optional functions of a store. */
 export interface MemoryStore extends Required<Omit<StoreUnderTest, 'close'>> {
-  /** What becomes of every call to this store, and of what it would hear, until it is `undefined` again. */
+  /**
+   * Makes every call of this store reject, or never settle, and its listeners miss changes.
+   *
+   * @default undefined, no fault
+   */
   fault: 'reject' | 'hang' | undefined;
 }
 
-/** Enough for any test; the oldest go first. */
+/** The limit of entries, enough for any test. Beyond it, the store deletes the oldest one. */
 const maxEntries = 100_000;
 
 class Entries<Value> {
@@ -24,7 +31,7 @@ class Entries<Value> {
   }
 
   set(key: string, value: Value, until: number): void {
-    this.#entries.delete(key); // so that the youngest is the last
+    this.#entries.delete(key); // a Map lists the newest entry last
     this.#entries.set(key, { value, until });
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= maxEntries) break;
@@ -37,7 +44,7 @@ class Entries<Value> {
   }
 }
 
-/** What connected stores have in common. */
+/** The data that connected stores share. */
 class Shared {
   readonly values = new Entries<string>();
   readonly leases = new Entries<true>();
@@ -71,13 +78,13 @@ class Handle implements MemoryStore {
   async set(key: string, value: string, ttlMs: number): Promise<void> {
     await this.#connection();
     this.#shared.values.set(key, value, this.#shared.now() + ttlMs);
-    this.#tell(key);
+    this.#notify(key);
   }
 
   async delete(key: string): Promise<void> {
     await this.#connection();
     this.#shared.values.delete(key);
-    this.#tell(key);
+    this.#notify(key);
   }
 
   async lease(key: string, ttlMs: number): Promise<boolean> {
@@ -95,18 +102,27 @@ class Handle implements MemoryStore {
   }
 
   async #connection(): Promise<void> {
-    if (this.fault === 'reject') throw new Error('The memory store was told to fail');
+    if (this.fault === 'reject') throw new Error('The memory store rejects: its "fault" is "reject"');
     if (this.fault === 'hang') await new Promise(() => {});
   }
 
-  #tell(key: string): void {
+  #notify(key: string): void {
     for (const { owner, listener } of this.#shared.listeners) {
       if (owner !== this && owner.fault === undefined) listener(key);
     }
   }
 }
 
-/** Makes a store in memory; several can share one data, as those of several processes do. */
+/**
+ * Returns a store in memory. Several stores can share their data, as stores of several processes do.
+ *
+ * @example
+ * ```ts
+ * const store = memoryStore();
+ * const authorizer = new Authorizer({ ...options, cache: { maxAgeSeconds: 60, store } });
+ * store.fault = 'reject'; // every call of the store now fails
+ * ```
+ */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   return new Handle(options);
 }

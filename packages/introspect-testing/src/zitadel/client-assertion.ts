@@ -2,16 +2,17 @@ import { type KeyObject, verify } from 'node:crypto';
 
 type Claims = Readonly<Record<string, unknown>>;
 
+/** The assertion of `private_key_jwt` (RFC 7523 §3). */
 export interface ClientAssertion {
   readonly clientId: string;
   readonly keyId: string;
-  /** Whether the key that belongs to `keyId` has signed it. */
+  /** Returns whether this key has signed it. Pass the key that belongs to `keyId`. */
   isSignedBy(key: KeyObject): boolean;
-  /** Whether its claims are those that ZITADEL takes from this client at this moment. */
+  /** Returns whether ZITADEL accepts its claims from this client at this moment. */
   isFor(issuer: string): boolean;
 }
 
-/** Reads the assertion of `private_key_jwt` (RFC 7523 §3); `undefined` when it is no JWT. RS256 alone is taken. */
+/** Reads an assertion. Returns `undefined` if it is not a JWT. Only RS256 is accepted. */
 export function readClientAssertion(jwt: string): ClientAssertion | undefined {
   const [header = '', payload = '', signature = '', ...more] = jwt.split('.');
   if (more.length > 0) return undefined;
@@ -27,7 +28,7 @@ export function readClientAssertion(jwt: string): ClientAssertion | undefined {
   };
 }
 
-/** `iat` at most an hour old and a second ahead, `exp` ahead. */
+/** Returns whether `iat` is at most an hour old and at most a second ahead, and `exp` has not passed. */
 function isFresh({ iat, exp }: Claims): boolean {
   const now = Date.now() / 1000;
   return typeof iat === 'number' && iat > now - 3600 && iat <= now + 1 && typeof exp === 'number' && exp > now;

@@ -1,11 +1,12 @@
 import { isKnown, type Lagging } from './objects.js';
 
+/** The JSON body of a request. */
 export type Body = Readonly<Record<string, unknown>>;
 
-/** gRPC's codes, and the status that its gateway makes of each. */
+/** The codes of gRPC, and the HTTP status that its gateway sends for each. */
 const statuses = { 3: 400, 5: 404, 6: 409, 7: 403, 9: 400, 16: 401 } as const;
 
-/** What the management API answers instead; a message may end with ZITADEL's id of the error, in parentheses. */
+/** An error response of the management API. The message may end with ZITADEL's id of the error, in parentheses. */
 export class ManagementError extends Error {
   readonly code: keyof typeof statuses;
 
@@ -26,6 +27,7 @@ export class ManagementError extends Error {
   }
 }
 
+/** Returns a text of 1 to 200 characters. Throws `ManagementError` for anything else. */
 export function textOf(body: Body, message: string, member: string): string {
   const value = body[member];
   if (typeof value === 'string' && value.length >= 1 && value.length <= 200) return value;
@@ -33,6 +35,7 @@ export function textOf(body: Body, message: string, member: string): string {
   throw new ManagementError(3, `invalid ${message}.${field}: value length must be between 1 and 200 runes, inclusive`);
 }
 
+/** Returns the date of expiry in seconds since the epoch. Throws `ManagementError` if it has passed. */
 export function secondsOf(expirationDate: unknown): number {
   if (expirationDate === undefined) return 253_370_764_800;
   const milliseconds = typeof expirationDate === 'string' ? Date.parse(expirationDate) : Number.NaN;
@@ -41,6 +44,7 @@ export function secondsOf(expirationDate: unknown): number {
   return milliseconds / 1000;
 }
 
+/** Returns the objects of one organisation. */
 export function ofOrganization<Owned extends { readonly organization: string }>(
   all: ReadonlyMap<string, Owned>,
   organization: string,
@@ -48,7 +52,7 @@ export function ofOrganization<Owned extends { readonly organization: string }>(
   return [...all.values()].filter((each) => each.organization === organization);
 }
 
-/** A page of those that a search finds by now, in the order in which they were made. */
+/** Returns one page of what a search finds at this moment, oldest first. */
 export function listed<Found extends Lagging>(all: Iterable<Found>, body: Body, show: (each: Found) => object): object {
   const { offset = 0, limit = 100 } = (body.query ?? {}) as { offset?: number | string; limit?: number };
   const queries = Array.isArray(body.queries) ? body.queries : [];
@@ -68,16 +72,17 @@ const queryMembers: Readonly<Record<string, string>> = {
   projectIdQuery: 'projectId',
 };
 
-function isMatch(thing: object, query: object): boolean {
+function isMatch(found: object, query: object): boolean {
   const [[kind, criteria] = ['', {}]] = Object.entries(query);
   const member = queryMembers[kind];
   const { method = 'TEXT_QUERY_METHOD_EQUALS', ...values } = criteria as Readonly<Record<string, unknown>>;
   if (member === undefined || method !== 'TEXT_QUERY_METHOD_EQUALS') {
     throw new ManagementError(3, 'List.Query.Invalid (QUERY-SAG2A)');
   }
-  return Reflect.get(thing, member) === values[member];
+  return Reflect.get(found, member) === values[member];
 }
 
+/** Throws `ManagementError` if one of the objects is the same. */
 export function unique<Each>(all: Iterable<Each>, isSame: (each: Each) => boolean, message: string): void {
   if ([...all].some(isSame)) throw new ManagementError(6, `${message} (V3-DKcYh)`);
 }

@@ -1,9 +1,12 @@
 import type { RecordedRequest } from '../http/recorded-request.js';
 import { json, type ScriptedResponse } from '../http/responses.js';
+import { type ManagementBehavior, ManagementContext, type Parameters } from './management-context.js';
 import { type Body, ManagementError } from './management-messages.js';
-import { type ManagementBehavior, managementRoutes, type Parameters } from './management-routes.js';
 import type { ZitadelObjects } from './objects.js';
+import { projectRoutes } from './project-routes.js';
+import { userRoutes } from './user-routes.js';
 
+/** What the management API accepts, and how it behaves. */
 export interface ManagementSettings extends ManagementBehavior {
   adminToken: string;
   organization: string;
@@ -12,17 +15,23 @@ export interface ManagementSettings extends ManagementBehavior {
 
 const prefix = '/management/v1';
 
-/** Whether a request is one of the management API that changes something. */
+/** Returns whether a request to the management API changes something. */
 export function isManagementWrite({ method, url }: RecordedRequest): boolean {
   return url.startsWith(`${prefix}/`) && method !== 'GET' && !url.endsWith('/_search');
 }
 
-/** Answers requests as ZITADEL's management API v1 does, by what `objects` holds; a path that it has not is not found. */
+/**
+ * Responds to requests as ZITADEL's management API v1 does, and changes `objects`. It responds 404 to unknown paths.
+ *
+ * As in protobuf's JSON, responses leave out members that have their default value, and requests may have unknown members.
+ * Searches know the queries for equal names, users and projects.
+ */
 export function likeZitadelManagement(objects: ZitadelObjects, settings: ManagementSettings): ScriptedResponse {
-  const routes = managementRoutes(objects, settings);
+  const context = new ManagementContext(objects, settings);
+  const routes = { ...projectRoutes(context), ...userRoutes(context) };
   const table = Object.entries(routes).map(([route, handler]) => ({ matches: matcherOf(route), handler }));
 
-  /** Whose objects a request is about, once it is clear who sent it. */
+  /** Checks the administrator's token, and returns the organisation whose objects the request is for. */
   function organizationOf(request: RecordedRequest): string {
     const [authorization] = request.field('authorization');
     if (authorization === undefined) throw new ManagementError(16, 'auth header missing');

@@ -1,12 +1,15 @@
 import type { KeyObject } from 'node:crypto';
 
-/** What its owner knows, and the server only after a while. */
+/** How long a token of a service user is active. */
+export const tokenLifeSeconds = 43_199;
+
+/** Something that the server does not know immediately after it was created. */
 export interface Lagging {
-  /** How often it is still missed. */
+  /** How many more lookups do not find it. */
   missed: number;
 }
 
-/** A secret, or a key. */
+/** A client secret, or a public key. */
 export interface ZitadelCredential extends Lagging {
   readonly secret?: string;
   readonly key?: KeyObject;
@@ -14,12 +17,13 @@ export interface ZitadelCredential extends Lagging {
   readonly expiresAt?: number;
 }
 
+/** An API app of a project. */
 export interface ZitadelApp extends Lagging {
   readonly id: string;
   readonly name: string;
   readonly clientId: string;
   readonly method: 'basic' | 'key';
-  /** One secret under the name `secret`, or keys under their ids. */
+  /** One secret with the name `secret`, or keys by their ids. */
   readonly credentials: Map<string, ZitadelCredential>;
 }
 
@@ -28,6 +32,7 @@ interface ZitadelRole extends Lagging {
   readonly displayName: string;
 }
 
+/** A project with its roles and apps. */
 export interface ZitadelProject extends Lagging {
   readonly id: string;
   readonly name: string;
@@ -37,19 +42,21 @@ export interface ZitadelProject extends Lagging {
   readonly apps: Map<string, ZitadelApp>;
 }
 
+/** A service user, or a person. */
 export interface ZitadelUser extends Lagging {
   readonly id: string;
   readonly userName: string;
-  /** What it is called where it proves itself; with a policy of the instance, the user name and a domain. */
+  /** The name with which it authenticates. If the instance's policy says so, it ends with a domain. */
   readonly loginName: string;
   readonly name: string;
   readonly organization: string;
-  /** Profile and email address of a person. A service user has none. */
+  /** The profile and the email address of a person. Absent for a service user. */
   readonly human?: object;
   active: boolean;
   credential?: ZitadelCredential;
 }
 
+/** The roles of one user in one project. */
 export interface ZitadelGrant extends Lagging {
   readonly id: string;
   readonly userId: string;
@@ -58,6 +65,7 @@ export interface ZitadelGrant extends Lagging {
   roleKeys: readonly string[];
 }
 
+/** An opaque access token. */
 export interface ZitadelToken {
   readonly id: string;
   readonly userId: string;
@@ -70,7 +78,7 @@ export interface ZitadelToken {
   readonly personal: boolean;
 }
 
-/** All that a scripted ZITADEL holds, by its ids; tokens by themselves. */
+/** All objects of a scripted ZITADEL, by their ids. Tokens are by their own text. */
 export interface ZitadelObjects {
   readonly projects: Map<string, ZitadelProject>;
   readonly users: Map<string, ZitadelUser>;
@@ -78,9 +86,9 @@ export interface ZitadelObjects {
   readonly tokens: Map<string, ZitadelToken>;
 }
 
-/** Whether this is known by now; each look brings it nearer. */
-export function isKnown(thing: Lagging): boolean {
-  if (thing.missed === 0) return true;
-  thing.missed -= 1;
+/** Returns whether a lookup finds the object. Counts the lookup if it does not. */
+export function isKnown(object: Lagging): boolean {
+  if (object.missed === 0) return true;
+  object.missed -= 1;
   return false;
 }

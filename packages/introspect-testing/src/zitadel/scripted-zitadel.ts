@@ -2,19 +2,42 @@ import type { RecordedRequest } from '../http/recorded-request.js';
 import { json, type ScriptedResponse } from '../http/responses.js';
 import { type ScriptedServer, startScriptedServer } from '../server/scripted-server.js';
 import { zitadelResponses } from '../server/zitadel-introspection.js';
+import { introspection } from './introspection.js';
 import { isManagementWrite, likeZitadelManagement } from './management.js';
 import type { ZitadelObjects } from './objects.js';
-import { introspectsTokens, mintsTokens } from './tokens.js';
+import { tokenEndpoint } from './token-endpoint.js';
 
+/** The options of {@link startScriptedZitadel}. */
 export interface ScriptedZitadelOptions {
-  /** The administrator's personal access token; `admin-pat` unless given. */
+  /**
+   * The personal access token of the administrator.
+   *
+   * @default "admin-pat"
+   */
   adminToken?: string;
-  /** The administrator's organisation, in which everything is done unless `x-zitadel-orgid` names another. */
+  /**
+   * The administrator's organisation. A request is for its objects, except if `x-zitadel-orgid` names another one.
+   *
+   * @default "100000000000000001"
+   */
   organization?: string;
+  /**
+   * The further organisations that `x-zitadel-orgid` may name.
+   *
+   * @default none
+   */
   otherOrganizations?: readonly string[];
-  /** How often a new object is missed by searches; 0 unless given. */
+  /**
+   * How many searches miss a new object.
+   *
+   * @default 0
+   */
   searchLag?: number;
-  /** How often new credentials, an app's or a service user's, are refused; 0 unless given. */
+  /**
+   * How often new credentials of an app or a service user are rejected.
+   *
+   * @default 0
+   */
   credentialsLag?: number;
   /**
    * The domain of the server's instance, without a port. The server reads the domain of a request from
@@ -29,22 +52,38 @@ export interface ScriptedZitadelOptions {
    * @default false
    */
   secure?: boolean;
-  /** What login names end with after an `@`, where the instance's policy wants that. */
+  /**
+   * What login names end with after an `@`, if the instance's policy says so.
+   *
+   * @default nothing
+   */
   loginDomain?: string;
 }
 
-/** A ZITADEL that starts empty: its management API, its token endpoint, and introspection for what was made there. */
+/** A ZITADEL that starts empty: its management API, and token endpoint and introspection for what is created there. */
 export interface ScriptedZitadel
   extends Pick<ScriptedServer, 'origin' | 'requests' | 'introspections' | 'next' | 'always' | 'at' | 'close'> {
-  /** What it holds by now. */
+  /** The objects that exist at this moment. */
   readonly objects: ZitadelObjects;
-  /** The management requests that change something, oldest first. */
+  /** Returns the management requests that changed something, oldest first. */
   writes(): RecordedRequest[];
-  /** Decides about every management request from now on: `usual` is what would be answered. */
+  /**
+   * Calls `decide` for each later request, except for those of introspection, the token endpoint and discovery. It returns
+   * the response to send: `usual`, or another one.
+   */
   intercept(decide: (request: RecordedRequest, usual: ScriptedResponse) => ScriptedResponse): void;
 }
 
-/** Starts a scripted ZITADEL on a free loopback port. */
+/**
+ * Starts a scripted ZITADEL on a free loopback port.
+ *
+ * @example
+ * ```ts
+ * const zitadel = await startScriptedZitadel({ adminToken: 'pat' });
+ * // run your tool against zitadel.origin
+ * zitadel.writes(); // what it has changed
+ * ```
+ */
 export async function startScriptedZitadel({
   adminToken = 'admin-pat',
   organization = '100000000000000001',
@@ -59,7 +98,7 @@ export async function startScriptedZitadel({
   const objects: ZitadelObjects = { projects: new Map(), users: new Map(), grants: new Map(), tokens: new Map() };
   const settings = { adminToken, organization, otherOrganizations, searchLag, credentialsLag, loginDomain };
   const usual = likeZitadelManagement(objects, settings);
-  let decide = (_: RecordedRequest, answer: ScriptedResponse) => answer;
+  let decide = (_: RecordedRequest, usual: ScriptedResponse) => usual;
 
   /**
    * Returns the server's own origin as the request names it, or `undefined` if the request is for an unknown instance.
@@ -69,17 +108,17 @@ export async function startScriptedZitadel({
     return host.replace(/:\d+$/, '') === domain ? `${secure ? 'https' : 'http'}://${host}` : undefined;
   }
   const ofInstance =
-    (answerOf: (issuer: string) => ScriptedResponse): ScriptedResponse =>
+    (responseFor: (issuer: string) => ScriptedResponse): ScriptedResponse =>
     (response, request) => {
       const issuer = issuerOf(request);
-      (issuer === undefined ? zitadelResponses.unknownInstance() : answerOf(issuer))(response, request);
+      (issuer === undefined ? zitadelResponses.unknownInstance() : responseFor(issuer))(response, request);
     };
 
   server.elsewhere(ofInstance(() => (response, request) => decide(request, usual)(response, request)));
-  server.always(ofInstance((issuer) => introspectsTokens(objects, issuer)));
+  server.always(ofInstance((issuer) => introspection(objects, issuer)));
   server.at(
     '/oauth/v2/token',
-    ofInstance(() => mintsTokens(objects)),
+    ofInstance(() => tokenEndpoint(objects)),
   );
   server.at(
     '/.well-known/openid-configuration',

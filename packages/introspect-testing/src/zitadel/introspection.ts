@@ -1,49 +1,28 @@
-import { randomBytes } from 'node:crypto';
 import type { RecordedRequest } from '../http/recorded-request.js';
-import { active, inactive, json, type ScriptedResponse } from '../http/responses.js';
+import { active, inactive, type ScriptedResponse } from '../http/responses.js';
 import { basicCredentialsOf, zitadelResponses } from '../server/zitadel-introspection.js';
 import { readClientAssertion } from './client-assertion.js';
-import { isKnown, type ZitadelApp, type ZitadelObjects, type ZitadelProject, type ZitadelToken } from './objects.js';
+import {
+  isKnown,
+  tokenLifeSeconds,
+  type ZitadelApp,
+  type ZitadelObjects,
+  type ZitadelProject,
+  type ZitadelToken,
+} from './objects.js';
 
-const lifeSeconds = 43_199;
 const never = 253_402_300_799;
 
-/** Answers the token endpoint for service users by their secret (RFC 6749 §4.4): with opaque tokens. */
-export function mintsTokens({ users, tokens }: ZitadelObjects): ScriptedResponse {
-  const refused = (error: string, status = 400) => json({ error, error_description: 'refused' }, { status });
-
-  function answerOf(request: RecordedRequest): ScriptedResponse {
-    if (request.form.get('grant_type') !== 'client_credentials') return refused('unsupported_grant_type');
-    const credentials = basicCredentialsOf(request);
-    if (typeof credentials === 'function') return refused('invalid_client', 401);
-    const user = [...users.values()].find(({ loginName }) => loginName === credentials.clientId);
-    if (user?.human !== undefined) return refused('invalid_request');
-    if (user?.credential?.secret !== credentials.clientSecret || !user.active || !isKnown(user.credential)) {
-      return refused('invalid_client');
-    }
-    const scope = request.form.get('scope') ?? '';
-    const token = randomBytes(48).toString('base64url');
-    const issuedAt = Math.floor(Date.now() / 1000);
-    tokens.set(token, { id: `at_${tokens.size}`, userId: user.id, scope, issuedAt, personal: false });
-    return json({ access_token: token, token_type: 'Bearer', expires_in: lifeSeconds, scope });
-  }
-
-  return (response, request) => answerOf(request)(response, request);
-}
-
-/** Answers introspection for every API app, by its secret or by its key, in the order of ZITADEL's checks. */
-export function introspectsTokens(
-  { projects, users, grants, tokens }: ZitadelObjects,
-  issuer: string,
-): ScriptedResponse {
+/** Responds to introspection requests of all API apps, with a secret or a key, with ZITADEL's checks in its order. */
+export function introspection({ projects, users, grants, tokens }: ZitadelObjects, issuer: string): ScriptedResponse {
   interface Caller {
     app: ZitadelApp;
     project: ZitadelProject;
   }
 
-  function callerOf(clientId: string, isProved: (app: ZitadelApp) => boolean): Caller | undefined {
+  function callerOf(clientId: string, isProven: (app: ZitadelApp) => boolean): Caller | undefined {
     for (const project of projects.values()) {
-      for (const app of project.apps.values()) if (app.clientId === clientId && isProved(app)) return { app, project };
+      for (const app of project.apps.values()) if (app.clientId === clientId && isProven(app)) return { app, project };
     }
     return undefined;
   }
@@ -65,7 +44,7 @@ export function introspectsTokens(
     });
   }
 
-  function answerOf(request: RecordedRequest): ScriptedResponse {
+  function responseTo(request: RecordedRequest): ScriptedResponse {
     const assertion = request.form.get('client_assertion');
     const isByKey = assertion !== null && request.field('authorization').length === 0;
     const credentials = isByKey ? undefined : basicCredentialsOf(request);
@@ -84,8 +63,8 @@ export function introspectsTokens(
     const user = users.get(token?.userId ?? '');
     if (token === undefined || user === undefined || !user.active) return inactive();
     const scopes = token.scope.split(' ').filter(Boolean);
-    const asked = scopes.flatMap((scope) => /^urn:zitadel:iam:org:project:id:(.+):aud$/.exec(scope)?.[1] ?? []);
-    const aud = token.personal ? [app.clientId, project.id] : asked;
+    const audiences = scopes.flatMap((scope) => /^urn:zitadel:iam:org:project:id:(.+):aud$/.exec(scope)?.[1] ?? []);
+    const aud = token.personal ? [app.clientId, project.id] : audiences;
     if (!aud.includes(app.clientId) && !aud.includes(project.id)) return inactive();
     const grant = [...grants.values()].find((each) => each.userId === user.id && each.projectId === project.id);
     const roles = Object.fromEntries(
@@ -95,7 +74,7 @@ export function introspectsTokens(
       ...(scopes.length > 0 && { scope: token.scope }),
       ...(!token.personal && { client_id: user.userName }),
       token_type: 'Bearer',
-      exp: token.personal ? never : token.issuedAt + lifeSeconds,
+      exp: token.personal ? never : token.issuedAt + tokenLifeSeconds,
       iat: token.issuedAt,
       nbf: token.issuedAt,
       sub: user.id,
@@ -110,5 +89,5 @@ export function introspectsTokens(
     });
   }
 
-  return (response, request) => answerOf(request)(response, request);
+  return (response, request) => responseTo(request)(response, request);
 }

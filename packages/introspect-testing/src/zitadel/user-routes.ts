@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { details, type Handler, type ManagementContext, type Parameters } from './management-context.js';
+import { type Body, listed, ManagementError, ofOrganization, textOf, unique } from './management-messages.js';
+import type { ZitadelGrant, ZitadelUser } from './objects.js';
+
+/** The routes for service users, people and their grants, by method and path. */
+export function userRoutes(context: ManagementContext): Readonly<Record<string, Handler>> {
+  const { projects, users, grants, tokens } = context.objects;
+  const { searchLag, loginDomain } = context.behavior;
+
+  function userOf({ uid = '' }: Parameters, organization: string): ZitadelUser {
+    const user = users.get(uid);
+    if (user?.organization === organization) return user;
+    throw new ManagementError(5, 'Errors.User.NotFound (COMMAND-0p1e3)');
+  }
+
+  function addUser(user: Pick<ZitadelUser, 'userName' | 'name' | 'human'>, organization: string): object {
+    const { userName } = user;
+    unique(ofOrganization(users, organization), (each) => each.userName === userName, 'Errors.User.AlreadyExists');
+    const id = context.newId();
+    const loginName = loginDomain === undefined ? userName : `${userName}@${loginDomain}`;
+    users.set(id, { ...user, id, loginName, organization, active: true, missed: searchLag });
+    return { userId: id, ...details(organization) };
+  }
+  function shownUser({ id, organization, userName, name, human, active }: ZitadelUser): object {
+    return {
+      id,
+      ...details(organization),
+      state: active ? 'USER_STATE_ACTIVE' : 'USER_STATE_INACTIVE',
+      userName,
+      ...(human === undefined ? { machine: { name } } : { human }),
+    };
+  }
+  function grantOf({ uid, gid = '' }: Parameters, organization: string): ZitadelGrant {
+    const grant = grants.get(gid);
+    if (grant?.userId === uid && grant?.organization === organization) return grant;
+    throw new ManagementError(5, 'Errors.UserGrant.NotFound (COMMAND-1My0t)');
+  }
+  function roleKeysOf(projectId: string, { roleKeys = [] }: Body): string[] {
+    const keys = Array.isArray(roleKeys) ? roleKeys.map(String) : [];
+    const known = projects.get(projectId)?.roles;
+    if (keys.every((key) => known?.has(key))) return keys;
+    throw new ManagementError(9, 'Errors.Project.Role.NotFound (COMMAND-mm9F4)');
+  }
+
+  return {
+    'POST /users/_search': ({ body, organization }) => listed(ofOrganization(users, organization), body, shownUser),
+    'GET /users/{uid}': ({ parameters, organization }) => ({ user: shownUser(userOf(parameters, organization)) }),
+    'POST /users/machine': ({ body, organization }) => {
+      const userName = textOf(body, 'AddMachineUserRequest', 'userName');
+      return addUser({ userName, name: textOf(body, 'AddMachineUserRequest', 'name') }, organization);
+    },
+    'POST /users/human': ({ body, organization }) => {
+      const userName = textOf(body, 'AddHumanUserRequest', 'userName');
+      const [profile, email] = [Object(body.profile) as Body, Object(body.email) as Body];
+      const firstName = textOf(profile, 'AddHumanUserRequest_Profile', 'firstName');
+      const lastName = textOf(profile, 'AddHumanUserRequest_Profile', 'lastName');
+      const address = textOf(email, 'AddHumanUserRequest_Email', 'email');
+      const name = `${firstName} ${lastName}`;
+      const human = { profile: { firstName, lastName, displayName: name }, email: { email: address } };
+      return addUser({ userName, name, human }, organization);
+    },
+    'DELETE /users/{uid}': ({ parameters, organization }) => {
+      const { id } = userOf(parameters, organization);
+      users.delete(id);
+      for (const grant of [...grants.values()]) if (grant.userId === id) grants.delete(grant.id);
+      return details(organization);
+    },
+    'PUT /users/{uid}/secret': ({ parameters, organization }) => {
+      const user = userOf(parameters, organization);
+      user.credential = context.newSecret();
+      return { clientId: user.loginName, clientSecret: user.credential.secret, ...details(organization) };
+    },
+    'POST /users/{uid}/pats': ({ parameters, organization }) => {
+      const { id: userId } = userOf(parameters, organization);
+      const [id, token] = [context.newId(), randomBytes(48).toString('base64url')];
+      const issuedAt = Math.floor(Date.now() / 1000);
+      tokens.set(token, { id, userId, scope: 'openid', issuedAt, personal: true });
+      return { tokenId: id, token, ...details(organization) };
+    },
+    'POST /users/{uid}/_deactivate': ({ parameters, organization }) => {
+      const user = userOf(parameters, organization);
+      if (!user.active) throw new ManagementError(9, 'Errors.User.AlreadyInactive (COMMAND-5M0sd)');
+      user.active = false;
+      return details(organization);
+    },
+    'POST /users/grants/_search': ({ body, organization }) =>
+      listed(ofOrganization(grants, organization), body, ({ id, userId, projectId, roleKeys }) => ({
+        id,
+        ...details(organization),
+        ...(roleKeys.length > 0 && { roleKeys }),
+        state: 'USER_GRANT_STATE_ACTIVE',
+        userId,
+        projectId,
+      })),
+    'POST /users/{uid}/grants': ({ parameters, body, organization }) => {
+      const { id: userId } = userOf(parameters, organization);
+      const { id: projectId } = context.projectOf(
+        { pid: textOf(body, 'AddUserGrantRequest', 'projectId') },
+        organization,
+      );
+      const isSame = (each: ZitadelGrant) => each.userId === userId && each.projectId === projectId;
+      unique(grants.values(), isSame, 'Errors.UserGrant.AlreadyExists');
+      const id = context.newId();
+      const roleKeys = roleKeysOf(projectId, body);
+      grants.set(id, { id, userId, projectId, organization, roleKeys, missed: searchLag });
+      return { userGrantId: id, ...details(organization) };
+    },
+    'PUT /users/{uid}/grants/{gid}': ({ parameters, body, organization }) => {
+      const grant = grantOf(parameters, organization);
+      const roleKeys = roleKeysOf(grant.projectId, body);
+      if (roleKeys.join() === grant.roleKeys.join()) {
+        throw new ManagementError(9, 'Errors.UserGrant.NotChanged (COMMAND-Rs8fy)');
+      }
+      grant.roleKeys = roleKeys;
+      return details(organization);
+    },
+    'DELETE /users/{uid}/grants/{gid}': ({ parameters, organization }) => {
+      grants.delete(grantOf(parameters, organization).id);
+      return details(organization);
+    },
+  };
+}
