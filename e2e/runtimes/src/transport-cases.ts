@@ -7,7 +7,7 @@ import type { RuntimeCase } from './runtime-case.js';
  * Deno's own `fetch` sends a request once more, a POST too, when the server closes a connection that was used before; it
  * has no option against it.
  */
-const resentByDeno = 'asks once, whatever comes';
+const resentByDeno = 'sends each request once, even if it fails';
 const onDeno = globalThis.navigator?.userAgent?.startsWith('Deno/') === true;
 
 /** The contract for transports. */
@@ -20,7 +20,7 @@ export function transportCases(by: 'ofetch' | 'undici', transport: Transport): R
         const passed = run(transport, { origin: faultOrigin });
         if (!isResent) return passed;
         const { message } = await rejection(passed);
-        assert(message === 'expected the requests to be 3, and not 4', `it does, and not: ${message}`);
+        assert(message === 'expected the requests to be 3, but it is 4', `it does, and not: ${message}`);
       },
     };
   });

@@ -10,12 +10,8 @@ export {
 export { type ContractCase, contractCases } from './contracts/adapter-contract.js';
 export { type ContractRequest, type ContractResponse, sendRequest } from './contracts/adapter-request.js';
 export { type HangUpCase, hangUpCases } from './contracts/hang-up-contract.js';
-export {
-  type StoreContractCase,
-  type StoreContractSetup,
-  type StoreUnderTest,
-  storeContractCases,
-} from './contracts/store-contract.js';
+export { type StoreContractCase, storeContractCases } from './contracts/store-contract.js';
+export type { StoreContractSetup, StoreUnderTest } from './contracts/store-under-test.js';
 export type { RecordedRequest } from './http/recorded-request.js';
 export {
   active,

@@ -1,4 +1,4 @@
-import type { StoreUnderTest } from '../contracts/store-contract.js';
+import type { StoreUnderTest } from '../contracts/store-under-test.js';
 
 /**
  * The options of {@link memoryStore}: a clock, or a store to connect to.

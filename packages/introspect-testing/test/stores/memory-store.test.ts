@@ -94,7 +94,7 @@ describe('a store without the optional functions', () => {
     const withLease = names({ lease: true, onInvalidate: false }).slice(1);
     const withBoth = names(everything).slice(1);
     expect(withLease).toEqual([...base, ...withLease.filter((name) => name.includes('lease'))]);
-    expect(withBoth).toEqual([...withLease, ...withBoth.filter((name) => name.startsWith('tells'))]);
+    expect(withBoth).toEqual([...withLease, ...withBoth.filter((name) => name.startsWith('reports'))]);
     expect(new Set(withBoth).size).toBe(withBoth.length);
   });
 });
