@@ -7,7 +7,8 @@ export {
   type ResponseHold,
   responseHold,
 } from './contracts/adapter-api.js';
-export { type ContractCase, contractCases } from './contracts/adapter-contract.js';
+export type { ContractCase } from './contracts/adapter-case.js';
+export { contractCases } from './contracts/adapter-contract.js';
 export { type ContractRequest, type ContractResponse, sendRequest } from './contracts/adapter-request.js';
 export { type HangUpCase, hangUpCases } from './contracts/hang-up-contract.js';
 export { type StoreContractCase, storeContractCases } from './contracts/store-contract.js';

@@ -26,7 +26,7 @@ function send({ api }: HangUpSetup, token?: string): () => void {
   return () => socket.destroy();
 }
 
-/** Sends requests one after the other, to give the API time to notice the hang-up. */
+/** Sends requests one after the other. Meanwhile the API notices the hang-up. */
 async function passTime({ api }: HangUpSetup): Promise<void> {
   for (let i = 0; i < 10; i++) await sendRequest(api.origin, { path: '/any' });
 }
