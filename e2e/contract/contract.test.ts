@@ -1,12 +1,10 @@
 import { inspect } from 'node:util';
 import {
   type ContractApi,
-  type ContractResponse,
-  contractCases,
-  hangUpCases,
   inactive,
   json,
   respond,
+  runAdapterContract,
   type ScriptedServer,
   sendRequest,
   startScriptedServer,
@@ -23,41 +21,7 @@ const adapters = [
   ['NestJS on Fastify', startNestFastifyApi],
 ] as const;
 
-describe('every adapter, over a socket', () => {
-  let server: ScriptedServer;
-  let apis: { adapter: string; api: ContractApi }[];
-  beforeAll(async () => {
-    server = await startScriptedServer();
-    apis = await Promise.all(adapters.map(async ([adapter, start]) => ({ adapter, api: await start(server) })));
-  });
-  afterAll(async () => {
-    await Promise.all(apis.map(({ api }) => api.close()));
-    await server.close();
-  });
-
-  // The cases name the server's origin, which is known only later: their names do not depend on it.
-  it.each(contractCases({ origin: '' }).map(({ name }) => name))(
-    'gives the same response, to the byte: %s',
-    async (name) => {
-      const found = contractCases(server).find((each) => each.name === name);
-      if (found === undefined) throw new Error(`unknown case "${name}"`);
-      const { request, response, introspections = 1 } = found;
-      server.always(found.server ?? inactive());
-      const expectHandled = response.status < 300 && !request.path.startsWith('/.well-known/') ? 1 : 0;
-      const given: ContractResponse[] = [];
-      for (const { adapter, api } of apis) {
-        const before = { introspections: server.introspections.length, handled: api.handled() };
-        given.push(await sendRequest(api.origin, request));
-        expect(given.at(-1), adapter).toEqual(response);
-        expect(server.introspections.length - before.introspections, `${adapter}: introspection requests`).toBe(
-          introspections,
-        );
-        expect(api.handled() - before.handled, `${adapter}: handled`).toBe(expectHandled);
-      }
-      expect(new Set(given.map((each) => JSON.stringify(each))).size).toBe(1);
-    },
-  );
-});
+describe.each(adapters)('%s', (_, start) => runAdapterContract({ it, afterAll, serve: start }));
 
 describe.each(adapters)('%s', (_, start) => {
   let server: ScriptedServer;
@@ -76,23 +40,6 @@ describe.each(adapters)('%s', (_, start) => {
     path,
     fields: [['Authorization', `Bearer ${token}`]] as const,
   });
-
-  it('sends one introspection request for 20 concurrent requests with one token', async () => {
-    const before = server.introspections.length;
-    const release = Promise.withResolvers<void>();
-    server.always((response, request) => void release.promise.then(() => good()(response, request)));
-    const requests = Array.from({ length: 20 }, () => sendRequest(api.origin, withToken('shared')));
-    await server.introspection(before + 1);
-    await Promise.all(Array.from({ length: 20 }, () => sendRequest(api.origin, { path: '/any' }))); // all 20 are in by now
-    release.resolve();
-    expect((await Promise.all(requests)).map(({ status }) => status)).toEqual(Array(20).fill(200));
-    expect(server.introspections.length - before).toBe(1);
-  });
-
-  it.each(hangUpCases.map(({ name, check }) => [name, check] as const))(
-    'runs no handler and goes on serving after %s',
-    (_, check) => check({ api, server }),
-  );
 
   it('rejects a forged token after somebody has replaced the global Promise', async () => {
     const { Promise: native } = globalThis;

@@ -60,25 +60,6 @@ describe('docs/errors.md', () => {
   });
 });
 
-describe('the adapter in docs/writing-an-adapter.md', () => {
-  it('passes the contract', async () => {
-    const [adapter] = await blocks('docs/writing-an-adapter.md', /^ts$/);
-    const file = join(folder, 'adapter.mjs');
-    await writeFile(file, transpiled(adapter?.code ?? ''));
-    const { introspect } = await import(/* @vite-ignore */ file);
-    const server = await startScriptedServer();
-    const api = await startNodeApi(introspect(contractOptions(server)).requireToken);
-    for (const { name, request, response, server: script } of contractCases(server)) {
-      if (request.path.startsWith('/.well-known/')) continue; // it serves no resource metadata
-      server.always(script ?? inactive());
-      expect(await sendRequest(api.origin, request), name).toEqual(response);
-    }
-    for (const { check } of hangUpCases) await check({ api, server });
-    await api.close();
-    await server.close();
-  });
-});
-
 describe('the code in the documentation', () => {
   it('compiles', async () => {
     const files: string[] = [];

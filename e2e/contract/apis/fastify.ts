@@ -1,15 +1,15 @@
 import { introspect, type Policy } from '@acme/introspect-fastify';
 import {
   type ContractApi,
+  type ContractServer,
   contractOptions,
   contractRoutes,
   responseHold,
-  type ScriptedServer,
 } from '@acme/introspect-testing';
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 
 /** The contract's API in Fastify. */
-export async function startFastifyApi(server: ScriptedServer): Promise<ContractApi> {
+export async function startFastifyApi(server: ContractServer): Promise<ContractApi> {
   let handled = 0;
   const hold = responseHold();
   const app = Fastify({ forceCloseConnections: true });

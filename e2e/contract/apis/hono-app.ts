@@ -1,9 +1,15 @@
 import { introspect, type Policy } from '@acme/introspect-hono';
-import { contractOptions, contractRoutes, type ResponseHold, responseHold } from '@acme/introspect-testing/adapter-api';
+import {
+  type ContractServer,
+  contractOptions,
+  contractRoutes,
+  type ResponseHold,
+  responseHold,
+} from '@acme/introspect-testing/adapter-api';
 import { type Context, Hono } from 'hono';
 
 /** The contract's API in Hono, for any runtime. */
-export function contractApp(server: { origin: string }): { app: Hono; handled(): number; hold: ResponseHold } {
+export function contractApp(server: ContractServer): { app: Hono; handled(): number; hold: ResponseHold } {
   let handled = 0;
   const hold = responseHold();
   const app = new Hono();

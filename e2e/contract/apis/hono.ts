@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import type { ContractApi, ScriptedServer } from '@acme/introspect-testing';
+import type { ContractApi, ContractServer } from '@acme/introspect-testing';
 import { createAdaptorServer } from '@hono/node-server';
 import { contractApp } from './hono-app.js';
 
 /** The contract's API in Hono, on Node. */
-export async function startHonoApi(server: ScriptedServer): Promise<ContractApi> {
+export async function startHonoApi(server: ContractServer): Promise<ContractApi> {
   const { app, handled, hold } = contractApp(server);
   const http = createAdaptorServer({ fetch: app.fetch });
   http.listen(0, '127.0.0.1');

@@ -4,12 +4,12 @@ import type { ActiveToken } from '@acme/introspect-nestjs';
 import { IntrospectGuard, Introspection, IntrospectModule, Public, RequireToken } from '@acme/introspect-nestjs';
 import {
   type ContractApi,
+  type ContractServer,
   contractOptions,
   contractRoutes,
   holdEnd,
   type ResponseHold,
   responseHold,
-  type ScriptedServer,
 } from '@acme/introspect-testing';
 import {
   All,
@@ -110,7 +110,7 @@ function furtherControllers(count: () => void): Type[] {
 }
 
 async function start(
-  server: ScriptedServer,
+  server: ContractServer,
   create: (module: Type, hold: ResponseHold) => Promise<INestApplication>,
 ): Promise<ContractApi> {
   let handled = 0;
@@ -135,7 +135,7 @@ async function start(
 const quiet = { logger: false, forceCloseConnections: true } as const;
 
 /** The contract's API in NestJS, on Express. */
-export function startNestExpressApi(server: ScriptedServer): Promise<ContractApi> {
+export function startNestExpressApi(server: ContractServer): Promise<ContractApi> {
   return start(server, async (module, hold) => {
     const app = await NestFactory.create<NestExpressApplication>(module, new ExpressAdapter(), quiet);
     app.use('/slow', (_: unknown, response: ServerResponse, next: () => void) => {
@@ -147,7 +147,7 @@ export function startNestExpressApi(server: ScriptedServer): Promise<ContractApi
 }
 
 /** The contract's API in NestJS, on Fastify. */
-export function startNestFastifyApi(server: ScriptedServer): Promise<ContractApi> {
+export function startNestFastifyApi(server: ContractServer): Promise<ContractApi> {
   return start(server, async (module, hold) => {
     const adapter = new FastifyAdapter({ forceCloseConnections: true });
     const app = await NestFactory.create<NestFastifyApplication>(module, adapter, quiet);

@@ -1,15 +1,19 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ActiveToken, Policy } from '@acme/introspect-core';
+import type { ActiveToken, AnyAuthorizer, Policy } from '@acme/introspect-core';
 import { type ContractApi, contractRoutes, holdEnd, responseHold } from '@acme/introspect-testing';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, token: ActiveToken | null) => void;
 
-/** The contract's API in plain Node, guarded by an adapter of the documentation's. */
-export async function startNodeApi(
-  requireToken: (policy: Policy, handler: Handler) => RequestListener,
-): Promise<ContractApi> {
+/** The contract's API in plain Node, guarded by the adapter of the documentation. */
+export async function startNodeApi({
+  requireToken,
+  authorizer,
+}: {
+  requireToken(policy: Policy, handler: Handler): RequestListener;
+  authorizer: AnyAuthorizer;
+}): Promise<ContractApi> {
   let handled = 0;
   const hold = responseHold();
   const respond: Handler = (_, response, token) => {
@@ -22,7 +26,9 @@ export async function startNodeApi(
     response.writeHead(204).end();
   };
   const slow = requireToken({}, respond);
+  const metadata = authorizer.resourceMetadata();
   const routes = new Map<string, RequestListener>([
+    [metadata.path, (_, response) => response.end(JSON.stringify(metadata.document))],
     ['/public', (request, response) => respond(request, response, null)],
     ['/all', requireToken({}, respond)],
     ['/composed', requireToken({}, respond)],

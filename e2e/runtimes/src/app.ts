@@ -53,6 +53,6 @@ export function createApp(settings: Settings, end: () => void, ownCases: readonl
   app.get('/arrived', (c) => c.json(arrived));
   const cache = { maxAgeSeconds: 60, refreshAfterSeconds: 0 };
   app.get('/renewed', introspect({ ...options, cache }).requireToken(), (c) => c.json(c.var.introspection));
-  app.route('/', contractApp({ origin: settings.scriptedOrigin }).app);
+  app.route('/', contractApp({ origin: settings.scriptedOrigin, timeoutMs: 500 }).app);
   return app;
 }

@@ -1,6 +1,7 @@
 export { type Certificate, type CertificateOptions, makeCertificate } from './certificate.js';
 export {
   type ContractApi,
+  type ContractServer,
   contractOptions,
   contractRoutes,
   holdEnd,
@@ -11,6 +12,7 @@ export type { ContractCase } from './contracts/adapter-case.js';
 export { contractCases } from './contracts/adapter-contract.js';
 export { type ContractRequest, type ContractResponse, sendRequest } from './contracts/adapter-request.js';
 export { type HangUpCase, hangUpCases } from './contracts/hang-up-contract.js';
+export { type AdapterContractOptions, runAdapterContract } from './contracts/run-adapter-contract.js';
 export { type StoreContractCase, storeContractCases } from './contracts/store-contract.js';
 export type { StoreContractSetup, StoreUnderTest } from './contracts/store-under-test.js';
 export type { RecordedRequest } from './http/recorded-request.js';

@@ -1,11 +1,10 @@
-import type { ScriptedServer } from '../server/scripted-server.js';
 import type { ResponseHold } from './response-hold.js';
 
 export { holdEnd, type ResponseHold, responseHold } from './response-hold.js';
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** The API that an adapter protects for the contract: these paths, each by `GET`, `HEAD` and `OPTIONS`. */
+/** The paths of the API under test, with their policies. Each responds to `GET`, `HEAD` and `OPTIONS`. */
 export const contractRoutes = {
   '/any': {},
   '/scopes': { scopes: ['items:read', 'items:write'] },
@@ -18,7 +17,7 @@ export const contractRoutes = {
   '/fault': {},
 } as const;
 
-/** Reads the path of a Node-like request, which has `url`, or of a Hono Context. */
+/** Returns the path of a Node-like request, which has `url`, or of a Hono Context. */
 function pathOf(native: unknown): string | undefined {
   const { url, req } = native as { url?: string; req?: { path: string } };
   return url ?? req?.path;
@@ -31,8 +30,18 @@ function errorBody(error: { code: string; body: object }, native: unknown): obje
   return path === '/problem' ? { type: 'about:blank', title: error.code, instance: path } : error.body;
 }
 
-/** The options of the authorizer that protects the API. No retry and no circuit breaker hide a fault of the server. */
-export function contractOptions({ origin }: Pick<ScriptedServer, 'origin'>) {
+/** The authorization server of the API under test, and the time limit of one introspection in milliseconds. */
+export interface ContractServer {
+  readonly origin: string;
+  /** @default 10000, enough for a cold process on a busy machine */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Returns the options of the authorizer that protects the API. They turn off retries and the circuit breaker, which would
+ * hide a fault of the server.
+ */
+export function contractOptions({ origin, timeoutMs = 10_000 }: ContractServer) {
   return {
     issuer: origin,
     clientId: 'api',
@@ -42,7 +51,7 @@ export function contractOptions({ origin }: Pick<ScriptedServer, 'origin'>) {
     resource: 'https://api.example.com/contract',
     resourceMetadata: 'https://api.example.com/.well-known/oauth-protected-resource/contract',
     rolesOf: (token: Claims) => (Array.isArray(token.roles) ? token.roles : []),
-    timeoutMs: 500,
+    timeoutMs,
     retry: { attempts: 1 },
     circuitBreaker: false as const,
     errorBody,
@@ -50,9 +59,15 @@ export function contractOptions({ origin }: Pick<ScriptedServer, 'origin'>) {
 }
 
 /**
- * The API under test. Each of its handlers responds with `{"sub": …}`, or `{"sub": null}` without a token.
+ * The API under test. Its handlers respond with `{"sub": …}`, or with `{"sub": null}` without a token. A handler for
+ * `OPTIONS` alone responds with 204 and no body.
  *
- * Its routes are `contractRoutes`, `/public` without a guard, and these three with the policy `{}`:
+ * Its routes are:
+ * - those of `contractRoutes`, for `GET` (with `HEAD`) and `OPTIONS`.
+ * - `/.well-known/oauth-protected-resource/contract`: the resource metadata, without a guard (`serveResourceMetadata`).
+ * - `/public`: no guard.
+ *
+ * And with the policy `{}`:
  * - `/all`: one handler for all methods.
  * - `/composed`: the app calls the guard inside a hook, guard or middleware of its own.
  * - `/slow`: a response hook or middleware of the app awaits `hold.wait()` before it writes a response.
