@@ -33,6 +33,7 @@ export {
   type ScriptedResponse,
   truncated,
 } from './http/responses.js';
+export { type StubSettings, type StubTokens, stubAuthorizer } from './kit/stub-authorizer.js';
 export { type FaultServer, startFaultServer } from './server/fault-server.js';
 export { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from './server/scripted-server.js';
 export { likeZitadel, type ZitadelState, zitadelResponses } from './server/zitadel-introspection.js';
