@@ -1,4 +1,3 @@
-export { type Certificate, type CertificateOptions, makeCertificate } from './certificate.js';
 export {
   type ContractApi,
   type ContractServer,

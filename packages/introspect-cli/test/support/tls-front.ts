@@ -1,6 +1,7 @@
 import { type AddressInfo, connect } from 'node:net';
 import { createServer } from 'node:tls';
-import { type Certificate, json, type ScriptedServer } from '@acme/introspect-testing';
+import { json, type ScriptedServer } from '@acme/introspect-testing';
+import type { Certificate } from '../../../../e2e/certificate.js';
 
 export interface TlsFront {
   /** Has the host `localhost`. */

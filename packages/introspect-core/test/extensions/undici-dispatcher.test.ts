@@ -3,9 +3,10 @@ import { createServer, request as forward, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { makeCertificate, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificate } from '../../../../e2e/certificate.js';
 import { undiciTransport } from '../../src/extensions/undici/undici.js';
 import { IntrospectionClient, UnavailableError } from '../../src/index.js';
 import { listen } from '../support/network.js';
@@ -25,10 +26,11 @@ async function close(server: Server): Promise<void> {
   await once(server, 'close');
 }
 
+const ofServer = await makeCertificate({ host: '127.0.0.1' });
+const ofClient = await makeCertificate({ host: 'api' });
+const ofStranger = await makeCertificate({ host: 'stranger' });
+
 describe('a server with a certificate of a private CA', () => {
-  const ofServer = makeCertificate({ host: '127.0.0.1' });
-  const ofClient = makeCertificate({ host: 'api' });
-  const ofStranger = makeCertificate({ host: 'stranger' });
   /** The subject of the client certificate of each request. */
   const peers: (string | undefined)[] = [];
   const tls = (requestCert: boolean) =>

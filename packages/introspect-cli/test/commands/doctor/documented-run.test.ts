@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeCertificate, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificate } from '../../../../../e2e/certificate.js';
 import { apiOf, clientSecret, runDoctor } from '../../support/run-doctor.js';
 import { startTlsFront, type TlsFront } from '../../support/tls-front.js';
 
@@ -16,7 +17,7 @@ let front: TlsFront;
 let env: Record<string, string>;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'introspect-doctor-'));
-  const certificate = makeCertificate();
+  const certificate = await makeCertificate();
   const path = join(folder, 'ca.pem');
   writeFileSync(path, certificate.cert);
   server = await startScriptedServer({ clientSecret });

@@ -1,15 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type CertificateOptions,
-  makeCertificate,
-  type ScriptedServer,
-  startScriptedServer,
-} from '@acme/introspect-testing';
+import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type CertificateOptions, makeCertificate } from '../../../../../../e2e/certificate.js';
 import { unreachable } from '../../../../src/commands/doctor/checks/connection.js';
 import { apiOf, clientSecret, examined } from '../../../support/run-doctor.js';
 import { startTlsFront } from '../../../support/tls-front.js';
@@ -27,7 +22,7 @@ afterEach(() => server.close());
 
 /** Runs doctor against the server behind TLS with such a certificate, which Node trusts or not. */
 async function behindTls(options: CertificateOptions, { trust }: { trust: boolean }) {
-  const certificate = makeCertificate(options);
+  const certificate = await makeCertificate(options);
   const path = join(folder, 'ca.pem');
   writeFileSync(path, certificate.cert);
   const front = await startTlsFront(server, certificate);
@@ -54,13 +49,12 @@ describe('introspect doctor with a certificate', () => {
     expect((await behindTls({ toDays: 14.5 }, { trust: true })).found).toEqual([]);
   });
 
-  const authority = { name: 'Acme', privateKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey };
   const faults: [what: string, options: CertificateOptions, trust: boolean, codes: string[]][] = [
     ['that has expired', { fromDays: -9, toDays: -1 }, true, ['certificate_expired']],
     ['that is not valid yet', { fromDays: 1 }, true, ['certificate_not_yet_valid']],
     ['for another host', { host: 'elsewhere.example' }, true, ['certificate_wrong_host']],
     ['that is self-signed', {}, false, ['certificate_self_signed']],
-    ['of an unknown authority', { authority }, false, ['certificate_unknown_authority']],
+    ['of an unknown authority', { authority: 'Acme' }, false, ['certificate_unknown_authority']],
     [
       'that has expired, and for another host',
       { fromDays: -9, toDays: -1, host: 'elsewhere.example' },
@@ -80,7 +74,7 @@ describe('introspect doctor with a port', () => {
   it('of plain http distinguishes it from a port of TLS, both ways', async () => {
     const https = { ...apiOf(server), ZITADEL_ISSUER: server.origin.replace('http:', 'https:') };
     expect((await examined(https)).found).toEqual(['connection: http_on_https']);
-    const front = await startTlsFront(server, makeCertificate());
+    const front = await startTlsFront(server, await makeCertificate());
     const http = { ...apiOf(server), ZITADEL_ISSUER: front.origin.replace('https:', 'http:') };
     expect((await examined(http)).found).toEqual(['connection: https_on_http']);
     await front.close();
