@@ -60,6 +60,22 @@ describe('docs/errors.md', () => {
   });
 });
 
+describe('a test file in the README of introspect-testing', () => {
+  it.each(['routes', 'outage', 'contracts'])(
+    'passes: %s.test.mjs',
+    async (name) => {
+      const programs = await blocks('packages/introspect-testing/README.md', /^js$/);
+      const found = programs.find(({ code }) => code.startsWith(`// ${name}.test.mjs`));
+      const file = join(folder, `${name}.test.mjs`);
+      await writeFile(file, found?.code ?? '');
+      const { stdout } = await run(process.execPath, ['--test', '--test-reporter=tap', file]);
+      expect(stdout).toMatch(/^# pass [1-9]/m);
+      expect(stdout).toMatch(/^# fail 0$/m);
+    },
+    60_000,
+  );
+});
+
 describe('the code in the documentation', () => {
   it('compiles', async () => {
     const files: string[] = [];

@@ -160,7 +160,7 @@ describe.each(nodes())('the packed introspect-nestjs with NestJS 11, on %s', (no
     await writeFile(
       program,
       `import * as apis from './nestjs.mjs';
-      const api = await apis[process.argv[2]]({ origin: process.argv[3] });
+      const api = await apis[process.argv[2]]({ origin: process.argv[3], timeoutMs: 2000 });
       console.log(api.origin);`,
     );
     const child = spawn(node, [program, start, server.origin], { cwd: project, stdio: ['ignore', 'pipe', 'inherit'] });
