@@ -16,18 +16,8 @@ import {
   MissingTokenError,
   UnavailableError,
 } from '@acme/introspect-core';
-import {
-  contractCases,
-  contractOptions,
-  hangUpCases,
-  inactive,
-  sendRequest,
-  startScriptedServer,
-} from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startNodeApi } from '../contract/apis/node.js';
 import { blocks, knownOptions, pages, programFolder, read, root, rows } from './pages.js';
-import { transpiled } from '../transpiled.js';
 
 const run = promisify(execFile);
 let folder: string;

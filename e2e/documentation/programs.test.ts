@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { transpiled } from '../transpiled.js';
 import { freePort } from './free-port.js';
 import { blocks, programFolder, read, root, rows } from './pages.js';
-import { transpiled } from '../transpiled.js';
 
 const run = promisify(execFile);
 
