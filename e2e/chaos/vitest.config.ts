@@ -1,5 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { name: 'chaos', fsModuleCache: false, include: ['test/**/*.test.ts'], testTimeout: 60_000 },
+  test: {
+    name: 'chaos',
+    fsModuleCache: false,
+    include: ['test/**/*.test.ts'],
+    exclude: ['**/*.long.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
 });

@@ -221,7 +221,7 @@ describe.each<[string, () => Promise<Api>]>([
       }
       const fields = [['Authorization', 'Bearer good']] as const;
       expect((await sendRequest(api.origin, { path: '/early', fields })).status).toBe(200);
-      await vi.waitFor(() => expect(tally.waiting).toBe(0), 30_000);
+      await vi.waitFor(() => expect(tally.waiting).toBe(0), 60_000);
       expect((await sendRequest(api.origin, { path: '/late', fields })).status).toBe(200);
       const { withToken, withoutToken, uncaught } = tally;
       const counts = { connections, withToken, withoutToken, uncaught: uncaught.length };

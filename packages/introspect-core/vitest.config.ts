@@ -10,5 +10,11 @@ export default defineConfig({
       '@acme/introspect-core': source('index.ts'),
     },
   },
-  test: { name: 'core', fsModuleCache: false, include: ['test/**/*.test.ts'], testTimeout: 20_000 },
+  test: {
+    name: 'core',
+    fsModuleCache: false,
+    include: ['test/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
 });

@@ -166,7 +166,7 @@ describe('the client emits', () => {
     await authorize();
     now += 31_000;
     await authorize();
-    await vi.waitFor(() => expect(events.at(-1)).toHaveProperty('type', 'refreshed'));
+    await vi.waitFor(() => expect(events.at(-1)).toHaveProperty('type', 'refreshed'), 60_000);
     now += 61_000;
     server.next(respond({ status: 500 }));
     await authorize();

@@ -182,7 +182,7 @@ describe('a client that discovers its endpoint', () => {
       await vi.waitFor(async () => {
         await client.introspect('d');
         expect(paths()).toContain(moved);
-      });
+      }, 60_000);
       expect(paths().filter((path) => path === openid)).toHaveLength(2);
     });
 
@@ -191,13 +191,13 @@ describe('a client that discovers its endpoint', () => {
       clock += hour;
       await expect(client.introspect('b')).resolves.toEqual({ active: false });
       await client.introspect('b');
-      await vi.waitFor(() => expect(paths().filter((path) => path === openid)).toHaveLength(2));
+      await vi.waitFor(() => expect(paths().filter((path) => path === openid)).toHaveLength(2), 60_000);
       clock += 59_999;
       await client.introspect('b');
       expect(paths().filter((path) => path === openid)).toHaveLength(2);
       clock += 1;
       await expect(client.introspect('b')).resolves.toEqual({ active: false });
-      await vi.waitFor(() => expect(paths().filter((path) => path === openid)).toHaveLength(3));
+      await vi.waitFor(() => expect(paths().filter((path) => path === openid)).toHaveLength(3), 60_000);
     });
   });
 

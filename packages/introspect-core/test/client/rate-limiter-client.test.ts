@@ -164,7 +164,7 @@ describe('the slot goes first to', () => {
     const running = client.introspect('running');
     await server.introspection(3);
     const unknown = ['x', 'y'].map((token) => errorOf(authorizer.authorize(`Bearer ${token}`)));
-    await vi.waitFor(() => expect(client.stats().queued).toBe(2));
+    await vi.waitFor(() => expect(client.stats().queued).toBe(2), 60_000);
     const known = authorizer.authorize('Bearer known');
     releaseAgain();
     await Promise.all([running, known, ...unknown]);

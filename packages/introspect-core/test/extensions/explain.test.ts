@@ -259,7 +259,7 @@ describe('explainInactive, as the option of an authorizer', () => {
     const explanations = () => events.flatMap((event) => (event.type === 'inactive_explained' ? [event] : []));
     for (const [index, token] of tokens.entries()) {
       await expect(authorizer.authorize(`Bearer ${token}`)).rejects.toMatchObject({ reason: 'inactive' });
-      await vi.waitFor(() => expect(explanations()).toHaveLength(index + 1));
+      await vi.waitFor(() => expect(explanations()).toHaveLength(index + 1), 60_000);
     }
     return { causes: explanations().map(({ cause }) => cause), explanations: explanations(), events, urls };
   }

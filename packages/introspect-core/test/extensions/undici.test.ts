@@ -246,7 +246,7 @@ describe('a connection', () => {
     vi.advanceTimersByTime(1);
     await server.introspections[0]?.over;
     await expect(next).resolves.toHaveProperty('status', 401);
-    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0));
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0), 60_000);
   });
 
   it('is one of at most "connections"', async () => {
@@ -289,7 +289,7 @@ describe('a connection', () => {
     for (const attempt of [0, 1]) {
       const controller = new AbortController();
       const pending = send(transport, { url, signal: controller.signal });
-      await vi.waitFor(() => expect(sockets).toHaveLength(attempt + 1), { interval: 5 });
+      await vi.waitFor(() => expect(sockets).toHaveLength(attempt + 1), { interval: 5, timeout: 60_000 });
       const waiting = send(transport, { url, signal: controller.signal });
       controller.abort('left');
       await expect(pending).rejects.toBe('left');

@@ -43,7 +43,7 @@ describe('a background refresh', () => {
     const order: string[] = [];
     const { done } = refresh(() => parts.fromServer({ pendingWrite: write.promise }));
     const ended = done.then(() => order.push('refresh'));
-    await vi.waitUntil(() => parts.events.length > 0);
+    await vi.waitUntil(() => parts.events.length > 0, 60_000);
     order.push('write');
     write.resolve();
     await ended;

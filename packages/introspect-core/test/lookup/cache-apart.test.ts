@@ -156,7 +156,7 @@ describe('a store with onInvalidate', () => {
       collect();
       for (const listener of listeners) listener('any');
       expect(end).toHaveBeenCalled();
-    });
+    }, 60_000);
   });
 });
 

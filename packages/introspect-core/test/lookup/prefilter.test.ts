@@ -204,7 +204,7 @@ describe('explainInactive', () => {
     expect(error).toMatchObject({ reason: 'inactive' });
     expect(JSON.stringify(error)).not.toContain('3 min');
     expect(explainInactive).toHaveBeenCalledExactlyOnceWith('abc', context);
-    await vi.waitFor(() => expect(events).toContainEqual({ type: 'inactive_explained', ...why }));
+    await vi.waitFor(() => expect(events).toContainEqual({ type: 'inactive_explained', ...why }), 60_000);
   });
 
   it('explainInactive is not called for active tokens', async () => {

@@ -11,7 +11,7 @@ const program = findRedis();
 it('the report says whether redis-server is installed', ({ annotate }) =>
   annotate(program ?? 'redis-server is not installed on this machine: its tests are skipped'));
 
-describe.runIf(program)('a store in Redis', { timeout: 30_000 }, () => {
+describe.runIf(program)('a store in Redis', () => {
   let redis: RedisServer;
   let prefix: string;
   beforeAll(async () => {
@@ -31,7 +31,7 @@ describe.runIf(program)('a store in Redis', { timeout: 30_000 }, () => {
   }
 
   const isBack = (store: CacheStore) =>
-    vi.waitFor(() => expect(store.get('any')).resolves.toBeUndefined(), { interval: 5, timeout: 10_000 });
+    vi.waitFor(() => expect(store.get('any')).resolves.toBeUndefined(), { interval: 5, timeout: 60_000 });
 
   /** Returns each key of this test in Redis, and its remaining milliseconds. */
   async function entries() {
@@ -68,7 +68,7 @@ describe.runIf(program)('a store in Redis', { timeout: 30_000 }, () => {
     await store.delete('own');
     await other.lease?.('leased', 60_000);
     await other.set('last', 'value', 60_000);
-    await vi.waitFor(() => expect(reported).toContain('last'));
+    await vi.waitFor(() => expect(reported).toContain('last'), 60_000);
     expect(reported).toEqual(['last']);
     end?.();
   });
@@ -81,7 +81,7 @@ describe.runIf(program)('a store in Redis', { timeout: 30_000 }, () => {
     await expect(store.set('key', 'value', 1)).rejects.toThrow(ClientOfflineError);
     await expect(store.delete('key')).rejects.toThrow(ClientOfflineError);
     await expect(store.lease?.('key', 1)).rejects.toThrow(ClientOfflineError);
-    await vi.waitFor(() => expect(onError).toHaveBeenCalled());
+    await vi.waitFor(() => expect(onError).toHaveBeenCalled(), 60_000);
   });
 
   describe('behind two authorizers', () => {
@@ -116,7 +116,7 @@ describe.runIf(program)('a store in Redis', { timeout: 30_000 }, () => {
       return { authorize: () => authorizer.authorize('Bearer good'), authorizer, store, events, reported };
     }
 
-    const isShared = () => vi.waitFor(async () => expect(await entries()).toHaveLength(1));
+    const isShared = () => vi.waitFor(async () => expect(await entries()).toHaveLength(1), 60_000);
 
     it('two authorizers share one introspection through Redis', async () => {
       const [a, b] = [await newProcess(), await newProcess()];
@@ -144,7 +144,7 @@ describe.runIf(program)('a store in Redis', { timeout: 30_000 }, () => {
 
         server.tokens.set('good', { sub: 'mickey', scope: 'new' });
         await a.authorizer.invalidate(target);
-        await vi.waitFor(() => expect(b.reported.some((key) => key.startsWith('tombstone.'))).toBe(true));
+        await vi.waitFor(() => expect(b.reported.some((key) => key.startsWith('tombstone.'))).toBe(true), 60_000);
         now += 10;
         await expect(b.authorize()).resolves.toMatchObject({ scope: 'new' });
         await expect(a.authorize()).resolves.toMatchObject({ scope: 'new' });
@@ -182,7 +182,7 @@ describe.runIf(program)('a store in Redis', { timeout: 30_000 }, () => {
       now += 61_000;
       await a.authorize();
       await isShared();
-      await vi.waitFor(() => expect(b.reported).toHaveLength(1)); // it listens on its new connection, too
+      await vi.waitFor(() => expect(b.reported).toHaveLength(1), 60_000); // it listens on its new connection, too
       await b.authorize();
       expect(server.introspections).toHaveLength(4);
     });
