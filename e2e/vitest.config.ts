@@ -5,7 +5,8 @@ export default defineConfig({
     name: 'repository',
     fsModuleCache: false,
     include: ['{commands,contract,documentation,packages,types}/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    exclude: ['**/*.long.test.ts'],
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

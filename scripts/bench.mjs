@@ -2,5 +2,5 @@
 import { prepare } from './prepare.mjs';
 import { run } from './run.mjs';
 
-await prepare();
+prepare('benchmarks');
 run('benchmarks/dist/main.js');

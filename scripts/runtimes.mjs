@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pnpm, prepare, root } from './prepare.mjs';
 
-await prepare();
+prepare('runtimes');
 
 console.log('\nInstalling the runtimes …');
 // What cannot be had for this machine is left out, and counted as failed below.

@@ -2,5 +2,5 @@
 import { prepare } from './prepare.mjs';
 import { run } from './run.mjs';
 
-await prepare();
+prepare('tour');
 run('apps/tour/dist/main.js');

@@ -8,7 +8,7 @@ import { System } from './model/system.js';
  * The environment variables make the run longer, or repeat it: a failure prints the seed that leads to it. Without them
  * each run is the same, so that a failure comes from a change of the code.
  */
-const wantedSteps = Number(process.env.MODEL_STEPS ?? 1_000_000);
+const wantedSteps = Number(process.env.MODEL_STEPS ?? 50_000);
 const firstSeed = Number(process.env.MODEL_SEED ?? 1);
 const runsOfOneSeed = 500;
 

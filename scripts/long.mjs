@@ -1,0 +1,11 @@
+// npm run test:long: what takes too long for `npm test`. The last line counts.
+import { check, printCount, tests } from './checks.mjs';
+import { prepare } from './prepare.mjs';
+
+prepare('./packages/*', 'chaos');
+console.log('\nTesting …');
+
+process.env.MODEL_STEPS ??= '1000000';
+await tests('--config=vitest.long.config.ts', '--coverage');
+await check('flood', 'node', '--expose-gc', 'e2e/scale/flood.mjs', '1000000');
+printCount();
