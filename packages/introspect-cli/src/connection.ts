@@ -3,7 +3,7 @@ import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import type { Command } from 'commander';
 import { usage } from './failure.js';
 import { checkSecure } from './http/json-request.js';
-import { readFileOf, type Settings } from './terminal/settings.js';
+import type { Settings } from './terminal/settings.js';
 
 /** The options of every command. */
 export interface CommonFlags {
@@ -108,7 +108,7 @@ export async function credentialsOf(
 ): Promise<ClientCredentials> {
   const keyFile = settings.text(flags.keyFile, 'ZITADEL_KEY_FILE');
   if (keyFile !== undefined) {
-    const json = readFileOf(keyFile, 'The key file (--key-file, ZITADEL_KEY_FILE)');
+    const json = settings.readFile(keyFile, 'The key file (--key-file, ZITADEL_KEY_FILE)');
     try {
       return { clientAuthentication: privateKeyJwt({ keyJson: json }) };
     } catch (error) {

@@ -1,5 +1,6 @@
 import { type InvalidTokenReason, isAuthorizationError, isIntrospectionError } from '@acme/introspect-core';
 import { Command as CommanderCommand, CommanderError } from 'commander';
+import { systemClock } from './clock.js';
 import type { Command } from './command.js';
 import { doctorCommand } from './commands/doctor/doctor.js';
 import { getTokenCommand } from './commands/get-token/get-token.js';
@@ -9,26 +10,30 @@ import type { CommonFlags } from './connection.js';
 import { type ExitCode, exitCodes, Failure } from './failure.js';
 import { type Output, outputOf } from './terminal/output.js';
 import { Settings } from './terminal/settings.js';
+import type { System } from './terminal/system.js';
 import { wrongUsage } from './usage-errors.js';
 
-/** Runs one command line and returns its exit code. Writes every error as one sentence, or as JSON with `--json`. */
-export async function run(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<ExitCode> {
+/**
+ * Runs one command line in the given system and returns its exit code. Writes every error as one sentence, or as JSON
+ * with `--json`. Does not end the process.
+ */
+export async function run(argv: readonly string[], system: System, clock = systemClock): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.done;
   const program = new CommanderCommand('introspect')
     .description('Register an API in ZITADEL, introspect a token, and find out why introspection fails.')
     .exitOverride()
-    .configureOutput({ writeOut: showHelp, writeErr: () => {} });
+    .configureOutput({ writeOut: showHelp, writeErr: () => {}, getOutHelpWidth: () => system.stdout.columns ?? 80 });
   const wantsJson = argv.includes('--json');
 
   function showHelp(help: string): void {
-    outputOf(wantsJson, environment).result({ help }, help.trimEnd().split('\n'));
+    outputOf(wantsJson, system).result({ help }, help.trimEnd().split('\n'));
   }
 
   function add<Flags extends CommonFlags>({ define, run: runCommand }: Command<Flags>): void {
     const command = define(new CommanderCommand().copyInheritedSettings(program)).action(async () => {
       const flags = command.opts<Flags>();
-      const output = outputOf(flags.json === true, environment);
-      exitCode = await runCommand(flags, { settings: new Settings(flags.env, environment), output });
+      const output = outputOf(flags.json === true, system);
+      exitCode = await runCommand(flags, { settings: new Settings(flags.env, system), output, system, clock });
     });
     program.addCommand(command);
   }
@@ -43,7 +48,7 @@ export async function run(argv: readonly string[], environment: NodeJS.ProcessEn
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
-    return report(failureOf(error), outputOf(wantsJson, environment));
+    return report(failureOf(error), outputOf(wantsJson, system));
   }
 }
 

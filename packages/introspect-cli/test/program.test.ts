@@ -1,11 +1,8 @@
-import { afterEach, expect, it, vi } from 'vitest';
-import { run } from '../src/program.js';
-
-afterEach(() => vi.restoreAllMocks());
+import { expect, it } from 'vitest';
+import { introspect } from './support/introspect.js';
 
 it('run: an internal error → exit code 3 and the locations, without the message of the error', async () => {
-  const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  const environment = new Proxy<NodeJS.ProcessEnv>(
+  const env = new Proxy<NodeJS.ProcessEnv>(
     {},
     {
       ownKeys: () => {
@@ -13,8 +10,8 @@ it('run: an internal error → exit code 3 and the locations, without the messag
       },
     },
   );
-  expect(await run(['token'], environment)).toBe(3);
-  const written = write.mock.calls.join('');
-  expect(written).toMatch(/^introspect itself failed \(TypeError\)\nPlease report it, with these lines:\n +at /);
-  expect(written).not.toContain('canary');
+  const { code, stdout, stderr } = await introspect(['token'], { env });
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/^introspect itself failed \(TypeError\)\nPlease report it, with these lines:\n +at /);
+  expect(stdout + stderr).not.toContain('canary');
 });

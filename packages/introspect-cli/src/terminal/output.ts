@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { System } from './system.js';
 
 export type Style = Parameters<typeof styleText>[0];
 
@@ -24,8 +25,8 @@ export interface Output {
 }
 
 /** `NO_COLOR` turns colours off. `FORCE_COLOR` turns them on without a terminal. */
-export function outputOf(json: boolean, environment: NodeJS.ProcessEnv): Output {
-  const colors = !environment.NO_COLOR && (Boolean(environment.FORCE_COLOR) || process.stdout.isTTY === true);
+export function outputOf(json: boolean, { env, stdout, stderr }: System): Output {
+  const colors = !env.NO_COLOR && (Boolean(env.FORCE_COLOR) || stdout.isTTY === true);
   function shown(piece: string | Styled): string {
     if (typeof piece === 'string') return printable(piece);
     return colors ? styleText(piece.style, printable(piece.text), { validateStream: false }) : printable(piece.text);
@@ -34,12 +35,12 @@ export function outputOf(json: boolean, environment: NodeJS.ProcessEnv): Output 
     json,
     result(value, lines) {
       const text = lines.map((line) => `${(typeof line === 'string' ? [line] : line).map(shown).join('')}\n`);
-      process.stdout.write(json ? `${printableJson(value)}\n` : text.join(''));
+      stdout.write(json ? `${printableJson(value)}\n` : text.join(''));
     },
     progress(text) {
-      if (process.stderr.isTTY && !json) process.stderr.write(`${printable(text)}\n`);
+      if (stderr.isTTY && !json) stderr.write(`${printable(text)}\n`);
     },
-    note: (...lines) => void process.stderr.write(lines.map((line) => `${printable(line)}\n`).join('')),
+    note: (...lines) => void stderr.write(lines.map((line) => `${printable(line)}\n`).join('')),
   };
 }
 

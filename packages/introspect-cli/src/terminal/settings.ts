@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseEnv } from 'node:util';
 import { isCancel, password } from '@clack/prompts';
 import { exitCodes, Failure, usage } from '../failure.js';
+import { isInteractive, type System } from './system.js';
 
 type Variables = Readonly<Record<string, string | undefined>>;
-
-/** Returns whether a person can be prompted. Prompts are shown on stderr, so stdout may be redirected. */
-export const isInteractive = () => process.stdin.isTTY === true && process.stderr.isTTY === true;
 
 /**
  * The settings of a command. An option overrides the environment, and the environment overrides the file of `--env`.
@@ -15,14 +14,16 @@ export const isInteractive = () => process.stdin.isTTY === true && process.stder
  * Secrets have no option: other users see a command line, and shells store it.
  */
 export class Settings {
+  readonly #system: System;
   readonly #file: Variables;
   readonly #environment: Variables;
   #lines: AsyncIterator<string> | undefined;
 
   /** @throws Failure if the file cannot be read */
-  constructor(envFile: string | undefined, environment: NodeJS.ProcessEnv) {
-    this.#file = envFile === undefined ? {} : readEnvFile(envFile);
-    this.#environment = { ...environment };
+  constructor(envFile: string | undefined, system: System) {
+    this.#system = system;
+    this.#file = envFile === undefined ? {} : this.#readEnvFile(envFile);
+    this.#environment = { ...system.env };
   }
 
   /** Returns the option's value, or else that of the variable. An empty value counts as absent. */
@@ -52,7 +53,9 @@ export class Settings {
    * @throws Failure if it is missing
    */
   async secret(variable: string, what: string): Promise<string> {
-    const known = this.text(undefined, variable) || (isInteractive() ? await prompted(what) : await this.#nextLine());
+    const known =
+      this.text(undefined, variable) ||
+      (isInteractive(this.#system) ? await this.#prompt(what) : await this.#nextLine());
     if (known) return known;
     throw usage(
       `${what} is missing`,
@@ -62,34 +65,40 @@ export class Settings {
 
   /** Does not read to the end of stdin: the writer may never close it. */
   async #nextLine(): Promise<string> {
-    this.#lines ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+    this.#lines ??= createInterface({ input: this.#system.stdin })[Symbol.asyncIterator]();
     const { done, value } = await this.#lines.next();
     return done === true ? '' : value.trim();
   }
-}
 
-function readEnvFile(path: string): Variables {
-  try {
-    return parseEnv(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw usage(
-      `Cannot read the file of --env (${(error as NodeJS.ErrnoException).code}): ${path}`,
-      'Set --env to an env file that you can read, such as the one that introspect register wrote.',
-    );
+  async #prompt(what: string): Promise<string> {
+    const { stdin: input, stderr: output } = this.#system;
+    const typed = await password({ message: what, input, output });
+    if (isCancel(typed)) throw new Failure(exitCodes.interrupted, 'interrupted', 'Nothing was done');
+    return String(typed ?? '').trim();
   }
-}
 
-/** Returns the content of a file that an option or a variable names. */
-export function readFileOf(path: string, what: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    throw usage(`${what} cannot be read: ${path}`);
+  /** Returns the absolute path of a file that an option or a variable names. */
+  pathOf(name: string): string {
+    return resolve(this.#system.cwd(), name);
   }
-}
 
-async function prompted(what: string): Promise<string> {
-  const typed = await password({ message: what, output: process.stderr });
-  if (isCancel(typed)) throw new Failure(exitCodes.interrupted, 'interrupted', 'Nothing was done');
-  return String(typed ?? '').trim();
+  /** @throws Failure if the file cannot be read */
+  readFile(name: string, what: string): string {
+    try {
+      return readFileSync(this.pathOf(name), 'utf8');
+    } catch {
+      throw usage(`${what} cannot be read: ${name}`);
+    }
+  }
+
+  #readEnvFile(name: string): Variables {
+    try {
+      return parseEnv(readFileSync(this.pathOf(name), 'utf8'));
+    } catch (error) {
+      throw usage(
+        `Cannot read the file of --env (${(error as NodeJS.ErrnoException).code}): ${name}`,
+        'Set --env to an env file that you can read, such as the one that introspect register wrote.',
+      );
+    }
+  }
 }

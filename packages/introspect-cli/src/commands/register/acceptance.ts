@@ -1,12 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { InvalidClientError, isIntrospectionError } from '@acme/introspect-core';
+import type { Clock } from '../../clock.js';
 import { exitCodes, Failure } from '../../failure.js';
-
-/** A clock that a test can replace, so that it need not wait. */
-export interface Clock {
-  now(): number;
-  pause(ms: number): Promise<unknown>;
-}
 
 const limitMs = 30_000;
 const acceptedPauseMs = 100;
@@ -21,7 +15,7 @@ const longestPauseMs = 3000;
  */
 export async function waitUntilAccepted(
   attempt: () => Promise<unknown>,
-  { times, clock = { now: () => performance.now(), pause: delay } }: { times: number; clock?: Clock },
+  { times, clock }: { times: number; clock: Clock },
 ): Promise<void> {
   const end = clock.now() + limitMs;
   let [accepted, pauseMs] = [0, firstPauseMs];

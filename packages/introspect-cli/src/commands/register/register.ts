@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { Command } from '../../command.js';
 import { connectionOf, withCommonFlags } from '../../connection.js';
 import { usage } from '../../failure.js';
-import { isInteractive } from '../../terminal/settings.js';
+import { isInteractive } from '../../terminal/system.js';
 import { managementApiOf } from '../../zitadel/management-access.js';
 import { isSegment } from '../../zitadel/management-client.js';
 import type { RegisterFlags } from './register-flags.js';
@@ -37,15 +37,16 @@ export const registerCommand: Command<RegisterFlags> = {
       .option('--dry-run', 'Print the changes without applying them')
       .option('--undo', 'Remove what was created for the env file of --out'),
 
-  async run(flags, { settings, output }) {
-    const files = filesOf(flags.out);
+  async run(flags, context) {
+    const { settings, system } = context;
+    const files = filesOf(settings.pathOf(flags.out));
     const record = readRecord(files.record);
-    if (flags.undo) return runUndo(flags, { settings, output, files, record });
+    if (flags.undo) return runUndo(flags, { ...context, files, record });
     const connection = connectionOf(settings, flags);
     checkName('--project', flags.project);
     checkName('--app', flags.app);
     checkName('--service-user', flags.serviceUser);
-    if (flags.project === undefined && !isInteractive()) {
+    if (flags.project === undefined && !isInteractive(system)) {
       throw usage(
         'The project is missing',
         'Set --project to the name of a project: it is used if it exists, or created.',
@@ -58,7 +59,7 @@ export const registerCommand: Command<RegisterFlags> = {
       record,
     });
     const api = await managementApiOf(settings, flags, connection);
-    return runRegistration(api, { flags, output, files, record, connection });
+    return runRegistration(api, { ...context, flags, files, record, connection });
   },
 };
 

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { usage } from '../../failure.js';
 import { changedEnv, type EnvChanges } from '../../files/env-file.js';
@@ -25,9 +25,8 @@ const appVariables = [
 ];
 const userVariables = ['ZITADEL_SERVICE_USER', 'ZITADEL_SERVICE_USER_SECRET'];
 
-/** @param out the env file, with the key file beside it. If it ends in `.json`, it is the key file, with `.env` beside it. */
-export function filesOf(out: string): RegistrationFiles {
-  const path = resolve(out);
+/** @param path the absolute path of the env file, with the key file beside it. If it ends in `.json`, it is the key file, with `.env` beside it. */
+export function filesOf(path: string): RegistrationFiles {
   const isKey = basename(path).endsWith('.json');
   const env = isKey ? join(dirname(path), '.env') : path;
   return { env, key: isKey ? path : join(dirname(path), 'zitadel-key.json'), record: recordPathOf(env) };

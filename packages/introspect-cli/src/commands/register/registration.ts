@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../../clock.js';
 import { exitCodes, Failure } from '../../failure.js';
 import type { EnvChanges } from '../../files/env-file.js';
 import type { App, AppMethod, ManagementApi } from '../../zitadel/management-api.js';
@@ -46,6 +46,7 @@ export interface Plan {
   readonly existing: Survey;
   readonly renew: Renewal;
   readonly journal: Journal;
+  readonly clock: Clock;
 }
 
 /** Creates what does not exist yet, and stores each step before the next. */
@@ -58,8 +59,8 @@ export async function registerApi(plan: Plan): Promise<Registered> {
   return { project, roles, app, serviceUser: await registerServiceUser(plan, name, project.id) };
 }
 
-async function registerProject({ api, wanted: { project: name }, existing, journal }: Plan): Promise<Resource> {
-  const { value: id, created } = await findOrCreate(existing.projectId, {
+async function registerProject({ api, wanted: { project: name }, existing, journal, clock }: Plan): Promise<Resource> {
+  const { value: id, created } = await findOrCreate(clock, existing.projectId, {
     create: () => api.addProject(name),
     find: () => api.findProject(name),
   });
@@ -82,9 +83,9 @@ async function registerRoles(
 }
 
 async function registerApp(plan: Plan, projectId: string): Promise<Registered['app']> {
-  const { api, wanted, existing, renew, journal } = plan;
+  const { api, wanted, existing, renew, journal, clock } = plan;
   const { app: name, method = existing.app?.method ?? 'basic' } = wanted;
-  const { value, created } = await findOrCreate<App & { clientSecret?: string | undefined }>(existing.app, {
+  const { value, created } = await findOrCreate<App & { clientSecret?: string | undefined }>(clock, existing.app, {
     create: () => api.addApp(projectId, name, method),
     find: () => api.findApp(projectId, name),
   });
@@ -110,8 +111,8 @@ async function registerApp(plan: Plan, projectId: string): Promise<Registered['a
 }
 
 async function registerServiceUser(plan: Plan, name: string, projectId: string): Promise<Resource & Credentials> {
-  const { api, existing, renew, journal } = plan;
-  const { value: id, created } = await findOrCreate(existing.userId, {
+  const { api, existing, renew, journal, clock } = plan;
+  const { value: id, created } = await findOrCreate(clock, existing.userId, {
     create: () => api.addUser(name),
     find: async () => (await api.findUser(name))?.id,
   });
@@ -127,10 +128,14 @@ async function registerServiceUser(plan: Plan, name: string, projectId: string):
   return { id, name, made: created, credentials: 'new' };
 }
 
-async function grantRoles({ api, wanted, existing, journal }: Plan, userId: string, projectId: string): Promise<void> {
+async function grantRoles(
+  { api, wanted, existing, journal, clock }: Plan,
+  userId: string,
+  projectId: string,
+): Promise<void> {
   const roleKeys = wanted.roles.map(({ key }) => key);
   if (roleKeys.length === 0) return;
-  const { value: grant, created } = await findOrCreate(existing.grant, {
+  const { value: grant, created } = await findOrCreate(clock, existing.grant, {
     create: async () => ({ id: await api.addGrant(userId, projectId, roleKeys), roleKeys }),
     find: () => api.findGrant(userId, projectId),
   });
@@ -141,6 +146,7 @@ async function grantRoles({ api, wanted, existing, journal }: Plan, userId: stri
 
 /** Creates something that does not exist. If the server says that it exists after all, searches for it again. */
 async function findOrCreate<Value>(
+  clock: Clock,
   existing: Value | undefined,
   { create, find }: { create: () => Promise<Value>; find: () => Promise<Value | undefined> },
 ): Promise<{ value: Value; created: boolean }> {
@@ -150,7 +156,7 @@ async function findOrCreate<Value>(
   } catch (error) {
     if (!isConflict(error)) throw error;
     for (const ms of searchPausesMs) {
-      await delay(ms);
+      await clock.pause(ms);
       const value = await find();
       if (value !== undefined) return { value, created: false };
     }

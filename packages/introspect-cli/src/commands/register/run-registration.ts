@@ -1,10 +1,10 @@
 import { IntrospectionClient } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { checkedOptions } from '../../checked-options.js';
+import type { Context } from '../../command.js';
 import type { Connection } from '../../connection.js';
 import { type ExitCode, exitCodes, Failure, usage } from '../../failure.js';
-import type { Output } from '../../terminal/output.js';
-import { isInteractive, readFileOf } from '../../terminal/settings.js';
+import { isInteractive } from '../../terminal/system.js';
 import { type AuthorizationServer, clientOptions, discover } from '../../zitadel/authorization-server.js';
 import { audienceScope, requestToken } from '../../zitadel/client-credentials.js';
 import type { AppMethod, ManagementApi } from '../../zitadel/management-api.js';
@@ -25,9 +25,8 @@ import { newRecord, type RegistrationRecord } from './registration-record.js';
 import { renewalOf } from './renewal.js';
 import { type Survey, survey, type Wanted } from './survey.js';
 
-interface Run {
+interface Run extends Context {
   flags: RegisterFlags;
-  output: Output;
   files: RegistrationFiles;
   record: RegistrationRecord | undefined;
   connection: Connection;
@@ -35,12 +34,12 @@ interface Run {
 
 /** `introspect register`: finds what exists, creates what is missing, and waits until the server accepts the credentials. */
 export async function runRegistration(api: ManagementApi, run: Run): Promise<ExitCode> {
-  const { flags, output, files, record, connection } = run;
+  const { flags, output, system, clock, files, record, connection } = run;
   const server = await discover(connection);
   const { issuer } = server;
   // Check for the endpoints that are needed at the end, before anything is created.
   for (const name of ['token_endpoint', 'introspection_endpoint'] as const) server.endpoint(name);
-  const wanted = wantedBy(flags, flags.project ?? (await chooseProject(api)));
+  const wanted = wantedBy(flags, flags.project ?? (await chooseProject(api, system)));
   checkRecord(run, issuer, wanted);
   output.progress(`Finding what exists at ${issuer}`);
   const existing = await survey(api, wanted);
@@ -53,7 +52,7 @@ export async function runRegistration(api: ManagementApi, run: Run): Promise<Exi
     { wanted, existing, record },
     {
       rotate: flags.rotate === true,
-      confirm: isInteractive() && !flags.dryRun ? confirmed : undefined,
+      confirm: isInteractive(system) && !flags.dryRun ? (message) => confirmed(message, system) : undefined,
       isKnown: {
         app: existing.app !== undefined && containCredentials(files, existing.app.clientId, method),
         serviceUser: containUser(files, record?.serviceUser?.clientId ?? wanted.serviceUser),
@@ -61,7 +60,7 @@ export async function runRegistration(api: ManagementApi, run: Run): Promise<Exi
     },
   );
   if (flags.dryRun) {
-    await registerApi({ api, wanted, existing, renew, journal: dryJournal(known) });
+    await registerApi({ api, wanted, existing, renew, clock, journal: dryJournal(known) });
     output.result({ dryRun: true, calls: api.planned }, plannedText(api.planned));
     return exitCodes.done;
   }
@@ -69,9 +68,9 @@ export async function runRegistration(api: ManagementApi, run: Run): Promise<Exi
   const journal = fileJournal(location, known);
   try {
     if (renew.app || renew.serviceUser) await journal.note({ finished: false }); // until the new credentials are written
-    const registered = await registerApi({ api, wanted, existing, renew, journal });
+    const registered = await registerApi({ api, wanted, existing, renew, clock, journal });
     output.progress('Waiting until the server accepts the credentials');
-    await waitForAll(files, server, wanted);
+    await waitForAll(run, server, wanted);
     await journal.note({ finished: true });
     const inUse = method === 'key' ? [files.env, files.key] : [files.env];
     output.result({ issuer, ...registered, files: inUse }, registeredText(registered, inUse, journal.written));
@@ -126,7 +125,7 @@ function containUser(files: RegistrationFiles, name: string | undefined): boolea
 }
 
 /** Uses the credentials from the files, so that a mistake in them is found now. */
-async function waitForAll(files: RegistrationFiles, server: AuthorizationServer, wanted: Wanted): Promise<void> {
+async function waitForAll({ files, settings, clock }: Run, server: AuthorizationServer, wanted: Wanted): Promise<void> {
   const {
     ZITADEL_PROJECT_ID: projectId = '',
     ZITADEL_CLIENT_ID: clientId = '',
@@ -135,18 +134,18 @@ async function waitForAll(files: RegistrationFiles, server: AuthorizationServer,
     ZITADEL_SERVICE_USER: name = '',
     ZITADEL_SERVICE_USER_SECRET: secret = '',
   } = variablesOf(files);
-  const key = keyFile === undefined ? undefined : readFileOf(keyFile, 'The key file');
+  const key = keyFile === undefined ? undefined : settings.readFile(keyFile, 'The key file');
   const client = checkedOptions(() => {
     const credentials =
       key === undefined ? { clientId, clientSecret } : { clientAuthentication: privateKeyJwt({ keyJson: key }) };
     return new IntrospectionClient({ ...clientOptions(server), ...credentials, circuitBreaker: false });
   });
-  await waitUntilAccepted(() => client.introspect('introspect-register'), { times: 3 });
+  await waitUntilAccepted(() => client.introspect('introspect-register'), { times: 3, clock });
   if (wanted.serviceUser === undefined) return;
   const scopes = ['openid', audienceScope(projectId)];
   const { headers } = server;
   const token = () => requestToken(server.endpoint('token_endpoint'), { name, secret }, { scopes, headers });
-  await waitUntilAccepted(token, { times: 1 });
+  await waitUntilAccepted(token, { times: 1, clock });
 }
 
 /** Adds what to do next. The record contains what was created, so a second run creates nothing twice. */

@@ -1,7 +1,7 @@
 import { type ClientAuthentication, clientSecretBasic } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { type ApiFlags, type Connection, connectionOf } from '../../../connection.js';
-import { readFileOf, type Settings } from '../../../terminal/settings.js';
+import type { Settings } from '../../../terminal/settings.js';
 import { type Check, checked, type Finding } from '../finding.js';
 import type { AuthenticationMethod } from '../outcome.js';
 import { examineIssuer } from './issuer.js';
@@ -48,7 +48,7 @@ async function examineCredentials(flags: ApiFlags, settings: Settings): Promise<
 }
 
 function examineKeyFile(path: string, settings: Settings): Credentials {
-  const json = readFileOf(path, 'The key file (--key-file, ZITADEL_KEY_FILE)');
+  const json = settings.readFile(path, 'The key file (--key-file, ZITADEL_KEY_FILE)');
   const findings = settings.text(undefined, 'ZITADEL_CLIENT_SECRET') === undefined ? [] : [twoCredentials];
   try {
     return { method: 'private_key_jwt', authentication: privateKeyJwt({ keyJson: json }), findings };
