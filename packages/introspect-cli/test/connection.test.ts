@@ -4,7 +4,7 @@ import { json, startScriptedServer } from '@acme/introspect-testing';
 import type { ScriptedZitadelOptions } from '@acme/introspect-testing/zitadel';
 import { exportJWK, SignJWT } from 'jose';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { introspect } from './support/introspect-process.js';
+import { introspect } from './support/introspect.js';
 import { adminToken, held, nothing, type ZitadelProject, zitadelProject } from './support/zitadel-project.js';
 
 // The public host is reserved (RFC 2606), so a request to it would fail.

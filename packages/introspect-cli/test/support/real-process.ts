@@ -3,19 +3,14 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Ended, Start } from './introspect.js';
 
 const program = fileURLToPath(new URL('../../dist/introspect.js', import.meta.url));
 
-export interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
 /** Runs the built command as a process, without a terminal, and with only these variables in its environment. */
-export async function introspect(
+export async function introspectProcess(
   args: readonly string[],
-  { cwd, env = {}, stdin = '' }: { cwd?: string; env?: NodeJS.ProcessEnv; stdin?: string } = {},
+  { cwd, env = {}, stdin = '' }: Start & { stdin?: string } = {},
 ): Promise<Ended> {
   if (!existsSync(program)) throw new Error('dist/introspect.js is missing: run "turbo run build" first');
   const child = spawn(process.execPath, ['--', program, ...args], { cwd, env: { PATH: process.env.PATH, ...env } });
@@ -40,8 +35,8 @@ export async function introspectInShell(
   return ended(spawn('sh', ['-c', `${definition}\n${script}`], { env: { PATH: process.env.PATH, ...env } }), '');
 }
 
-/** Runs it at a terminal of its own. Types each input as soon as the text that it `awaits` is shown. */
-export async function introspectAtTerminal(
+/** Runs the built command as a process at a terminal of its own. Types each input as soon as the text that it `awaits` is shown. */
+export async function introspectAtRealTerminal(
   args: readonly string[],
   {
     cwd,

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect } from 'node:net';
-import { createServer } from 'node:tls';
+import { createServer, type TLSSocket } from 'node:tls';
 import { json, type ScriptedServer } from '@acme/introspect-testing';
-import type { Certificate } from '../../../../e2e/certificate.js';
+import { type Certificate } from '../../../../e2e/certificate.js';
 
 export interface TlsFront {
   /** Has the host `localhost`. */
@@ -12,7 +12,9 @@ export interface TlsFront {
 /** Ends TLS with this certificate before a scripted server. The server's metadata names the new origin as its issuer. */
 export async function startTlsFront(behind: ScriptedServer, certificate: Certificate): Promise<TlsFront> {
   const { port } = new URL(behind.origin);
+  const connections = new Set<TLSSocket>();
   const server = createServer(certificate, (outer) => {
+    connections.add(outer);
     const inner = connect(Number(port), '127.0.0.1');
     outer.pipe(inner).pipe(outer);
     outer.on('error', () => inner.destroy());
@@ -29,5 +31,10 @@ export async function startTlsFront(behind: ScriptedServer, certificate: Certifi
       introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'private_key_jwt'],
     }),
   );
-  return { origin, close: () => new Promise((resolve) => server.close(() => resolve())) };
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      for (const connection of connections) connection.destroy();
+    });
+  return { origin, close };
 }

@@ -8,7 +8,7 @@ import {
   startScriptedZitadel,
 } from '@acme/introspect-testing/zitadel';
 import { onTestFinished } from 'vitest';
-import { type Ended, introspect } from './introspect-process.js';
+import { type Ended, introspect } from './introspect.js';
 
 export const adminToken = 'canary-admin-pat';
 

@@ -1,7 +1,7 @@
 import { json, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { UnsecuredJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { introspect, introspectAtTerminal } from '../support/introspect-process.js';
+import { introspect, introspectAtTerminal } from '../support/introspect.js';
 import { adminToken, zitadelProject } from '../support/zitadel-project.js';
 
 const odd = 'x\u001b]0;title\u0007\u009b31mH\u202e\u2028z';

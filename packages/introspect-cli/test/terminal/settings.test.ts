@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { introspect, introspectByShebang } from '../support/introspect-process.js';
+import { introspect } from '../support/introspect.js';
+import { introspectByShebang, introspectProcess } from '../support/real-process.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -25,10 +26,13 @@ describe('an env file that contains NODE_OPTIONS', () => {
 
   it.each([
     ['its own first line', introspectByShebang],
-    ['node --', introspect],
+    ['node --', introspectProcess],
   ])('is read by --env without running its code, when the command is started by %s', async (_, run) => {
-    for (const command of commands) {
-      const { code, stderr } = await run([command, '--env', 'evil.env'], { cwd: folder });
+    const runs = commands.map(async (command) => ({
+      command,
+      ...(await run([command, '--env', 'evil.env'], { cwd: folder })),
+    }));
+    for (const { command, code, stderr } of await Promise.all(runs)) {
       if (command !== 'doctor') expect(stderr).toMatch(/^The issuer is not a URL/);
       expect([command, code, marker()]).toEqual([command, 2, false]);
     }
@@ -36,19 +40,17 @@ describe('an env file that contains NODE_OPTIONS', () => {
 
   it.each([
     ['its own first line', introspectByShebang],
-    ['node --', introspect],
+    ['node --', introspectProcess],
   ])('is not read by options of Node, when the command is started by %s', async (_, run) => {
-    for (const spelling of oldSpellings) {
-      for (const args of [
-        ['token', ...spelling],
-        [...spelling, 'token'],
-        ['register', '--service-user', ...spelling],
-      ]) {
-        const { code, stdout, stderr } = await run(args, { cwd: folder });
-        expect([code, stdout]).toEqual([2, '']);
-        expect(stderr).toMatch(/^unknown option --env-file.*\nUse --env instead\.\n$/);
-        expect(marker()).toBe(false);
-      }
+    const commandLines = oldSpellings.flatMap((spelling) => [
+      ['token', ...spelling],
+      [...spelling, 'token'],
+      ['register', '--service-user', ...spelling],
+    ]);
+    for (const { code, stdout, stderr } of await Promise.all(commandLines.map((args) => run(args, { cwd: folder })))) {
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toMatch(/^unknown option --env-file.*\nUse --env instead\.\n$/);
+      expect(marker()).toBe(false);
     }
   });
 });

@@ -1,6 +1,6 @@
 import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { introspectInShell } from '../support/introspect-process.js';
+import { introspectInShell } from '../support/real-process.js';
 
 let server: ScriptedServer;
 let env: Record<string, string>;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeCertificate } from '../../../../../e2e/certificate.js';
+import { introspectProcess } from '../../support/real-process.js';
 import { apiOf, clientSecret, runDoctor } from '../../support/run-doctor.js';
 import { startTlsFront, type TlsFront } from '../../support/tls-front.js';
 
@@ -41,8 +41,8 @@ function asDocumented(output: string): string {
 
 describe('the documentation', () => {
   it('shows the output of introspect doctor; UPDATE_DOCS=1 updates it', async () => {
-    const quoted = await runDoctor({ ...env, ZITADEL_CLIENT_SECRET: `"${clientSecret}"` });
-    const right = await runDoctor(env);
+    const quoted = await runDoctor({ ...env, ZITADEL_CLIENT_SECRET: `"${clientSecret}"` }, [], introspectProcess);
+    const right = await runDoctor(env, [], introspectProcess);
     expect([quoted.exitCode, right.exitCode]).toEqual([1, 0]);
     const printed = [quoted, right].map(({ stdout }) => `$ introspect doctor\n${asDocumented(stdout)}`).join('\n');
     if (process.env.UPDATE_DOCS)

@@ -2,7 +2,7 @@ import { IntrospectionClient } from '@acme/introspect-core';
 import { zitadelRoles } from '@acme/introspect-core/zitadel';
 import { json } from '@acme/introspect-testing';
 import { describe, expect, it } from 'vitest';
-import { introspect, introspectAtTerminal } from '../../support/introspect-process.js';
+import { introspect, introspectAtTerminal } from '../../support/introspect.js';
 import { type ZitadelProject, zitadelProject } from '../../support/zitadel-project.js';
 
 const register = ['register', '--project', 'shop', '--role', 'reader', '--service-user'];

@@ -2,7 +2,7 @@ import { IntrospectionClient } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { inactive, json, redirect } from '@acme/introspect-testing';
 import { describe, expect, it } from 'vitest';
-import { introspect } from '../../support/introspect-process.js';
+import { introspect } from '../../support/introspect.js';
 import { all, everything, held, nothing, zitadelProject } from '../../support/zitadel-project.js';
 
 describe('introspect register, run twice,', () => {
@@ -246,7 +246,11 @@ describe('introspect register, interrupted', () => {
     const project = await zitadelProject();
     project.zitadel.always(json({}, { status: 404 }));
     project.zitadel.next(redirect('http://127.0.0.1:1/'));
-    const child = introspect(['register', '--project', 'shop', '--json'], { cwd: project.folder, env: project.env });
+    const child = introspect(['register', '--project', 'shop', '--json'], {
+      cwd: project.folder,
+      env: project.env,
+      waits: true,
+    });
     await expect.poll(() => project.zitadel.introspections.length, { timeout: 60_000 }).toBeGreaterThan(0);
     expect(project.variables().ZITADEL_CLIENT_SECRET).toMatch(/.{20}/);
     project.zitadel.always(inactive());

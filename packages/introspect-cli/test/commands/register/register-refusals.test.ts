@@ -1,6 +1,6 @@
 import { json, redirect, startScriptedServer } from '@acme/introspect-testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { introspect } from '../../support/introspect-process.js';
+import { introspect } from '../../support/introspect.js';
 import { addPerson, adminToken, zitadelProject } from '../../support/zitadel-project.js';
 
 describe('introspect register', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { introspectAtTerminal } from '../../support/introspect-process.js';
+import { introspectAtTerminal } from '../../support/introspect.js';
+import { introspectAtRealTerminal } from '../../support/real-process.js';
 import { adminToken, held, zitadelProject } from '../../support/zitadel-project.js';
 
 describe('introspect register at a terminal', () => {
@@ -21,7 +22,7 @@ describe('introspect register at a terminal', () => {
 
   it('prompts for the name of a new project, and for the PAT without showing it', async () => {
     const project = await zitadelProject();
-    const { code, shown } = await introspectAtTerminal(['register'], {
+    const { code, shown } = await introspectAtRealTerminal(['register'], {
       cwd: project.folder,
       env: { ZITADEL_ISSUER: project.zitadel.origin },
       inputs: [
@@ -33,6 +34,18 @@ describe('introspect register at a terminal', () => {
     expect(code).toBe(0);
     expect(held(project).projects).toEqual([{ name: 'shop', roles: [], apps: ['api'] }]);
     expect(shown).not.toContain(adminToken);
+  });
+
+  it('ends with exit code 130 and changes nothing after Ctrl+C at a prompt', async () => {
+    const project = await zitadelProject();
+    const { code, shown } = await introspectAtRealTerminal(['register'], {
+      cwd: project.folder,
+      env: project.env,
+      inputs: [{ awaits: 'In which project?', typed: '\u0003' }],
+    });
+    expect([code, shown]).toEqual([130, expect.stringContaining('Nothing was done')]);
+    expect(project.zitadel.writes()).toEqual([]);
+    expect(project.files()).toEqual([]);
   });
 
   it.each([

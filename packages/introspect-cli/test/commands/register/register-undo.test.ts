@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { json } from '@acme/introspect-testing';
 import { describe, expect, it } from 'vitest';
-import { introspect } from '../../support/introspect-process.js';
+import { introspect } from '../../support/introspect.js';
 import {
   addPerson,
   adminToken,

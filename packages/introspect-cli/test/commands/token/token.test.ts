@@ -14,7 +14,7 @@ import {
 } from '@acme/introspect-testing';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { introspect } from '../../support/introspect-process.js';
+import { introspect } from '../../support/introspect.js';
 
 const secret = 'canary+secret: ß';
 const token = 'canary-token';

@@ -105,6 +105,6 @@ describe('introspect doctor with credentials', () => {
     const { exitCode, stderr } = await runDoctor({ ZITADEL_ISSUER: server.origin });
     expect(exitCode).toBe(2);
     expect(stderr).toContain('ZITADEL_CLIENT_ID');
-    expect(await runDoctor(apiOf(server), '--timeout-ms', 'soon')).toMatchObject({ exitCode: 2 });
+    expect(await runDoctor(apiOf(server), ['--timeout-ms', 'soon'])).toMatchObject({ exitCode: 2 });
   });
 });

@@ -1,20 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CertificateOptions, makeCertificate } from '../../../../../../e2e/certificate.js';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { unreachable } from '../../../../src/commands/doctor/checks/connection.js';
 import { apiOf, clientSecret, examined } from '../../../support/run-doctor.js';
 import { startTlsFront } from '../../../support/tls-front.js';
 
 let server: ScriptedServer;
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'introspect-doctor-'));
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 beforeEach(async () => {
   server = await startScriptedServer({ clientSecret });
 });
@@ -23,10 +17,13 @@ afterEach(() => server.close());
 /** Runs doctor against the server behind TLS with such a certificate, which Node trusts or not. */
 async function behindTls(options: CertificateOptions, { trust }: { trust: boolean }) {
   const certificate = await makeCertificate(options);
-  const path = join(folder, 'ca.pem');
-  writeFileSync(path, certificate.cert);
+  if (trust) {
+    const trusted = getCACertificates();
+    setDefaultCACertificates([certificate.cert]);
+    onTestFinished(() => setDefaultCACertificates(trusted));
+  }
   const front = await startTlsFront(server, certificate);
-  const outcome = await examined({ ...apiOf(front), ...(trust && { NODE_EXTRA_CA_CERTS: path }) });
+  const outcome = await examined(apiOf(front));
   await front.close();
   return outcome;
 }
