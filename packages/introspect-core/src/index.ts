@@ -81,7 +81,7 @@ export {
   protectedResourceMetadata,
 } from './protocol/protected-resource-metadata.js';
 export { isLoopback } from './protocol/secure-url.js';
-export { metadataUrls } from './protocol/server-metadata.js';
+export { type CheckedMetadata, checkMetadata, fetchMetadata, metadataUrls } from './protocol/server-metadata.js';
 export { bearerToken, type Credentials } from './request/bearer-token.js';
 export type { RequestContext } from './request/request-context.js';
 export { type BoundedText, readBoundedText } from './runtime/bounded-text.js';

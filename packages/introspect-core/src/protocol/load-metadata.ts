@@ -4,7 +4,7 @@ import { timeoutError } from '../errors/timeout-error.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { send } from '../transport/send.js';
 import type { Transport } from '../transport/transport.js';
-import { type MetadataMember, type MetadataSettings, metadataUrls, readServerMetadata } from './server-metadata.js';
+import { fetchMetadata, type MetadataMember, type MetadataSettings, readServerMetadata } from './server-metadata.js';
 
 /** Where and how to fetch the metadata of an issuer (RFC 8414 §3). */
 export interface DiscoveryOptions extends MetadataSettings {
@@ -34,16 +34,16 @@ export function loadMetadataUrl(member: MetadataMember, options: DiscoveryOption
         withTraits(timeoutError({ origin, timeoutMs, option: 'retry.attemptTimeoutMs' }), { isTransient: true }),
     },
     async (signal) => {
-      for (const url of metadataUrls(issuer)) {
-        const response = await send(transport, {
+      const response = await fetchMetadata(issuer, (url) =>
+        send(transport, {
           url,
           method: 'GET',
           headers: { ...headers, accept: 'application/json' },
           signal,
           maxResponseBytes,
-        });
-        if (response.status !== 404) return readServerMetadata(member, response, options);
-      }
+        }),
+      );
+      if (response.status !== 404) return readServerMetadata(member, response, options);
       throw new InvalidResponseError(
         `${origin} has no metadata at either well-known path (404): check "issuer", or give "introspectionEndpoint"`,
       );

@@ -41,6 +41,21 @@ export function metadataUrls(issuer: string): readonly [openIdConnect: string, o
   ];
 }
 
+/**
+ * Fetches the metadata of an issuer by `get`. Tries the second URL only after a 404, and returns the first response if
+ * both are 404. Internal: also used by the command `introspect`.
+ */
+export async function fetchMetadata<Response extends { readonly status?: number | undefined }>(
+  issuer: string,
+  get: (url: string) => Promise<Response>,
+): Promise<Response> {
+  const [openIdConnect, oauth] = metadataUrls(issuer);
+  const first = await get(openIdConnect);
+  if (first.status !== 404) return first;
+  const second = await get(oauth);
+  return second.status === 404 ? first : second;
+}
+
 /** The members of a metadata document (RFC 8414 §2) that the client reads, with what to do if one is absent. */
 const advice = {
   introspection_endpoint: 'if the server has one, give it as "introspectionEndpoint"',
@@ -48,11 +63,35 @@ const advice = {
 } as const;
 export type MetadataMember = keyof typeof advice;
 
+/** What the client reads from a metadata document, and why it rejects the document. */
+export interface CheckedMetadata {
+  /** The `issuer` in the document. */
+  readonly named: unknown;
+  /** Whether the document is of the configured issuer. */
+  readonly isSameIssuer: boolean;
+  /** The URL of the member, or `undefined` if the document contains no such text. */
+  readonly url: string | undefined;
+  /** Why no token or secret may be sent to the URL, or `undefined` if it may. */
+  readonly problem: string | undefined;
+}
+
 /**
- * Returns a URL from a metadata document (RFC 8414 §3.2).
- *
- * The document's `issuer` must equal the configured one, code point by code point (§3.3). Nothing else in the document
- * is checked.
+ * Checks a metadata document (RFC 8414 §3.2). Its `issuer` must equal the configured one, code point by code point
+ * (§3.3). Nothing else in the document is checked. Internal: also used by the command `introspect`.
+ */
+export function checkMetadata(
+  member: MetadataMember,
+  metadata: object,
+  { issuer, allowInsecureHttp }: Pick<MetadataSettings, 'issuer' | 'allowInsecureHttp'>,
+): CheckedMetadata {
+  const [named, value] = [ownMember(metadata, 'issuer'), ownMember(metadata, member)];
+  const url = typeof value === 'string' ? value : undefined;
+  const problem = url === undefined ? undefined : urlProblem(url, allowInsecureHttp);
+  return { named, isSameIssuer: named === issuer, url, problem };
+}
+
+/**
+ * Returns a URL from the response to a request for metadata, if {@link checkMetadata} finds nothing wrong.
  *
  * @throws InvalidResponseError, UnavailableError
  */
@@ -63,18 +102,16 @@ export function readServerMetadata(
 ): string {
   const { origin } = new URL(issuer);
   if (response.status !== 200) throw statusError(response, origin, now);
-  const metadata = readJsonObject(response, origin);
-  const named = ownMember(metadata, 'issuer');
-  if (named !== issuer) {
+  const settings = { issuer, allowInsecureHttp };
+  const { named, isSameIssuer, url, problem } = checkMetadata(member, readJsonObject(response, origin), settings);
+  if (!isSameIssuer) {
     throw new InvalidResponseError(
       `The metadata of ${origin} names another issuer than the option "issuer"${slashHint(named, issuer)}`,
     );
   }
-  const url = ownMember(metadata, member);
-  if (typeof url !== 'string') {
+  if (url === undefined) {
     throw new InvalidResponseError(`The metadata of ${origin} names no ${member}: ${advice[member]}`);
   }
-  const problem = urlProblem(url, allowInsecureHttp);
   if (problem !== undefined) {
     const article = member === 'jwks_uri' ? 'a' : 'an';
     throw new InvalidResponseError(`The metadata of ${origin} names ${article} ${member} that ${problem}`);

@@ -23,7 +23,7 @@ const documentOf = (members: object) => ({
 });
 const notFound = { status: 404, header: () => null, body: '' };
 
-describe('fetchMetadataUrl', () => {
+describe('loadMetadataUrl', () => {
   it('returns the URL from the first document', async () => {
     const transport = vi.fn<Transport>(async () => documentOf({ issuer, jwks_uri: `${issuer}/keys` }));
     await expect(loadMetadataUrl('jwks_uri', optionsOf(transport))).resolves.toBe(`${issuer}/keys`);

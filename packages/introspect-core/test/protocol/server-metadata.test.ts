@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { IntrospectionClient, InvalidResponseError, type TransportResponse } from '../../src/index.js';
-import { metadataUrls, readServerMetadata } from '../../src/protocol/server-metadata.js';
+import { checkMetadata, fetchMetadata, metadataUrls, readServerMetadata } from '../../src/protocol/server-metadata.js';
 import { vectors } from '../support/vectors.js';
 
 type DiscoveryVector = { id: string; scope?: 'later' } & (
@@ -72,5 +72,60 @@ describe('discovery', () => {
       'ssf', // shared signals
       ...['v', 'v', 'v', 'v'], // metadata of client authentication by key and by certificate
     ]);
+  });
+});
+
+describe('fetchMetadata', () => {
+  const issuer = 'https://as.example.com';
+  const fetched = async (...statuses: number[]) => {
+    const urls: string[] = [];
+    const response = await fetchMetadata(issuer, async (url) => ({ url, status: statuses[urls.push(url) - 1] }));
+    return { response, urls };
+  };
+
+  it('sends no second request after a status other than 404', async () => {
+    for (const status of [200, 503]) {
+      const { response, urls } = await fetched(status);
+      expect(response).toEqual({ url: metadataUrls(issuer)[0], status });
+      expect(urls).toHaveLength(1);
+    }
+  });
+
+  it('returns the second response after a 404', async () => {
+    const { response, urls } = await fetched(404, 503);
+    expect(response).toEqual({ url: metadataUrls(issuer)[1], status: 503 });
+    expect(urls).toEqual(metadataUrls(issuer));
+  });
+
+  it('returns the first response if both are 404', async () => {
+    expect((await fetched(404, 404)).response).toEqual({ url: metadataUrls(issuer)[0], status: 404 });
+  });
+});
+
+describe('checkMetadata', () => {
+  const settings = { issuer: 'https://as.example.com', allowInsecureHttp: false };
+  const checked = (metadata: object) => checkMetadata('introspection_endpoint', metadata, settings);
+
+  it('returns all that is wrong with a document, without an error', () => {
+    expect(checked({ issuer: 'https://other.example', introspection_endpoint: 'http://a/' })).toEqual({
+      named: 'https://other.example',
+      isSameIssuer: false,
+      url: 'http://a/',
+      problem: expect.stringContaining('must be https'),
+    });
+    expect(checked({ introspection_endpoint: 1 })).toEqual({
+      named: undefined,
+      isSameIssuer: false,
+      url: undefined,
+      problem: undefined,
+    });
+  });
+
+  it('ignores inherited members', () => {
+    const { issuer } = settings;
+    expect(checked(Object.create({ issuer, introspection_endpoint: `${issuer}/i` }))).toMatchObject({
+      isSameIssuer: false,
+      url: undefined,
+    });
   });
 });
