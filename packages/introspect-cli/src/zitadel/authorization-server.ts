@@ -1,4 +1,4 @@
-import { type IntrospectionClientOptions, metadataUrls } from '@acme/introspect-core';
+import { fetchMetadata, type IntrospectionClientOptions } from '@acme/introspect-core';
 import type { Connection } from '../connection.js';
 import { exitCodes, Failure } from '../failure.js';
 import { checkSecure, requestJson } from '../http/json-request.js';
@@ -23,8 +23,8 @@ export interface AuthorizationServer extends Connection {
 export async function discover(connection: Connection): Promise<AuthorizationServer> {
   const { issuer: given, address, instanceHost, headers } = connection;
   checkSecure(address, 'The issuer');
-  const [url] = metadataUrls(address);
-  const { status, value = {} } = await requestJson({ method: 'GET', url, headers });
+  const get = async (url: string) => ({ url, ...(await requestJson({ method: 'GET', url, headers })) });
+  const { url, status, value = {} } = await fetchMetadata(address, get);
   if (status !== 200) {
     const advice =
       instanceHost === undefined

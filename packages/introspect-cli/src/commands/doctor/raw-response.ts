@@ -10,6 +10,7 @@ const formType = 'application/x-www-form-urlencoded';
 
 /** A response with any status and any body, not yet judged. */
 export interface RawResponse extends ResponseFacts {
+  readonly url: string;
   /** The origin to which a redirect leads. */
   readonly leadsTo: string | undefined;
   readonly date: string | null;
@@ -22,6 +23,8 @@ export interface RawResponse extends ResponseFacts {
 
 /** A request without a complete response. */
 export interface NoResponse {
+  readonly url: string;
+  readonly status?: undefined;
   /** The code of the error, or undefined after a timeout. */
   readonly brokenBy: string | undefined;
 }
@@ -49,6 +52,7 @@ export async function sendRaw({ url, headers, form, timeoutMs }: RawRequest): Pr
     const mediaType = response.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
     const { text } = await readBoundedText(response.body, maxBytes);
     return {
+      url,
       status: response.status,
       mediaType,
       json: mediaType === 'application/json' ? jsonObject(text) : undefined,
@@ -60,12 +64,12 @@ export async function sendRaw({ url, headers, form, timeoutMs }: RawRequest): Pr
       tookMs,
     };
   } catch (error) {
-    return { brokenBy: networkError(error) };
+    return { url, brokenBy: networkError(error) };
   }
 }
 
 /** Returns the finding for a request without a complete response. */
-export function noResponseFinding({ brokenBy }: NoResponse, timeoutMs: number): Finding {
+export function noResponseFinding({ brokenBy }: Pick<NoResponse, 'brokenBy'>, timeoutMs: number): Finding {
   if (brokenBy === undefined) {
     return {
       code: 'no_answer_in_time',

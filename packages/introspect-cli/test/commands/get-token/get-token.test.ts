@@ -46,6 +46,18 @@ describe('introspect get-token', () => {
     });
   });
 
+  it('finds the token endpoint in metadata at the path of RFC 8414', async () => {
+    const project = await zitadelProject();
+    const env = await registered(project);
+    const { origin } = project.zitadel;
+    project.zitadel.at('/.well-known/openid-configuration', json({}, { status: 404 }));
+    project.zitadel.at(
+      '/.well-known/oauth-authorization-server',
+      json({ issuer: origin, token_endpoint: `${origin}/oauth/v2/token` }),
+    );
+    expect((await introspect(['get-token'], { env })).code).toBe(0);
+  });
+
   it('prints the token response with --json', async () => {
     const project = await zitadelProject();
     const env = await registered(project);

@@ -26,7 +26,7 @@ export async function checkCredentials(target: Target): Promise<Check> {
   const response = await introspectRaw(target);
   if (response === undefined) return checked('credentials', detail, [unusableKey]);
   const finding =
-    'status' in response ? diagnose(response, target.method) : noResponseFinding(response, target.timeoutMs);
+    response.status === undefined ? noResponseFinding(response, target.timeoutMs) : diagnose(response, target.method);
   if (finding !== undefined) return checked('credentials', detail, [finding]);
   const findings = [await controlFinding(target), await sdkFinding(target)].filter((each) => each !== undefined);
   return checked('credentials', findings.length === 0 ? 'accepted; wrong ones are rejected' : detail, findings);
@@ -57,7 +57,7 @@ async function controlFinding(target: Target): Promise<Finding | undefined> {
     target,
     isKey ? spoilSignature : (form) => spoilSecret(form, target.authentication.clientId),
   );
-  if (response === undefined || !('status' in response)) return controlUnclear;
+  if (response?.status === undefined) return controlUnclear;
   if (response.status === 200) return isKey ? unprovenKey : unprovenSecret;
   return [400, 401, 403].includes(response.status) ? undefined : controlUnclear;
 }

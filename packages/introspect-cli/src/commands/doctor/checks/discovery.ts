@@ -1,4 +1,4 @@
-import { isLoopback, metadataUrls } from '@acme/introspect-core';
+import { checkMetadata, fetchMetadata } from '@acme/introspect-core';
 import type { Connection } from '../../../connection.js';
 import { connectedUrl, isOfInstanceHost } from '../../../zitadel/authorization-server.js';
 import { type Check, checked, type Finding } from '../finding.js';
@@ -27,11 +27,11 @@ export async function checkDiscovery(
   timeoutMs: number,
 ): Promise<Discovery> {
   const { address, headers, instanceHost } = connection;
-  const [url] = metadataUrls(address);
-  const response = await sendRaw({ url, headers, timeoutMs });
-  const failed = (finding: Finding, detail = url) => checked('discovery', detail, [finding]);
-  if (!('status' in response)) {
-    return { check: failed(noResponseFinding(response, timeoutMs)), response: undefined, location: undefined };
+  const response = await fetchMetadata(address, (each) => sendRaw({ url: each, headers, timeoutMs }));
+  const { url } = response;
+  if (response.status === undefined) {
+    const check = checked('discovery', url, [noResponseFinding(response, timeoutMs)]);
+    return { check, response: undefined, location: undefined };
   }
   if (response.status !== 200 || response.json === undefined) {
     const diagnosis = diagnose(response, method);
@@ -40,7 +40,7 @@ export async function checkDiscovery(
         ? { ...diagnosis, ...noSuchInstance(instanceHost) }
         : diagnosis;
     const detail = response.leadsTo === undefined ? url : `${url} leads to ${response.leadsTo}`;
-    return { check: finding ? failed(finding, detail) : checked('discovery', url), response, location: undefined };
+    return { check: checked('discovery', detail, finding ? [finding] : []), response, location: undefined };
   }
   const { findings, location } = examineMetadata(response.json, connection, method);
   return { check: checked('discovery', location?.endpoint ?? url, findings), response, location };
@@ -52,23 +52,21 @@ function examineMetadata(
   connection: Connection,
   method: AuthenticationMethod,
 ): { findings: Finding[]; location: Location | undefined } {
-  const { issuer: named, introspection_endpoint: endpointText } = metadata;
   const { issuer, address, instanceHost } = connection;
+  const settings = { issuer, allowInsecureHttp: false };
+  const { named, isSameIssuer, url, problem } = checkMetadata('introspection_endpoint', metadata, settings);
   const isPublic = isOfInstanceHost(named, connection);
   const own = isPublic ? named : issuer;
-  const findings = isPublic ? [] : issuerFindings(named, connection);
-  if (typeof endpointText !== 'string' || !/^https?:/.test(endpointText) || !URL.canParse(endpointText)) {
-    return { findings: [...findings, noEndpoint], location: undefined };
-  }
-  // The metadata of another issuer must not decide where credentials are sent.
-  const isOurs = isPublic || isSameButSlash(named, issuer);
-  const endpoint = new URL(endpointText);
-  const isInsecure = endpoint.protocol === 'http:' && !isLoopback(endpoint.hostname);
-  if (isInsecure) findings.push(insecureEndpoint);
+  const findings = isPublic || isSameIssuer ? [] : issuerFindings(named, connection);
+  if (url === undefined || !URL.canParse(url)) return { findings: [...findings, noEndpoint], location: undefined };
+  const endpoint = new URL(url);
+  if (problem !== undefined) findings.push(rejectedEndpoint(endpoint, problem));
   else if (endpoint.host !== new URL(own).host) findings.push(endpointElsewhere(endpoint.origin));
   if (!advertises(metadata, method)) findings.push(methodNotAdvertised(method));
-  if (!isOurs || isInsecure) return { findings, location: undefined };
-  const connected = connectedUrl(endpointText, { issuer: named, address });
+  // The metadata of another issuer must not decide where credentials are sent.
+  const isOurs = isPublic || isSameButSlash(named, issuer);
+  if (!isOurs || problem !== undefined) return { findings, location: undefined };
+  const connected = connectedUrl(url, { issuer: named, address });
   const clientOptions = { issuer: named, ...(instanceHost !== undefined && { introspectionEndpoint: connected }) };
   return { findings, location: { endpoint: connected, clientOptions } };
 }
@@ -82,9 +80,8 @@ function advertises(metadata: Metadata, method: AuthenticationMethod): boolean {
   return !Array.isArray(methods) || methods.includes(method);
 }
 
-/** The issuer is compared character by character (RFC 8414 §3.3). */
+/** Explains how an issuer differs from the configured one. */
 function issuerFindings(named: unknown, { issuer: configured, instanceHost }: Connection): Finding[] {
-  if (named === configured) return [];
   if (typeof named !== 'string' || !URL.canParse(named)) return [noIssuer];
   if (isSameButSlash(named, configured)) return [slashMismatch(named.endsWith('/'))];
   const { origin, protocol, host } = new URL(named);
@@ -164,6 +161,18 @@ const insecureEndpoint: Finding = {
   cause: 'TLS ends at a proxy, and the server does not know about it.',
   fix: 'Configure https in ZITADEL (ExternalSecure) and its proxy (X-Forwarded-Proto).',
 };
+
+/** @param problem why the SDK rejects the endpoint */
+function rejectedEndpoint({ protocol, username, password }: URL, problem: string): Finding {
+  if (protocol === 'http:' && username === '' && password === '') return insecureEndpoint;
+  return {
+    code: 'endpoint_rejected',
+    severity: 'fault',
+    seen: `The introspection endpoint ${problem}`,
+    cause: 'The metadata is wrong, or a proxy rewrites it.',
+    fix: 'Correct the introspection_endpoint in the metadata. If the server has another endpoint, set it as introspectionEndpoint in the SDK.',
+  };
+}
 
 const endpointElsewhere = (origin: string): Finding => ({
   code: 'endpoint_elsewhere',

@@ -13,7 +13,7 @@ export async function checkLatency(target: Target): Promise<Check> {
   for (let sent = 0; sent < requests && performance.now() - startedAt < limitMs; sent++) {
     const sentAt = performance.now();
     const response = await introspectRaw(target);
-    if (response === undefined || !('status' in response) || response.status !== 200) {
+    if (response?.status !== 200) {
       return checked('latency', `request ${sent + 1} of ${requests} failed`, [unsteady]);
     }
     times.push(performance.now() - sentAt);

@@ -4,6 +4,7 @@ import { checkClock, secondsAhead } from '../../../../src/commands/doctor/checks
 const noon = Date.UTC(2026, 0, 1, 12);
 const date = new Date(noon).toUTCString();
 const response = {
+  url: 'https://a/',
   status: 200,
   mediaType: '',
   json: undefined,

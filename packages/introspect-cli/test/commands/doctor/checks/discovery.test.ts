@@ -52,6 +52,16 @@ describe('introspect doctor with metadata', () => {
       ['endpoint_insecure'],
     ],
     [
+      'with an endpoint that contains a password',
+      () => metadata({ introspection_endpoint: server.introspectionEndpoint.replace('//', `//u:${canary}@`) }),
+      ['endpoint_rejected'],
+    ],
+    [
+      'with an endpoint of another scheme',
+      () => metadata({ introspection_endpoint: 'ftp://a/i' }),
+      ['endpoint_rejected'],
+    ],
+    [
       'of another host with an endpoint there',
       () => metadata({ issuer: 'https://public.example', introspection_endpoint: 'https://public.example/i' }),
       ['issuer_mismatch_host', 'endpoint_elsewhere'],
@@ -79,6 +89,14 @@ describe('introspect doctor with metadata', () => {
     const { found, statuses } = await examined(apiOf(server), '--timeout-ms', '2000');
     expect(found).toEqual(['discovery: no_answer_in_time']);
     expect(statuses.clock).toBe('skipped');
+  });
+
+  it('at the path of RFC 8414 reports no finding', async () => {
+    server.at(path, respond({ status: 404 }));
+    server.at('/.well-known/oauth-authorization-server', metadata({}));
+    const { found, statuses } = await examined(apiOf(server));
+    expect(found).toEqual([]);
+    expect(statuses.latency).toBe('ok');
   });
 
   it('that is a redirect shows the origin of its target', async () => {
