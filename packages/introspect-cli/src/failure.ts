@@ -1,7 +1,7 @@
 /** The exit codes of the command, for scripts. */
 export const exitCodes = {
   done: 0,
-  /** The result is negative: the token is inactive, or a check found a fault. */
+  /** The result is negative: the token is inactive, or a check found an error. */
   no: 1,
   /** The user must first correct an option, a variable of the environment or a file. */
   usage: 2,

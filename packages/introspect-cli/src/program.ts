@@ -54,7 +54,7 @@ export async function run(argv: readonly string[], system: System, clock = syste
 
 function report({ exitCode, code, message, advice }: Failure, output: Output): ExitCode {
   if (output.json) output.result({ error: { code, message, ...(advice && { advice }) } }, []);
-  else output.note(message, ...(advice?.split('\n') ?? []));
+  else output.message(message, ...(advice?.split('\n') ?? []));
   return exitCode;
 }
 

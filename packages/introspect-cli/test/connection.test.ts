@@ -50,7 +50,7 @@ describe.each(['basic', 'key'])('an internal address with --instance-host, for a
     });
     expect(await claimsOf(project.variables())).toMatchObject({ active: true, iss: publicIssuer });
     const doctor = await byEnvFile(project, 'doctor', '--timeout-ms', '20000', '--json');
-    expect(JSON.parse(doctor.stdout)).toMatchObject({ ok: true, faults: 0, warnings: 0 });
+    expect(JSON.parse(doctor.stdout)).toMatchObject({ ok: true, errors: 0, warnings: 0 });
     const again = await byEnvFile(project, ...register);
     expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('unchanged')]);
     expect((await byEnvFile(project, 'register', '--undo')).code).toBe(0);
@@ -65,7 +65,7 @@ describe.each(['basic', 'key'])('an internal address with --instance-host, for a
     const env = { ...project.variables(), ZITADEL_ISSUER: project.zitadel.origin, INTROSPECTION_ENDPOINT: undefined };
     expect(await claimsOf(env)).toMatchObject({ active: true, iss: publicIssuer });
     const doctor = await introspect(['doctor', '--timeout-ms', '20000', '--json'], { cwd: project.folder, env });
-    expect(JSON.parse(doctor.stdout)).toMatchObject({ ok: true, faults: 0, warnings: 0 });
+    expect(JSON.parse(doctor.stdout)).toMatchObject({ ok: true, errors: 0, warnings: 0 });
     expect(await overAddress(project, ...register)).toMatchObject({ code: 0 });
     expect(await overAddress(project, 'register', '--undo')).toMatchObject({ code: 0 });
     expect(held(project)).toEqual(nothing);

@@ -20,8 +20,8 @@ export interface Output {
   result(value: object, lines: readonly Line[]): void;
   /** Writes what the command is doing: only at a terminal, and not with `--json`. */
   progress(text: string): void;
-  /** Writes errors and notes. */
-  note(...lines: string[]): void;
+  /** Writes an error or a hint for people. */
+  message(...lines: string[]): void;
 }
 
 /** `NO_COLOR` turns colours off. `FORCE_COLOR` turns them on without a terminal. */
@@ -40,7 +40,7 @@ export function outputOf(json: boolean, { env, stdout, stderr }: System): Output
     progress(text) {
       if (stderr.isTTY && !json) stderr.write(`${printable(text)}\n`);
     },
-    note: (...lines) => void stderr.write(lines.map((line) => `${printable(line)}\n`).join('')),
+    message: (...lines) => void stderr.write(lines.map((line) => `${printable(line)}\n`).join('')),
   };
 }
 

@@ -60,7 +60,7 @@ function rejection(status: number, error: unknown): Failure {
   }
   return new Failure(
     exitCodes.failed,
-    'unexpected_answer',
+    'unexpected_response',
     `The token endpoint responded with ${status} and without a token`,
   );
 }

@@ -121,5 +121,5 @@ export function isSegment(value: string): boolean {
 export function text(members: Members, name: string): string {
   const value = members[name];
   if (typeof value === 'string' && value !== '') return value;
-  throw new Failure(exitCodes.failed, 'unexpected_answer', `The response of the management API has no "${name}"`);
+  throw new Failure(exitCodes.failed, 'unexpected_response', `The response of the management API has no "${name}"`);
 }

@@ -38,7 +38,7 @@ export async function examined(env: Record<string, string>, ...args: string[]) {
   const report: Report = JSON.parse(stdout);
   const found = report.checks.flatMap(({ name, findings }) => findings.map(({ code }) => `${name}: ${code}`));
   expect({ ok: report.ok, exitCode }).toEqual(
-    report.faults > 0 ? { ok: false, exitCode: 1 } : { ok: true, exitCode: 0 },
+    report.errors > 0 ? { ok: false, exitCode: 1 } : { ok: true, exitCode: 0 },
   );
   return { found, report, statuses: Object.fromEntries(report.checks.map(({ name, status }) => [name, status])) };
 }

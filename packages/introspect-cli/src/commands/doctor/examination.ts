@@ -24,11 +24,11 @@ export async function* examine({ configuration, token, timeoutMs }: Examination)
 
   const dns = await checkDns(address, timeoutMs);
   yield dns;
-  if (dns.status === 'fault') return 'the host must first have an address';
+  if (dns.status === 'error') return 'the host must first have an address';
 
   const connection = await checkConnection(address, timeoutMs);
   yield connection;
-  if (connection.status === 'fault') return 'there must first be a connection';
+  if (connection.status === 'error') return 'there must first be a connection';
 
   const { check: discovery, response, location } = await checkDiscovery(connected, method, timeoutMs);
   yield discovery;
@@ -42,7 +42,7 @@ export async function* examine({ configuration, token, timeoutMs }: Examination)
   const target: Target = { ...location, headers: connected.headers, method, authentication, timeoutMs };
   const credentials = await checkCredentials(target);
   yield credentials;
-  if (credentials.status === 'fault') return 'the server must first respond to an invented token';
+  if (credentials.status === 'error') return 'the server must first respond to an invented token';
 
   yield token === undefined ? skipped('token', 'ZITADEL_TOKEN is not set') : await checkKnownToken(target, token);
   yield await checkLatency(target);

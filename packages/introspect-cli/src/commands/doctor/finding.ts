@@ -1,4 +1,4 @@
-export type Severity = 'fault' | 'warning' | 'note';
+export type Severity = 'error' | 'warning' | 'info';
 
 /** Something that is wrong: what was seen, the likely cause, and what to do. One sentence each. */
 export interface Finding {
@@ -27,8 +27,8 @@ export type CheckName = (typeof checkNames)[number];
 
 export interface Check {
   readonly name: CheckName;
-  /** `ok` also if there are notes. */
-  readonly status: 'ok' | 'warning' | 'fault' | 'skipped';
+  /** Also `ok` if there are infos. */
+  readonly status: 'ok' | 'warning' | 'error' | 'skipped';
   /** What was checked, or why the check was skipped. */
   readonly detail: string;
   readonly findings: readonly Finding[];
@@ -37,7 +37,7 @@ export interface Check {
 /** Returns a check that ran. Its status is that of its worst finding. */
 export function checked(name: CheckName, detail: string, findings: readonly Finding[] = []): Check {
   const severities = new Set(findings.map(({ severity }) => severity));
-  const status = severities.has('fault') ? 'fault' : severities.has('warning') ? 'warning' : 'ok';
+  const status = severities.has('error') ? 'error' : severities.has('warning') ? 'warning' : 'ok';
   return { name, status, detail, findings };
 }
 

@@ -19,7 +19,7 @@ export function diagnose(response: ResponseFacts, method: AuthenticationMethod):
   if (status === 200 && json?.active === false) return undefined;
   const row = rows.find(({ pattern }) => matches(response, pattern)) ?? fallback(status);
   const [cause, fix] = (method === 'private_key_jwt' && row.byKey) || [row.cause, row.fix];
-  return { code: row.code, severity: row.severity ?? 'fault', seen: seen(response, row), cause, fix };
+  return { code: row.code, severity: row.severity ?? 'error', seen: seen(response, row), cause, fix };
 }
 
 function fallback(status: number): Omit<Row, 'pattern'> {

@@ -72,8 +72,8 @@ export async function sendRaw({ url, headers, form, timeoutMs }: RawRequest): Pr
 export function noResponseFinding({ brokenBy }: Pick<NoResponse, 'brokenBy'>, timeoutMs: number): Finding {
   if (brokenBy === undefined) {
     return {
-      code: 'no_answer_in_time',
-      severity: 'fault',
+      code: 'no_response_in_time',
+      severity: 'error',
       seen: `No response within ${timeoutMs} ms`,
       cause: 'The server accepts the connection and does not respond: it is overloaded, or a proxy holds the request.',
       fix: 'Check the load of the server and the proxies before it. --timeout-ms waits longer, like timeoutMs in the SDK.',
@@ -81,7 +81,7 @@ export function noResponseFinding({ brokenBy }: Pick<NoResponse, 'brokenBy'>, ti
   }
   return {
     code: 'connection_lost',
-    severity: 'fault',
+    severity: 'error',
     seen: `The connection ended before the response (${brokenBy})`,
     cause: 'The server, or a proxy or firewall before it, accepts the connection and then closes it.',
     fix: 'Check the log of the server and of the proxies before it.',

@@ -1,38 +1,38 @@
 import { type Line, type Style, type Styled, styled } from '../../terminal/output.js';
 import type { Check, Finding, Severity } from './finding.js';
 
-const symbols: Readonly<Record<Check['status'] | 'note', readonly [symbol: string, style: Style]>> = {
+const symbols: Readonly<Record<Check['status'] | 'info', readonly [symbol: string, style: Style]>> = {
   ok: ['✓', 'green'],
-  note: ['i', 'cyan'],
+  info: ['i', 'cyan'],
   warning: ['!', 'yellow'],
-  fault: ['✗', 'red'],
+  error: ['✗', 'red'],
   skipped: ['-', 'dim'],
 };
 
 export interface Report {
-  /** True without a fault. There may be warnings. */
+  /** True if there is no error. There may be warnings. */
   readonly ok: boolean;
   readonly checks: readonly Check[];
-  readonly faults: number;
+  readonly errors: number;
   readonly warnings: number;
-  readonly notes: number;
+  readonly infos: number;
 }
 
 export function reportOf(checks: readonly Check[]): Report {
   const count = (severity: Severity) =>
     checks.flatMap(({ findings }) => findings).filter((finding) => finding.severity === severity).length;
-  const [faults, warnings, notes] = [count('fault'), count('warning'), count('note')];
-  return { ok: faults === 0, checks, faults, warnings, notes };
+  const [errors, warnings, infos] = [count('error'), count('warning'), count('info')];
+  return { ok: errors === 0, checks, errors, warnings, infos };
 }
 
 /** Returns a line for each check with its findings below it, and a summary. */
-export function reportText({ checks, faults, warnings, notes }: Report): Line[] {
+export function reportText({ checks, errors, warnings, infos }: Report): Line[] {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap(({ name, status, detail, findings }): Line[] => [
     [symbolOf(status), ` ${name.padEnd(width)}  ${status === 'skipped' ? 'not checked: ' : ''}${detail}`],
     ...findings.flatMap(findingLines),
   ]);
-  const summary = [counted(faults, 'fault'), counted(warnings, 'warning'), counted(notes, 'note')].join(', ');
+  const summary = [counted(errors, 'error'), counted(warnings, 'warning'), counted(infos, 'info')].join(', ');
   return [...lines, '', summary];
 }
 

@@ -31,7 +31,7 @@ export function checkVariables(location: Location, { serviceUser }: Wanted): voi
 /** Returns the journal of a dry run. It writes nothing. */
 export function dryJournal(record: RegistrationRecord): Journal {
   const nothing = async () => {};
-  return { record, note: nothing, saveVariables: nothing, saveKeyFile: nothing };
+  return { record, saveRecord: nothing, saveVariables: nothing, saveKeyFile: nothing };
 }
 
 /** Returns a journal that writes each step to its file. It writes no file whose content would stay the same. */
@@ -47,14 +47,14 @@ export function fileJournal(
     get record() {
       return recordFile.record;
     },
-    note: (changes) => recordFile.note(changes),
+    saveRecord: (changes) => recordFile.save(changes),
     saveVariables: async (changes) => {
       if (await saveVariables(files, { ...knownVariables(location), ...changes })) written.add(files.env);
     },
     saveKeyFile: async (content) => {
       await writePrivately(files.key, content);
       written.add(files.key);
-      await recordFile.note({ keyFile: files.key });
+      await recordFile.save({ keyFile: files.key });
     },
   };
 }

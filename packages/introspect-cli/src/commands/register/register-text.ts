@@ -48,7 +48,7 @@ function stateOf({ made }: { made: boolean }): Styled {
   return made ? styled('green', 'created') : styled('dim', 'found');
 }
 
-function credentialsText({ made, credentials }: { made: boolean; credentials: 'new' | 'kept' }): string {
+function credentialsText({ made, credentials }: { made: boolean; credentials: 'new' | 'unchanged' }): string {
   if (credentials !== 'new') return ', credentials unchanged';
   return made ? ', credentials created' : ', credentials renewed';
 }

@@ -90,7 +90,7 @@ export class RecordFile {
   }
 
   /** Writes changes, and sets `finished` to false unless the changes set it. Does not write if nothing changes. */
-  async note(changes: Partial<RegistrationRecord>): Promise<void> {
+  async save(changes: Partial<RegistrationRecord>): Promise<void> {
     const record = { ...this.#record, ...changes };
     if (isDeepStrictEqual(record, this.#record)) return;
     this.#record = { ...record, finished: changes.finished ?? false };

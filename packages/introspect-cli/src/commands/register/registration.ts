@@ -9,7 +9,7 @@ import type { Survey, Wanted } from './survey.js';
 /** Stores each step immediately: the server shows a secret only once. A dry run stores nothing. */
 export interface Journal {
   readonly record: RegistrationRecord;
-  note(changes: Partial<RegistrationRecord>): Promise<void>;
+  saveRecord(changes: Partial<RegistrationRecord>): Promise<void>;
   saveVariables(changes: EnvChanges): Promise<void>;
   saveKeyFile(content: string): Promise<void>;
 }
@@ -25,7 +25,7 @@ interface Resource {
   readonly name: string;
   readonly made: boolean;
 }
-type Credentials = { readonly credentials: 'new' | 'kept' };
+type Credentials = { readonly credentials: 'new' | 'unchanged' };
 
 /** The result of a registration, without secrets. `made` says whether this run created it. */
 export interface Registered {
@@ -64,7 +64,7 @@ async function registerProject({ api, wanted: { project: name }, existing, journ
     create: () => api.addProject(name),
     find: () => api.findProject(name),
   });
-  await journal.note({ project: { id, name, made: created || isOurs(journal.record.project, id) } });
+  await journal.saveRecord({ project: { id, name, made: created || isOurs(journal.record.project, id) } });
   return { id, name, made: created };
 }
 
@@ -76,7 +76,7 @@ async function registerRoles(
   for (const { key, displayName } of wanted.roles) {
     const isNew = !existing.roles.includes(key);
     const created = isNew && (await createUnlessExists(() => api.addRole(projectId, key, displayName)));
-    if (created) await journal.note({ roles: [...journal.record.roles, key] });
+    if (created) await journal.saveRecord({ roles: [...journal.record.roles, key] });
     roles.push({ key, made: created });
   }
   return roles;
@@ -91,16 +91,16 @@ async function registerApp(plan: Plan, projectId: string): Promise<Registered['a
   });
   if (!created && existing.app === undefined) throw createdMeanwhile(`The app ${name}`);
   const { id, clientId, clientSecret } = value;
-  await journal.note({ app: { id, name, clientId, made: created || isOurs(journal.record.app, id) } });
+  await journal.saveRecord({ app: { id, name, clientId, made: created || isOurs(journal.record.app, id) } });
   const app = { id, name, made: created, clientId, method };
   const variables = { ZITADEL_PROJECT_ID: projectId, ZITADEL_CLIENT_ID: clientId };
   if (!created && !renew.app) {
     await journal.saveVariables(variables);
-    return { ...app, credentials: 'kept' };
+    return { ...app, credentials: 'unchanged' };
   }
   if (method === 'key') {
     const key = await api.addKey(projectId, id, new Date(Date.now() + keyDays * 86_400_000));
-    await journal.note({ keys: [...journal.record.keys, key.id] });
+    await journal.saveRecord({ keys: [...journal.record.keys, key.id] });
     await journal.saveKeyFile(key.file);
     await journal.saveVariables(variables);
   } else {
@@ -119,11 +119,11 @@ async function registerServiceUser(plan: Plan, name: string, projectId: string):
   if (!created && existing.userId === undefined) throw createdMeanwhile(`The user ${name}`);
   const { serviceUser } = journal.record;
   const recorded = { ...serviceUser, id, name, made: created || isOurs(serviceUser, id) };
-  await journal.note({ serviceUser: recorded });
+  await journal.saveRecord({ serviceUser: recorded });
   await grantRoles(plan, id, projectId);
-  if (!created && !renew.serviceUser) return { id, name, made: created, credentials: 'kept' };
+  if (!created && !renew.serviceUser) return { id, name, made: created, credentials: 'unchanged' };
   const { clientId, clientSecret } = await api.rotateUserSecret(id);
-  await journal.note({ serviceUser: { ...recorded, clientId } });
+  await journal.saveRecord({ serviceUser: { ...recorded, clientId } });
   await journal.saveVariables({ ZITADEL_SERVICE_USER: clientId, ZITADEL_SERVICE_USER_SECRET: clientSecret });
   return { id, name, made: created, credentials: 'new' };
 }
@@ -139,7 +139,7 @@ async function grantRoles(
     create: async () => ({ id: await api.addGrant(userId, projectId, roleKeys), roleKeys }),
     find: () => api.findGrant(userId, projectId),
   });
-  if (created) await journal.note({ grant: grant.id });
+  if (created) await journal.saveRecord({ grant: grant.id });
   const granted = new Set([...grant.roleKeys, ...roleKeys]);
   if (granted.size > grant.roleKeys.length) await api.changeGrant(userId, grant.id, [...granted]);
 }
@@ -187,7 +187,7 @@ function isOurs(recorded: { id: string; made: boolean } | undefined, id: string)
 function createdMeanwhile(what: string): Failure {
   return new Failure(
     exitCodes.failed,
-    'made_meanwhile',
+    'created_meanwhile',
     `${what} was created by someone else a moment ago`,
     'Run the command again.',
   );

@@ -67,11 +67,11 @@ export async function runRegistration(api: ManagementApi, run: Run): Promise<Exi
   await checkFilesWritable(files);
   const journal = fileJournal(location, known);
   try {
-    if (renew.app || renew.serviceUser) await journal.note({ finished: false }); // until the new credentials are written
+    if (renew.app || renew.serviceUser) await journal.saveRecord({ finished: false }); // until the new credentials are written
     const registered = await registerApi({ api, wanted, existing, renew, clock, journal });
     output.progress('Waiting until the server accepts the credentials');
     await waitForAll(run, server, wanted);
-    await journal.note({ finished: true });
+    await journal.saveRecord({ finished: true });
     const inUse = method === 'key' ? [files.env, files.key] : [files.env];
     output.result({ issuer, ...registered, files: inUse }, registeredText(registered, inUse, journal.written));
     return exitCodes.done;

@@ -20,7 +20,7 @@ export async function runUndo(
   { settings, output, files, record }: UndoContext,
 ): Promise<ExitCode> {
   if (record === undefined) {
-    output.result({ removed: [], kept: [] }, [
+    output.result({ removed: [], remaining: [] }, [
       `There is nothing to undo: ${files.env} has no record of a registration.`,
     ]);
     return exitCodes.done;
@@ -39,6 +39,6 @@ export async function runUndo(
   }
   const ofFiles = await removeFiles(files, record);
   const undone = { removed: [...removed, ...ofFiles.removed], remaining: [...remaining, ...ofFiles.remaining] };
-  output.result({ removed: undone.removed, kept: undone.remaining }, undoneText(undone));
+  output.result({ removed: undone.removed, remaining: undone.remaining }, undoneText(undone));
   return exitCodes.done;
 }

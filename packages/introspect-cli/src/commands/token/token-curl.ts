@@ -24,7 +24,9 @@ export async function curlOf(settings: Settings, flags: ApiFlags, output: Output
   const assertion = form.get(assertionField);
   for (const name of ['token', assertionField]) form.delete(name);
   if (assertion !== null) {
-    output.note('This command contains an assertion: for some minutes, anyone who has it can introspect as this API.');
+    output.message(
+      'This command contains an assertion: for some minutes, anyone who has it can introspect as this API.',
+    );
   }
   const config = [
     ...(clientId === undefined ? [] : [`printf 'user = "%s:%s"\\n' ${quoted(clientId)} ${fromEnv('CLIENT_SECRET')}`]),

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { introspectProcess } from '../../support/real-process.js';
 import { apiOf, clientSecret, runDoctor } from '../../support/run-doctor.js';
 import { startTlsFront, type TlsFront } from '../../support/tls-front.js';
 
-const page = fileURLToPath(new URL('../../../../../docs/zitadel.md', import.meta.url));
+const docs = fileURLToPath(new URL('../../../../../docs/', import.meta.url));
 const block = /(?<=^```console\n)\$ introspect doctor\n.*?(?=^```$)/ms;
 
 let folder: string;
@@ -45,11 +45,19 @@ describe('the documentation', () => {
     const right = await runDoctor(env, [], introspectProcess);
     expect([quoted.exitCode, right.exitCode]).toEqual([1, 0]);
     const printed = [quoted, right].map(({ stdout }) => `$ introspect doctor\n${asDocumented(stdout)}`).join('\n');
-    if (process.env.UPDATE_DOCS)
-      writeFileSync(
-        page,
-        readFileSync(page, 'utf8').replace(block, () => printed),
-      );
-    expect(block.exec(readFileSync(page, 'utf8'))?.[0]).toBe(printed);
+    const pages = readdirSync(docs, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(docs, name))
+      .filter((page) => block.test(readFileSync(page, 'utf8')));
+    expect(pages).not.toEqual([]);
+    for (const page of pages) {
+      const text = readFileSync(page, 'utf8');
+      if (process.env.UPDATE_DOCS)
+        writeFileSync(
+          page,
+          text.replace(block, () => printed),
+        );
+      else expect(block.exec(text)?.[0]).toBe(printed);
+    }
   });
 });

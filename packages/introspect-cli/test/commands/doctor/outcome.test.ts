@@ -73,7 +73,7 @@ describe('introspect doctor, if the endpoint responds with', () => {
     server.always(response);
     const { found, statuses } = await examined(apiOf(server));
     expect(found).toEqual([`credentials: ${code}`]);
-    expect(statuses).toMatchObject({ credentials: 'fault', token: 'skipped', latency: 'skipped' });
+    expect(statuses).toMatchObject({ credentials: 'error', token: 'skipped', latency: 'skipped' });
   });
 
   it('a broken connection, shows the code of the system', async () => {
@@ -85,7 +85,7 @@ describe('introspect doctor, if the endpoint responds with', () => {
 
   it('nothing within the time limit, reports its own finding', async () => {
     server.always(hangBeforeHeaders());
-    expect((await examined(apiOf(server), '--timeout-ms', '2000')).found).toEqual(['credentials: no_answer_in_time']);
+    expect((await examined(apiOf(server), '--timeout-ms', '2000')).found).toEqual(['credentials: no_response_in_time']);
   });
 });
 
@@ -93,7 +93,7 @@ describe('introspect doctor with a server', () => {
   it('that works passes every check, and sends wrong credentials once', async () => {
     const { found, statuses, report } = await examined(apiOf(server));
     expect(found).toEqual([]);
-    expect(report).toMatchObject({ ok: true, faults: 0, warnings: 0, notes: 0 });
+    expect(report).toMatchObject({ ok: true, errors: 0, warnings: 0, infos: 0 });
     expect(new Set(Object.values(statuses))).toEqual(new Set(['ok', 'skipped']));
     expect(statuses).toMatchObject({ latency: 'ok', token: 'skipped' });
     const credentials = server.introspections.map((request) => request.field('authorization').join());
@@ -110,12 +110,12 @@ describe('introspect doctor with a server', () => {
     expect(found).toEqual(['credentials: credentials_unproven']);
   });
 
-  it('whose response to wrong credentials is unclear reports a note', async () => {
+  it('whose response to wrong credentials is unclear reports an info', async () => {
     server.next(inactive(), html(503));
     expect((await examined(apiOf(server))).found).toEqual(['credentials: control_unclear']);
   });
 
-  it('that only the SDK rejects reports a fault', async () => {
+  it('that only the SDK rejects reports an error', async () => {
     server.next(inactive(), zitadelResponses.unauthorizedClient(), html(200));
     expect((await examined(apiOf(server))).found).toEqual(['credentials: sdk_failed']);
   });
@@ -144,7 +144,7 @@ describe('introspect doctor with ZITADEL_TOKEN', () => {
     expect(report.checks.find(({ name }) => name === 'token')?.findings[0]?.fix).toContain('introspect token');
   });
 
-  it('that the server cannot introspect reports a fault', async () => {
+  it('that the server cannot introspect reports an error', async () => {
     server.next(inactive(), zitadelResponses.unauthorizedClient(), inactive(), zitadelResponses.serverError());
     expect((await examined({ ...apiOf(server), ZITADEL_TOKEN: token })).found).toEqual(['token: token_unavailable']);
   });
@@ -167,7 +167,7 @@ describe('the output of introspect doctor', () => {
     expect(stdout).toMatch(
       /^✗ credentials .*\n {2}✗ The server responded with 400 unauthorized_client \(credentials_refused\)\n {4}why: .*\n {4}fix: .*\n- token /m,
     );
-    expect(stdout).toMatch(/\n\n1 fault, 0 warnings, 0 notes\n$/);
+    expect(stdout).toMatch(/\n\n1 error, 0 warnings, 0 infos\n$/);
     expect(stdout).not.toContain('\u001b');
   });
 
@@ -175,16 +175,16 @@ describe('the output of introspect doctor', () => {
     server.always(zitadelResponses.unauthorizedClient());
     const { stdout } = await runDoctor(apiOf(server), ['--json']);
     const { checks, ...counts } = JSON.parse(stdout);
-    expect(counts).toEqual({ ok: false, faults: 1, warnings: 0, notes: 0 });
+    expect(counts).toEqual({ ok: false, errors: 1, warnings: 0, infos: 0 });
     expect(checks.map(({ name }: { name: string }) => name)).toEqual(checkNames);
     expect(checks[5]).toEqual({
       name: 'credentials',
-      status: 'fault',
+      status: 'error',
       detail: 'introspected an invented token, by client_secret_basic',
       findings: [
         {
           code: 'credentials_refused',
-          severity: 'fault',
+          severity: 'error',
           seen: 'The server responded with 400 unauthorized_client',
           cause: expect.any(String),
           fix: expect.any(String),
@@ -218,6 +218,6 @@ describe('diagnose', () => {
     const [bySecret, byKey] = methods.map((method) => diagnose(refused, method));
     expect(bySecret?.cause).toContain('secret');
     expect(byKey?.cause).not.toContain('secret');
-    expect(byKey).toMatchObject({ code: bySecret?.code, seen: bySecret?.seen, severity: 'fault' });
+    expect(byKey).toMatchObject({ code: bySecret?.code, seen: bySecret?.seen, severity: 'error' });
   });
 });

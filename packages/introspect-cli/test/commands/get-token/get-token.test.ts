@@ -117,8 +117,8 @@ describe('introspect get-token', () => {
 
   it.each([
     ['invalid_scope', json({ error: 'invalid_scope' }, { status: 400 })],
-    ['unexpected_answer', json({ access_token: 'two\nlines' })],
-    ['unexpected_answer', json({}, { status: 500 })],
+    ['unexpected_response', json({ access_token: 'two\nlines' })],
+    ['unexpected_response', json({}, { status: 500 })],
   ])('reports another error of the server: %s', async (expected, response) => {
     const project = await zitadelProject();
     const env = await registered(project);

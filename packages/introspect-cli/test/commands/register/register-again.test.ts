@@ -18,8 +18,8 @@ describe('introspect register, run twice,', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       project: { made: false },
       roles: [{ made: false }, { made: false }],
-      app: { made: false, credentials: 'kept' },
-      serviceUser: { made: false, credentials: 'kept' },
+      app: { made: false, credentials: 'unchanged' },
+      serviceUser: { made: false, credentials: 'unchanged' },
     });
   });
 

@@ -76,7 +76,7 @@ describe('introspect register --undo', () => {
     expect(held(project)).toEqual(all);
     expect(JSON.parse(stdout)).toEqual({
       removed: ['role admin'],
-      kept: [
+      remaining: [
         'app api: it existed before',
         'service user shop-api: it existed before',
         'project shop: it existed before',
@@ -96,7 +96,7 @@ describe('introspect register --undo', () => {
     const before = project.zitadel.writes().length;
     const { code, stdout } = await project.run('register', '--undo', '--json');
     expect(code).toBe(0);
-    expect(JSON.parse(stdout).kept).toEqual(['user mickey: a person, not a service user']);
+    expect(JSON.parse(stdout).remaining).toEqual(['user mickey: a person, not a service user']);
     expect(project.zitadel.objects.users.has(person)).toBe(true);
     const urls = project.zitadel
       .writes()

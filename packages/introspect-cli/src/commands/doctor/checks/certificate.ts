@@ -42,7 +42,7 @@ function untrusted(distrust: string): Finding {
   if (unknownAuthority.has(distrust)) return ofUnknownAuthority;
   return {
     code: 'certificate_untrusted',
-    severity: 'fault',
+    severity: 'error',
     seen: `The certificate cannot be trusted (${distrust})`,
     cause: 'OpenSSL rejects it for the reason in parentheses.',
     fix: 'Renew the certificate, with its whole chain.',
@@ -54,7 +54,7 @@ const trustIt =
 
 const selfSigned: Finding = {
   code: 'certificate_self_signed',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The certificate is self-signed',
   cause: 'It was created for tests or for an internal network, or a proxy presents its own certificate.',
   fix: trustIt,
@@ -62,7 +62,7 @@ const selfSigned: Finding = {
 
 const ofUnknownAuthority: Finding = {
   code: 'certificate_unknown_authority',
-  severity: 'fault',
+  severity: 'error',
   seen: 'Node does not know the authority that issued the certificate',
   cause: "It is a company's own authority, a proxy that inspects TLS, or the server sends an incomplete chain.",
   fix: trustIt,
@@ -70,7 +70,7 @@ const ofUnknownAuthority: Finding = {
 
 const expired: Finding = {
   code: 'certificate_expired',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The certificate has expired',
   cause: 'It was not renewed, or the clock of this machine is ahead.',
   fix: 'Renew it on the server or proxy that ends TLS for this host, and set up automatic renewal.',
@@ -78,7 +78,7 @@ const expired: Finding = {
 
 const notYetValid: Finding = {
   code: 'certificate_not_yet_valid',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The certificate is not valid yet',
   cause: 'The clock of this machine is behind, or the certificate was issued for a later date.',
   fix: 'Set the clock of this machine by NTP, then check the certificate.',
@@ -86,7 +86,7 @@ const notYetValid: Finding = {
 
 const wrongHost: Finding = {
   code: 'certificate_wrong_host',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The certificate is for other host names',
   cause: 'The host is an internal name or address of the server, or a proxy does not know this host.',
   fix: 'Use the host that the certificate names, or get a certificate for this host.',

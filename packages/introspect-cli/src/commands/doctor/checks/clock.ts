@@ -30,7 +30,7 @@ function skew(ahead: number, method: AuthenticationMethod): Finding {
   const isBroken = Math.abs(ahead) > toleratedSeconds || (method === 'private_key_jwt' && ahead > assertionSeconds);
   return {
     code: ahead > 0 ? 'clock_ahead' : 'clock_behind',
-    severity: isBroken ? 'fault' : 'warning',
+    severity: isBroken ? 'error' : 'warning',
     seen: `This machine's clock is ${described(ahead)}`,
     cause: ahead > 0 ? effectAhead(method) : effectBehind,
     fix: 'Set the clock of this machine by NTP. If it is right, set the clock of the server.',

@@ -114,7 +114,7 @@ const twoCredentials: Finding = {
 
 const serviceAccount: Finding = {
   code: 'key_file_service_account',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The key file belongs to a service user',
   cause: 'An API authenticates by the key of its application. A service user cannot introspect.',
   fix: 'Open the API application in its project, add a key of type JSON there, and use that file.',
@@ -122,7 +122,7 @@ const serviceAccount: Finding = {
 
 const unusableKeyFile: Finding = {
   code: 'key_file_unusable',
-  severity: 'fault',
+  severity: 'error',
   seen: "The key file is not an application's key file",
   cause: 'It is not the JSON that ZITADEL creates for an application ("type": "application"), or its key is not PEM.',
   fix: 'Download the key again, and use the file unchanged.',

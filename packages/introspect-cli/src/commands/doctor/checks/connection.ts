@@ -35,7 +35,7 @@ function checkCertificate(tls: TLSSocket, host: string, hostAndPort: string): Ch
   const now = Date.now();
   const findings = certificateFindings({ certificate, host, now, distrust: distrustOf(tls) });
   const detail = `${hostAndPort}, ${tls.getProtocol()}, certificate for another ${daysLeft(certificate, now)} days`;
-  return checked('connection', findings.some(({ severity }) => severity === 'fault') ? hostAndPort : detail, findings);
+  return checked('connection', findings.some(({ severity }) => severity === 'error') ? hostAndPort : detail, findings);
 }
 
 /** Returns OpenSSL's code. Its type is Error, but at runtime it is a string. */
@@ -62,7 +62,7 @@ export function unreachable(code: string, timeoutMs: number): Finding {
   if (code === 'ECONNREFUSED') {
     return {
       code: 'connection_refused',
-      severity: 'fault',
+      severity: 'error',
       seen: 'The host refuses connections on this port',
       cause: 'No server listens there: it is not running, or it uses another port.',
       fix: 'Start the server, or correct the port in the issuer. Inside a container, "localhost" is the container itself.',
@@ -71,7 +71,7 @@ export function unreachable(code: string, timeoutMs: number): Finding {
   if (code === 'ETIMEDOUT') {
     return {
       code: 'connection_timeout',
-      severity: 'fault',
+      severity: 'error',
       seen: `The host did not accept the connection within ${timeoutMs} ms`,
       cause: 'A firewall drops the packets, or the host is down.',
       fix: 'Allow connections from this machine to that host and port. This command does not use a forward proxy.',
@@ -79,7 +79,7 @@ export function unreachable(code: string, timeoutMs: number): Finding {
   }
   return {
     code: 'host_unreachable',
-    severity: 'fault',
+    severity: 'error',
     seen: `No connection is possible (${code})`,
     cause: 'This machine has no route to that address.',
     fix: 'Check the network of this machine, its VPN and its routes.',
@@ -90,7 +90,7 @@ function handshakeFailure(code: string): Finding {
   if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|^EPROTO$/.test(code)) {
     return {
       code: 'http_on_https',
-      severity: 'fault',
+      severity: 'error',
       seen: `The server does not use TLS on this port (${code})`,
       cause: 'The server uses plain http on this port: TLS ends at a proxy before it, or on another port.',
       fix: 'Correct the port of the issuer. Plain http is allowed only on this machine.',
@@ -98,7 +98,7 @@ function handshakeFailure(code: string): Finding {
   }
   return {
     code: 'tls_handshake_failed',
-    severity: 'fault',
+    severity: 'error',
     seen: `The TLS handshake failed (${code})`,
     cause:
       'The server or a proxy ends it: it shares no protocol or cipher with Node, does not serve this host name, or requires a client certificate.',
@@ -108,7 +108,7 @@ function handshakeFailure(code: string): Finding {
 
 const tlsOnHttp: Finding = {
   code: 'https_on_http',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The server uses TLS on this port',
   cause: 'The issuer begins with http, and the server requires https.',
   fix: 'Let the issuer begin with https://.',

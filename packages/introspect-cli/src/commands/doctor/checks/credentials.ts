@@ -87,7 +87,7 @@ async function sdkFinding({ clientOptions, headers, authentication, timeoutMs }:
   } catch (error) {
     return {
       code: 'sdk_failed',
-      severity: 'fault',
+      severity: 'error',
       seen: `The SDK fails${isIntrospectionError(error) ? ` (${error.code})` : ''} although a plain request succeeds`,
       cause: error instanceof Error ? `${error.message}.` : 'It gives no reason.',
       fix: 'Fix the findings of the checks before, then run this again.',
@@ -97,7 +97,7 @@ async function sdkFinding({ clientOptions, headers, authentication, timeoutMs }:
 
 const unusableKey: Finding = {
   code: 'key_unusable',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The key in the key file cannot sign',
   cause: 'It is damaged, or it is not an RSA key.',
   fix: 'Download the key again, and use the file unchanged.',
@@ -121,7 +121,7 @@ const unprovenKey: Finding = {
 
 const controlUnclear: Finding = {
   code: 'control_unclear',
-  severity: 'note',
+  severity: 'info',
   seen: 'It is unclear whether the server rejects wrong credentials',
   cause: 'The server did not respond to that request, or with an unexpected status.',
   fix: 'Run this again.',

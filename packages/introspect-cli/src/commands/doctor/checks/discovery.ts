@@ -92,7 +92,7 @@ function issuerFindings(named: unknown, { issuer: configured, instanceHost }: Co
 }
 
 function mismatch(kind: string, seen: string, cause: string, fix: string): Finding {
-  return { code: `issuer_mismatch${kind}`, severity: 'fault', seen, cause, fix };
+  return { code: `issuer_mismatch${kind}`, severity: 'error', seen, cause, fix };
 }
 
 const slashMismatch = (endsWithOne: boolean) =>
@@ -140,7 +140,7 @@ const pathMismatch = mismatch(
 
 const noIssuer: Finding = {
   code: 'metadata_without_issuer',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The metadata contains no issuer that is a URL',
   cause: 'This is not the metadata of an authorization server.',
   fix: 'Check the issuer.',
@@ -148,7 +148,7 @@ const noIssuer: Finding = {
 
 const noEndpoint: Finding = {
   code: 'no_introspection_endpoint',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The metadata contains no introspection_endpoint that is a URL',
   cause: 'The server has none, or does not publish it.',
   fix: 'Check the issuer. If the server has an endpoint, set it as introspectionEndpoint in the SDK.',
@@ -156,7 +156,7 @@ const noEndpoint: Finding = {
 
 const insecureEndpoint: Finding = {
   code: 'endpoint_insecure',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The introspection endpoint is plain http, and not on this machine',
   cause: 'TLS ends at a proxy, and the server does not know about it.',
   fix: 'Configure https in ZITADEL (ExternalSecure) and its proxy (X-Forwarded-Proto).',
@@ -167,7 +167,7 @@ function rejectedEndpoint({ protocol, username, password }: URL, problem: string
   if (protocol === 'http:' && username === '' && password === '') return insecureEndpoint;
   return {
     code: 'endpoint_rejected',
-    severity: 'fault',
+    severity: 'error',
     seen: `The introspection endpoint ${problem}`,
     cause: 'The metadata is wrong, or a proxy rewrites it.',
     fix: 'Correct the introspection_endpoint in the metadata. If the server has another endpoint, set it as introspectionEndpoint in the SDK.',

@@ -50,7 +50,7 @@ privateNetworks.addSubnet('fe80::', 10, 'ipv6');
 
 const notFound: Finding = {
   code: 'dns_not_found',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The host has no address',
   cause: 'Its name is misspelt, or exists only in another network.',
   fix: 'Compare the issuer with the console. Inside a container, also check which DNS server it uses.',
@@ -58,8 +58,8 @@ const notFound: Finding = {
 
 function noResponse(how: string): Finding {
   return {
-    code: 'dns_no_answer',
-    severity: 'fault',
+    code: 'dns_no_response',
+    severity: 'error',
     seen: `The DNS server did not respond ${how}`,
     cause: 'The DNS server of this machine is unreachable or fails. The name itself may be right.',
     fix: 'Check the network of this machine, and in a container its DNS settings.',
@@ -68,7 +68,7 @@ function noResponse(how: string): Finding {
 
 const privateAddress: Finding = {
   code: 'host_private',
-  severity: 'note',
+  severity: 'info',
   seen: 'The host has a private address',
   cause: 'Only this network can reach it.',
   fix: 'Nothing, unless you meant the public server. If ZITADEL does not know this host, set --instance-host.',

@@ -40,7 +40,7 @@ const example = 'Write it like https://my-instance.zitadel.cloud';
 
 const whitespace: Finding = {
   code: 'issuer_whitespace',
-  severity: 'fault',
+  severity: 'error',
   seen: 'There is white space around the issuer',
   cause: 'It was copied with the issuer, or the file ends with a line break.',
   fix: 'Remove it. The checks continue without it.',
@@ -48,7 +48,7 @@ const whitespace: Finding = {
 
 const quotes: Finding = {
   code: 'issuer_quotes',
-  severity: 'fault',
+  severity: 'error',
   seen: 'There are quotes around the issuer',
   cause: 'A program that does not remove quotes read the env file, such as docker --env-file.',
   fix: 'Remove them. The checks continue without them.',
@@ -56,7 +56,7 @@ const quotes: Finding = {
 
 const notAUrl: Finding = {
   code: 'issuer_not_a_url',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The issuer is not an https URL',
   cause: 'It has no scheme, or it is not an issuer.',
   fix: `${example}.`,
@@ -64,7 +64,7 @@ const notAUrl: Finding = {
 
 const userInfo: Finding = {
   code: 'issuer_user_info',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The issuer contains a user name or a password',
   cause: 'Credentials are not part of an issuer.',
   fix: `${example}, and set the credentials separately.`,
@@ -72,7 +72,7 @@ const userInfo: Finding = {
 
 const query: Finding = {
   code: 'issuer_query',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The issuer has a query or a fragment',
   cause: 'It was copied from the address of a page.',
   fix: `${example}. The checks continue without it.`,
@@ -80,7 +80,7 @@ const query: Finding = {
 
 const isEndpoint: Finding = {
   code: 'issuer_is_endpoint',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The issuer is the URL of an endpoint or a page',
   cause: 'Its path is that of an endpoint or a page, which follows the issuer.',
   fix: `${example}, without what follows the host. The checks continue without it.`,
@@ -88,7 +88,7 @@ const isEndpoint: Finding = {
 
 const trailingSlash: Finding = {
   code: 'issuer_trailing_slash',
-  severity: 'note',
+  severity: 'info',
   seen: 'The issuer ends with a slash',
   cause: "Issuers are compared character by character, and ZITADEL's issuer has no slash at the end.",
   fix: "Remove it, unless the server's own issuer ends with one.",
@@ -96,7 +96,7 @@ const trailingSlash: Finding = {
 
 const path: Finding = {
   code: 'issuer_path',
-  severity: 'note',
+  severity: 'info',
   seen: 'The issuer has a path',
   cause: "ZITADEL's issuer has none. The issuers of other servers may.",
   fix: 'Remove it if the server is ZITADEL.',
@@ -104,7 +104,7 @@ const path: Finding = {
 
 const insecureHttp: Finding = {
   code: 'issuer_insecure_http',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The issuer is plain http, and not on this machine',
   cause: 'The SDK does not send tokens and credentials unencrypted.',
   fix: 'Use https, or in an internal network the option allowInsecureHttp.',

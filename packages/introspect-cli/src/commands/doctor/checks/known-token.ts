@@ -24,7 +24,7 @@ export async function checkKnownToken(
     return checked('token', 'ZITADEL_TOKEN', [
       {
         code: `token_${error.code}`,
-        severity: 'fault',
+        severity: 'error',
         seen: `The introspection of the token failed (${error.code})`,
         cause: `${error.message}.`,
         fix: 'Run this again. If it happens again, check the log of the server.',
@@ -35,7 +35,7 @@ export async function checkKnownToken(
 
 const unsupported: Finding = {
   code: 'token_unsupported_token_type',
-  severity: 'fault',
+  severity: 'error',
   seen: 'The server does not introspect tokens like ZITADEL_TOKEN',
   cause: 'It responds with 400 unsupported_token_type, as some servers do for every JWT.',
   fix: 'Configure the server to issue opaque access tokens for this API, or verify JWTs locally.',

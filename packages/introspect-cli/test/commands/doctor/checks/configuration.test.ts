@@ -59,13 +59,13 @@ describe('introspect doctor with an issuer that is written', () => {
     expect(statuses.dns).toBe('skipped');
   });
 
-  it('with a path reports a note, because other servers have one', async () => {
+  it('with a path reports an info, because other servers have one', async () => {
     const issuer = `${server.origin}/realms/acme`;
     const { found } = await examined({ ...apiOf(server), ZITADEL_ISSUER: issuer });
     expect(found[0]).toBe('configuration: issuer_path');
   });
 
-  it('as plain http at another host reports a fault, but not that the host has the name of an endpoint', async () => {
+  it('as plain http at another host reports an error, but not that the host has the name of an endpoint', async () => {
     const env = { ...apiOf(server), ZITADEL_ISSUER: 'http://oauth' };
     const { found, report } = await examined(env, '--timeout-ms', '300');
     expect(found[0]).toBe('configuration: issuer_insecure_http');
@@ -93,7 +93,7 @@ describe('introspect doctor with credentials', () => {
     ['of a service user', { type: 'serviceaccount', keyId: '1', key: canary, userId: '2' }, 'key_file_service_account'],
     ['that contains no JSON', canary, 'key_file_unusable'],
     ['whose key is not PEM', { type: 'application', keyId: '1', key: canary, clientId: 'api' }, 'key_file_unusable'],
-  ])('in a key file %s reports a fault, and runs the other checks', async (_, content, code) => {
+  ])('in a key file %s reports an error, and runs the other checks', async (_, content, code) => {
     const path = file('key.json', content);
     const { found, statuses } = await examined({ ZITADEL_ISSUER: server.origin, ZITADEL_KEY_FILE: path });
     expect(found).toEqual([`configuration: ${code}`]);

@@ -46,7 +46,8 @@ describe('introspect doctor with a certificate', () => {
     expect((await behindTls({ toDays: 14.5 }, { trust: true })).found).toEqual([]);
   });
 
-  const faults: [what: string, options: CertificateOptions, trust: boolean, codes: string[]][] = [
+  const authority = { name: 'Acme', privateKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey };
+  const errors: [what: string, options: CertificateOptions, trust: boolean, codes: string[]][] = [
     ['that has expired', { fromDays: -9, toDays: -1 }, true, ['certificate_expired']],
     ['that is not valid yet', { fromDays: 1 }, true, ['certificate_not_yet_valid']],
     ['for another host', { host: 'elsewhere.example' }, true, ['certificate_wrong_host']],
@@ -59,7 +60,7 @@ describe('introspect doctor with a certificate', () => {
       ['certificate_expired', 'certificate_wrong_host'],
     ],
   ];
-  it.each(faults)('%s reports a fault, and sends no request', async (_, options, trust, codes) => {
+  it.each(errors)('%s reports an error, and sends no request', async (_, options, trust, codes) => {
     const { found, statuses } = await behindTls(options, { trust });
     expect(found).toEqual(codes.map((code) => `connection: ${code}`));
     expect(statuses.discovery).toBe('skipped');
@@ -93,8 +94,8 @@ describe('introspect doctor with a port', () => {
   });
 
   it('that is silent or unreachable reports a different finding for each', () => {
-    expect(unreachable('ETIMEDOUT', 300)).toMatchObject({ code: 'connection_timeout', severity: 'fault' });
-    expect(unreachable('ENETUNREACH', 300)).toMatchObject({ code: 'host_unreachable', severity: 'fault' });
+    expect(unreachable('ETIMEDOUT', 300)).toMatchObject({ code: 'connection_timeout', severity: 'error' });
+    expect(unreachable('ENETUNREACH', 300)).toMatchObject({ code: 'host_unreachable', severity: 'error' });
   });
 });
 

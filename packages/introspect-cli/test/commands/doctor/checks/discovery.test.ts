@@ -24,7 +24,7 @@ const metadata = (changed: object): ScriptedResponse =>
   json({ issuer: server.origin, introspection_endpoint: server.introspectionEndpoint, ...changed });
 
 describe('introspect doctor with metadata', () => {
-  const faults: [what: string, response: () => ScriptedResponse, codes: string[]][] = [
+  const errors: [what: string, response: () => ScriptedResponse, codes: string[]][] = [
     ['of a host without instance', zitadelResponses.unknownInstance, ['no_instance']],
     ['that does not exist', () => respond({ status: 404 }), ['wrong_path']],
     ['elsewhere', () => redirect('https://elsewhere.example/'), ['redirected']],
@@ -67,7 +67,7 @@ describe('introspect doctor with metadata', () => {
       ['issuer_mismatch_host', 'endpoint_elsewhere'],
     ],
   ];
-  it.each(faults)('%s reports a fault, and sends no credentials', async (_, response, codes) => {
+  it.each(errors)('%s reports an error, and sends no credentials', async (_, response, codes) => {
     server.at(path, response());
     const { found, statuses } = await examined(apiOf(server));
     expect(found).toEqual(codes.map((code) => `discovery: ${code}`));
@@ -84,10 +84,10 @@ describe('introspect doctor with metadata', () => {
     expect(server.introspections).toEqual([]);
   });
 
-  it('that never ends reports a fault', async () => {
+  it('that never ends reports an error', async () => {
     server.at(path, hangInBody());
     const { found, statuses } = await examined(apiOf(server), '--timeout-ms', '2000');
-    expect(found).toEqual(['discovery: no_answer_in_time']);
+    expect(found).toEqual(['discovery: no_response_in_time']);
     expect(statuses.clock).toBe('skipped');
   });
 
@@ -134,8 +134,8 @@ describe('introspect doctor with a clock that is', () => {
   it.each([
     ['a little ahead', -10, 'clock_ahead', 'warning'],
     ['a little behind', 10, 'clock_behind', 'warning'],
-    ['far ahead', -100, 'clock_ahead', 'fault'],
-    ['far behind', 100, 'clock_behind', 'fault'],
+    ['far ahead', -100, 'clock_ahead', 'error'],
+    ['far behind', 100, 'clock_behind', 'error'],
   ])('%s of the server reports it, and continues the checks', async (_, seconds, code, severity) => {
     server.at(path, dated(seconds));
     const { found, statuses } = await examined(apiOf(server));

@@ -11,7 +11,7 @@ const failing = (code: string) =>
 
 describe('the DNS check of introspect doctor', () => {
   it.each(['10.1.2.3', '172.31.0.1', '192.168.1.1', '100.64.0.1', 'fd00::1', 'fe80::1'])(
-    'reports a note for a host at the private address %s',
+    'reports an info for a host at the private address %s',
     async (address) => {
       const { status, findings } = await found('203.0.113.7', address);
       expect({ status, codes: findings.map(({ code }) => code) }).toEqual({ status: 'ok', codes: ['host_private'] });
@@ -33,14 +33,14 @@ describe('the DNS check of introspect doctor', () => {
   it('distinguishes a host without an address from a DNS server that fails', async () => {
     expect((await failing('ENOTFOUND')).findings[0]?.code).toBe('dns_not_found');
     expect((await failing('EAI_AGAIN')).findings[0]).toMatchObject({
-      code: 'dns_no_answer',
+      code: 'dns_no_response',
       seen: 'The DNS server did not respond (EAI_AGAIN)',
     });
   });
 
   it('stops at the time limit', async () => {
     const { findings } = await checkDns(url, 1, () => new Promise(() => {}));
-    expect(findings[0]).toMatchObject({ code: 'dns_no_answer', severity: 'fault' });
+    expect(findings[0]).toMatchObject({ code: 'dns_no_response', severity: 'error' });
   });
 
   it('does not look up a host that is an address', async () => {
