@@ -2,6 +2,7 @@ import type { Command as CommanderCommand } from 'commander';
 import type { Clock } from './clock.js';
 import type { CommonFlags } from './connection.js';
 import type { ExitCode } from './failure.js';
+import type { HelpSections } from './help.js';
 import type { Output } from './terminal/output.js';
 import type { Settings } from './terminal/settings.js';
 import type { System } from './terminal/system.js';
@@ -14,8 +15,9 @@ export interface Context {
   clock: Clock;
 }
 
-/** A command: its options, and the function that runs it. */
+/** A command: its options, the rest of its help, and the function that runs it. */
 export interface Command<Flags extends CommonFlags> {
   define(command: CommanderCommand): CommanderCommand;
+  readonly help: HelpSections;
   run(flags: Flags, context: Context): Promise<ExitCode>;
 }

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { type InvalidTokenReason, isAuthorizationError, isIntrospectionError } from '@acme/introspect-core';
 import { Command as CommanderCommand, CommanderError } from 'commander';
 import { systemClock } from './clock.js';
@@ -8,10 +9,13 @@ import { registerCommand } from './commands/register/register.js';
 import { tokenCommand } from './commands/token/token.js';
 import type { CommonFlags } from './connection.js';
 import { type ExitCode, exitCodes, Failure } from './failure.js';
+import { helpText } from './help.js';
 import { type Output, outputOf } from './terminal/output.js';
 import { Settings } from './terminal/settings.js';
 import type { System } from './terminal/system.js';
 import { wrongUsage } from './usage-errors.js';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 /**
  * Runs one command line in the given system and returns its exit code. Writes every error as one sentence, or as JSON
@@ -19,23 +23,33 @@ import { wrongUsage } from './usage-errors.js';
  */
 export async function run(argv: readonly string[], system: System, clock = systemClock): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.done;
+  let helpToShow = '';
   const program = new CommanderCommand('introspect')
     .description('Register an API in ZITADEL, introspect a token, and find out why introspection fails.')
+    .helpOption('-h, --help', 'Print this help')
+    .helpCommand('help [command]', 'Print the help of a command')
+    .version(version, '-V, --version', 'Print the version')
+    .addHelpText('after', '\nRun introspect <command> --help for the options, environment and examples of a command.')
     .exitOverride()
-    .configureOutput({ writeOut: showHelp, writeErr: () => {}, getOutHelpWidth: () => system.stdout.columns ?? 80 });
+    .configureOutput({ writeOut: collect, writeErr: () => {}, getOutHelpWidth: () => system.stdout.columns ?? 80 });
   const wantsJson = argv.includes('--json');
 
-  function showHelp(help: string): void {
-    outputOf(wantsJson, system).result({ help }, help.trimEnd().split('\n'));
+  function collect(part: string): void {
+    helpToShow += part;
+  }
+  function showHelp(): ExitCode {
+    const text = helpToShow.trimEnd();
+    outputOf(wantsJson, system).result(text === version ? { version } : { help: helpToShow }, text.split('\n'));
+    return exitCodes.done;
   }
 
-  function add<Flags extends CommonFlags>({ define, run: runCommand }: Command<Flags>): void {
+  function add<Flags extends CommonFlags>({ define, help, run: runCommand }: Command<Flags>): void {
     const command = define(new CommanderCommand().copyInheritedSettings(program)).action(async () => {
       const flags = command.opts<Flags>();
       const output = outputOf(flags.json === true, system);
       exitCode = await runCommand(flags, { settings: new Settings(flags.env, system), output, system, clock });
     });
-    program.addCommand(command);
+    program.addCommand(command.addHelpText('after', helpText(help)));
   }
   add(tokenCommand);
   add(doctorCommand);
@@ -43,11 +57,14 @@ export async function run(argv: readonly string[], system: System, clock = syste
   add(getTokenCommand);
 
   try {
-    if (argv.length === 0) program.outputHelp();
-    else await program.parseAsync(argv, { from: 'user' });
+    if (argv.length === 0) {
+      program.outputHelp();
+      return showHelp();
+    }
+    await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
+    if (error instanceof CommanderError && error.exitCode === 0) return showHelp();
     return report(failureOf(error), outputOf(wantsJson, system));
   }
 }

@@ -22,6 +22,7 @@ export function wrongUsage({ code, message }: CommanderError): Failure {
 
 function unknownOption(message: string): Failure {
   const [, option = ''] = /'(--?[a-z-]+)/i.exec(message) ?? [];
+  const similar = similarTo(message);
   if (option.startsWith('--env-file')) {
     return usage(
       `unknown option ${option}: Node itself reads that file, and can run code that it names`,
@@ -30,7 +31,9 @@ function unknownOption(message: string): Failure {
   }
   const isSecret = /secret|token|pat|password/i.test(option);
   return usage(
-    `unknown option ${option}`,
+    isSecret || similar === undefined
+      ? `unknown option ${option}`
+      : `unknown option ${option}; did you mean ${similar}?`,
     isSecret
       ? 'Secrets are not taken from the command line: set them in the environment or in the file of --env, or write them to stdin.'
       : helpAdvice,
@@ -38,9 +41,16 @@ function unknownOption(message: string): Failure {
 }
 
 function unknownCommand(message: string): Failure {
-  const [, typed, similar] = /'(.*)'\n\(Did you mean ([\w-]+)\?\)$/.exec(message) ?? [];
+  const [, typed] = /'(.*)'\n/.exec(message) ?? [];
+  const similar = similarTo(message);
   return usage(
-    similar === undefined ? 'unknown command' : `unknown command "${typed}"; did you mean "${similar}"?`,
+    similar === undefined ? 'unknown command' : `unknown command ${typed}; did you mean ${similar}?`,
     helpAdvice,
   );
+}
+
+/** Returns the known names that resemble the typed one, as commander appends them to its message. */
+function similarTo(message: string): string | undefined {
+  const [, names] = /\n\(Did you mean (?:one of )?(.+)\?\)$/.exec(message) ?? [];
+  return names?.replace(/, ([^,]+)$/, ' or $1');
 }

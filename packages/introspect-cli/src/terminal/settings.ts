@@ -18,6 +18,8 @@ export class Settings {
   readonly #file: Variables;
   readonly #environment: Variables;
   #lines: AsyncIterator<string> | undefined;
+  /** The variables whose values were read from stdin, one a line. */
+  readonly #fromStdin: string[] = [];
 
   /** @throws Failure if the file cannot be read */
   constructor(envFile: string | undefined, system: System) {
@@ -55,19 +57,24 @@ export class Settings {
   async secret(variable: string, what: string): Promise<string> {
     const known =
       this.text(undefined, variable) ||
-      (isInteractive(this.#system) ? await this.#prompt(what) : await this.#nextLine());
+      (isInteractive(this.#system) ? await this.#prompt(what) : await this.#nextLine(variable));
     if (known) return known;
+    const [first] = this.#fromStdin;
     throw usage(
       `${what} is missing`,
-      `Set ${variable} in the environment or in the file of --env, or write it to stdin. It is not taken from the command line.`,
+      first === undefined
+        ? `Set ${variable} in the environment or in the file of --env, or write it to stdin. It is not taken from the command line.`
+        : `The first line of stdin was used for ${first}, which is not set. Set ${first}, or write ${variable} to the next line.`,
     );
   }
 
   /** Does not read to the end of stdin: the writer may never close it. */
-  async #nextLine(): Promise<string> {
+  async #nextLine(variable: string): Promise<string> {
     this.#lines ??= createInterface({ input: this.#system.stdin })[Symbol.asyncIterator]();
     const { done, value } = await this.#lines.next();
-    return done === true ? '' : value.trim();
+    if (done === true) return '';
+    this.#fromStdin.push(variable);
+    return value.trim();
   }
 
   async #prompt(what: string): Promise<string> {

@@ -19,6 +19,14 @@ export const doctorCommand: Command<DoctorFlags> = {
       '5000',
     ),
 
+  help: {
+    variables: {
+      ZITADEL_CLIENT_SECRET: 'Client secret of the API; otherwise from a prompt or stdin',
+      ZITADEL_TOKEN: 'A token that should be active, to check it too',
+    },
+    examples: ['introspect doctor --env .env', 'introspect doctor --env .env --json'],
+  },
+
   async run(flags, { settings, output }): Promise<ExitCode> {
     const timeoutMs = Number(flags.timeoutMs);
     if (!(timeoutMs >= 1 && timeoutMs <= 60_000)) throw usage('--timeout-ms must be a number from 1 to 60000');

@@ -14,16 +14,18 @@ interface GetTokenFlags extends CommonFlags {
 export const getTokenCommand: Command<GetTokenFlags> = {
   define: (command) =>
     withCommonFlags(command.name('get-token').description('Get an access token of the service user, and print it'))
-      .option('--project-id <id>', 'Project whose APIs the token is for (ZITADEL_PROJECT_ID)')
-      .option(
-        '--service-user <name>',
-        'User name of the service user (ZITADEL_SERVICE_USER); set its secret as ZITADEL_SERVICE_USER_SECRET',
-      )
+      .option('--project-id <id>', 'Project id of the APIs that the token is for (ZITADEL_PROJECT_ID)')
+      .option('--service-user <name>', 'User name of the service user (ZITADEL_SERVICE_USER)')
       .option(
         '--scope <scope>',
         'Additional scope; can be repeated',
         (scope: string, others: readonly string[] = []) => [...others, scope],
       ),
+
+  help: {
+    variables: { ZITADEL_SERVICE_USER_SECRET: 'Secret of the service user; otherwise from a prompt or stdin' },
+    examples: ['introspect get-token --env .env', 'introspect get-token --env .env --scope email'],
+  },
 
   async run(flags, { settings, output }) {
     const connection = connectionOf(settings, flags);

@@ -32,10 +32,19 @@ export const registerCommand: Command<RegisterFlags> = {
         'Write this env file; a path that ends in .json is the key file, with .env beside it',
         '.env',
       )
-      .option('--force', 'Overwrite existing files; variables of others stay')
+      .option('--force', 'Overwrite existing files, but no variables of others')
       .option('--rotate', 'Create new credentials for an existing API or service user')
       .option('--dry-run', 'Print the changes without applying them')
       .option('--undo', 'Remove what was created for the env file of --out'),
+
+  help: {
+    variables: { ZITADEL_ADMIN_PAT: "An administrator's personal access token; otherwise from a prompt or stdin" },
+    examples: [
+      'introspect register --issuer https://my-instance.zitadel.cloud --project shop',
+      'introspect register --project shop --role reader --service-user --dry-run',
+      'introspect register --undo',
+    ],
+  },
 
   async run(flags, context) {
     const { settings, system } = context;

@@ -29,6 +29,14 @@ export const tokenCommand: Command<TokenFlags> = {
       'Print the request as a curl command without sending it',
     ),
 
+  help: {
+    variables: {
+      ZITADEL_CLIENT_SECRET: 'Client secret of the API; otherwise from a prompt or stdin',
+      ZITADEL_TOKEN: 'The token; otherwise from a prompt or stdin',
+    },
+    examples: ['introspect token --env .env', 'introspect get-token --env .env | introspect token --env .env --json'],
+  },
+
   async run(flags, context): Promise<ExitCode> {
     const { settings, output } = context;
     if (flags.curl) {

@@ -256,7 +256,13 @@ describe('introspect token --curl', () => {
 
 describe('introspect token reports', () => {
   it.each([
-    ['an unknown option', ['--colour'], 'unknown option --colour'],
+    ['an unknown option', ['--colour'], 'unknown option --colour\nRun introspect --help'],
+    [
+      'a misspelt option with the similar one',
+      ['--isuer', 'canary'],
+      'unknown option --isuer; did you mean --issuer?\n',
+    ],
+    ['a misspelt option with its value', ['--isuer=canary'], 'unknown option --isuer'],
     [
       'a secret as an option',
       ['--client-secret=canary'],
@@ -302,6 +308,18 @@ describe('introspect token reports', () => {
     const { code, stderr } = await introspect(['token'], { env: { ...env, [name]: '' } });
     expect(stderr).toContain(message);
     expect(code).toBe(2);
+  });
+
+  it('a missing token whose line of stdin was used for the missing secret', async () => {
+    const { code, stdout, stderr } = await introspect(['token'], {
+      env: { ...env, ZITADEL_TOKEN: '', ZITADEL_CLIENT_SECRET: '' },
+      stdin: `${token}\n`,
+    });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toBe(
+      'The token is missing\n' +
+        'The first line of stdin was used for ZITADEL_CLIENT_SECRET, which is not set. Set ZITADEL_CLIENT_SECRET, or write ZITADEL_TOKEN to the next line.\n',
+    );
   });
 
   it('a key file whose key is damaged, without showing the key', async () => {
@@ -364,7 +382,7 @@ describe('introspect token reports', () => {
 
   it('a misspelt command with the similar one', async () => {
     const { code, stderr } = await introspect(['tokn']);
-    expect(stderr).toMatch(/^unknown command "tokn"; did you mean "token"\?\n/);
+    expect(stderr).toMatch(/^unknown command tokn; did you mean token\?\n/);
     expect(code).toBe(2);
   });
 });
@@ -382,9 +400,27 @@ describe('introspect', () => {
     expect([code, stderr]).toEqual([0, '']);
   });
 
+  it.each([['--version'], ['-V']])('prints its version with %s, also as JSON', async (flag) => {
+    const { version } = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8'));
+    expect(await introspect([flag])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+    const { stdout } = await introspect([flag, '--json']);
+    expect(JSON.parse(stdout)).toEqual({ version });
+  });
+
+  it.each(['token', 'doctor', 'register', 'get-token'])(
+    'describes environment and examples in the help, in lines of at most 100 columns: %s',
+    async (command) => {
+      const { stdout } = await introspect([command, '--help']);
+      expect(stdout).toMatch(/\nEnvironment:\n(.*\n)* {2}ZITADEL_\w+ {2}/);
+      expect(stdout).toMatch(/\nExamples:\n {2}\$ introspect /);
+      expect(stdout).not.toContain('default: []');
+      for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+    },
+  );
+
   it('names each variable in token --help', async () => {
     const { stdout } = await introspect(['token', '--help']);
-    for (const name of ['ISSUER', 'CLIENT_ID', 'KEY_FILE', 'PROJECT_ID', 'TOKEN'])
+    for (const name of ['ISSUER', 'CLIENT_ID', 'CLIENT_SECRET', 'KEY_FILE', 'PROJECT_ID', 'TOKEN'])
       expect(stdout).toContain(`ZITADEL_${name}`);
   });
 });
