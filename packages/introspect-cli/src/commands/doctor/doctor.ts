@@ -27,13 +27,13 @@ export const doctorCommand: Command<DoctorFlags> = {
     examples: ['introspect doctor --env .env', 'introspect doctor --env .env --json'],
   },
 
-  async run(flags, { settings, output }): Promise<ExitCode> {
+  async run(flags, { settings, output, clock }): Promise<ExitCode> {
     const timeoutMs = Number(flags.timeoutMs);
     if (!(timeoutMs >= 1 && timeoutMs <= 60_000)) throw usage('--timeout-ms must be a number from 1 to 60000');
     const configuration = await examineConfiguration(flags, settings);
     const token = settings.text(undefined, 'ZITADEL_TOKEN');
 
-    const steps = examine({ configuration, token, timeoutMs });
+    const steps = examine({ configuration, token, timeoutMs, clock });
     const checks: Check[] = [];
     let why: string | undefined;
     for (const name of checkNames) {

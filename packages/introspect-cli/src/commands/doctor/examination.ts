@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.js';
 import { checkClock } from './checks/clock.js';
 import type { Configuration } from './checks/configuration.js';
 import { checkConnection } from './checks/connection.js';
@@ -13,10 +14,11 @@ export interface Examination {
   /** A token that should be active. */
   readonly token: string | undefined;
   readonly timeoutMs: number;
+  readonly clock: Clock;
 }
 
 /** Runs the checks one after the other. Returns why it stopped before the last one, or an empty text. */
-export async function* examine({ configuration, token, timeoutMs }: Examination): AsyncGenerator<Check, string> {
+export async function* examine({ configuration, token, timeoutMs, clock }: Examination): AsyncGenerator<Check, string> {
   yield configuration.check;
   const { connection: connected, method, authentication } = configuration;
   if (connected === undefined) return 'the issuer must first be a URL';
@@ -45,6 +47,6 @@ export async function* examine({ configuration, token, timeoutMs }: Examination)
   if (credentials.status === 'error') return 'the server must first respond to an invented token';
 
   yield token === undefined ? skipped('token', 'ZITADEL_TOKEN is not set') : await checkKnownToken(target, token);
-  yield await checkLatency(target);
+  yield await checkLatency(target, clock);
   return '';
 }

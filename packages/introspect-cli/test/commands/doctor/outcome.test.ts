@@ -110,7 +110,7 @@ describe('introspect doctor with a server', () => {
     expect(found).toEqual(['credentials: credentials_unproven']);
   });
 
-  it('whose response to wrong credentials is unclear reports an info', async () => {
+  it('whose response to wrong credentials is unclear reports an info finding', async () => {
     server.next(inactive(), html(503));
     expect((await examined(apiOf(server))).found).toEqual(['credentials: control_unclear']);
   });

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../clock.js';
 import { type Check, checked, type Finding, skipped } from '../finding.js';
 import { introspectRaw, type Target } from './credentials.js';
 
@@ -7,16 +8,16 @@ const slowMedianMs = 500;
 const limitMs = 15_000;
 
 /** Measures ten introspection requests, one after the other on one connection, as an API would send them. */
-export async function checkLatency(target: Target): Promise<Check> {
+export async function checkLatency(target: Target, clock: Clock): Promise<Check> {
   const times: number[] = [];
-  const startedAt = performance.now();
-  for (let sent = 0; sent < requests && performance.now() - startedAt < limitMs; sent++) {
-    const sentAt = performance.now();
+  const startedAt = clock.now();
+  for (let sent = 0; sent < requests && clock.now() - startedAt < limitMs; sent++) {
+    const sentAt = clock.now();
     const response = await introspectRaw(target);
     if (response?.status !== 200) {
       return checked('latency', `request ${sent + 1} of ${requests} failed`, [unsteady]);
     }
-    times.push(performance.now() - sentAt);
+    times.push(clock.now() - sentAt);
   }
   if (times.length === 0) return skipped('latency', 'no request was sent');
   const { median, worst } = summary(times);

@@ -88,7 +88,7 @@ describe('introspect doctor with a port', () => {
     ['never responds', () => {}],
   ])('whose server %s reports tls_handshake_failed', async (_, meet) => {
     const { close, origin } = await listen(meet);
-    const { found } = await examined({ ...apiOf(server), ZITADEL_ISSUER: origin }, '--timeout-ms', '300');
+    const { found } = await examined({ ...apiOf(server), ZITADEL_ISSUER: origin }, '--timeout-ms', '2000');
     close();
     expect(found).toEqual(['connection: tls_handshake_failed']);
   });

@@ -125,11 +125,14 @@ describe('introspect doctor with metadata', () => {
 });
 
 describe('introspect doctor with a clock that is', () => {
-  const dated = (seconds: number, headers = {}): ScriptedResponse =>
-    json(
-      { issuer: server.origin, introspection_endpoint: server.introspectionEndpoint },
-      { headers: { date: new Date(Date.now() + seconds * 1000).toUTCString(), ...headers } },
-    );
+  /** The metadata, with a Date that differs by so much from the time of the response. */
+  const dated =
+    (seconds: number, headers = {}): ScriptedResponse =>
+    (response, request) =>
+      json(
+        { issuer: server.origin, introspection_endpoint: server.introspectionEndpoint },
+        { headers: { date: new Date(Date.now() + seconds * 1000).toUTCString(), ...headers } },
+      )(response, request);
 
   it.each([
     ['a little ahead', -10, 'clock_ahead', 'warning'],

@@ -11,7 +11,7 @@ const failing = (code: string) =>
 
 describe('the DNS check of introspect doctor', () => {
   it.each(['10.1.2.3', '172.31.0.1', '192.168.1.1', '100.64.0.1', 'fd00::1', 'fe80::1'])(
-    'reports an info for a host at the private address %s',
+    'reports an info finding for a host at the private address %s',
     async (address) => {
       const { status, findings } = await found('203.0.113.7', address);
       expect({ status, codes: findings.map(({ code }) => code) }).toEqual({ status: 'ok', codes: ['host_private'] });
