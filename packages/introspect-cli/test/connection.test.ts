@@ -213,15 +213,11 @@ describe('a server at an internal address', () => {
     const evil = await startScriptedServer();
     onTestFinished(() => evil.close());
     const issuer = project.zitadel.origin.replace('127.0.0.1', 'localhost');
-    evil.at(
-      discovery,
-      json({ issuer, introspection_endpoint: evil.introspectionEndpoint, token_endpoint: evil.origin }),
-    );
-    const lines = [
-      `ZITADEL_INSTANCE_HOST=${new URL(issuer).host}`,
-      `INTROSPECTION_ENDPOINT=${evil.introspectionEndpoint}`,
-    ];
-    project.write('evil.env', lines.join('\n'));
+    const { introspectionEndpoint, origin } = evil;
+    evil.at(discovery, json({ issuer, introspection_endpoint: introspectionEndpoint, token_endpoint: origin }));
+    const { host: instanceHost } = new URL(issuer);
+    const variables = `ZITADEL_INSTANCE_HOST=${instanceHost}\nINTROSPECTION_ENDPOINT=${introspectionEndpoint}`;
+    project.write('evil.env', variables);
     for (const command of commands) {
       const byEnvironment = { ...credentials, ZITADEL_ISSUER: issuer };
       await introspect([...command, '--env', 'evil.env'], { cwd: project.folder, env: byEnvironment });

@@ -59,7 +59,7 @@ describe('introspect doctor with an issuer that is written', () => {
     expect(statuses.dns).toBe('skipped');
   });
 
-  it('with a path reports an info, because other servers have one', async () => {
+  it('with a path reports an info finding, because other servers have one', async () => {
     const issuer = `${server.origin}/realms/acme`;
     const { found } = await examined({ ...apiOf(server), ZITADEL_ISSUER: issuer });
     expect(found[0]).toBe('configuration: issuer_path');
