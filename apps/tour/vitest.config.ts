@@ -5,7 +5,7 @@ export default defineConfig({
     name: 'tour',
     fsModuleCache: false,
     include: ['test/**/*.test.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Most tests run a whole program, which takes long while other programs use the processor.
+    testTimeout: 60_000,
   },
 });

@@ -7,7 +7,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('npm start -- --serve', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('leaves nothing behind when npm gets a %s', async (signal) => {
-    const npm = spawn('npm', ['start', '--', '--serve'], { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] });
+    const npm = spawn('npm', ['start', '--', '--serve', '--port', '0'], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const ended = once(npm, 'exit');
     let printed = '';
     npm.stdout.setEncoding('utf8').on('data', (text) => {

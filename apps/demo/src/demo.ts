@@ -2,28 +2,34 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import type { AuthorizerOptions, CacheOptions } from '@acme/introspect-core';
+import type { AuthorizerOptions, CacheOptions, ClientAuthentication } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { zitadel, zitadelRoles } from '@acme/introspect-core/zitadel';
 
-/** What a demo API is started with. */
+export { demoRoutes } from './demo-routes.js';
+
+/** The settings of a demo API. */
 export interface DemoSettings {
   port: number;
   authorizer: AuthorizerOptions & { resource: string };
 }
 
-/** A demo API that runs. */
+/** A running demo API. */
 export interface Demo {
   origin: string;
   close(): Promise<void>;
 }
 
 /**
- * What the environment says: `ZITADEL_ISSUER` (or `INTROSPECTION_ENDPOINT`), `ZITADEL_CLIENT_ID`,
- * `ZITADEL_CLIENT_SECRET` (or `ZITADEL_KEY_FILE`, a path, in place of the two), and if you like `PORT`, `ZITADEL_INSTANCE_HOST`, `ZITADEL_PROJECT_ID`, `RESOURCE`, and for a cache
- * `CACHE_MAX_AGE_SECONDS`, with it `CACHE_REFRESH_AFTER_SECONDS` and `CACHE_MAX_AGE_IF_ERROR_SECONDS`.
+ * Reads the settings from the environment.
  *
- * @throws Error naming what is missing, or is no number
+ * - Required: `ZITADEL_ISSUER` (or `INTROSPECTION_ENDPOINT`), and `ZITADEL_CLIENT_ID` with `ZITADEL_CLIENT_SECRET` (or
+ *   `ZITADEL_KEY_FILE`, the path of a key file).
+ * - Optional: `PORT`, `RESOURCE`, `ZITADEL_INSTANCE_HOST`, `ZITADEL_PROJECT_ID`.
+ * - For a cache: `CACHE_MAX_AGE_SECONDS`, and then optionally `CACHE_REFRESH_AFTER_SECONDS` and
+ *   `CACHE_MAX_AGE_IF_ERROR_SECONDS`.
+ *
+ * @throws Error naming the variable that is missing or invalid
  */
 export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<DemoSettings> {
   const {
@@ -47,9 +53,7 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
   const resource = environment.RESOURCE || `http://127.0.0.1:${port}`;
   const cache = cacheOf(environment);
   const credentials = {
-    ...(keyFile
-      ? { clientAuthentication: privateKeyJwt({ keyJson: readKeyFile(keyFile) }) }
-      : { clientId, clientSecret }),
+    ...(keyFile ? { clientAuthentication: keyAuthentication(keyFile) } : { clientId, clientSecret }),
     ...(instanceHost && { headers: { 'x-zitadel-instance-host': instanceHost } }),
     resource,
     rolesOf: zitadelRoles(projectId ? { projectId } : {}),
@@ -62,7 +66,7 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
   return { port, authorizer: { ...(authorizer as AuthorizerOptions), resource } };
 }
 
-/** Starts a demo as a program: prints its URL, and stops cleanly on Ctrl-C or SIGTERM. */
+/** Runs a demo as a program. Prints its URL, and closes it on Ctrl-C or SIGTERM. */
 export async function runDemo(name: string, start: (settings: DemoSettings) => Promise<Demo>): Promise<void> {
   try {
     const demo = await start(await demoSettings(process.env));
@@ -74,15 +78,25 @@ export async function runDemo(name: string, start: (settings: DemoSettings) => P
   }
 }
 
-function readKeyFile(path: string): string {
+/**
+ * Returns an authentication with the key file of an application. `changes` replace members of the file.
+ *
+ * @throws Error if the file cannot be read or used
+ */
+export function keyAuthentication(path: string, changes: { key?: string } = {}): ClientAuthentication {
+  let content: string;
   try {
-    return readFileSync(path, 'utf8');
+    content = readFileSync(path, 'utf8');
   } catch {
     throw new Error(`ZITADEL_KEY_FILE must be the path of a key file that can be read; ${path} is not`);
   }
+  const authentication = privateKeyJwt({ keyJson: content });
+  return changes.key === undefined
+    ? authentication
+    : privateKeyJwt({ keyJson: JSON.stringify({ ...JSON.parse(content), ...changes }) });
 }
 
-/** No cache without `CACHE_MAX_AGE_SECONDS`. */
+/** Returns the options of the cache, or `undefined` without `CACHE_MAX_AGE_SECONDS`. */
 function cacheOf(environment: NodeJS.ProcessEnv): CacheOptions | undefined {
   const maxAgeSeconds = secondsOf(environment, 'CACHE_MAX_AGE_SECONDS');
   const refreshAfterSeconds = secondsOf(environment, 'CACHE_REFRESH_AFTER_SECONDS');
@@ -112,7 +126,7 @@ function portOf(value: string): number {
   throw new Error('PORT must be a number from 1 to 65535');
 }
 
-/** A port that is free at this moment. The resource's own URL names it, so it must be known before it is used. */
+/** Returns a port that is free now. The URL of the resource contains it, so the demo needs it before it listens. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,6 +1,6 @@
 /**
- * `id:secret` as RFC 6749 §2.3.1 wants it in a Basic header: both halves form-encoded. This is also what `curl -u`
- * has to be given, because curl encodes nothing.
+ * Returns `id:secret` for a Basic header, with both halves form-encoded (RFC 6749 §2.3.1). `curl -u` needs this value
+ * too, because curl does not encode it.
  */
 export function basicCredentials(clientId: string, clientSecret: string): string {
   return `${formEncoded(clientId)}:${formEncoded(clientSecret)}`;

@@ -1,30 +1,30 @@
-/** Everything that the issuer knows. Secrets stand here in plain text because they open nothing but this toy. */
+/** The settings of the issuer. The secrets are in plain text because they are valid only here. */
 export interface LocalIssuerConfiguration {
-  /** The project that the API belongs to. Tokens name it in `aud`, and roles are granted in it. */
+  /** The project of the API. It is the `aud` of tokens, and users have roles in it. */
   readonly projectId: string;
   readonly organization: { readonly id: string; readonly name: string; readonly primaryDomain: string };
-  /** The application that introspects: the API's own credentials. */
+  /** The API's own credentials, with which it introspects. */
   readonly apiApp: { readonly clientId: string; readonly clientSecret: string };
-  /** Those who call the API. The first one is used where none is named. */
+  /** The users that call the API. The first one is the default. */
   readonly serviceUsers: readonly [ServiceUser, ...ServiceUser[]];
   readonly accessTokenLifetimeSeconds: number;
 }
 
 export interface ServiceUser {
-  /** Also the client id with which it asks for tokens. */
+  /** Also the client id at the token endpoint. */
   readonly username: string;
   readonly clientSecret: string;
-  /** What `sub` says. */
+  /** The `sub` of its tokens. */
   readonly userId: string;
   readonly name: string;
-  /** The API's scopes that it may ask for, next to those that ZITADEL gives everybody. */
+  /** The API's scopes that it may request, in addition to ZITADEL's own. */
   readonly scopes: readonly string[];
   /** Its roles in the project. */
   readonly roles: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** May do everything. */
+/** Has all scopes and the role admin. */
 export const demoService: ServiceUser = {
   username: 'demo-service',
   clientSecret: 'demo secret: 100% + more',
@@ -35,7 +35,7 @@ export const demoService: ServiceUser = {
   metadata: { team: 'Köln', 'cost-center': '42' },
 };
 
-/** May only read, so that a demo can show what a missing scope or role answers. */
+/** May only read, so a demo can show the response to a missing scope or role. */
 export const readOnlyService: ServiceUser = {
   username: 'read-only-service',
   clientSecret: 'read-only secret: 50% + less',
@@ -49,7 +49,7 @@ export const readOnlyService: ServiceUser = {
 export const defaultConfiguration: LocalIssuerConfiguration = {
   projectId: '400000000000000001',
   organization: { id: '100000000000000001', name: 'ACME', primaryDomain: 'acme.localhost' },
-  // Space, colon, percent and plus on purpose: only a form-encoded Basic header gets them across.
+  // A Basic header must form-encode space, colon, percent and plus. A client that does not is rejected.
   apiApp: { clientId: '300000000000000001', clientSecret: 'api secret: 50% + more' },
   serviceUsers: [demoService, readOnlyService],
   accessTokenLifetimeSeconds: 12 * 60 * 60,

@@ -6,6 +6,8 @@ import { defaultConfiguration, type LocalIssuerConfiguration, type ServiceUser }
 import { createProvider, paths } from './provider.js';
 import { standardScopes } from './zitadel-claims.js';
 
+export { basicCredentials } from './basic-credentials.js';
+
 export interface LocalIssuer {
   /** `http://127.0.0.1:<port>`, without a trailing slash. */
   readonly issuer: string;
@@ -13,17 +15,19 @@ export interface LocalIssuer {
   readonly tokenEndpoint: string;
   readonly revocationEndpoint: string;
   readonly configuration: LocalIssuerConfiguration;
-  /** A fresh token: of the first service user and with all that it may ask for, unless told otherwise. */
+  /** Returns a new token. The defaults are the first service user and all its scopes. */
   mintAccessToken(serviceUser?: ServiceUser, scopes?: readonly string[]): Promise<string>;
-  /** All that a service user may ask for: the first one, unless told otherwise. */
+  /** Returns all scopes that a service user may request. The default is the first service user. */
   scopesOf(serviceUser?: ServiceUser): readonly string[];
-  /** Only the service user that a token was minted for may revoke it: the first one, unless told otherwise. */
+  /** Revokes a token of this service user. The default is the first one. A token of another user is rejected. */
   revoke(token: string, serviceUser?: ServiceUser): Promise<void>;
-  /** Stops listening and cuts every connection. */
+  /** Stops listening and ends every connection. */
   close(): Promise<void>;
+  /** Listens again on the same port, after `close`. Tokens stay valid. */
+  reopen(): Promise<void>;
 }
 
-/** Starts an authorization server on the loopback interface; on a free port unless one is given. */
+/** Starts an authorization server on the loopback interface. The default port is a free one. */
 export async function startLocalIssuer(
   options: { port?: number; configuration?: LocalIssuerConfiguration } = {},
 ): Promise<LocalIssuer> {
@@ -32,8 +36,9 @@ export async function startLocalIssuer(
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
 
-  // The provider needs to know its own address, so it comes after the server.
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  // The provider needs its own address, so the server listens first.
+  const { port: ownPort } = server.address() as AddressInfo;
+  const issuer = `http://127.0.0.1:${ownPort}`;
   try {
     server.on('request', createProvider(issuer, configuration).callback());
   } catch (error) {
@@ -66,6 +71,11 @@ export async function startLocalIssuer(
     },
 
     close: () => close(server),
+
+    async reopen() {
+      server.listen(ownPort, '127.0.0.1');
+      await once(server, 'listening');
+    },
   };
 }
 
@@ -77,7 +87,7 @@ async function post(endpoint: string, serviceUser: ServiceUser, form: Record<str
   });
   if (!response.ok) {
     const { error } = (await response.json()) as { error: string };
-    throw new Error(`${endpoint} answered ${response.status} ${error} to ${serviceUser.username}`);
+    throw new Error(`${endpoint} responded to ${serviceUser.username} with ${response.status} ${error}`);
   }
   return response;
 }

@@ -10,11 +10,11 @@ const scope = [...standardScopes(projectId), ...caller.scopes].join(' ');
 
 console.log(`Local issuer: ${local.issuer}
 
-The API asks with
+The API introspects with
   client id      ${apiApp.clientId}
   client secret  ${apiApp.clientSecret}
 
-Mint a token as ${caller.username}, and introspect it as the API (curl wants the credentials form-encoded):
+Get a token as ${caller.username}, and introspect it as the API. The credentials are form-encoded for curl:
 
 TOKEN=$(curl -s -u '${basicCredentials(caller.username, caller.clientSecret)}' -d grant_type=client_credentials \\
   --data-urlencode 'scope=${scope}' \\
@@ -24,7 +24,7 @@ curl -s -u '${basicCredentials(apiApp.clientId, apiApp.clientSecret)}' --data-ur
 
 Ctrl-C stops it.`);
 
-// Once: a second Ctrl-C ends the process the hard way.
+// Only once: a second Ctrl-C ends the process immediately.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void local.close());
 }

@@ -1,10 +1,10 @@
 import type { Adapter, AdapterFactory, AdapterPayload } from 'oidc-provider';
 
 /**
- * Where one issuer keeps its tokens: in memory, for as long as it runs. (oidc-provider brings such an adapter
- * too, but prints a warning about it.) Judging `exp` is left to oidc-provider.
+ * Stores the tokens of one issuer in memory. oidc-provider has such an adapter too, but that one prints a warning.
+ * oidc-provider checks `exp`.
  *
- * Nobody logs in here, so what belongs to sessions, device codes and grants has nothing to do.
+ * Nobody logs in here, so the functions for sessions, device codes and grants do nothing.
  */
 export function memoryAdapter(): AdapterFactory {
   return (): Adapter => {

@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events';
 import Provider, { type ClientMetadata, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { LocalIssuerConfiguration } from './configuration.js';
 import { memoryAdapter } from './memory-adapter.js';
-import { audienceOf, type ProviderAnswer, standardScopes, zitadelAnswer } from './zitadel-claims.js';
+import { audienceOf, type ProviderResponse, standardScopes, zitadelResponse } from './zitadel-claims.js';
 
 export const paths = {
   authorization: '/oauth/v2/authorize',
@@ -14,9 +14,9 @@ export const paths = {
 } as const;
 
 /**
- * An oidc-provider that can do client credentials, introspection and revocation, and nothing else.
+ * Creates an oidc-provider that supports only client credentials, introspection and revocation.
  *
- * Several settings are there because the default prints a notice when it is first used: adapter, jwks,
+ * The defaults of some settings print a notice when they are first used. So these are set: adapter, jwks,
  * clientBasedCORS, renderError, ttl and both policies.
  */
 export function createProvider(issuer: string, configuration: LocalIssuerConfiguration): Provider {
@@ -25,7 +25,7 @@ export function createProvider(issuer: string, configuration: LocalIssuerConfigu
 
   const provider = new Provider(issuer, {
     adapter: memoryAdapter(),
-    // Nothing is signed here, but oidc-provider wants a key that fits the clients' id_token algorithm.
+    // This issuer signs nothing, but oidc-provider needs a key for the clients' id_token algorithm.
     jwks: { keys: [generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })] },
     clientDefaults: {
       grant_types: [],
@@ -52,7 +52,7 @@ export function createProvider(issuer: string, configuration: LocalIssuerConfigu
       clientCredentials: { enabled: true },
       introspection: {
         enabled: true,
-        // As in ZITADEL: a token that was not asked for with the project's audience is inactive for its API.
+        // As in ZITADEL: without the project's audience in its scope, a token is inactive for the API.
         allowedPolicy: (_ctx, client, token) =>
           client.clientId === apiApp.clientId && audienceOf(token.scope).includes(projectId),
       },
@@ -83,9 +83,9 @@ export function createProvider(issuer: string, configuration: LocalIssuerConfigu
     // ZITADEL has no RFC 8414 document.
     if (ctx.path === '/.well-known/oauth-authorization-server') return;
     await next();
-    if (ctx.oidc?.route === 'introspection') answerLikeZitadel(ctx as KoaContextWithOIDC, configuration);
+    if (ctx.oidc?.route === 'introspection') respondLikeZitadel(ctx as KoaContextWithOIDC, configuration);
   });
-  // Koa prints every error; a client that hung up is none.
+  // Koa prints every error. This prints none if the client has closed the connection.
   const events: EventEmitter = provider;
   events.on('error', (error: unknown, ctx: { readonly writable: boolean }) => {
     if (ctx.writable) console.error(error);
@@ -93,13 +93,13 @@ export function createProvider(issuer: string, configuration: LocalIssuerConfigu
   return provider;
 }
 
-/** The one place where an answer of oidc-provider is changed. */
-function answerLikeZitadel(ctx: KoaContextWithOIDC, configuration: LocalIssuerConfiguration): void {
-  const answer = ctx.body as ProviderAnswer | { readonly active: false } | { readonly error: string };
-  if ('active' in answer && answer.active) {
-    ctx.body = zitadelAnswer(configuration, answer, String(ctx.oidc.params?.token));
-  } else if ('error' in answer && answer.error === 'unsupported_token_type') {
-    // oidc-provider refuses whatever looks like a JWT; for ZITADEL that is a token like any other, here an unknown one.
+/** Changes an introspection response of oidc-provider into ZITADEL's. */
+function respondLikeZitadel(ctx: KoaContextWithOIDC, configuration: LocalIssuerConfiguration): void {
+  const response = ctx.body as ProviderResponse | { readonly active: false } | { readonly error: string };
+  if ('active' in response && response.active) {
+    ctx.body = zitadelResponse(configuration, response, String(ctx.oidc.params?.token));
+  } else if ('error' in response && response.error === 'unsupported_token_type') {
+    // oidc-provider rejects a token in the form of a JWT. ZITADEL treats it like every other unknown token.
     ctx.status = 200;
     ctx.body = { active: false };
   }

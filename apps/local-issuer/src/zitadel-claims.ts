@@ -4,8 +4,8 @@ import type { LocalIssuerConfiguration } from './configuration.js';
 const RESOURCE_OWNER = 'urn:zitadel:iam:user:resourceowner';
 const METADATA = 'urn:zitadel:iam:user:metadata';
 
-/** What oidc-provider says about an active token, as far as it is used here. */
-export interface ProviderAnswer {
+/** The members of oidc-provider's response to an active token that this file uses. */
+export interface ProviderResponse {
   readonly active: true;
   readonly client_id: string;
   readonly scope: string;
@@ -15,35 +15,39 @@ export interface ProviderAnswer {
   readonly iss: string;
 }
 
-/** The scopes that every user may ask for, whatever API it calls. */
+/** Returns the scopes that every user may request for each API. */
 export function standardScopes(projectId: string): string[] {
   return ['openid', 'profile', RESOURCE_OWNER, METADATA, `urn:zitadel:iam:org:project:id:${projectId}:aud`];
 }
 
-/** A service user's token is for the projects that it asked for by scope, and for nobody else. */
+/** Returns the audience of a service user's token: the projects that its scopes name. */
 export function audienceOf(scope = ''): string[] {
   return scope.split(' ').flatMap((each) => /^urn:zitadel:iam:org:project:id:(.+):aud$/.exec(each)?.[1] ?? []);
 }
 
-/** Words an active answer of oidc-provider as ZITADEL does, members in ZITADEL's order. */
-export function zitadelAnswer(configuration: LocalIssuerConfiguration, answer: ProviderAnswer, token: string): object {
+/** Returns an active response of oidc-provider as ZITADEL's, with the members in ZITADEL's order. */
+export function zitadelResponse(
+  configuration: LocalIssuerConfiguration,
+  response: ProviderResponse,
+  token: string,
+): object {
   const { projectId, organization, serviceUsers } = configuration;
-  const user = serviceUsers.find(({ username }) => username === answer.client_id);
+  const user = serviceUsers.find(({ username }) => username === response.client_id);
   if (!user) return { active: false };
 
-  const scopes = answer.scope.split(' ');
+  const scopes = response.scope.split(' ');
   const roles = Object.fromEntries(user.roles.map((role) => [role, { [organization.id]: organization.primaryDomain }]));
   return {
     active: true,
-    scope: answer.scope,
+    scope: response.scope,
     client_id: user.username,
-    token_type: answer.token_type,
-    exp: answer.exp,
-    iat: answer.iat,
-    nbf: answer.iat,
+    token_type: response.token_type,
+    exp: response.exp,
+    iat: response.iat,
+    nbf: response.iat,
     sub: user.userId,
-    aud: audienceOf(answer.scope),
-    iss: answer.iss,
+    aud: audienceOf(response.scope),
+    iss: response.iss,
     jti: tokenId(token),
     ...(scopes.includes('profile') && {
       username: user.username,
@@ -68,8 +72,8 @@ export function zitadelAnswer(configuration: LocalIssuerConfiguration, answer: P
 }
 
 /**
- * ZITADEL's `jti` is `V2_<session>-at_<id>`. oidc-provider has no id besides the opaque token itself, which an
- * answer must not repeat, so both numbers come from the token's digest.
+ * ZITADEL's `jti` is `V2_<session>-at_<id>`. oidc-provider has no id of a token except the opaque token itself, and a
+ * response must not contain that. So both numbers come from the token's digest.
  */
 function tokenId(token: string): string {
   const digest = createHash('sha256').update(token).digest();

@@ -11,7 +11,7 @@ import { Body, Controller, Get, HttpException, Inject, Post, Res, UseGuards } fr
 
 const items = ['hammer', 'nail'];
 
-/** The demo API's routes: each needs a token, unless it says otherwise. */
+/** The routes of the demo API. Each needs a token, except those with `@Public()`. */
 @Controller()
 @UseGuards(IntrospectGuard)
 export class DemoController {

@@ -1,29 +1,29 @@
-/** A request as a reader could make it with curl, its secret shortened. */
-export function curl(url: string, { user, form = {} }: { user?: User; form?: Record<string, string> } = {}): string {
-  const parts = [
-    'curl -s',
-    ...(user === undefined ? [] : [`-u ${quoted(`${formEncoded(user.id)}:${shortened(user.secret)}`)}`]),
-    ...Object.entries(form).map(([name, value]) => `--data-urlencode ${quoted(`${name}=${value}`)}`),
-    url,
-  ];
-  return parts.join(' \\\n       ');
+/**
+ * Returns a request as a command that can be pasted, one option a line. Credentials and tokens are shell variables in
+ * `options`, so the command shows no secret.
+ */
+export function curl(url: string, options: readonly string[] = []): string {
+  return ['curl -s', ...options, url].join(' \\\n       ');
 }
 
-export interface User {
-  id: string;
-  secret: string;
+/** Returns the word in double quotes, in which a shell replaces variables. */
+export function doubleQuoted(word: string): string {
+  return `"${word.replaceAll(/[\\"`]/g, '\\$&')}"`;
 }
 
-/** Enough of a secret to recognise it, too little to use it. */
+/** Returns the word in single quotes, in which a shell replaces nothing. */
+export function singleQuoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Returns a URL for curl. If it begins with the issuer, it uses `$ZITADEL_ISSUER`. */
+export function urlOf(url: string, issuer: string): string {
+  const base = issuer.replace(/\/$/, '');
+  if (base === issuer && url.startsWith(`${base}/`)) return `"$ZITADEL_ISSUER${url.slice(base.length)}"`;
+  return singleQuoted(url);
+}
+
+/** Returns the start of a secret: enough to recognise it, too little to use it. */
 export function shortened(secret: string): string {
-  return `${formEncoded(secret.slice(0, Math.min(3, secret.length / 3)))}…`;
-}
-
-/** curl sends `-u` as it is, and RFC 6749 §2.3.1 wants both halves form-encoded. */
-function formEncoded(value: string): string {
-  return new URLSearchParams({ value }).toString().slice('value='.length);
-}
-
-function quoted(value: string): string {
-  return `'${value.replaceAll("'", "'\\''")}'`;
+  return `${secret.slice(0, Math.min(4, secret.length / 3))}…`;
 }

@@ -1,5 +1,4 @@
-import type { Demo } from 'demo';
-import { demoSettings } from 'demo';
+import { type Demo, demoSettings } from 'demo';
 import { startFastifyDemo } from 'fastify-demo';
 import { startHonoDemo } from 'hono-demo';
 import { startNestjsDemo } from 'nestjs-demo';
@@ -12,18 +11,21 @@ export interface Demos {
   close(): Promise<void>;
 }
 
-/** Starts all three, each on a free port, with what the environment says of the authorization server. */
-export async function startDemos(environment: NodeJS.ProcessEnv): Promise<Demos> {
+/** Starts all three demos. Each listens on its port from `ports`, or on a free port. */
+export async function startDemos(environment: NodeJS.ProcessEnv, ports: readonly number[] = []): Promise<Demos> {
   const { PORT: _, RESOURCE: __, ...settings } = environment;
   const byName: Record<string, Demo> = {};
-  for (const [name, start] of Object.entries(starters)) byName[name] = await start(await demoSettings(settings));
+  for (const [index, [name, start]] of Object.entries(starters).entries()) {
+    const port = ports[index];
+    byName[name] = await start(await demoSettings({ ...settings, ...(port && { PORT: String(port) }) }));
+  }
   return {
     byName,
     close: async () => void (await Promise.all(Object.values(byName).map((demo) => demo.close()))),
   };
 }
 
-/** A request, made to each demo alike. */
+/** A request that is sent to each demo. */
 export interface DemoRequest {
   title: string;
   method?: string;
@@ -33,15 +35,18 @@ export interface DemoRequest {
 
 export interface DemoRow {
   title: string;
-  /** What each answered, in short, by the framework's name. */
-  answers: Readonly<Record<string, string>>;
-  /** Whether status, challenge and body were the same, each demo's own address aside. */
-  alike: boolean;
+  /** The status and the error of each response, by the name of the framework. */
+  responses: Readonly<Record<string, { status: number; error: string | undefined }>>;
+  /** Whether status, challenge and body are equal, except for the demo's own address. */
+  equal: boolean;
 }
 
-/** Makes one request to each demo. */
-export async function askDemos(demos: Demos, { title, method = 'GET', path, token }: DemoRequest): Promise<DemoRow> {
-  const answers: Record<string, string> = {};
+/** Sends one request to each demo. */
+export async function requestDemos(
+  demos: Demos,
+  { title, method = 'GET', path, token }: DemoRequest,
+): Promise<DemoRow> {
+  const responses: Record<string, { status: number; error: string | undefined }> = {};
   const whole = new Set<string>();
   for (const [name, { origin }] of Object.entries(demos.byName)) {
     const response = await fetch(`${origin}${path}`, {
@@ -50,19 +55,26 @@ export async function askDemos(demos: Demos, { title, method = 'GET', path, toke
     });
     const body = await response.text();
     const challenge = response.headers.get('www-authenticate');
-    answers[name] = [response.status, /"error":"(\w+)"/.exec(body)?.[1]].filter(Boolean).join(' ');
+    responses[name] = { status: response.status, error: /"error":"(\w+)"/.exec(body)?.[1] };
     whole.add(`${response.status} ${challenge} ${body}`.replaceAll(origin, 'self'));
   }
-  return { title, answers, alike: whole.size === 1 };
+  return { title, responses, equal: whole.size === 1 };
 }
 
-/** The rows as a table of text. */
+/** Returns the rows as a table. Equal errors appear once. */
 export function table(rows: readonly DemoRow[]): string {
   const names = Object.keys(starters);
-  const cells = [
-    ['', ...names, ''],
-    ...rows.map(({ title, answers, alike }) => [title, ...names.map((name) => answers[name] ?? ''), alike ? '=' : '≠']),
-  ];
-  const widths = ['', ...names, ''].map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
-  return cells.map((row) => `   ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd()).join('\n');
+  const cells = rows.map(({ title, responses, equal }) => [
+    title,
+    ...names.map((name) => String(responses[name]?.status ?? '')),
+    equal ? '=' : '≠',
+    [...new Set(names.map((name) => responses[name]?.error ?? ''))].join(' / '),
+  ]);
+  return aligned([['', ...names, '', 'error'], ...cells]);
+}
+
+/** Returns rows of cells as text, with columns of equal width. */
+export function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => `   ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd()).join('\n');
 }

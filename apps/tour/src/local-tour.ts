@@ -1,55 +1,80 @@
-import { IntrospectionClient } from '@acme/introspect-core';
-import type { LocalIssuer } from 'local-issuer';
-import { curl } from './curl.js';
+import { clientSecretBasic, IntrospectionClient } from '@acme/introspect-core';
+import { basicCredentials, type LocalIssuer } from 'local-issuer';
+import { curl, urlOf } from './curl.js';
+import type { Terminal } from './terminal.js';
 import {
+  type ClientOf,
   discovery,
+  introspection,
   introspectionEndpointOf,
-  question,
-  type Sight,
-  type Stop,
+  responseText,
+  type Step,
   serverDown,
-  wrongSecret,
+  type TourServer,
+  wrongCredentials,
 } from './tour.js';
 
-/** The tour against the local issuer, which it closes at the last stop. */
-export async function* localTour(local: LocalIssuer): AsyncGenerator<Stop> {
+/** Introspects, revokes and fails at the local issuer. Closes the issuer before the last step. */
+export async function* localTour(local: LocalIssuer, { hide }: Terminal): AsyncGenerator<Step> {
   const { issuer, tokenEndpoint, revocationEndpoint } = local;
   const introspectionEndpoint = await introspectionEndpointOf(issuer);
   const { apiApp, serviceUsers } = local.configuration;
-  const [serviceUser] = serviceUsers;
-  const user = { id: serviceUser.username, secret: serviceUser.clientSecret };
-  const client = new IntrospectionClient({ issuer, ...apiApp });
-  const sight: Sight = {
+  const [{ username, clientSecret }] = serviceUsers;
+  const server: TourServer = {
     issuer,
     introspectionEndpoint,
     downEndpoint: introspectionEndpoint,
-    api: { id: apiApp.clientId, secret: apiApp.clientSecret },
-    clientOf: (changes) =>
-      changes === undefined ? client : new IntrospectionClient({ issuer, ...apiApp, ...changes }),
+    credentials: { authentication: clientSecretBasic(apiApp), curl: ['-u "$API"'] },
+    wrongCredentials: {
+      authentication: clientSecretBasic({ ...apiApp, clientSecret: `${apiApp.clientSecret}-wrong` }),
+      curl: ['-u "$API-wrong"'],
+    },
+  };
+  const clientOf: ClientOf = (clientAuthentication, endpoint) =>
+    new IntrospectionClient({
+      issuer,
+      clientAuthentication,
+      ...(endpoint !== undefined && { introspectionEndpoint: endpoint }),
+    });
+  const asService = {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(basicCredentials(username, clientSecret))}` },
   };
 
-  yield discovery(sight);
+  yield discovery(server);
 
-  const token = await local.mintAccessToken();
+  const form = { grant_type: 'client_credentials', scope: local.scopesOf().join(' ') };
+  const response = await responseText(tokenEndpoint, { ...asService, body: new URLSearchParams(form) });
+  const token = /"access_token":"([^"]+)"/.exec(response)?.[1] ?? '';
+  hide(token);
   yield {
-    title: `A service user, ${serviceUser.username}, gets an opaque access token for the API`,
-    curl: curl(tokenEndpoint, { user, form: { grant_type: 'client_credentials', scope: local.scopesOf().join(' ') } }),
-    code: '(the work of a client of the API, not of the API)',
-    outcome: { returned: { access_token: token } },
+    title: `A service user, ${username}, gets an opaque access token for the API`,
+    curl: curl(urlOf(tokenEndpoint, issuer), [
+      '-u "$SERVICE"',
+      '-d grant_type=client_credentials',
+      '--data-urlencode "scope=$SCOPE"',
+    ]),
+    response,
+    note: 'The service user sends this request. The API does not. $TOKEN is the access_token.',
   };
-  yield question('The API asks about it: active, and by whom, for whom, for what', sight, token);
+  const value = [token, '$TOKEN'] as const;
+  yield introspection(
+    'The API introspects the token: is it active, whose is it, what is it for?',
+    server,
+    clientOf,
+    value,
+  );
 
-  await local.revoke(token);
   yield {
-    title: 'The service user revokes it',
-    curl: curl(revocationEndpoint, { user, form: { token } }),
-    code: '(again not of the API)',
-    outcome: { returned: undefined },
+    title: 'The service user revokes the token',
+    curl: curl(urlOf(revocationEndpoint, issuer), ['-u "$SERVICE"', '--data-urlencode "token=$TOKEN"']),
+    response: await responseText(revocationEndpoint, { ...asService, body: new URLSearchParams({ token }) }),
+    note: 'The service user sends this request too.',
   };
-  yield question('The API asks again: an opaque token can be taken back', sight, token);
-  yield question('Garbage: just as inactive, and the server does not say why', sight, 'garbage');
-  yield wrongSecret(sight, token);
+  yield introspection('The API introspects it again: it is inactive', server, clientOf, value);
+  yield introspection('Garbage is inactive too: the server does not say why', server, clientOf, ['garbage', 'garbage']);
+  yield wrongCredentials(server, clientOf, token);
 
   await local.close();
-  yield serverDown(sight, token);
+  yield serverDown(server, clientOf, token);
 }

@@ -1,30 +1,49 @@
-import { once } from 'node:events';
+import { parseArgs } from 'node:util';
 import { freePort } from 'demo';
 import { type LocalIssuer, startLocalIssuer } from 'local-issuer';
-import { askDemos, type DemoRequest, type DemoRow, type Demos, startDemos, table } from './demo-table.js';
+import { type DemoRequest, type DemoRow, type Demos, requestDemos, startDemos, table } from './demo-table.js';
 import { localTour } from './local-tour.js';
-import { printStop, styles, type Terminal } from './print-stop.js';
-import type { Stop } from './tour.js';
+import { printStep } from './print-step.js';
+import { serveLocally, serveWith } from './serve.js';
+import { createTerminal, styles } from './terminal.js';
+import type { Step } from './tour.js';
 import { type ZitadelSettings, zitadelSettings, zitadelTour } from './zitadel-tour.js';
 
-const terminal: Terminal = {
-  colors: process.stdout.isTTY && !process.env.NO_COLOR,
-  write: (text) => void process.stdout.write(text),
-};
+/** The issuer listens on this port, and the demos on the next three. */
+const defaultPort = 4600;
+const colors = process.stdout.isTTY && !process.env.NO_COLOR;
+const terminal = createTerminal(colors, (text) => void process.stdout.write(text));
 const { bold, dim } = styles(terminal);
-const serve = process.argv.includes('--serve');
 
 async function main(): Promise<void> {
+  const { serve, port } = readArguments();
   const zitadel = zitadelSettings(process.env);
-  await (zitadel === undefined ? tourLocally() : tourZitadel(zitadel));
+  for (const secret of zitadel?.secrets ?? []) terminal.hide(secret);
+  if (serve) await (zitadel === undefined ? serveLocally(port, terminal) : serveWith(process.env, port, terminal));
+  else await (zitadel === undefined ? tourLocally() : tourZitadel(zitadel));
+}
+
+/** @throws Error naming an unknown or invalid argument */
+function readArguments(): { serve: boolean; port: number } {
+  const { values } = parseArgs({ options: { serve: { type: 'boolean', default: false }, port: { type: 'string' } } });
+  const port = Number(values.port ?? defaultPort);
+  if (!Number.isInteger(port) || port < 0 || port > 65_532 || values.port === '') {
+    throw new Error('--port must be a number from 0 to 65532: the first of four ports, or 0 for free ports.');
+  }
+  return { serve: values.serve, port };
 }
 
 async function tourLocally(): Promise<void> {
   const first = await startLocalIssuer();
-  terminal.write(`\n${bold(`A tour of the local issuer, ${first.issuer}`)}\n`);
-  terminal.write(dim('It speaks as ZITADEL does. Secrets are shortened; everything ends with the tour.\n'));
+  terminal.hide(first.configuration.apiApp.clientSecret);
+  terminal.write(`\n${bold(`A tour of the local issuer at ${first.issuer}`)}\n`);
+  terminal.write(dim('The issuer behaves like ZITADEL, and stops when the tour ends. Tokens are shortened.\n'));
+  terminal.write(
+    dim('To run the curl commands yourself, start `npm start -- --serve` in another terminal, and paste\n'),
+  );
+  terminal.write(dim('the variables that it prints.\n'));
   try {
-    await show(localTour(first));
+    await show(localTour(first, terminal));
   } finally {
     await first.close();
   }
@@ -37,10 +56,9 @@ async function tourLocally(): Promise<void> {
     ZITADEL_CLIENT_SECRET: apiApp.clientSecret,
     ZITADEL_PROJECT_ID: projectId,
   });
-  const close = async () => void (await Promise.all([demos.close(), local.close()]));
   try {
     const [all, readOnly, revoked] = await mintThree(local);
-    const rows = await askAll(demos, [
+    const rows = await requestAll(demos, [
       { title: 'GET /me without a token', path: '/me' },
       { title: 'GET /me with a token', path: '/me', token: all },
       { title: 'POST /items, a scope missing', method: 'POST', path: '/items', token: readOnly },
@@ -48,57 +66,52 @@ async function tourLocally(): Promise<void> {
       { title: 'GET /recent, no login known', path: '/recent', token: all },
       { title: 'GET /me with a revoked token', path: '/me', token: revoked },
     ]);
-    if (!serve) {
-      await local.close();
-      rows.push(...(await askAll(demos, [{ title: 'GET /me while the issuer is down', path: '/me', token: all }])));
-    }
+    await local.close();
+    rows.push(...(await requestAll(demos, [{ title: 'GET /me while the issuer is down', path: '/me', token: all }])));
     showTable(rows);
-    if (serve) {
-      terminal.write(
-        `\nThree tokens, to paste into your shell:\n\nALL=${all}\nREAD_ONLY=${readOnly}\nREVOKED=${revoked}\n`,
-      );
-      return await keepRunning(demos, '$ALL', close);
-    }
   } finally {
-    if (!serve) await close();
+    await Promise.all([demos.close(), local.close()]);
   }
   sayGoodbye();
 }
 
 async function tourZitadel(zitadel: ZitadelSettings): Promise<void> {
-  terminal.write(`\n${bold(`A tour of ${zitadel.issuer}`)}, about the token in ZITADEL_TOKEN\n`);
+  terminal.write(`\n${bold(`A tour of ${zitadel.issuer}`)}\n`);
+  terminal.write(dim('It introspects the token in ZITADEL_TOKEN. Tokens and secrets are shortened.\n'));
+  terminal.write(dim('The curl commands work in a shell that has your ZITADEL_* variables, after these lines:\n'));
+  terminal.write(`\n${zitadel.shell}\n`);
   await show(zitadelTour(zitadel, `http://127.0.0.1:${await freePort()}/oauth/v2/introspect`));
   const demos = await startDemos(process.env);
   try {
     showTable(
-      await askAll(demos, [
+      await requestAll(demos, [
         { title: 'GET /me without a token', path: '/me' },
         { title: 'GET /me with your token', path: '/me', token: zitadel.token },
         { title: 'GET /items with your token', path: '/items', token: zitadel.token },
         { title: 'GET /me with garbage', path: '/me', token: 'garbage' },
       ]),
     );
-    if (serve) return await keepRunning(demos, '$ZITADEL_TOKEN', () => demos.close());
   } finally {
-    if (!serve) await demos.close();
+    await demos.close();
   }
   sayGoodbye();
 }
 
-async function show(stops: AsyncGenerator<Stop>): Promise<void> {
+async function show(steps: AsyncGenerator<Step>): Promise<void> {
   let number = 0;
-  for await (const stop of stops) printStop(++number, stop, terminal);
+  for await (const step of steps) printStep(++number, step, terminal);
 }
 
-async function askAll(demos: Demos, requests: readonly DemoRequest[]): Promise<DemoRow[]> {
+async function requestAll(demos: Demos, requests: readonly DemoRequest[]): Promise<DemoRow[]> {
   const rows: DemoRow[] = [];
-  for (const request of requests) rows.push(await askDemos(demos, request));
+  for (const request of requests) rows.push(await requestDemos(demos, request));
   return rows;
 }
 
 function showTable(rows: readonly DemoRow[]): void {
-  terminal.write(`\n${bold('The same API in three frameworks')}, each protected by one line\n\n${table(rows)}\n`);
-  terminal.write(dim('\n   =  the three answered alike: status, challenge and body\n'));
+  terminal.write(`\n${bold('The same API in three frameworks')}, each protected by one line\n`);
+  terminal.write(dim('The column = says that the three responses are equal: status, challenge and body.\n'));
+  terminal.write(`\n${table(rows)}\n`);
 }
 
 async function mintThree(local: LocalIssuer): Promise<[all: string, readOnly: string, revoked: string]> {
@@ -106,19 +119,6 @@ async function mintThree(local: LocalIssuer): Promise<[all: string, readOnly: st
   const revoked = await local.mintAccessToken();
   await local.revoke(revoked);
   return [await local.mintAccessToken(), await local.mintAccessToken(readOnlyUser), revoked];
-}
-
-async function keepRunning({ byName }: Demos, token: string, close: () => Promise<void>): Promise<void> {
-  for (const [name, { origin }] of Object.entries(byName)) {
-    terminal.write(
-      `\n${name}: ${origin}\n   curl -i ${origin}/me\n   curl -i -H "Authorization: Bearer ${token}" ${origin}/me\n`,
-    );
-  }
-  terminal.write(
-    `\nMore routes: /public /optional /items /admin /recent /ready /stats /.well-known/oauth-protected-resource\nCtrl-C ends everything.\n`,
-  );
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-  await close();
 }
 
 function sayGoodbye(): void {
@@ -129,6 +129,7 @@ function sayGoodbye(): void {
 try {
   await main();
 } catch (error) {
-  console.error(`\n${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  const message = error instanceof Error ? error.message : String(error);
+  createTerminal(false, (text) => console.error(text)).write(`\n${message}`);
+  process.exit(1);
 }
