@@ -16,7 +16,7 @@ export interface LocalIssuer {
   readonly revocationEndpoint: string;
   readonly configuration: LocalIssuerConfiguration;
   /** Returns a new token. The defaults are the first service user and all its scopes. */
-  mintAccessToken(serviceUser?: ServiceUser, scopes?: readonly string[]): Promise<string>;
+  getAccessToken(serviceUser?: ServiceUser, scopes?: readonly string[]): Promise<string>;
   /** Returns all scopes that a service user may request. The default is the first service user. */
   scopesOf(serviceUser?: ServiceUser): readonly string[];
   /** Revokes a token of this service user. The default is the first one. A token of another user is rejected. */
@@ -60,7 +60,7 @@ export async function startLocalIssuer(
 
     scopesOf,
 
-    async mintAccessToken(serviceUser = firstServiceUser, scopes = scopesOf(serviceUser)) {
+    async getAccessToken(serviceUser = firstServiceUser, scopes = scopesOf(serviceUser)) {
       const form = { grant_type: 'client_credentials', scope: scopes.join(' ') };
       const response = await post(tokenEndpoint, serviceUser, form);
       return ((await response.json()) as { access_token: string }).access_token;

@@ -5,7 +5,7 @@ import { defaultConfiguration, demoService, readOnlyService } from '../src/confi
 import { type LocalIssuer, startLocalIssuer } from '../src/local-issuer.js';
 
 const basic = (credentials: string) => `Basic ${btoa(credentials)}`;
-// Written out, so that the encoding under test is not checked against itself.
+// Literals, because the test checks the encoding.
 const API = basic('300000000000000001:api+secret%3A+50%25+%2B+more');
 const DEMO_SERVICE = basic('demo-service:demo+secret%3A+100%25+%2B+more');
 const PROJECT = '400000000000000001';
@@ -35,16 +35,16 @@ async function post(url: string, authorization: string | undefined, form: Record
 const introspect = (token: string, authorization: string | undefined = API, issuer = local) =>
   post(issuer.introspectionEndpoint, authorization, { token });
 
-/** What the API learns from an active token. */
+/** Introspects a token as the API, and returns its claims. */
 async function claimsOf(token: string, issuer = local): Promise<Record<string, unknown>> {
-  const answer = await introspect(token, API, issuer);
-  expect(answer).toMatchObject({ status: 200, type: 'application/json' });
-  const claims = JSON.parse(answer.body) as Record<string, unknown>;
+  const response = await introspect(token, API, issuer);
+  expect(response).toMatchObject({ status: 200, type: 'application/json' });
+  const claims = JSON.parse(response.body) as Record<string, unknown>;
   expect(claims.active).toBe(true);
   return claims;
 }
 
-describe('discovery', () => {
+describe('the metadata', () => {
   it("advertises ZITADEL's paths under the issuer", async () => {
     expect(local.issuer).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     const response = await fetch(`${local.issuer}/.well-known/openid-configuration`);
@@ -68,10 +68,10 @@ describe('discovery', () => {
     });
   });
 
-  it('advertises nothing that it cannot do', async () => {
+  it('advertises no endpoint or algorithm that the issuer does not support', async () => {
     const metadata = (await (await fetch(`${local.issuer}/.well-known/openid-configuration`)).json()) as object;
     const endpoints = Object.keys(metadata).filter((member) => member.endsWith('_endpoint'));
-    // OpenID Connect Discovery demands the first one, which refuses every request.
+    // OpenID Connect Discovery requires the first one. It rejects every request.
     expect(endpoints.sort()).toEqual([
       'authorization_endpoint',
       'introspection_endpoint',
@@ -81,17 +81,17 @@ describe('discovery', () => {
     expect(metadata).not.toHaveProperty('dpop_signing_alg_values_supported');
   });
 
-  it('has no RFC 8414 document, as ZITADEL has none', async () => {
+  it('is not an RFC 8414 document: like ZITADEL, the issuer has none', async () => {
     expect((await fetch(`${local.issuer}/.well-known/oauth-authorization-server`)).status).toBe(404);
   });
 });
 
-describe('minting', () => {
+describe('the token endpoint', () => {
   it('gives a service user an opaque token for 12 hours', async () => {
     const form = { grant_type: 'client_credentials', scope: `openid items:read ${AUDIENCE}` };
-    const answer = await post(local.tokenEndpoint, DEMO_SERVICE, form);
-    expect(answer.status).toBe(200);
-    expect(JSON.parse(answer.body)).toEqual({
+    const response = await post(local.tokenEndpoint, DEMO_SERVICE, form);
+    expect(response.status).toBe(200);
+    expect(JSON.parse(response.body)).toEqual({
       access_token: expect.stringMatching(/^[\w-]{43}$/),
       token_type: 'Bearer',
       expires_in: 43200,
@@ -99,35 +99,31 @@ describe('minting', () => {
     });
   });
 
-  it('asks for everything as the first service user unless told otherwise', async () => {
-    const claims = await claimsOf(await local.mintAccessToken());
+  it('gives the first service user a token with all its scopes by default', async () => {
+    const claims = await claimsOf(await local.getAccessToken());
     expect(claims.client_id).toBe('demo-service');
     expect(String(claims.scope).split(' ')).toEqual(expect.arrayContaining(['items:read', 'items:write', AUDIENCE]));
   });
 
-  it('refuses a scope that the service user was not granted', async () => {
-    await expect(local.mintAccessToken(readOnlyService, ['items:read', AUDIENCE])).resolves.toEqual(expect.any(String));
-    await expect(local.mintAccessToken(readOnlyService, ['items:write', AUDIENCE])).rejects.toThrow(
-      '400 invalid_scope',
-    );
+  it('rejects a scope that the service user does not have', async () => {
+    await expect(local.getAccessToken(readOnlyService, ['items:read', AUDIENCE])).resolves.toEqual(expect.any(String));
+    await expect(local.getAccessToken(readOnlyService, ['items:write', AUDIENCE])).rejects.toThrow('400 invalid_scope');
   });
 
-  it('refuses a wrong secret', async () => {
-    await expect(local.mintAccessToken({ ...demoService, clientSecret: 'wrong' })).rejects.toThrow(
-      '401 invalid_client',
-    );
+  it('rejects a wrong secret', async () => {
+    await expect(local.getAccessToken({ ...demoService, clientSecret: 'wrong' })).rejects.toThrow('401 invalid_client');
   });
 
-  it('gives the API app nothing', async () => {
-    const answer = await post(local.tokenEndpoint, API, { grant_type: 'client_credentials', scope: AUDIENCE });
-    expect(answer.status).toBe(400);
+  it('gives the API no token', async () => {
+    const response = await post(local.tokenEndpoint, API, { grant_type: 'client_credentials', scope: AUDIENCE });
+    expect(response.status).toBe(400);
   });
 });
 
-describe('an active answer', () => {
+describe('an active response', () => {
   it("has ZITADEL's claims", async () => {
     const before = Math.floor(Date.now() / 1000);
-    const token = await local.mintAccessToken();
+    const token = await local.getAccessToken();
     const claims = await claimsOf(token);
 
     const { exp, iat, nbf, jti, scope, ...rest } = claims;
@@ -158,25 +154,25 @@ describe('an active answer', () => {
     expect(jti).toMatch(/^V2_\d+-at_\d+$/);
   });
 
-  it('has a jti that stays with the token, and that no other token has', async () => {
-    const [one, other] = [await local.mintAccessToken(), await local.mintAccessToken()];
+  it('has the same jti for the same token, and another one for each other token', async () => {
+    const [one, other] = [await local.getAccessToken(), await local.getAccessToken()];
     const { jti } = await claimsOf(one);
     expect((await claimsOf(one)).jti).toBe(jti);
     expect((await claimsOf(other)).jti).not.toBe(jti);
   });
 
-  it('has profile, organisation and metadata only by scope, but roles always', async () => {
-    const claims = await claimsOf(await local.mintAccessToken(demoService, [AUDIENCE]));
+  it('has profile, organisation and metadata only with their scopes, and roles always', async () => {
+    const claims = await claimsOf(await local.getAccessToken(demoService, [AUDIENCE]));
     expect(Object.keys(claims).sort().join(' ')).toBe(
       'active aud client_id exp iat iss jti nbf scope sub token_type ' +
         `urn:zitadel:iam:org:project:${PROJECT}:roles urn:zitadel:iam:org:project:roles`,
     );
-    const withProfile = await claimsOf(await local.mintAccessToken(demoService, [AUDIENCE, 'profile']));
+    const withProfile = await claimsOf(await local.getAccessToken(demoService, [AUDIENCE, 'profile']));
     expect(withProfile.username).toBe('demo-service');
   });
 
-  it('tells the service users apart', async () => {
-    expect(await claimsOf(await local.mintAccessToken(readOnlyService))).toMatchObject({
+  it('contains the claims of the service user that has the token', async () => {
+    expect(await claimsOf(await local.getAccessToken(readOnlyService))).toMatchObject({
       client_id: 'read-only-service',
       sub: '200000000000000002',
       scope: expect.stringMatching(/ items:read$/),
@@ -184,7 +180,7 @@ describe('an active answer', () => {
     });
   });
 
-  it('says what the configuration says, metadata as base64url', async () => {
+  it('contains the values of the configuration, and metadata as base64url', async () => {
     const other = await startLocalIssuer({
       configuration: {
         ...defaultConfiguration,
@@ -195,7 +191,7 @@ describe('an active answer', () => {
       },
     });
     try {
-      const claims = await claimsOf(await other.mintAccessToken(), other);
+      const claims = await claimsOf(await other.getAccessToken(), other);
       expect(claims).toMatchObject({
         aud: ['P2'],
         'urn:zitadel:iam:user:resourceowner:name': 'Beta',
@@ -209,13 +205,13 @@ describe('an active answer', () => {
   });
 });
 
-describe('an inactive answer', () => {
+describe('an inactive response', () => {
   it.each([
     ['an unknown token', 'a'.repeat(43)],
     ['garbage', '%00 \u{1F642}"<'],
     ['a name from a prototype', '__proto__'],
     ['something shaped like a JWT', JWT_SHAPED],
-  ])('is what %s gets', async (_name, token) => {
+  ])('is sent for %s', async (_name, token) => {
     expect(await introspect(token)).toEqual(INACTIVE);
   });
 
@@ -223,13 +219,13 @@ describe('an inactive answer', () => {
     ['without any scope', []],
     ["without the project's audience", ['openid', 'items:read']],
     ["with another project's audience", ['items:read', 'urn:zitadel:iam:org:project:id:4:aud']],
-  ])('is what a token minted %s gets', async (_name, scopes) => {
-    const token = await local.mintAccessToken(demoService, scopes);
+  ])('is sent for a token requested %s', async (_name, scopes) => {
+    const token = await local.getAccessToken(demoService, scopes);
     expect(await introspect(token)).toEqual(INACTIVE);
   });
 
-  it('is what an expired token gets, from the very second', async () => {
-    const token = await local.mintAccessToken();
+  it('is sent for an expired token, from the second of its exp', async () => {
+    const token = await local.getAccessToken();
     const { exp } = (await claimsOf(token)) as { exp: number };
     vi.useFakeTimers({ toFake: ['Date'] });
     vi.setSystemTime((exp - 1) * 1000);
@@ -238,29 +234,29 @@ describe('an inactive answer', () => {
     expect(await introspect(token)).toEqual(INACTIVE);
   });
 
-  it('is what a revoked token gets, and no other', async () => {
-    const [revoked, kept] = [await local.mintAccessToken(), await local.mintAccessToken()];
+  it('is sent for a revoked token, and not for another one', async () => {
+    const [revoked, other] = [await local.getAccessToken(), await local.getAccessToken()];
     await claimsOf(revoked);
     await local.revoke(revoked);
     expect(await introspect(revoked)).toEqual(INACTIVE);
-    await claimsOf(kept);
+    await claimsOf(other);
   });
 
-  it("is what a service user gets, who cannot introspect in the API's place", async () => {
-    expect(await introspect(await local.mintAccessToken(), DEMO_SERVICE)).toEqual(INACTIVE);
+  it('is sent to a service user, who may not introspect', async () => {
+    expect(await introspect(await local.getAccessToken(), DEMO_SERVICE)).toEqual(INACTIVE);
   });
 });
 
 describe('revocation', () => {
-  it('needs the service user that the token was minted for', async () => {
-    const token = await local.mintAccessToken(demoService);
+  it('accepts only the service user that has the token', async () => {
+    const token = await local.getAccessToken(demoService);
     await expect(local.revoke(token, readOnlyService)).rejects.toThrow('400 invalid_request');
     await claimsOf(token);
     await local.revoke(token, demoService);
     expect(await introspect(token)).toEqual(INACTIVE);
   });
 
-  it('of an unknown token is no error', async () => {
+  it('accepts an unknown token', async () => {
     await expect(local.revoke('unknown')).resolves.toBeUndefined();
   });
 });
@@ -272,40 +268,40 @@ describe('client authentication of introspection', () => {
     ['a raw secret', basic('300000000000000001:api secret: 50% + more'), 400, 'invalid_request'],
     ['no credentials', undefined, 400, 'invalid_request'],
     ['another scheme', 'Bearer abc', 400, 'invalid_request'],
-  ])('refuses %s, whatever the token', async (_name, authorization, status, error) => {
-    for (const token of [await local.mintAccessToken(), 'unknown', JWT_SHAPED]) {
-      const answer = await post(local.introspectionEndpoint, authorization, { token });
-      expect(answer.status).toBe(status);
-      expect(JSON.parse(answer.body)).toEqual({ error, error_description: expect.any(String) });
+  ])('rejects %s for each token', async (_name, authorization, status, error) => {
+    for (const token of [await local.getAccessToken(), 'unknown', JWT_SHAPED]) {
+      const response = await post(local.introspectionEndpoint, authorization, { token });
+      expect(response.status).toBe(status);
+      expect(JSON.parse(response.body)).toEqual({ error, error_description: expect.any(String) });
     }
   });
 
-  it('takes the secret in the body as well, but not in both places', async () => {
+  it('accepts the secret in the body as well, but not in both places', async () => {
     const { clientId, clientSecret } = defaultConfiguration.apiApp;
-    const form = { token: await local.mintAccessToken(), client_id: clientId, client_secret: clientSecret };
+    const form = { token: await local.getAccessToken(), client_id: clientId, client_secret: clientSecret };
     expect((await post(local.introspectionEndpoint, undefined, form)).body).toContain('"active":true');
     expect((await post(local.introspectionEndpoint, API, form)).status).toBe(400);
   });
 
-  it('refuses a question without a token', async () => {
-    const answer = await post(local.introspectionEndpoint, API, {});
-    expect(answer.status).toBe(400);
-    expect(JSON.parse(answer.body)).toMatchObject({ error: 'invalid_request' });
+  it('rejects a request without a token', async () => {
+    const response = await post(local.introspectionEndpoint, API, {});
+    expect(response.status).toBe(400);
+    expect(JSON.parse(response.body)).toMatchObject({ error: 'invalid_request' });
   });
 
   it('ignores a token_type_hint', async () => {
-    const token = await local.mintAccessToken();
-    const answer = await post(local.introspectionEndpoint, API, { token, token_type_hint: 'refresh_token' });
-    expect(answer.body).toContain('"active":true');
+    const token = await local.getAccessToken();
+    const response = await post(local.introspectionEndpoint, API, { token, token_type_hint: 'refresh_token' });
+    expect(response.body).toContain('"active":true');
   });
 });
 
-describe('several issuers at once', () => {
-  it('know nothing of each other', async () => {
+describe('two issuers', () => {
+  it('do not know the tokens of each other', async () => {
     const other = await startLocalIssuer();
     try {
       expect(other.issuer).not.toBe(local.issuer);
-      const [here, there] = [await local.mintAccessToken(), await other.mintAccessToken()];
+      const [here, there] = [await local.getAccessToken(), await other.getAccessToken()];
       expect((await claimsOf(there, other)).iss).toBe(other.issuer);
       expect(await introspect(there)).toEqual(INACTIVE);
       expect(await introspect(here, API, other)).toEqual(INACTIVE);
@@ -315,14 +311,14 @@ describe('several issuers at once', () => {
     } finally {
       await other.close();
     }
-    await claimsOf(await local.mintAccessToken());
+    await claimsOf(await local.getAccessToken());
   });
 });
 
 describe('starting and stopping', () => {
   const portOf = (issuer: LocalIssuer) => Number(new URL(issuer.issuer).port);
 
-  it('listens on the port that it is given, and gives it back', async () => {
+  it('listens on the given port, and frees it on close', async () => {
     const first = await startLocalIssuer();
     const port = portOf(first);
     await first.close();
@@ -331,11 +327,11 @@ describe('starting and stopping', () => {
     await second.close();
   });
 
-  it('rejects when the port is taken', async () => {
+  it('rejects a port that is in use', async () => {
     await expect(startLocalIssuer({ port: portOf(local) })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 
-  it('rejects a configuration that names a client twice, and gives the port back', async () => {
+  it('rejects a configuration that names a client twice, and frees the port', async () => {
     const free = await startLocalIssuer();
     const port = portOf(free);
     await free.close();
@@ -344,9 +340,9 @@ describe('starting and stopping', () => {
     await (await startLocalIssuer({ port })).close();
   });
 
-  it('cuts idle connections and unfinished requests on close', async () => {
+  it('ends idle connections and unfinished requests on close', async () => {
     const issuer = await startLocalIssuer();
-    // The second one is told to go on (100 Continue), and never does.
+    // The server lets the second one continue (100 Continue), but the request never does.
     const requests = [
       'GET /oauth/v2/keys HTTP/1.1\r\nhost: localhost\r\n\r\n',
       'POST /oauth/v2/introspect HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\nexpect: 100-continue\r\n' +
@@ -365,9 +361,21 @@ describe('starting and stopping', () => {
     await expect(fetch(issuer.issuer)).rejects.toThrow();
   });
 
-  it('may be closed twice', async () => {
+  it('can be closed twice', async () => {
     const issuer = await startLocalIssuer();
     await Promise.all([issuer.close(), issuer.close()]);
+    await issuer.close();
+  });
+
+  it('listens again on the same port after reopen, with the same tokens', async () => {
+    const issuer = await startLocalIssuer();
+    const [token, revoked] = [await issuer.getAccessToken(), await issuer.getAccessToken()];
+    await issuer.revoke(revoked);
+    await issuer.close();
+    await expect(fetch(issuer.issuer)).rejects.toThrow();
+    await issuer.reopen();
+    await claimsOf(token, issuer);
+    expect(await introspect(revoked, API, issuer)).toEqual(INACTIVE);
     await issuer.close();
   });
 });

@@ -16,7 +16,7 @@ afterEach(() => {
 
 const basic = (credentials: string) => `Basic ${btoa(credentials)}`;
 
-/** Starts the script, waits for its last line, and keeps what it prints. */
+/** Starts the program, waits for its last line, and collects what it prints. */
 async function start(port?: string) {
   const { PORT: _, ...env } = process.env;
   const child = spawn(process.execPath, [main], {
@@ -42,8 +42,8 @@ async function start(port?: string) {
   return { child, printed, issuer };
 }
 
-describe('the start script', () => {
-  it.skipIf(!hasCurl)('prints where it listens, and commands that work as they are', async () => {
+describe('the program', () => {
+  it.skipIf(!hasCurl)('prints its address, and commands that work unchanged', async () => {
     const { printed } = await start();
     expect(printed.stdout).toContain('300000000000000001');
     expect(printed.stdout).toContain('api secret: 50% + more');
@@ -61,14 +61,14 @@ describe('the start script', () => {
     expect((await fetch(`${issuer}/.well-known/openid-configuration`)).status).toBe(200);
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('ends cleanly on %s, open connections or not', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends with exit code 0 on %s, with open connections too', async (signal) => {
     const { child, issuer } = await start();
     await (await fetch(`${issuer}/oauth/v2/keys`)).text();
     child.kill(signal);
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  it('prints nothing else, whatever it is asked', async () => {
+  it('prints nothing when requests come', async () => {
     const { child, printed, issuer } = await start();
     const atStart = printed.stdout;
     const post = (path: string, form: Record<string, string>, headers: Record<string, string> = {}) =>
@@ -77,9 +77,9 @@ describe('the start script', () => {
     const api = { authorization: basic('300000000000000001:api+secret%3A+50%25+%2B+more') };
     const scope = 'urn:zitadel:iam:org:project:id:400000000000000001:aud';
 
-    const minted = await post('/oauth/v2/token', { grant_type: 'client_credentials', scope }, user);
-    const { access_token: token } = (await minted.json()) as { access_token: string };
-    const asked = [
+    const issued = await post('/oauth/v2/token', { grant_type: 'client_credentials', scope }, user);
+    const { access_token: token } = (await issued.json()) as { access_token: string };
+    const responses = [
       await post('/oauth/v2/token', { grant_type: 'client_credentials', resource: 'https://api.example' }, user),
       await post('/oauth/v2/introspect', { token }, api),
       await post('/oauth/v2/introspect', { token }, { ...api, origin: 'https://elsewhere.example' }),
@@ -88,9 +88,9 @@ describe('the start script', () => {
       await fetch(`${issuer}/oauth/v2/introspect`),
       await fetch(`${issuer}/oauth/v2/authorize?client_id=demo-service&response_type=code`),
     ];
-    expect(asked.map(({ status }) => status)).toEqual([200, 200, 400, 400, 200, 404, 400]);
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 400, 400, 200, 404, 400]);
 
-    // Someone who hangs up in the middle of a request.
+    // A client that closes the connection during a request.
     const socket = connect(Number(new URL(issuer).port), '127.0.0.1');
     socket.write('POST /oauth/v2/introspect HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n');
     socket.write('content-type: application/x-www-form-urlencoded\r\nexpect: 100-continue\r\n\r\n');

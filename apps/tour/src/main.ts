@@ -57,7 +57,7 @@ async function tourLocally(): Promise<void> {
     ZITADEL_PROJECT_ID: projectId,
   });
   try {
-    const [all, readOnly, revoked] = await mintThree(local);
+    const [all, readOnly, revoked] = await threeTokens(local);
     const rows = await requestAll(demos, [
       { title: 'GET /me without a token', path: '/me' },
       { title: 'GET /me with a token', path: '/me', token: all },
@@ -114,11 +114,11 @@ function showTable(rows: readonly DemoRow[]): void {
   terminal.write(`\n${table(rows)}\n`);
 }
 
-async function mintThree(local: LocalIssuer): Promise<[all: string, readOnly: string, revoked: string]> {
+async function threeTokens(local: LocalIssuer): Promise<[all: string, readOnly: string, revoked: string]> {
   const [, readOnlyUser] = local.configuration.serviceUsers;
-  const revoked = await local.mintAccessToken();
+  const revoked = await local.getAccessToken();
   await local.revoke(revoked);
-  return [await local.mintAccessToken(), await local.mintAccessToken(readOnlyUser), revoked];
+  return [await local.getAccessToken(), await local.getAccessToken(readOnlyUser), revoked];
 }
 
 function sayGoodbye(): void {

@@ -98,15 +98,15 @@ const bearer = (token: string) => `-H ${doubleQuoted(`Authorization: Bearer ${to
 async function tokensInShell(local: LocalIssuer): Promise<string> {
   const { apiApp, serviceUsers } = local.configuration;
   const [user, readOnlyUser] = serviceUsers;
-  const revoked = await local.mintAccessToken();
+  const revoked = await local.getAccessToken();
   await local.revoke(revoked);
   const scopes = local.scopesOf();
   const half = Math.ceil(scopes.length / 2);
   return [
-    `ALL=${await local.mintAccessToken()}`,
-    `READ_ONLY=${await local.mintAccessToken(readOnlyUser)}`,
+    `ALL=${await local.getAccessToken()}`,
+    `READ_ONLY=${await local.getAccessToken(readOnlyUser)}`,
     `REVOKED=${revoked}`,
-    `TOKEN=${await local.mintAccessToken()}`,
+    `TOKEN=${await local.getAccessToken()}`,
     `API=${singleQuoted(basicCredentials(apiApp.clientId, apiApp.clientSecret))}`,
     `SERVICE=${singleQuoted(basicCredentials(user.username, user.clientSecret))}`,
     `SCOPE=${singleQuoted(scopes.slice(0, half).join(' '))}`,

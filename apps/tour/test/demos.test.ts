@@ -76,8 +76,8 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
 
   it('responds at each route as its policy requires', async () => {
     const { request, origin, printed } = await start();
-    const all = await local.mintAccessToken();
-    const readOnly = await local.mintAccessToken(local.configuration.serviceUsers[1]);
+    const all = await local.getAccessToken();
+    const readOnly = await local.getAccessToken(local.configuration.serviceUsers[1]);
     const post = { method: 'POST', body: JSON.stringify({ name: 'saw' }) };
     expect(await request('/public')).toMatchObject({ status: 200 });
     expect(await request('/optional')).toMatchObject({ status: 200, body: { hello: 'stranger' } });
@@ -132,7 +132,7 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
       INTROSPECTION_ENDPOINT: local.introspectionEndpoint,
       RESOURCE: resource,
     });
-    expect(await request('/me', await local.mintAccessToken())).toMatchObject({ status: 200 });
+    expect(await request('/me', await local.getAccessToken())).toMatchObject({ status: 200 });
     expect((await request('/me')).headers.get('www-authenticate')).toContain('https://api.example.com/.well-known/');
     expect(await request('/.well-known/oauth-protected-resource')).toMatchObject({ status: 200, body: { resource } });
   });
@@ -154,7 +154,7 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
       CACHE_MAX_AGE_IF_ERROR_SECONDS: '300',
     };
     const { request } = await start({ ...own, ...times });
-    const token = await local.mintAccessToken();
+    const token = await local.getAccessToken();
     expect(await request('/me', token)).toMatchObject({ status: 200 });
     await local.revoke(token);
     expect(await request('/me', token)).toMatchObject({ status: 200 });
@@ -228,75 +228,81 @@ describe('the tour with --serve', () => {
   const frameworks = ['Fastify', 'NestJS', 'Hono'];
   const bearer = (token = '') => ({ headers: { authorization: `Bearer ${token}` } });
 
-  it('keeps the demos running, and prints three tokens and how to use them', async () => {
-    const { printed, originOf, variable, stop } = await serve();
-    const tokens = ['ALL', 'READ_ONLY', 'REVOKED'].map(variable);
-    for (const origin of frameworks.map(originOf)) {
-      const statuses = await Promise.all(
-        tokens.map(async (token) => (await fetch(`${origin}/admin`, bearer(token))).status),
+  describe('of the local issuer', () => {
+    let shared: Awaited<ReturnType<typeof serve>>;
+    beforeAll(async () => {
+      shared = await serve();
+      running = undefined; // several tests use this process, so none may end it
+    }, 60_000);
+    afterAll(() => shared.stop());
+
+    it('keeps the demos running, and prints three tokens and how to use them', async () => {
+      const { printed, originOf, variable } = shared;
+      const tokens = ['ALL', 'READ_ONLY', 'REVOKED'].map(variable);
+      for (const origin of frameworks.map(originOf)) {
+        const statuses = await Promise.all(
+          tokens.map(async (token) => (await fetch(`${origin}/admin`, bearer(token))).status),
+        );
+        expect(statuses).toEqual([200, 403, 401]);
+      }
+      expect(printed.stdout.split('\n').filter((line) => line.length > 100)).toEqual([]);
+      expect(printed.stderr).toBe('');
+    });
+
+    it('skips the tour, and lists each route with its method and requirement', async () => {
+      const { printed } = shared;
+      expect(printed.stdout).not.toContain('1. ');
+      for (const { method, path, needs } of demoRoutes) {
+        const row = printed.stdout
+          .split('\n')
+          .find((line) => line.trim().split(/ +/, 2).join(' ') === `${method} ${path}`);
+        expect(row).toContain(needs);
+      }
+    });
+
+    it('prints ZITADEL variables with which another API introspects', async () => {
+      const { variable } = shared;
+      const names = ['ZITADEL_ISSUER', 'ZITADEL_CLIENT_ID', 'ZITADEL_CLIENT_SECRET', 'ZITADEL_PROJECT_ID'];
+      const settings = await demoSettings(Object.fromEntries(names.map((name) => [name, variable(name)])));
+      const authorizer = new Authorizer(settings.authorizer);
+      expect(await authorizer.authorize({ token: variable('ALL') ?? '' })).toMatchObject({ client_id: 'demo-service' });
+      await authorizer.close();
+    });
+
+    it.skipIf(!hasCurl)('prints curl commands that get the status printed above them', async () => {
+      const { printed } = shared;
+      const variables = printed.stdout.split('\n').filter((line) => /^(export )?[A-Z_]+=/.test(line));
+      const examples = [...printed.stdout.matchAll(/^ {3}(\d+), .*:\n {3}(curl .*)$/gm)];
+      expect(examples.length).toBeGreaterThan(4);
+      for (const [, status, command] of examples) {
+        const { stdout } = await promisify(execFile)('sh', ['-c', `${variables.join('\n')}\n${command}`]);
+        expect([command, /^HTTP\/1\.1 (\d+)/.exec(stdout)?.[1]]).toEqual([command, status]);
+      }
+    });
+
+    it.skipIf(!hasCurl)('prints variables with which the curl commands of the tour work', async () => {
+      const tour = run('tour', [], {});
+      await tour.ended;
+      const commands = [...tour.printed.stdout.matchAll(/^ {3}\$ (curl (?:.*\\\n)*.*)$/gm)].map(
+        ([, command]) => command,
       );
-      expect(statuses).toEqual([200, 403, 401]);
-    }
-    expect(printed.stdout.split('\n').filter((line) => line.length > 100)).toEqual([]);
-    expect(printed.stderr).toBe('');
-    await stop();
-  });
-
-  it('skips the tour, and lists each route with its method and requirement', async () => {
-    const { printed, stop } = await serve();
-    expect(printed.stdout).not.toContain('1. ');
-    for (const { method, path, needs } of demoRoutes) {
-      const row = printed.stdout
-        .split('\n')
-        .find((line) => line.trim().split(/ +/, 2).join(' ') === `${method} ${path}`);
-      expect(row).toContain(needs);
-    }
-    await stop();
-  });
-
-  it('prints ZITADEL variables with which another API introspects', async () => {
-    const { variable, stop } = await serve();
-    const names = ['ZITADEL_ISSUER', 'ZITADEL_CLIENT_ID', 'ZITADEL_CLIENT_SECRET', 'ZITADEL_PROJECT_ID'];
-    const settings = await demoSettings(Object.fromEntries(names.map((name) => [name, variable(name)])));
-    const authorizer = new Authorizer(settings.authorizer);
-    expect(await authorizer.authorize({ token: variable('ALL') ?? '' })).toMatchObject({ client_id: 'demo-service' });
-    await authorizer.close();
-    await stop();
-  });
-
-  it.skipIf(!hasCurl)('prints curl commands that get the status printed above them', async () => {
-    const { printed, stop } = await serve();
-    const variables = printed.stdout.split('\n').filter((line) => /^(export )?[A-Z_]+=/.test(line));
-    const examples = [...printed.stdout.matchAll(/^ {3}(\d+), .*:\n {3}(curl .*)$/gm)];
-    expect(examples.length).toBeGreaterThan(4);
-    for (const [, status, command] of examples) {
-      const { stdout } = await promisify(execFile)('sh', ['-c', `${variables.join('\n')}\n${command}`]);
-      expect([command, /^HTTP\/1\.1 (\d+)/.exec(stdout)?.[1]]).toEqual([command, status]);
-    }
-    await stop();
-  });
-
-  it.skipIf(!hasCurl)('prints variables with which the curl commands of the tour work', async () => {
-    const tour = run('tour', [], {});
-    await tour.ended;
-    const commands = [...tour.printed.stdout.matchAll(/^ {3}\$ (curl (?:.*\\\n)*.*)$/gm)].map(([, command]) => command);
-    const { printed, stop } = await serve();
-    const variables = printed.stdout.split('\n').filter((line) => /^(export )?[A-Z_]+=/.test(line));
-    const outputs: string[] = [];
-    for (const command of commands) {
-      outputs.push((await promisify(execFile)('sh', ['-c', `${variables.join('\n')}\n${command}`])).stdout);
-    }
-    expect(outputs).toEqual([
-      expect.stringContaining('"introspection_endpoint"'),
-      expect.stringContaining('"access_token"'),
-      expect.stringContaining('"active":true'),
-      '',
-      '{"active":false}',
-      '{"active":false}',
-      expect.stringContaining('"invalid_client"'),
-      '{"active":false}', // this issuer still runs
-    ]);
-    await stop();
+      const { printed } = shared;
+      const variables = printed.stdout.split('\n').filter((line) => /^(export )?[A-Z_]+=/.test(line));
+      const outputs: string[] = [];
+      for (const command of commands) {
+        outputs.push((await promisify(execFile)('sh', ['-c', `${variables.join('\n')}\n${command}`])).stdout);
+      }
+      expect(outputs).toEqual([
+        expect.stringContaining('"introspection_endpoint"'),
+        expect.stringContaining('"access_token"'),
+        expect.stringContaining('"active":true'),
+        '',
+        '{"active":false}',
+        '{"active":false}',
+        expect.stringContaining('"invalid_client"'),
+        '{"active":false}', // this issuer still runs
+      ]);
+    });
   });
 
   it('stops and starts the issuer by lines on stdin: a valid token gets 503, and then 200 again', async () => {
@@ -351,7 +357,7 @@ describe('the tour with --serve', () => {
   it("runs the demos with the reader's own server, and never prints the reader's token", async () => {
     const { originOf, printed, stop } = await serve({ ...own, ZITADEL_TOKEN: 'my own token' });
     for (const origin of frameworks.map(originOf)) {
-      expect((await fetch(`${origin}/me`, bearer(await local.mintAccessToken()))).status).toBe(200);
+      expect((await fetch(`${origin}/me`, bearer(await local.getAccessToken()))).status).toBe(200);
     }
     expect(printed.stdout).toContain('$ZITADEL_TOKEN');
     expect(printed.stdout).not.toContain('my own token');
