@@ -19,6 +19,9 @@ describe('npm start -- --serve', () => {
     await vi.waitFor(() => expect(printed).toContain('Ctrl-C ends everything'), { timeout: 240_000, interval: 100 });
     const origins = [...printed.matchAll(/^(?:Fastify|NestJS|Hono): (\S+)$/gm)].map(([, origin]) => origin);
     expect(origins).toHaveLength(3);
+    const lines = printed.split('\n');
+    expect(lines.filter((line) => line.length > 100)).toEqual([]);
+    expect(lines.findIndex((line) => line.startsWith('The local issuer'))).toBeLessThan(10); // npm prints 3 lines too
     npm.kill(signal);
     await ended;
     await vi.waitFor(

@@ -79,7 +79,7 @@ export async function serveWith(environment: NodeJS.ProcessEnv, firstPort: numbe
 function showDemos({ byName }: Demos, terminal: Terminal): void {
   const { bold } = styles(terminal);
   for (const [name, { origin }] of Object.entries(byName)) terminal.write(`${name}: ${origin}\n`);
-  terminal.write(`\n${bold('Each API has these routes:')}\n\n`);
+  terminal.write(`\n${bold('Each API has these routes. A request needs:')}\n\n`);
   terminal.write(`${aligned(demoRoutes.map(({ method, path, needs }) => [method, path, needs]))}\n`);
 }
 
@@ -106,7 +106,8 @@ async function tokensInShell(local: LocalIssuer): Promise<string> {
     `ALL=${await local.getAccessToken()}`,
     `READ_ONLY=${await local.getAccessToken(readOnlyUser)}`,
     `REVOKED=${revoked}`,
-    `TOKEN=${await local.getAccessToken()}`,
+    `export ZITADEL_TOKEN=${await local.getAccessToken()}`,
+    'TOKEN=$ZITADEL_TOKEN',
     `API=${singleQuoted(basicCredentials(apiApp.clientId, apiApp.clientSecret))}`,
     `SERVICE=${singleQuoted(basicCredentials(user.username, user.clientSecret))}`,
     `SCOPE=${singleQuoted(scopes.slice(0, half).join(' '))}`,
@@ -143,7 +144,10 @@ function issuerControls(local: LocalIssuer, terminal: Terminal): { close(): void
 }
 
 async function untilStopped(terminal: Terminal): Promise<void> {
-  const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  // Ctrl-C may reach this process twice: from the terminal, and from the program that started it.
+  const stopped = new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, resolve);
+  });
   terminal.write('\nCtrl-C ends everything.\n');
   await stopped;
 }

@@ -220,7 +220,7 @@ describe('the tour with --serve', () => {
     const variable = (name: string) =>
       new RegExp(`^(?:export )?${name}='?(.+?)'?$`, 'm').exec(program.printed.stdout)?.[1];
     const stop = async () => {
-      program.child.kill('SIGINT');
+      for (const signal of ['SIGINT', 'SIGINT'] as const) program.child.kill(signal); // Ctrl-C may arrive twice
       expect(await program.ended).toEqual([0, null]);
     };
     return { ...program, originOf, variable, stop };
