@@ -6,6 +6,7 @@ export default defineConfig({
     fsModuleCache: false,
     include: ['test/**/*.test.ts'],
     // Most tests run a whole program, which takes long while other programs use the processor.
-    testTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { json, type ScriptedServer } from '@acme/introspect-testing';
-import { type Certificate } from '../../../../e2e/certificate.js';
+import type { Certificate } from '../../../../e2e/certificate.js';
 
 export interface TlsFront {
   /** Has the host `localhost`. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificate } from '../../../../../e2e/certificate.js';
 import { introspectProcess } from '../../support/real-process.js';
 import { apiOf, clientSecret, runDoctor } from '../../support/run-doctor.js';
 import { startTlsFront, type TlsFront } from '../../support/tls-front.js';

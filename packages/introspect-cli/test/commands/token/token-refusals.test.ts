@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { json, type ScriptedServer, startScriptedServer, zitadelAnswers } from '@acme/introspect-testing';
+import { json, type ScriptedServer, startScriptedServer, zitadelResponses } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { introspect } from '../../support/introspect.js';
 
@@ -113,9 +113,9 @@ describe('introspect token reports', () => {
   });
 
   it.each([
-    ['rejected credentials', zitadelAnswers.unauthorizedClient(), 'invalid_client'],
-    ['an overloaded server', zitadelAnswers.quotaExhausted(), 'unavailable'],
-    ['an unknown instance', zitadelAnswers.unknownInstance(), 'invalid_response'],
+    ['rejected credentials', zitadelResponses.unauthorizedClient(), 'invalid_client'],
+    ['an overloaded server', zitadelResponses.quotaExhausted(), 'unavailable'],
+    ['an unknown instance', zitadelResponses.unknownInstance(), 'invalid_response'],
   ])('%s, as text and as JSON', async (_, response, errorCode) => {
     server.always(response);
     const text = await introspect(['token'], { env });
