@@ -1,4 +1,5 @@
-// Which folder of the core and of the CLI may import which; docs/architecture.md shows the picture. `npm test` runs it.
+// Which folder of the core, of the CLI and of the testing package may import which. `npm test` runs it.
+// docs/architecture.md shows the picture of the core.
 const base = ['errors', 'runtime'];
 const beside = [...base, 'transport', 'protocol', 'events', 'options.ts'];
 const allowed = {
@@ -20,6 +21,7 @@ const allowed = {
 };
 const src = 'packages/introspect-core/src/';
 const cli = 'packages/introspect-cli/src/';
+const testing = 'packages/introspect-testing/src/';
 const matching = (names) => `^${src}(${names.join('|')})(/|$)`;
 
 module.exports = {
@@ -52,10 +54,17 @@ module.exports = {
       from: { path: `^${cli}`, pathNot: `^${cli}(commands/|program\\.ts$)` },
       to: { path: `^${cli}commands/` },
     },
+    {
+      name: 'imports-of-the-management-api',
+      comment: 'Only the entry point /zitadel has the management API of ZITADEL.',
+      severity: 'error',
+      from: { path: `^${testing}`, pathNot: `^${testing}zitadel/` },
+      to: { path: `^${testing}zitadel/` },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    includeOnly: `^(${src}|${cli})`,
+    includeOnly: `^(${src}|${cli}|${testing})`,
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
   },

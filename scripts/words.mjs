@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 const paths = [
-  ...['core', 'fastify', 'hono', 'nestjs'].map((name) => `packages/introspect-${name}/src`),
+  ...['core', 'fastify', 'hono', 'nestjs', 'testing'].map((name) => `packages/introspect-${name}/src`),
   'README.md',
   'packages/*/README.md',
   'docs',
