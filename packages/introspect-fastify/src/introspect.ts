@@ -107,7 +107,7 @@ declare module 'fastify' {
   }
 }
 
-/** Marks, in the `config` of a route, that its error handler sends denials. A route before the plugin lacks it. */
+/** The `config` of a route has it if its error handler sends denials. A route before the plugin lacks it. */
 const sendsDenials = Symbol('introspect');
 const denials = new WeakMap<FastifyRequest, Denial>();
 /** Requests that an optional guard has accepted without a token. */

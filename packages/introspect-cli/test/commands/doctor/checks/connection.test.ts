@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
@@ -46,7 +45,6 @@ describe('introspect doctor with a certificate', () => {
     expect((await behindTls({ toDays: 14.5 }, { trust: true })).found).toEqual([]);
   });
 
-  const authority = { name: 'Acme', privateKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey };
   const errors: [what: string, options: CertificateOptions, trust: boolean, codes: string[]][] = [
     ['that has expired', { fromDays: -9, toDays: -1 }, true, ['certificate_expired']],
     ['that is not valid yet', { fromDays: 1 }, true, ['certificate_not_yet_valid']],
