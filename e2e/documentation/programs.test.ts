@@ -73,7 +73,7 @@ async function start(file: string): Promise<Program> {
     },
   };
   running.push(program);
-  await vi.waitFor(() => program.send('/'), { timeout: 50_000, interval: 50 });
+  await vi.waitFor(() => program.send('/'), { timeout: 120_000, interval: 50 });
   return program;
 }
 
