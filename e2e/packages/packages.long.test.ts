@@ -75,7 +75,7 @@ describe.each([
       program,
       `${load}
       const client = new IntrospectionClient({ issuer: '${server.origin}', clientId: 'api', clientSecret: 'secret' });
-      Promise.all(['good', 'bad'].map((token) => client.introspect(token))).then((answers) => console.log(JSON.stringify(answers)));`,
+      Promise.all(['good', 'bad'].map((token) => client.introspect(token))).then((responses) => console.log(JSON.stringify(responses)));`,
     );
     const { stdout, stderr } = await run(node, [program], { cwd: project });
     expect(JSON.parse(stdout)).toEqual([{ active: true, sub: 'mickey' }, { active: false }]);

@@ -1,38 +1,40 @@
-// pnpm flood [count]: ten million distinct tokens, good and bad mixed, through one authorizer. Shows that its memory stays
-// within the bound, and that the good tokens in constant use are served from the cache throughout.
+// pnpm flood [count]: sends ten million distinct tokens, good and bad, through one authorizer. Shows that its memory stays
+// within the bound, and that the cache serves the regular tokens, which are good and in constant use, all the time.
 import { Authorizer } from '@acme/introspect-core';
 
 const count = Number(process.argv[2] ?? 10_000_000);
-if (!Number.isInteger(count) || count < 1) throw new TypeError('give the number of tokens, such as 200000');
-if (globalThis.gc === undefined) throw new Error('run node with --expose-gc: `pnpm flood` does');
+if (!Number.isInteger(count) || count < 1)
+  throw new TypeError('The number of tokens is invalid. Use an integer of 1 or more, such as 200000.');
+if (globalThis.gc === undefined)
+  throw new Error('The memory cannot be measured without gc(). Run node with --expose-gc, as `pnpm flood` does.');
 
 const maxEntries = 10_000;
 const regulars = Array.from({ length: 1000 }, (_, index) => `regular-${index}`);
-const activeEvery = 100; // among the others
-const regularEvery = 5; // requests of others for one of a regular
-const batch = 50; // requests at the same time
+const activeEvery = 100; // one in so many of the other tokens is active
+const regularEvery = 5; // so many other requests for one with a regular token
+const batch = 50; // so many concurrent requests
 const maxAgeSeconds = 3600;
 
-// An answer as ZITADEL gives it, about 500 bytes, and what a Map, a list and a key add to it.
+// A response of ZITADEL has about 500 bytes. A Map, a list and a key add to it.
 const bytesPerActive = 3072;
 const bytesPerInactive = 512;
-const slackBytes = 8 * 2 ** 20; // what V8 itself compiles and keeps meanwhile
+const slackBytes = 8 * 2 ** 20; // for what V8 itself allocates meanwhile
 const boundBytes = maxEntries * (bytesPerActive + bytesPerInactive) + slackBytes;
 
-const questions = { regular: 0, active: 0, inactive: 0 };
+const introspections = { regular: 0, active: 0, inactive: 0 };
 
 function kindOf(token) {
   if (token.startsWith('regular-')) return 'regular';
   return Number(token.slice('other-'.length)) % activeEvery === 0 ? 'active' : 'inactive';
 }
 
-/** The server, without a network between. */
+/** Responds like the server, without a network. */
 async function transport({ body }) {
   const token = new URLSearchParams(body).get('token');
   const kind = kindOf(token);
-  questions[kind]++;
-  const answer = kind === 'inactive' ? { active: false } : describe(token);
-  return { status: 200, header: () => 'application/json', body: JSON.stringify(answer) };
+  introspections[kind]++;
+  const response = kind === 'inactive' ? { active: false } : describe(token);
+  return { status: 200, header: () => 'application/json', body: JSON.stringify(response) };
 }
 
 function describe(token) {
@@ -61,7 +63,7 @@ const authorizer = new Authorizer({
 });
 const guard = authorizer.guard();
 
-const outcomes = { served: 0, refused: 0, wrong: 0 };
+const outcomes = { served: 0, rejected: 0, wrong: 0 };
 
 async function request(token) {
   const isGood = kindOf(token) !== 'inactive';
@@ -70,7 +72,7 @@ async function request(token) {
     outcomes.served++;
     if (!isGood || sub !== `user of ${token}`) outcomes.wrong++;
   } catch (error) {
-    outcomes.refused++;
+    outcomes.rejected++;
     if (isGood || error.reason !== 'inactive') outcomes.wrong++;
   }
 }
@@ -92,9 +94,7 @@ function report(tokens, { heapUsed, rss }) {
 const startedAt = performance.now();
 await Promise.all(regulars.map(request));
 const { heapUsed: heapBefore } = memory();
-print(
-  `${count.toLocaleString('en')} distinct tokens, one in ${activeEvery} active; ${regulars.length} regular ones beside`,
-);
+print(`${count.toLocaleString('en')} distinct tokens, one in ${activeEvery} active; ${regulars.length} regular tokens`);
 report(0, memory());
 
 const interval = Math.ceil(count / 10);
@@ -102,12 +102,12 @@ let nextReport = interval;
 let nextRegular = 0;
 let highest = 0;
 for (let next = 0; next < count; ) {
-  const asked = [];
+  const requests = [];
   for (const end = Math.min(next + batch, count); next < end; next++) {
-    asked.push(request(`other-${next}`));
-    if (next % regularEvery === 0) asked.push(request(regulars[nextRegular++ % regulars.length]));
+    requests.push(request(`other-${next}`));
+    if (next % regularEvery === 0) requests.push(request(regulars[nextRegular++ % regulars.length]));
   }
-  await Promise.all(asked);
+  await Promise.all(requests);
   if (next < nextReport) continue;
   nextReport += interval;
   const now = memory();
@@ -117,21 +117,21 @@ for (let next = 0; next < count; ) {
 await Promise.all(regulars.map(request));
 
 const minutes = (performance.now() - startedAt) / 60_000;
-const renewals = regulars.length * Math.floor((minutes * 60) / maxAgeSeconds); // when an answer was too old in between
+const renewals = regulars.length * Math.floor((minutes * 60) / maxAgeSeconds); // for responses that became too old
 const expected = { regular: regulars.length, active: Math.ceil(count / activeEvery) };
 
 print(`
-served ${outcomes.served}, refused ${outcomes.refused}, wrong ${outcomes.wrong}
-questions about the others: ${questions.active} active, ${questions.inactive} inactive
-questions about the regular ones: ${questions.regular}, for ${nextRegular + 2 * regulars.length} requests
-heap grown by at most ${mebibytes(highest).trim()}; the bound is ${mebibytes(boundBytes).trim()}: ${maxEntries} active answers of at most \
+served ${outcomes.served}, rejected ${outcomes.rejected}, wrong ${outcomes.wrong}
+introspections of the other tokens: ${introspections.active} active, ${introspections.inactive} inactive
+introspections of the regular tokens: ${introspections.regular}, for ${nextRegular + 2 * regulars.length} requests
+heap grown by at most ${mebibytes(highest).trim()}; the bound is ${mebibytes(boundBytes).trim()}: ${maxEntries} active responses of at most \
 ${bytesPerActive} bytes, as many inactive ones of at most ${bytesPerInactive}, and ${mebibytes(slackBytes).trim()} for the engine`);
 
 const broken = [
-  outcomes.wrong > 0 && 'a request was decided wrongly',
-  highest > boundBytes && 'the memory is over its bound',
-  questions.regular > expected.regular + renewals && 'a regular token was pushed out',
-  questions.active !== expected.active && 'an active token was asked about twice, or never',
+  outcomes.wrong > 0 && 'a request got the wrong result',
+  highest > boundBytes && 'the memory exceeds its bound',
+  introspections.regular > expected.regular + renewals && 'a regular token was evicted',
+  introspections.active !== expected.active && 'an active token was introspected twice, or never',
 ].filter(Boolean);
 print(broken.length === 0 ? 'All bounds held.' : `Broken: ${broken.join('; ')}.`);
 process.exitCode = broken.length === 0 ? 0 : 1;

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-/** The demo, as a program of its own. */
+/** The demo in a process of its own. */
 export interface ApiProcess {
   readonly origin: string;
-  /** Resident memory now and at its most, in MB; `undefined` where there is no /proc. */
+  /** Returns the resident memory now and its maximum, in MB, or `undefined` on a system without /proc. */
   memory(): Promise<{ now: number; most: number } | undefined>;
-  /** Ends it, and tells how it ended and what it complained about. */
+  /** Ends the process, and returns its exit code and what it wrote to stderr. */
   stop(): Promise<{ code: number | null; stderr: string }>;
 }
 

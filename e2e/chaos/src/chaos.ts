@@ -10,30 +10,30 @@ import { Tokens } from './tokens.js';
 
 const probeEveryMs = 20;
 
-/** What the demo tells at `GET /stats`, as far as it is of use here. */
+/** The part of the response to `GET /stats` that this program reads. */
 interface ApiStats {
   readonly lookups: Readonly<Record<string, number>>;
   readonly requests: Readonly<Record<string, number>>;
   readonly shed: Readonly<Record<string, number>>;
 }
 
-/** What came of a run. */
+/** The result of a run. */
 export interface Outcome {
   readonly phases: readonly PhaseTally[];
-  /** Requests that got no reply at all. */
+  /** The number of requests without a reply. */
   readonly errors: number;
-  /** For how long after its revocation a token was let in at most. */
-  readonly latestLetInMs: { reachable: number; unreachable: number };
-  readonly mostQuestionsInASecond: number;
-  /** Of the demo, in MB. */
+  /** The longest time after its revocation at which a token was still accepted. */
+  readonly longestAcceptedMs: { reachable: number; unreachable: number };
+  readonly mostIntrospectionsInASecond: number;
+  /** The resident memory of the demo, in MB. */
   readonly memory: { start: number; end: number; most: number } | undefined;
-  /** For how long this program itself was not served by its machine: no time here is more exact. */
+  /** The longest time in which this program itself did not run. All times are only as exact as this. */
   readonly longestStallMs: number;
   readonly stats: ApiStats;
   readonly end: Awaited<ReturnType<ApiProcess['stop']>>;
 }
 
-/** Runs the demo under load while its server goes through a plan; `ended` is told of each phase. */
+/** Runs the demo under load while its server goes through a plan. Calls `ended` after each phase. */
 export async function runChaos(plan: Plan, ended: (phase: PhaseTally) => void): Promise<Outcome> {
   const server = await startFaultyServer();
   const seconds = (ms: number) => String(ms / 1000);
@@ -58,9 +58,9 @@ async function observe(
   { server, api, ended }: { server: FaultyServer; api: ApiProcess; ended: (phase: PhaseTally) => void },
 ): Promise<Outcome> {
   const tokens = new Tokens(plan, server.tokens);
-  const evidence = { ...plan.cache, words: server.words, unreachable: server.unreachable };
+  const evidence = { ...plan.cache, statements: server.statements, unreachable: server.unreachable };
   const phases: PhaseTally[] = [];
-  const latestLetInMs = { reachable: 0, unreachable: 0 };
+  const longestAcceptedMs = { reachable: 0, unreachable: 0 };
   let current = phaseTally('healthy', 0);
   let errors = 0;
   let backSince: number | undefined;
@@ -76,22 +76,22 @@ async function observe(
     }
     if (kind !== 'revoked' || status !== 200) return;
     const when = overlaps(server.unreachable, reply) ? 'unreachable' : 'reachable';
-    latestLetInMs[when] = Math.max(latestLetInMs[when], sentAt - (tokens.revokedAt(token) ?? sentAt));
+    longestAcceptedMs[when] = Math.max(longestAcceptedMs[when], sentAt - (tokens.revokedAt(token) ?? sentAt));
   };
 
-  const ask = async (token: string) => {
+  const send = async (token: string) => {
     const sentAt = performance.now();
     const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
     const body = await response.text();
     return { token, sentAt, receivedAt: performance.now(), status: response.status, body };
   };
-  /** The server is back: sees when tokens that were never seen pass again, in finer steps than the load has. */
+  /** Sends new tokens every 20 ms, more often than the load does, until one is accepted again. */
   const probe = async () => {
     const since = performance.now();
     backSince = since;
     while (backSince === since) {
       const { token = '' } = tokens.take('unseen');
-      ask(token).then(
+      send(token).then(
         (reply) => replied({ kind: 'unseen', ...reply }),
         () => errors++,
       );
@@ -100,7 +100,7 @@ async function observe(
   };
 
   const start = await api.memory();
-  for (const token of tokens.good) await ask(token);
+  for (const token of tokens.good) await send(token);
   const kinds = Object.keys(plan.rates) as (keyof Plan['rates'])[];
   const loads = kinds.map((kind) =>
     startLoad({ url, ...plan.rates[kind], take: () => tokens.take(kind), replied, failed: () => errors++ }),
@@ -112,12 +112,12 @@ async function observe(
   for (const { fault, ms } of plan.phases) {
     await server.turn(fault);
     backSince = undefined;
-    const asked = server.questions.length;
+    const before = server.introspections.length;
     current = phaseTally(fault, ms);
     if (fault === 'healthy' && phases.length > 0) void probe();
     await delay(ms);
     current.memoryMb = (await api.memory())?.now;
-    current.questions = server.questions.length - asked;
+    current.introspections = server.introspections.length - before;
     phases.push(current);
     ended(current);
   }
@@ -127,14 +127,14 @@ async function observe(
   await Promise.all(loads.map((load) => load.stop()));
   const stats = await fetch(`${api.origin}/stats`).then(
     (response) => response.json() as Promise<ApiStats>,
-    (): ApiStats => ({ lookups: {}, requests: {}, shed: {} }), // it has died, which its end will tell
+    (): ApiStats => ({ lookups: {}, requests: {}, shed: {} }), // the demo has died: `end` has its exit code
   );
   const last = await api.memory();
   return {
     phases,
     errors,
-    latestLetInMs,
-    mostQuestionsInASecond: mostInASecond(server.questions),
+    longestAcceptedMs,
+    mostIntrospectionsInASecond: mostInASecond(server.introspections),
     memory: start && last && { start: start.now, end: last.now, most: last.most },
     longestStallMs: stalls.max / 1e6,
     stats,

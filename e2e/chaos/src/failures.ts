@@ -3,11 +3,11 @@ import type { Kind } from './judge.js';
 import { total, wrongs } from './tally.js';
 
 const backWithinMs = 1000;
-/** The client's deadline, and what a busy machine adds to it. */
+/** The client's time limit, plus a second for a busy machine. */
 const deadlineMs = 5000 + 1000;
-/** ZITADEL Cloud bans an address that asks more in a second. */
-const mostQuestions = 50;
-/** What must have been seen, or the run proves nothing. */
+/** ZITADEL Cloud bans an address that sends more requests in a second. */
+const mostIntrospections = 50;
+/** The replies that must occur at least once. Without them the run proves nothing. */
 const seen: readonly [kind: Kind, status: number][] = [
   ['good', 200],
   ['alive', 200],
@@ -18,13 +18,13 @@ const seen: readonly [kind: Kind, status: number][] = [
   ['none', 401],
 ];
 
-/** Everything that must not have been; empty when all is well. */
+/** Returns everything that went wrong, or an empty list. */
 export function failures(outcome: Outcome): string[] {
-  const { phases, errors, mostQuestionsInASecond, longestStallMs, stats, end } = outcome;
+  const { phases, errors, mostIntrospectionsInASecond, longestStallMs, stats, end } = outcome;
   const found: string[] = [];
   const must = (met: boolean, otherwise: string) => void (met || found.push(otherwise));
 
-  for (const [what, number] of wrongs(phases)) found.push(`${number} wrong answers: ${what}`);
+  for (const [what, number] of wrongs(phases)) found.push(`${number} wrong responses: ${what}`);
   phases.forEach(({ fault, unserved, slowestMs }, index) => {
     must(unserved === 0, `${unserved} requests with known good tokens were not served (${fault})`);
     const slowest = Math.max(slowestMs.known, slowestMs.others);
@@ -33,9 +33,9 @@ export function failures(outcome: Outcome): string[] {
     must(fault !== 'outage' || back <= backWithinMs, `back ${Math.round(back)} ms after an outage`);
   });
   must(errors === 0, `${errors} requests got no reply`);
-  // What came while this program stood still was counted all at once afterwards.
-  const bearable = mostQuestions * (1 + longestStallMs / 1000);
-  must(mostQuestionsInASecond <= bearable, `${mostQuestionsInASecond} questions in a second`);
+  // Requests that arrived while this program did not run are counted in the moment after it.
+  const bearable = mostIntrospections * (1 + longestStallMs / 1000);
+  must(mostIntrospectionsInASecond <= bearable, `${mostIntrospectionsInASecond} introspection requests in a second`);
   must(end.code === 0 && end.stderr === '', `the demo ended with ${end.code}: ${end.stderr}`);
   for (const [kind, status] of seen) must(total(phases, { kind, status }) > 0, `no ${status} for "${kind}" was seen`);
   for (const event of ['stale_served', 'rechecked', 'refreshed'])

@@ -10,21 +10,21 @@ import {
   zitadelResponses,
 } from '@acme/introspect-testing';
 
-/** Something that the server said of a token. */
-export interface Word {
+/** What the server responded about a token, and when. */
+export interface Statement {
   readonly at: number;
   readonly active: boolean;
-  /** The token was good, and was called inactive. */
+  /** Whether the token was good, but the server responded that it was inactive. */
   readonly lie: boolean;
 }
 
-/** For how long something was so. */
+/** A period of time. */
 export interface Span {
   readonly from: number;
   until: number;
 }
 
-const answers = {
+const faultyResponses = {
   truncated: () => truncated('{"active":true,"sub":"somebody else"}', 15),
   'status 500': zitadelResponses.databaseDown,
   'status 429': () => respond({ status: 429, headers: { 'retry-after': '1' }, body: 'quota exhausted' }),
@@ -32,48 +32,51 @@ const answers = {
   hangs: hangBeforeHeaders,
 };
 
-/** `garbage` is the first four of {@link answers} in turn; in an `outage` the port is closed. */
-export type Fault = 'healthy' | 'outage' | 'slow' | 'blip' | 'garbage' | keyof typeof answers;
+/**
+ * In an `outage`, the port is closed. `garbage` takes turns among four of {@link faultyResponses}. `wrongly inactive` means
+ * that all tokens are inactive for the first second.
+ */
+export type Fault = 'healthy' | 'outage' | 'slow' | 'wrongly inactive' | 'garbage' | keyof typeof faultyResponses;
 
-/** Those in which the cache may take the server for unreachable, and for how long it may do so afterwards. */
+/** The faults during which the cache may treat the server as unreachable, and for how many ms afterwards. */
 const unreachable: Partial<Record<Fault, number>> = {
   outage: 1000,
   garbage: 1000,
   truncated: 1000,
   'status 500': 1000,
   'status 429': 1000,
-  hangs: 3500, // an attempt that has begun takes 2.5 s to be given up
+  hangs: 3500, // an attempt ends after 2.5 s
 };
-/** Those that look like answers: the server is there, and nothing stale is served. */
+/** The faults with which the server is reachable, so that no stale response is served. */
 const confusing: readonly Fault[] = ['html', 'garbage'];
 const slowMs = 300;
-const blipMs = 1000;
+const wronglyInactiveMs = 1000;
 
-/** An authorization server that fails as it is told, and remembers what it said. Times are `performance.now()`. */
+/** An authorization server that fails on command, and records its responses. Times are `performance.now()`. */
 export interface FaultyServer {
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret: string;
-  /** The good ones, with their claims. */
+  /** The good tokens, with their claims. */
   readonly tokens: Map<string, { readonly sub: string }>;
-  /** When each question came. */
-  readonly questions: readonly number[];
-  /** When it could be taken for unreachable. */
+  /** When each introspection request arrived. */
+  readonly introspections: readonly number[];
+  /** The periods in which the cache may treat it as unreachable. */
   readonly unreachable: readonly Span[];
-  /** When it gave answers that are none. */
+  /** The periods in which its responses were invalid. */
   readonly confusing: readonly Span[];
-  words(token: string): readonly Word[];
-  /** Is like this from now on. */
+  statements(token: string): readonly Statement[];
+  /** Starts a fault, and ends the one before. */
   turn(fault: Fault): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts one; it is healthy. */
+/** Starts a server, which is healthy. */
 export async function startFaultyServer(): Promise<FaultyServer> {
   const credentials = { clientId: 'chaos', clientSecret: 'chaos secret' };
   const tokens = new Map<string, { readonly sub: string }>();
-  const words = new Map<string, Word[]>();
-  const questions: number[] = [];
+  const statements = new Map<string, Statement[]>();
+  const introspections: number[] = [];
   const spans = { unreachable: [] as Span[], confusing: [] as Span[] };
   const zitadel = likeZitadel({ ...credentials, tokens });
   let current: Fault = 'healthy';
@@ -81,41 +84,46 @@ export async function startFaultyServer(): Promise<FaultyServer> {
   const { origin } = server;
   const port = Number(new URL(origin).port);
 
-  const say = (token: string, active: boolean) => {
-    const word = { at: performance.now(), active, lie: !active && tokens.has(token) };
-    words.set(token, [...(words.get(token) ?? []), word]);
+  const record = (token: string, active: boolean) => {
+    const statement = { at: performance.now(), active, lie: !active && tokens.has(token) };
+    statements.set(token, [...(statements.get(token) ?? []), statement]);
   };
   const truth: ScriptedResponse = (response, request) => {
     const token = request.form.get('token') ?? '';
-    say(token, tokens.has(token));
+    record(token, tokens.has(token));
     zitadel(response, request);
   };
   const lie: ScriptedResponse = (response, request) => {
-    say(request.form.get('token') ?? '', false);
+    record(request.form.get('token') ?? '', false);
     inactive()(response, request);
   };
-  const answerOf = (fault: Fault): ScriptedResponse => {
+  const responseFor = (fault: Fault): ScriptedResponse => {
     const since = performance.now();
-    const inTurn = [answers.html, answers.truncated, answers['status 500'], answers['status 429']];
+    const inTurn = [
+      faultyResponses.html,
+      faultyResponses.truncated,
+      faultyResponses['status 500'],
+      faultyResponses['status 429'],
+    ];
     switch (fault) {
       case 'healthy':
       case 'outage':
         return truth;
       case 'slow':
         return (...both) => void setTimeout(() => truth(...both), slowMs);
-      case 'blip':
-        return (...both) => (performance.now() - since < blipMs ? lie : truth)(...both);
+      case 'wrongly inactive':
+        return (...both) => (performance.now() - since < wronglyInactiveMs ? lie : truth)(...both);
       case 'garbage':
-        return (...both) => (inTurn[questions.length % inTurn.length] ?? answers.html)()(...both);
+        return (...both) => (inTurn[introspections.length % inTurn.length] ?? faultyResponses.html)()(...both);
       default:
-        return answers[fault]();
+        return faultyResponses[fault]();
     }
   };
   const script = (scripted: ScriptedServer, fault: Fault) => {
-    const answer = answerOf(fault);
+    const respondWith = responseFor(fault);
     scripted.always((...both) => {
-      questions.push(performance.now());
-      answer(...both);
+      introspections.push(performance.now());
+      respondWith(...both);
     });
   };
   const end = (among: Span[], lingerMs: number) => {
@@ -129,8 +137,8 @@ export async function startFaultyServer(): Promise<FaultyServer> {
     ...spans,
     issuer: origin,
     tokens,
-    questions,
-    words: (token) => words.get(token) ?? [],
+    introspections,
+    statements: (token) => statements.get(token) ?? [],
     turn: async (fault) => {
       if (fault in unreachable) spans.unreachable.push(begin());
       if (confusing.includes(fault)) spans.confusing.push(begin());

@@ -1,9 +1,9 @@
-import type { Span, Word } from './faulty-server.js';
+import type { Span, Statement } from './faulty-server.js';
 
-/** What a request was sent with; `mortal` ones are revoked at some time. */
+/** The kind of token in a request. A token that will be revoked is `alive` before, and `revoked` after that. */
 export type Kind = 'good' | 'alive' | 'revoked' | 'unseen' | 'garbage' | 'none';
 
-/** An answer of the API. */
+/** A response of the API. */
 export interface Reply {
   readonly kind: Kind;
   readonly token: string | undefined;
@@ -13,36 +13,36 @@ export interface Reply {
   readonly body: string;
 }
 
-/** What is known of the server, and how long the cache may use an answer again. */
+/** What the server did, and how long the cache may use a response. */
 export interface Evidence {
-  words(token: string): readonly Word[];
+  statements(token: string): readonly Statement[];
   readonly unreachable: readonly Span[];
   readonly maxAgeMs: number;
   readonly maxAgeIfErrorMs: number;
 }
 
-/** The cache keeps an inactive answer as long as that, unless told otherwise. */
+/** How long the cache uses an inactive response by default. */
 const inactiveMaxAgeMs = 3000;
-/** By then an answer of the server has certainly arrived, and counts. */
+/** After this time, a response of the server must have arrived and must have taken effect. */
 const arrivesMs = 1000;
 
 /**
- * What is wrong with a reply, or `undefined`. 503 never is, but for a request without a token: nobody needs to be asked.
+ * Returns what is wrong with a reply, or `undefined`. 503 is wrong only without a token, because no server is needed then.
  *
- * Whoever is let in, the server must have called active; whoever is refused, inactive: no longer ago than the cache may
- * remember it. The age of an answer is at least the time from the word to the request, so there is no tolerance.
+ * An accepted token must have been active in a response of the server, and a rejected one inactive, in one that the cache
+ * may still use. The check has no tolerance: a response is at least as old as the time since the server sent it.
  */
 export function wrongness(reply: Reply, evidence: Evidence): string | undefined {
   const { token, status } = reply;
   if (token === undefined) return status === 401 ? undefined : `${status} without a token`;
   if (status === 503) return undefined;
-  const words = evidence.words(token).filter(({ at }) => at <= reply.receivedAt);
-  if (status === 200) return wronglyLetIn(reply, words, evidence);
-  if (status === 401) return wronglyRefused(reply, words);
+  const statements = evidence.statements(token).filter(({ at }) => at <= reply.receivedAt);
+  if (status === 200) return wronglyAccepted(reply, statements, evidence);
+  if (status === 401) return wronglyRejected(reply, statements);
   return `${status} for a token`;
 }
 
-/** Whether a span and a time have a moment in common. */
+/** Returns whether a request overlaps with one of the periods. */
 export function overlaps(
   spans: readonly Span[],
   { sentAt, receivedAt }: Pick<Reply, 'sentAt' | 'receivedAt'>,
@@ -50,24 +50,24 @@ export function overlaps(
   return spans.some(({ from, until }) => from <= receivedAt && sentAt <= until);
 }
 
-function wronglyLetIn(reply: Reply, words: readonly Word[], evidence: Evidence): string | undefined {
-  if (subjectOf(reply.body) !== reply.token) return "let in with another token's answer";
-  const last = words.findLast(({ active }) => active);
-  if (last === undefined) return 'let in though the server never called it active';
+function wronglyAccepted(reply: Reply, statements: readonly Statement[], evidence: Evidence): string | undefined {
+  if (subjectOf(reply.body) !== reply.token) return "accepted with another token's response";
+  const last = statements.findLast(({ active }) => active);
+  if (last === undefined) return 'accepted, but the server never called it active';
   const bound = overlaps(evidence.unreachable, reply) ? evidence.maxAgeIfErrorMs : evidence.maxAgeMs;
-  if (reply.sentAt - last.at > bound) return `let in by an answer older than ${bound} ms`;
-  const denied = words.some(({ at, active }) => !active && at > last.at && at + arrivesMs < reply.sentAt);
-  return denied ? 'let in though the server had called it inactive since' : undefined;
+  if (reply.sentAt - last.at > bound) return `accepted by a response older than ${bound} ms`;
+  const denied = statements.some(({ at, active }) => !active && at > last.at && at + arrivesMs < reply.sentAt);
+  return denied ? 'accepted, but the server has called it inactive since' : undefined;
 }
 
-function wronglyRefused({ sentAt }: Reply, words: readonly Word[]): string | undefined {
-  const last = words.findLast(({ active }) => !active);
-  if (last === undefined) return 'refused without a word of the server';
-  if (sentAt - last.at > inactiveMaxAgeMs) return `refused by an answer older than ${inactiveMaxAgeMs} ms`;
-  if (last.lie && words.some(({ at, active }) => active && at < last.at))
-    return 'refused by a passing fault, though known';
-  const affirmed = words.some(({ at, active }) => active && at > last.at && at + arrivesMs < sentAt);
-  return affirmed ? 'refused though the server had called it active since' : undefined;
+function wronglyRejected({ sentAt }: Reply, statements: readonly Statement[]): string | undefined {
+  const last = statements.findLast(({ active }) => !active);
+  if (last === undefined) return 'rejected without a response of the server';
+  if (sentAt - last.at > inactiveMaxAgeMs) return `rejected by a response older than ${inactiveMaxAgeMs} ms`;
+  if (last.lie && statements.some(({ at, active }) => active && at < last.at))
+    return 'rejected by a passing fault, but known to be active';
+  const affirmed = statements.some(({ at, active }) => active && at > last.at && at + arrivesMs < sentAt);
+  return affirmed ? 'rejected, but the server has called it active since' : undefined;
 }
 
 function subjectOf(body: string): unknown {

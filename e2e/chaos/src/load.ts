@@ -7,28 +7,28 @@ export interface Load extends Rate {
   readonly url: string;
   take(): Sample;
   replied(reply: Reply): void;
-  /** A connection broke, or there was no reply in 10 s. */
+  /** Called when a connection broke, or after 10 s without a reply. */
   failed(): void;
 }
 
 /**
  * Sends requests until it is stopped.
  *
- * autocannon sends what it may send in a second at the beginning of it: one instance for each connection, begun one after
- * the other, spreads it.
+ * autocannon sends all requests of a second at the beginning of that second. One instance per connection, each started a
+ * little later, spreads them.
  */
 export function startLoad({ url, perSecond, connections, take, replied, failed }: Load): { stop(): Promise<void> } {
   const instances: Instance[] = [];
   const ends: Promise<void>[] = [];
   const start = () => {
-    const sent = new WeakMap<object, Sample & { sentAt: number }>(); // by the context, which is new for each request
+    const sent = new WeakMap<object, Sample & { sentAt: number }>(); // the context is new for each request
     const options: Options = {
       url,
       connections: 1,
       connectionRate: perSecond / connections,
       duration: 3600,
-      sampleInt: 250, // it looks that often whether it was stopped
-      bailout: 100, // the API has died: no need to knock on
+      sampleInt: 250, // how often it checks whether it was stopped, in ms
+      bailout: 100, // stops when the API has died
       requests: [
         {
           setupRequest: (request, context) => {

@@ -1,12 +1,12 @@
 import type { Fault } from './faulty-server.js';
 
-/** What the authorization server does for how long. */
+/** A fault of the authorization server, and how long it takes. */
 interface Phase {
   readonly fault: Fault;
   readonly ms: number;
 }
 
-/** A kind of request, and how many of it in a second, over so many connections. */
+/** How many requests of a kind are sent in a second, and over how many connections. */
 export interface Rate {
   readonly perSecond: number;
   readonly connections: number;
@@ -14,9 +14,12 @@ export interface Rate {
 
 export interface Plan {
   readonly cache: { readonly maxAgeMs: number; readonly refreshAfterMs: number; readonly maxAgeIfErrorMs: number };
-  /** How many tokens are good from the beginning to the end. */
+  /** The number of tokens that are good during the whole run. */
   readonly good: number;
-  /** Of others one is revoked every so often; so many are alive, and so many are still tried afterwards. */
+  /**
+   * The number of tokens that are good and will be revoked, the number of revoked tokens that are still sent, and the time
+   * between two revocations.
+   */
   readonly mortal: { readonly alive: number; readonly revoked: number; readonly everyMs: number };
   readonly rates: { readonly [kind in 'good' | 'mortal' | 'unseen' | 'garbage' | 'none']: Rate };
   readonly phases: readonly Phase[];
@@ -52,7 +55,7 @@ export const fullPlan: Plan = {
     healthy(5000),
     { fault: 'html', ms: 8000 },
     healthy(5000),
-    { fault: 'blip', ms: 1000 },
+    { fault: 'wrongly inactive', ms: 1000 },
     healthy(13_000),
     { fault: 'outage', ms: 5000 },
     healthy(15_000),
@@ -78,7 +81,7 @@ export const shortPlan: Plan = {
     { fault: 'slow', ms: 700 },
     { fault: 'garbage', ms: 1200 },
     healthy(900),
-    { fault: 'blip', ms: 1000 },
+    { fault: 'wrongly inactive', ms: 1000 },
     healthy(1700),
   ],
 };

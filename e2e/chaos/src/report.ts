@@ -11,16 +11,16 @@ const kinds: Readonly<Record<Kind, string>> = {
   none: 'no token',
 };
 const columns = ['the server', 's', 'requests', '200', '401', '503', 'other', 'wrong', 'unserved'];
-const timings = ['known, ms', 'others, ms', 'questions', 'back, ms', 'MB'];
+const timings = ['known, ms', 'others, ms', 'upstream', 'back, ms', 'MB'];
 
-/** The head of the table of phases. */
+/** Returns the head of the table of phases. `upstream` counts the introspection requests. */
 export function phaseHead(): string {
   return row([...columns, ...timings]);
 }
 
-/** One phase, as a row under {@link phaseHead}. The times are those of the slowest replies. */
+/** Returns one phase as a row under {@link phaseHead}. The times are those of the slowest replies. */
 export function phaseRow(phase: PhaseTally): string {
-  const { fault, ms, unserved, slowestMs, questions, backAfterMs, memoryMb } = phase;
+  const { fault, ms, unserved, slowestMs, introspections, backAfterMs, memoryMb } = phase;
   const wrong = sum(wrongs([phase]).values());
   return row([
     fault,
@@ -30,16 +30,16 @@ export function phaseRow(phase: PhaseTally): string {
     unserved,
     Math.round(slowestMs.known),
     Math.round(slowestMs.others),
-    questions,
+    introspections,
     backAfterMs === undefined ? '' : Math.round(backAfterMs),
     memoryMb === undefined ? '' : Math.round(memoryMb),
   ]);
 }
 
-/** The whole run, after its phases. */
+/** Returns the summary of the whole run. */
 export function summary(outcome: Outcome, found: readonly string[]): string {
-  const { phases, latestLetInMs, memory, stats } = outcome;
-  const questions = sum(phases.map((phase) => phase.questions));
+  const { phases, longestAcceptedMs, memory, stats } = outcome;
+  const introspections = sum(phases.map((phase) => phase.introspections));
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
   const numbers = (record: Readonly<Record<string, number>>) =>
     Object.entries(record)
@@ -51,23 +51,23 @@ export function summary(outcome: Outcome, found: readonly string[]): string {
     ...(Object.keys(kinds) as Kind[]).map((kind) => row([kinds[kind], '', ...statuses(phases, kind)])),
     row(['all', '', ...statuses(phases)]),
     '',
-    `wrong answers      ${sum(wrongs(phases).values())}`,
+    `wrong responses    ${sum(wrongs(phases).values())}`,
     `known good tokens  ${sum(phases.map(({ unserved }) => unserved))} not served`,
-    `revoked tokens     let in for ${seconds(latestLetInMs.reachable)} at most, while the server was unreachable ${seconds(latestLetInMs.unreachable)}`,
+    `revoked tokens     accepted for ${seconds(longestAcceptedMs.reachable)} at most, while the server was unreachable ${seconds(longestAcceptedMs.unreachable)}`,
     `without a reply    ${outcome.errors}`,
-    `questions          ${questions}, at most ${outcome.mostQuestionsInASecond} in a second`,
+    `introspections     ${introspections}, at most ${outcome.mostIntrospectionsInASecond} in a second`,
     `  by outcome       ${numbers(stats.requests)}`,
-    `  not asked, for   ${numbers(stats.shed)}`,
-    `  and the cache    ${numbers(stats.lookups)}`,
+    `  shed by          ${numbers(stats.shed)}`,
+    `  lookups          ${numbers(stats.lookups)}`,
     `time to recover    ${recoveries(phases)}`,
     `memory             ${memory === undefined ? 'unknown' : memoryLine(memory)}`,
-    `this program       stood still for ${Math.round(outcome.longestStallMs)} ms at most: no time here is more exact`,
+    `this program       did not run for ${Math.round(outcome.longestStallMs)} ms at most: all times are only as exact as this`,
     '',
     ...(found.length === 0 ? ['All is well.'] : found.map((each) => `FAILED: ${each}`)),
   ].join('\n');
 }
 
-/** How many there were, then 200, 401, 503 and the others. */
+/** Returns the number of replies, then those with 200, 401, 503 and any other status. */
 function statuses(phases: readonly PhaseTally[], kind?: Kind): number[] {
   const only = kind === undefined ? {} : { kind };
   const all = total(phases, only);

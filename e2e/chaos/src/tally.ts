@@ -1,23 +1,23 @@
 import type { Fault } from './faulty-server.js';
 import type { Kind, Reply } from './judge.js';
 
-/** By kind of token, how many replies had which status. */
+/** The number of replies with each status, for each kind of token. */
 type Counts = Map<Kind, Map<number, number>>;
 
-/** What happened in one phase. */
+/** The counts of one phase. */
 export interface PhaseTally {
   readonly fault: Fault;
   readonly ms: number;
   readonly counts: Counts;
-  /** By what was wrong. */
+  /** The number of wrong replies for each reason. */
   readonly wrong: Map<string, number>;
-  /** Tokens that were good all the time, and were not served although the server gave no answers that are none. */
+  /** Replies other than 200 to tokens that were always good, while the responses of the server were valid. */
   unserved: number;
   readonly slowestMs: { known: number; others: number };
-  questions: number;
-  /** Of the phase before, where that was a fault: when the first token that was never seen passed again. */
+  introspections: number;
+  /** The time from the end of a fault until the first new token was accepted. */
   backAfterMs: number | undefined;
-  /** Of the demo, at the end of the phase. */
+  /** The memory of the demo at the end of the phase. */
   memoryMb: number | undefined;
 }
 
@@ -29,13 +29,13 @@ export function phaseTally(fault: Fault, ms: number): PhaseTally {
     wrong: new Map(),
     unserved: 0,
     slowestMs: { known: 0, others: 0 },
-    questions: 0,
+    introspections: 0,
     backAfterMs: undefined,
     memoryMb: undefined,
   };
 }
 
-/** Adds a reply and what the judge said of it. */
+/** Adds a reply, and what is wrong with it. */
 export function count(
   tally: PhaseTally,
   reply: Reply,
@@ -50,7 +50,7 @@ export function count(
   tally.slowestMs[who] = Math.max(tally.slowestMs[who], receivedAt - sentAt);
 }
 
-/** How many replies there were, of a kind and with a status where these are given. */
+/** Returns the number of replies, or only those of a kind or with a status. */
 export function total(tallies: readonly PhaseTally[], only: { kind?: Kind; status?: number } = {}): number {
   return tallies
     .flatMap(({ counts }) => [...counts])
@@ -60,14 +60,14 @@ export function total(tallies: readonly PhaseTally[], only: { kind?: Kind; statu
     .reduce((sum, [, number]) => sum + number, 0);
 }
 
-/** Adds up what was wrong. */
+/** Returns the number of wrong replies for each reason. */
 export function wrongs(tallies: readonly PhaseTally[]): Map<string, number> {
   const all = new Map<string, number>();
   for (const [what, number] of tallies.flatMap(({ wrong }) => [...wrong])) all.set(what, (all.get(what) ?? 0) + number);
   return all;
 }
 
-/** The most that came within a second. */
+/** Returns the largest number of times within any second. */
 export function mostInASecond(times: readonly number[]): number {
   let most = 0;
   let first = 0;

@@ -2,28 +2,28 @@ import { randomUUID } from 'node:crypto';
 import type { Kind } from './judge.js';
 import type { Plan } from './plan.js';
 
-/** A token to be sent, if any. */
+/** The token of one request, and its kind. */
 export interface Sample {
   readonly kind: Kind;
   readonly token: string | undefined;
 }
 
-/** Tokens of every kind; what is good is put into `active`, and taken out when it is revoked. */
+/** Makes tokens of every kind. `active` holds the good ones until they are revoked. */
 export class Tokens {
   readonly good: readonly string[];
   readonly #active: Map<string, { readonly sub: string }>;
   readonly #mortal: { token: string; revokedAt: number | undefined }[];
-  readonly #keptRevoked: number;
+  readonly #mostRevoked: number;
   readonly #turns = { good: 0, mortal: 0 };
 
   constructor({ good, mortal }: Pick<Plan, 'good' | 'mortal'>, active: Map<string, { readonly sub: string }>) {
     this.#active = active;
     this.good = Array.from({ length: good }, () => this.#issue());
     this.#mortal = Array.from({ length: mortal.alive }, () => ({ token: this.#issue(), revokedAt: undefined }));
-    this.#keptRevoked = mortal.revoked;
+    this.#mostRevoked = mortal.revoked;
   }
 
-  /** The next one of a kind. */
+  /** Returns the next token of a kind. */
   take(kind: keyof Plan['rates']): Sample {
     switch (kind) {
       case 'good':
@@ -41,18 +41,18 @@ export class Tokens {
     }
   }
 
-  /** Revokes the mortal token that has lived longest; another one is issued in its place. */
+  /** Revokes the oldest token that will be revoked, and issues another one in its place. */
   revokeOne(): void {
     const oldest = this.#mortal.find(({ revokedAt }) => revokedAt === undefined);
     if (oldest === undefined) return;
     oldest.revokedAt = performance.now();
     this.#active.delete(oldest.token);
     this.#mortal.push({ token: this.#issue(), revokedAt: undefined });
-    if (this.#mortal.filter(({ revokedAt }) => revokedAt !== undefined).length > this.#keptRevoked)
+    if (this.#mortal.filter(({ revokedAt }) => revokedAt !== undefined).length > this.#mostRevoked)
       this.#mortal.shift();
   }
 
-  /** When a token was revoked, where it was and is still tried. */
+  /** Returns when a token was revoked, if it is revoked and still sent. */
   revokedAt(token: string): number | undefined {
     return this.#mortal.find((each) => each.token === token)?.revokedAt;
   }

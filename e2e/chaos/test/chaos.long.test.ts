@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 describe('the short form of pnpm chaos', () => {
-  it('ends by itself: nothing wrong, known tokens served, and back within a second of an outage', async () => {
+  it('ends by itself without a wrong response, serves known tokens, and recovers within a second after an outage', async () => {
     const child = spawn(process.execPath, [main, '--short'], { env: { PATH: process.env.PATH ?? '' } });
     const printed = { stdout: '', stderr: '' };
     for (const stream of ['stdout', 'stderr'] as const) {
@@ -15,7 +15,7 @@ describe('the short form of pnpm chaos', () => {
       });
     }
     const [code] = await once(child, 'close');
-    expect(printed.stdout).toMatch(/^wrong answers +0$/m);
+    expect(printed.stdout).toMatch(/^wrong responses +0$/m);
     expect(printed.stdout).toMatch(/^known good tokens +0 not served$/m);
     expect(Number(/^time to recover +outage (\d+) ms/m.exec(printed.stdout)?.[1])).toBeLessThan(1000);
     expect(printed.stdout).not.toContain('FAILED');

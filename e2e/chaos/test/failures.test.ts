@@ -8,7 +8,7 @@ function reply(kind: Kind, status: number, took = 5): Reply {
   return { kind, token: 'mine', sentAt: 1000, receivedAt: 1000 + took, status, body: '' };
 }
 
-/** An outage and what came after it; all is well. */
+/** Returns an outcome without a failure: an outage, and a healthy phase after it. */
 function outcome(parts: Partial<Outcome> = {}): Outcome & { phases: [PhaseTally, PhaseTally] } {
   const phases: [PhaseTally, PhaseTally] = [phaseTally('outage', 1000), phaseTally('healthy', 1000)];
   phases[1].backAfterMs = 1000;
@@ -19,8 +19,8 @@ function outcome(parts: Partial<Outcome> = {}): Outcome & { phases: [PhaseTally,
   for (const each of replies) count(phases[0], each, { excused: false });
   return {
     errors: 0,
-    latestLetInMs: { reachable: 0, unreachable: 0 },
-    mostQuestionsInASecond: 40,
+    longestAcceptedMs: { reachable: 0, unreachable: 0 },
+    mostIntrospectionsInASecond: 40,
     memory: undefined,
     longestStallMs: 0,
     stats: { lookups: { stale_served: 1, rechecked: 1, refreshed: 1 }, requests: {}, shed: {} },
@@ -31,21 +31,21 @@ function outcome(parts: Partial<Outcome> = {}): Outcome & { phases: [PhaseTally,
 }
 
 describe('a run', () => {
-  it('is good', () => {
+  it('without a failure passes', () => {
     expect(failures(outcome())).toEqual([]);
   });
 
-  it('is not blamed for questions that came in a bunch because it stood still itself', () => {
-    expect(failures(outcome({ mostQuestionsInASecond: 75, longestStallMs: 500 }))).toEqual([]);
+  it('passes when many requests arrived together because this program did not run', () => {
+    expect(failures(outcome({ mostIntrospectionsInASecond: 75, longestStallMs: 500 }))).toEqual([]);
   });
 
-  it('fails on a wrong answer', () => {
+  it('fails on a wrong response', () => {
     const bad = outcome();
-    count(bad.phases[0], reply('good', 401), { wrong: 'refused', excused: true });
-    expect(failures(bad)).toEqual(['1 wrong answers: good: refused']);
+    count(bad.phases[0], reply('good', 401), { wrong: 'rejected', excused: true });
+    expect(failures(bad)).toEqual(['1 wrong responses: good: rejected']);
   });
 
-  it('fails when a known good token was not served, unless the server talked nonsense', () => {
+  it('fails when a known good token was not served, except while the responses of the server were invalid', () => {
     const bad = outcome();
     count(bad.phases[0], reply('good', 503), { excused: true });
     expect(failures(bad)).toEqual([]);
@@ -53,7 +53,7 @@ describe('a run', () => {
     expect(failures(bad)).toEqual(['1 requests with known good tokens were not served (outage)']);
   });
 
-  it('fails when anybody waited longer than the deadline', () => {
+  it('fails when a request waited longer than the time limit', () => {
     const bad = outcome();
     count(bad.phases[0], reply('unseen', 503, 6001), { excused: false });
     expect(failures(bad)).toEqual(['a request waited 6001 ms (outage)']);
@@ -70,8 +70,8 @@ describe('a run', () => {
 
   it.each<[Partial<Outcome>, string]>([
     [{ errors: 1 }, '1 requests got no reply'],
-    [{ mostQuestionsInASecond: 51 }, '51 questions in a second'],
-    [{ mostQuestionsInASecond: 76, longestStallMs: 500 }, '76 questions in a second'],
+    [{ mostIntrospectionsInASecond: 51 }, '51 introspection requests in a second'],
+    [{ mostIntrospectionsInASecond: 76, longestStallMs: 500 }, '76 introspection requests in a second'],
     [{ end: { code: null, stderr: '' } }, 'the demo ended with null: '],
     [{ end: { code: 0, stderr: 'oops' } }, 'the demo ended with 0: oops'],
     [{ stats: { lookups: { stale_served: 1, refreshed: 1 }, requests: {}, shed: {} } }, 'nothing was rechecked'],
@@ -79,15 +79,15 @@ describe('a run', () => {
     expect(failures(outcome(parts))).toEqual([message]);
   });
 
-  it('fails when it proves nothing', () => {
+  it('fails when a reply that must occur did not occur', () => {
     const empty = { ...outcome(), phases: [] };
     expect(failures(empty)).toContain('no 401 for "revoked" was seen');
     expect(failures(empty)).toHaveLength(7);
   });
 });
 
-describe('the most in a second', () => {
-  it('is counted in any second, not in those of the clock', () => {
+describe('mostInASecond()', () => {
+  it('counts within any second, not only within those of the clock', () => {
     expect(mostInASecond([])).toBe(0);
     expect(mostInASecond([0, 900, 1000, 1100, 1899, 5000])).toBe(4);
   });

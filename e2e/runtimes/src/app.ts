@@ -21,10 +21,10 @@ const casesOfAll = [
 ];
 
 /**
- * What every runtime serves: the cases, one request each, and an API that `servedCases` asks from outside.
+ * Returns the app that every runtime serves: the cases, one request each, and an API for `servedCases`.
  *
  * @param end stops the server
- * @param ownCases of this runtime alone
+ * @param ownCases the cases for this runtime alone
  */
 export function createApp(settings: Settings, end: () => void, ownCases: readonly RuntimeCase[] = []): Hono {
   const cases = [...casesOfAll, ...ownCases];

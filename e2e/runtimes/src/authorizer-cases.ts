@@ -16,7 +16,7 @@ function authorizerOf({ origin }: Settings, options: Partial<AuthorizerOptions> 
   return new Authorizer({ issuer: origin, clientId: 'api', clientSecret: 'secret', ...patient, ...options });
 }
 
-const refusals: readonly [
+const rejections: readonly [
   name: string,
   credentials: () => string | undefined,
   policy: Policy,
@@ -75,52 +75,52 @@ const refusals: readonly [
 
 export const authorizerCases: readonly RuntimeCase[] = [
   {
-    name: 'a good token passes, and its policy is judged',
+    name: 'a good token passes, and its policy is checked',
     async run(settings) {
       const token = await authorizerOf(settings).authorize(`Bearer ${tokenFor('echo')}`, { scopes: ['items:read'] });
       assertEqual(token.sub, 'mickey');
     },
   },
-  ...refusals.map(
+  ...rejections.map(
     ([name, credentials, policy, code, status, headers]): RuntimeCase => ({
-      name: `${name} is answered with ${status} and its headers`,
+      name: `${name} gets ${status} and its headers`,
       async run(settings) {
         const error = await rejection(authorizerOf(settings).authorize(credentials(), policy));
-        const refusal = error as unknown as AuthorizationError;
-        assertEqual([refusal.code, refusal.status, refusal.headers], [code, status, headers]);
+        const rejected = error as unknown as AuthorizationError;
+        assertEqual([rejected.code, rejected.status, rejected.headers], [code, status, headers]);
       },
     }),
   ),
   {
-    name: 'a kept answer is used again',
+    name: 'a cached response is used again',
     async run(settings) {
       const authorizer = authorizerOf(settings, { cache: { maxAgeSeconds: 60 } });
       const credentials = `Bearer ${tokenFor('echo')}`;
-      const answers = [await authorizer.authorize(credentials), await authorizer.authorize(credentials)];
-      assertEqual([answers.map(({ asked }) => asked), authorizer.stats().lookups.cache_hit], [[1, 1], 1]);
+      const tokens = [await authorizer.authorize(credentials), await authorizer.authorize(credentials)];
+      assertEqual([tokens.map(({ count }) => count), authorizer.stats().lookups.cache_hit], [[1, 1], 1]);
     },
   },
   {
-    name: 'what is forgotten is asked about again',
+    name: 'an invalidated token is introspected again',
     async run(settings) {
       const authorizer = authorizerOf(settings, { cache: { maxAgeSeconds: 60 } });
       const token = tokenFor('echo');
       await authorizer.authorize(`Bearer ${token}`);
       await authorizer.invalidate({ token });
-      assertEqual((await authorizer.authorize(`Bearer ${token}`)).asked, 2);
+      assertEqual((await authorizer.authorize(`Bearer ${token}`)).count, 2);
     },
   },
   {
-    name: 'an answer that is due for renewal serves, and is renewed through waitUntil',
+    name: 'a response that is due for refresh is served, and is refreshed through waitUntil',
     async run(settings) {
       const authorizer = authorizerOf(settings, { cache: { maxAgeSeconds: 60, refreshAfterSeconds: 0 } });
       const authorization = `Bearer ${tokenFor('echo')}`;
       await authorizer.authorize(authorization);
       const work: Promise<unknown>[] = [];
       const waitUntil = (promise: Promise<unknown>) => void work.push(promise);
-      assertEqual([(await authorizer.authorize({ authorization, waitUntil })).asked, work.length], [1, 1]);
+      assertEqual([(await authorizer.authorize({ authorization, waitUntil })).count, work.length], [1, 1]);
       await Promise.all(work);
-      assertEqual((await authorizer.authorize({ authorization, waitUntil })).asked, 2);
+      assertEqual((await authorizer.authorize({ authorization, waitUntil })).count, 2);
       await Promise.all(work);
     },
   },
@@ -129,16 +129,16 @@ export const authorizerCases: readonly RuntimeCase[] = [
     async run(settings) {
       const authorizer = authorizerOf(settings);
       const credentials = `Bearer ${tokenFor('echo')}`;
-      const answers = await Promise.all(Array.from({ length: 20 }, () => authorizer.authorize(credentials)));
-      assertEqual(Math.max(...answers.map(({ asked }) => Number(asked))), onWorkerd ? 20 : 1);
+      const tokens = await Promise.all(Array.from({ length: 20 }, () => authorizer.authorize(credentials)));
+      assertEqual(Math.max(...tokens.map(({ count }) => Number(count))), onWorkerd ? 20 : 1);
     },
   },
   {
-    name: `of those above a limit ${onWorkerd ? 'each is turned away at once' : 'each gets its turn'}`,
+    name: `requests above a limit ${onWorkerd ? 'are rejected immediately' : 'wait for a slot'}`,
     async run(settings) {
       const authorizer = authorizerOf(settings, { limits: { concurrent: 1 } });
-      const asking = Array.from({ length: 5 }, () => authorizer.authorize(`Bearer ${tokenFor('echo')}`));
-      const passed = (await Promise.allSettled(asking)).filter(({ status }) => status === 'fulfilled').length;
+      const requests = Array.from({ length: 5 }, () => authorizer.authorize(`Bearer ${tokenFor('echo')}`));
+      const passed = (await Promise.allSettled(requests)).filter(({ status }) => status === 'fulfilled').length;
       assertEqual([passed, authorizer.stats().shed.limits], onWorkerd ? [1, 4] : [5, 0]);
     },
   },

@@ -5,20 +5,20 @@ import credentialVectors from '../../../packages/introspect-core/test/vectors/ba
 import { assert, assertEqual, rejection } from './assert.js';
 import type { RuntimeCase, Settings } from './runtime-case.js';
 
-/** The time limit is such that a timer which is left behind keeps the process from ending in time. */
+/** With this time limit, a timer that is left behind keeps the process alive for too long. */
 export const patient = { timeoutMs: 60_000, retry: { attempts: 1 } };
 
 function clientOf({ origin }: Settings, options: Partial<IntrospectionClientOptions> = {}): IntrospectionClient {
   return new IntrospectionClient({ issuer: origin, clientId: 'api', clientSecret: 'secret', ...patient, ...options });
 }
 
-/** A token of its own for each case: the server counts, and answers, by token. */
-export function tokenFor(answer: string): string {
-  return `${answer}.${crypto.randomUUID()}`;
+/** Returns a new token for a case. The server counts its requests, and selects its response, by token. */
+export function tokenFor(response: string): string {
+  return `${response}.${crypto.randomUUID()}`;
 }
 
 const failures: readonly [
-  answer: string,
+  response: string,
   code: string,
   status: number,
   options?: Partial<IntrospectionClientOptions>,
@@ -36,15 +36,15 @@ const failures: readonly [
 
 export const clientCases: readonly RuntimeCase[] = [
   {
-    name: 'the endpoint is discovered, and a token asked about as RFC 7662 says',
+    name: 'the endpoint is discovered, and the request has the form of RFC 7662',
     async run(settings) {
       const token = tokenFor('echo');
-      const answer = await clientOf(settings).introspect(token);
-      assertEqual(answer, {
+      const response = await clientOf(settings).introspect(token);
+      assertEqual(response, {
         active: true,
         sub: 'mickey',
         scope: 'items:read',
-        asked: 1,
+        count: 1,
         sent: {
           method: 'POST',
           body: `token=${token}&token_type_hint=access_token`,
@@ -56,45 +56,45 @@ export const clientCases: readonly RuntimeCase[] = [
   },
   ...credentialVectors.vectors.map(
     ({ id, clientId, clientSecret, authorization, expectError }): RuntimeCase => ({
-      name: `Basic credentials ${expectError ? 'are refused' : 'arrive to the byte'}: ${id}`,
+      name: `Basic credentials ${expectError ? 'are rejected' : 'arrive unchanged'}: ${id}`,
       async run(settings) {
-        const ask = async () => clientOf(settings, { clientId, clientSecret }).introspect(tokenFor('echo'));
+        const introspect = async () => clientOf(settings, { clientId, clientSecret }).introspect(tokenFor('echo'));
         if (clientSecret === '') {
           // The option rejects it, because most often a variable is unset; the function does not.
           assertEqual(basicCredentials(clientId, clientSecret), authorization);
-          return assert((await rejection(ask())) instanceof TypeError, 'a TypeError');
+          return assert((await rejection(introspect())) instanceof TypeError, 'a TypeError');
         }
-        if (expectError) return assert((await rejection(ask())) instanceof TypeError, 'a TypeError');
-        const answer = await ask();
-        assert(answer.active, 'active');
-        assertEqual(Object(answer.sent).authorization, authorization);
+        if (expectError) return assert((await rejection(introspect())) instanceof TypeError, 'a TypeError');
+        const response = await introspect();
+        assert(response.active, 'active');
+        assertEqual(Object(response.sent).authorization, authorization);
       },
     }),
   ),
   {
-    name: 'an inactive token is inactive, and nothing else',
+    name: 'an inactive token is { active: false }',
     async run(settings) {
       assertEqual(await clientOf(settings).introspect(tokenFor('inactive')), { active: false });
     },
   },
   {
-    name: 'an answer in gzip is read',
+    name: 'a response in gzip is read',
     async run(settings) {
       assertEqual(await clientOf(settings).introspect(tokenFor('gzip')), { active: true, sub: 'in gzip' });
     },
   },
   {
-    name: 'an answer is frozen, in its depth too',
+    name: 'a response is frozen, with all that it holds',
     async run(settings) {
-      const answer = await clientOf(settings).introspect(tokenFor('echo'));
-      assert(answer.active && Object.isFrozen(answer) && Object.isFrozen(answer.sent), 'frozen');
+      const response = await clientOf(settings).introspect(tokenFor('echo'));
+      assert(response.active && Object.isFrozen(response) && Object.isFrozen(response.sent), 'frozen');
     },
   },
   ...failures.map(
-    ([answer, code, status, options]): RuntimeCase => ({
-      name: `a server that does "${answer}" is ${code}, and the token is not told`,
+    ([response, code, status, options]): RuntimeCase => ({
+      name: `a server that responds with "${response}" is ${code}, and the error does not reveal the token`,
       async run(settings) {
-        const token = tokenFor(answer);
+        const token = tokenFor(response);
         const error = await rejection(clientOf(settings, options).introspect(token));
         assertEqual([error.code, Object(error).status], [code, status]);
         assert(!`${error.message} ${error.stack} ${error.cause}`.includes(token), 'without the token');
@@ -102,14 +102,14 @@ export const clientCases: readonly RuntimeCase[] = [
     }),
   ),
   {
-    name: 'a server that is busy says for how long',
+    name: 'a busy server says how long to wait',
     async run(settings) {
       const error = await rejection(clientOf(settings).introspect(tokenFor('down')));
       assertEqual(Object(error).retryAfterSeconds, 7);
     },
   },
   {
-    name: 'a server that is not there is unavailable',
+    name: 'a server that does not exist is unavailable',
     async run(settings) {
       const error = await rejection(clientOf(settings, { issuer: 'http://127.0.0.1:1' }).introspect(tokenFor('echo')));
       assertEqual(error.code, 'unavailable');
@@ -119,10 +119,10 @@ export const clientCases: readonly RuntimeCase[] = [
     name: 'an introspection request ends immediately when its caller aborts it',
     async run(settings) {
       const controller = new AbortController();
-      const answer = rejection(clientOf(settings).introspect(tokenFor('hang'), { signal: controller.signal }));
+      const error = rejection(clientOf(settings).introspect(tokenFor('hang'), { signal: controller.signal }));
       const reason = new Error('gone');
       controller.abort(reason);
-      assert((await answer) === reason, 'the reason of the signal');
+      assert((await error) === reason, 'the reason of the signal');
     },
   },
   {

@@ -4,30 +4,35 @@ import { assertEqual } from './assert.js';
 import { patient, tokenFor } from './client-cases.js';
 import type { RuntimeCase } from './runtime-case.js';
 
-const answers: readonly [what: string, token: string | undefined, path: string, status: number, challenge?: string][] =
+const responses: readonly [
+  what: string,
+  token: string | undefined,
+  path: string,
+  status: number,
+  challenge?: string,
+][] = [
+  ['a good token', 'echo', '/me', 200],
+  ['no token', undefined, '/me', 401, 'Bearer realm="api"'],
   [
-    ['a good token', 'echo', '/me', 200],
-    ['no token', undefined, '/me', 401, 'Bearer realm="api"'],
-    [
-      'an inactive token',
-      'inactive',
-      '/me',
-      401,
-      'Bearer error="invalid_token", error_description="The access token is not active"',
-    ],
-    [
-      'a missing scope',
-      'echo',
-      '/write',
-      403,
-      'Bearer error="insufficient_scope", error_description="The access token lacks a scope that is needed here", scope="items:write"',
-    ],
-    ['a server that is busy', 'down', '/me', 503],
-  ];
+    'an inactive token',
+    'inactive',
+    '/me',
+    401,
+    'Bearer error="invalid_token", error_description="The access token is not active"',
+  ],
+  [
+    'a missing scope',
+    'echo',
+    '/write',
+    403,
+    'Bearer error="insufficient_scope", error_description="The access token lacks a scope that is needed here", scope="items:write"',
+  ],
+  ['a server that is busy', 'down', '/me', 503],
+];
 
-/** Without a server of the runtime's own; with one, the contract is held to it from outside. */
-export const honoCases: readonly RuntimeCase[] = answers.map(([what, token, path, status, challenge]) => ({
-  name: `Hono answers ${status} to ${what}`,
+/** These need no server. The contract is checked from outside, over the server of the runtime. */
+export const honoCases: readonly RuntimeCase[] = responses.map(([what, token, path, status, challenge]) => ({
+  name: `Hono responds with ${status} to ${what}`,
   async run({ origin }) {
     const { requireToken } = introspect({ issuer: origin, clientId: 'api', clientSecret: 'secret', ...patient });
     const app = new Hono();

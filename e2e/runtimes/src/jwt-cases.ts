@@ -9,7 +9,7 @@ import type { RuntimeCase, Settings } from './runtime-case.js';
 const algorithms = ['RS256', 'ES256', 'EdDSA'] as const;
 type Algorithm = (typeof algorithms)[number];
 
-/** By the key that the server of the suite publishes under the algorithm's name. */
+/** Returns a JWT that is signed with the key that the server publishes under the algorithm's name. */
 async function signed(algorithm: Algorithm, { origin, keys }: Settings, claims: JWTPayload = {}): Promise<string> {
   const pair = keys.find((key) => key.algorithm === algorithm && key.privateKey.startsWith('-----BEGIN PRIVATE KEY'));
   assert(pair !== undefined, 'there is a key');
@@ -19,7 +19,7 @@ async function signed(algorithm: Algorithm, { origin, keys }: Settings, claims: 
     .sign(await importPKCS8(pair.privateKey, algorithm));
 }
 
-/** With another claim, and the signature as it was. */
+/** Returns the JWT with another claim and its old signature. */
 function forged(token: string, { origin }: Settings): string {
   const [header, , signature] = token.split('.');
   return [header, base64url.encode(JSON.stringify({ iss: origin, aud: 'api', sub: 'forger' })), signature].join('.');
@@ -32,9 +32,9 @@ const prefilterCases = algorithms.map(
       const options = { issuer: settings.origin, clientId: 'api', clientSecret: 'secret', ...patient };
       const authorizer = new Authorizer({ ...options, prefilter: jwtPrefilter() });
       const tokens = await Promise.all(Array.from({ length: 5 }, () => signed(algorithm, settings)));
-      const answers = await Promise.all(tokens.map((token) => authorizer.authorize(`Bearer ${token}`)));
+      const introspected = await Promise.all(tokens.map((token) => authorizer.authorize(`Bearer ${token}`)));
       assertEqual(
-        answers.map(({ asked }) => asked),
+        introspected.map(({ count }) => count),
         [1, 1, 1, 1, 1],
       );
       for (const token of tokens) {
@@ -48,7 +48,7 @@ const prefilterCases = algorithms.map(
 
 const explainCases = algorithms.map(
   (algorithm): RuntimeCase => ({
-    name: `a JWT signed with ${algorithm} is verified where it is explained why it is inactive`,
+    name: `a JWT signed with ${algorithm} is verified before the reason for its inactivity is explained`,
     async run(settings) {
       const explain = (token: string) => explainInactive(token, { issuer: settings.origin, clientId: 'api' });
       const good = await signed(algorithm, settings);
@@ -56,7 +56,7 @@ const explainCases = algorithms.map(
       assert(cause === 'revoked' && !message.includes('signature'), `verified: ${message}`);
       assertEqual((await explain(forged(good, settings))).cause, 'bad_signature');
       const early = await signed(algorithm, settings, { nbf: 4e9 });
-      assert((await explain(early)).message.startsWith('It will be valid in '), 'told when');
+      assert((await explain(early)).message.startsWith('It will be valid in '), 'says when');
     },
   }),
 );

@@ -3,7 +3,7 @@ import { assert, assertEqual } from './assert.js';
 import { patient, tokenFor } from './client-cases.js';
 import type { RuntimeCase } from './runtime-case.js';
 
-/** What a store of several processes sees: those on other runtimes must find the same answer there. */
+/** Returns the key of a response in a shared store. It must be the same on all runtimes. */
 async function keyInStore(): Promise<string> {
   const keys: string[] = [];
   const store: CacheStore = {
@@ -26,10 +26,10 @@ async function keyInStore(): Promise<string> {
 
 const keyEverywhere = '69eBqeDdujiNnZO8eH9wfWxXPhxjHKyd1ePRhJLKl58';
 
-/** The modules of Node that are there without an import; none on a runtime that has no such thing. */
+/** Gives Node's modules without an import, or is undefined on a runtime without them. */
 const { process } = globalThis as { process?: Partial<NodeJS.Process> };
 
-/** As on a runtime without such modules. */
+/** Runs some work as on a runtime without Node's modules. */
 async function withoutBuiltinModules<Result>(work: () => Promise<Result>): Promise<Result> {
   const { getBuiltinModule } = process ?? {};
   if (process === undefined || getBuiltinModule === undefined) return work();
@@ -43,11 +43,11 @@ async function withoutBuiltinModules<Result>(work: () => Promise<Result>): Promi
 
 export const platformCases: readonly RuntimeCase[] = [
   {
-    name: 'an answer has the same key in a store as on every other runtime',
+    name: 'a response has the same key in a store as on every other runtime',
     run: async () => assertEqual(await keyInStore(), keyEverywhere),
   },
   {
-    name: 'it has that key without the modules of Node, too',
+    name: 'a response has that key without the modules of Node, too',
     run: async () => assertEqual(await withoutBuiltinModules(keyInStore), keyEverywhere),
   },
   {

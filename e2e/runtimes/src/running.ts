@@ -11,19 +11,21 @@ export interface Running {
   kill(): Promise<void>;
 }
 
-const startMs = 20_000;
-/** Far less than any time limit of the suite. */
-const endMs = 8000;
+const startMs = 60_000;
+/** Less than the time limit of 60 s that `patient` has: a timer that is left behind would keep the process alive for longer. */
+const endMs = 30_000;
 
 /**
- * @throws Error with what the process printed, when it does not serve in time, or is of another version
+ * Starts a runtime and waits for its first line.
+ *
+ * @throws Error with what the process printed, if it does not serve in time or has another version
  */
 export async function start(runtime: Runtime, settings: Settings): Promise<Running> {
   const [file, ...args] = await runtime.command(settings);
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   const ended = once(child, 'close');
-  ended.catch(() => {}); // it could not be started: whoever waits for its first line is told
+  ended.catch(() => {}); // if it did not start, waiting for its first line fails too
   child.stderr.setEncoding('utf8').on('data', (text) => {
     printed += text;
   });
@@ -47,7 +49,7 @@ export async function start(runtime: Runtime, settings: Settings): Promise<Runni
         await fetch(`${origin}/end`, { method: 'POST' });
         const late = once(AbortSignal.timeout(endMs), 'abort').then(() => 'late' as const);
         if ((await Promise.race([ended, late])) === 'late')
-          throw new Error(`lives on ${endMs} ms after its server closed`);
+          throw new Error(`still runs ${endMs} ms after its server closed`);
         if (child.exitCode !== 0) throw new Error(`ended with ${child.exitCode}\n${printed}`);
       },
     };

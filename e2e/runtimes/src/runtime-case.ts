@@ -1,25 +1,25 @@
 import type { KeyAlgorithm } from '@acme/introspect-core/private-key-jwt';
 
-/** What a runtime is told by the process that starts it. */
+/** The settings that a runtime gets from the process that starts it. */
 export interface Settings {
-  /** Of the server that answers by token, see `answersByToken`. */
+  /** The origin of the server that responds by token, see `responsesByToken`. */
   readonly origin: string;
-  /** Of the server that is scripted for what is asked from outside. */
+  /** The origin of the server that is scripted for the cases from outside. */
   readonly scriptedOrigin: string;
-  /** Of the server of faults that the contract for transports is about. */
+  /** The origin of the fault server of the contract for transports. */
   readonly faultOrigin: string;
-  /** Made by Node, for this run. */
+  /** Node makes them for each run. */
   readonly keys: readonly KeyPair[];
 }
 
 export interface KeyPair {
   readonly algorithm: KeyAlgorithm;
-  /** PEM. */
+  /** In PEM. */
   readonly privateKey: string;
   readonly publicKey: string;
 }
 
-/** Something that holds on every runtime. Whatever `run` throws is the failure. */
+/** A case that must pass on every runtime. It fails if `run` throws. */
 export interface RuntimeCase {
   readonly name: string;
   run(settings: Settings): Promise<void>;

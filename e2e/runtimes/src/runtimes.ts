@@ -8,7 +8,7 @@ import { workerdConfiguration } from './workerd-configuration.js';
 export interface Runtime {
   readonly name: string;
   readonly version: string;
-  /** There no promise is shared by requests, and it ends by a signal alone. */
+  /** On workerd, requests share no promise, and only a signal ends the process. */
   readonly isWorkerd: boolean;
   /** Serves the app on a free port, and prints `{"port": …, "version": …}` as its first line; workerd has no version. */
   command(settings: Settings): Promise<readonly [file: string, ...args: string[]]>;
@@ -17,9 +17,9 @@ export interface Runtime {
 const binaries = fileURLToPath(new URL('../binaries/', import.meta.url));
 
 /**
- * Each of `binaries`, at the version that is named there.
+ * Returns each runtime of `binaries`, at the version in its package.json.
  *
- * @param folder where the packages are as they are packed: in the tree, Bun would go by the paths of a tsconfig.json
+ * @param folder where the packages are installed as packed. In this repository, Bun would use the paths of a tsconfig.json
  */
 export function runtimesIn(folder: string): Runtime[] {
   const built = (file: string) => join(folder, 'dist', file);

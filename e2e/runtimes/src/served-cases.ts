@@ -1,7 +1,7 @@
 import { active, contractCases, inactive, type ScriptedServer, sendRequest } from '@acme/introspect-testing';
 import { assertEqual } from './assert.js';
 
-/** A case that is asked from outside, over the runtime's own server. */
+/** A case from outside, over the runtime's own server. */
 export interface ServedCase {
   readonly name: string;
   run(origin: string): Promise<void>;
@@ -10,7 +10,7 @@ export interface ServedCase {
 const fields = (token: string) => [['Authorization', `Bearer ${token}`]] as const;
 const attempts = 2000;
 
-/** What the server is asked, and when it answers. */
+/** Returns a promise, and the function that resolves it. */
 function held(): { promise: Promise<void>; release: () => void } {
   let release = () => {};
   const promise = new Promise<void>((resolve) => {
@@ -19,21 +19,21 @@ function held(): { promise: Promise<void>; release: () => void } {
   return { promise, release };
 }
 
-/** Asks again and again; each time is a request, so that this is not idle. */
+/** Waits for a condition. Each check sends a request, so the event loop goes on. */
 async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   for (let attempt = 0; attempt < attempts; attempt++) if (await isSo()) return;
-  throw new Error(`not after ${attempts} looks: ${what}`);
+  throw new Error(`not after ${attempts} checks: ${what}`);
 }
 
-async function claimsOf(origin: string, path: string): Promise<{ asked?: number }> {
+async function claimsOf(origin: string, path: string): Promise<{ count?: number }> {
   const { body } = await sendRequest(origin, { path, fields: fields('same') });
   return JSON.parse(body);
 }
 
 /**
- * The contract first, and then what leaves questions behind that it would count.
+ * Returns the contract first, because the cases after it can leave requests behind that the contract would count.
  *
- * Where a promise of another request never settles, each request asks by itself.
+ * On workerd, requests share no promise, so each one is introspected.
  */
 export function servedCases(server: ScriptedServer, sharesPromises: boolean): ServedCase[] {
   return [
@@ -58,33 +58,33 @@ export function servedCases(server: ScriptedServer, sharesPromises: boolean): Se
           await promise;
           active({ sub: 'mickey' })(response, request);
         });
-        const asking = Promise.all(
+        const requests = Promise.all(
           Array.from({ length: 20 }, () => sendRequest(origin, { path: '/together', fields: fields('same') })),
         );
-        asking.catch(() => {}); // awaited below, unless it is too late for that
+        requests.catch(() => {}); // awaited below, if the cases before that do not fail
         await until('all have arrived', async () => (await sendRequest(origin, { path: '/arrived' })).body === '20');
         await server.introspection(before + introspections);
         release();
-        const answers = await asking;
-        assertEqual([...new Set(answers.map(({ body }) => body))], ['{"active":true,"sub":"mickey"}']);
+        const responses = await requests;
+        assertEqual([...new Set(responses.map(({ body }) => body))], ['{"active":true,"sub":"mickey"}']);
         assertEqual(server.introspections.length - before, introspections);
       },
     },
     {
-      name: 'a renewal outlives the request that began it',
+      name: 'a refresh outlives the request that started it',
       async run(origin) {
         const before = server.introspections.length;
         const { promise, release } = held();
         server.always(async (response, request) => {
-          const asked = server.introspections.indexOf(request) - before + 1;
-          if (asked > 1) await promise;
-          active({ asked })(response, request);
+          const count = server.introspections.indexOf(request) - before + 1;
+          if (count > 1) await promise;
+          active({ count })(response, request);
         });
-        assertEqual((await claimsOf(origin, '/renewed')).asked, 1);
-        assertEqual((await claimsOf(origin, '/renewed')).asked, 1);
+        assertEqual((await claimsOf(origin, '/renewed')).count, 1);
+        assertEqual((await claimsOf(origin, '/renewed')).count, 1);
         await server.introspection(before + 2);
         release();
-        await until('the new answer is used', async () => (await claimsOf(origin, '/renewed')).asked !== 1);
+        await until('the new response is used', async () => (await claimsOf(origin, '/renewed')).count !== 1);
       },
     },
   ];

@@ -1,6 +1,6 @@
 const mostLate = 3;
 
-/** What the cases of one runtime came to. */
+/** Counts the cases of one runtime. */
 export class Tally {
   passes = 0;
   readonly failures: string[] = [];
@@ -12,9 +12,9 @@ export class Tally {
   }
 
   /**
-   * Runs a case, for so long and no longer: a runtime on which something hangs must not hold the others up.
+   * Runs a case within a time limit, so that a case that hangs does not stop the suite.
    *
-   * @throws Error when it was one too many that hung: on a runtime where all of them do, they are not all waited for
+   * @throws Error after the third case that hangs, so that the suite does not wait for all cases of a broken runtime
    */
   async count(name: string, run: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
     const signal = AbortSignal.timeout(this.#caseMs);

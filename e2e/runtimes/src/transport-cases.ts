@@ -4,8 +4,8 @@ import { assert, rejection } from './assert.js';
 import type { RuntimeCase } from './runtime-case.js';
 
 /**
- * Deno's own `fetch` sends a request once more, a POST too, when the server closes a connection that was used before; it
- * has no option against it.
+ * Deno's own `fetch` sends a request again, even a POST, when the server closes a connection that was used before. No option
+ * prevents it.
  */
 const resentByDeno = 'sends each request once, even if it fails';
 const onDeno = globalThis.navigator?.userAgent?.startsWith('Deno/') === true;

@@ -4,7 +4,7 @@ import { Tally } from '../src/tally.js';
 const caseMs = 5;
 const hangs = () => new Promise(() => {});
 
-test('a case that hangs fails, and the third such ends the run', async () => {
+test('a case that hangs fails, and the third one ends the run', async () => {
   const tally = new Tally(caseMs);
   await tally.count('first', hangs);
   await tally.count('passes', async () => {});
@@ -14,7 +14,7 @@ test('a case that hangs fails, and the third such ends the run', async () => {
   expect(tally.failures).toEqual(['first', 'second', 'third'].map((name) => `${name}: not within ${caseMs} ms`));
 });
 
-test('a case that fails in time ends nothing, however many there are', async () => {
+test('cases that fail in time do not end the run, however many there are', async () => {
   const tally = new Tally(10_000);
   for (let index = 0; index < 5; index++) {
     await tally.count('fails', () => Promise.reject(new Error('no')));
@@ -22,7 +22,7 @@ test('a case that fails in time ends nothing, however many there are', async () 
   expect(tally.failures).toEqual(Array(5).fill('fails: no'));
 });
 
-test('a case is told by its signal that it is late', async () => {
+test('the signal of a case says that its time is over', async () => {
   const tally = new Tally(caseMs);
   let reason: unknown;
   await tally.count('listens', (signal) => {
