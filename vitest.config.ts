@@ -3,6 +3,5 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: ['packages/*', 'apps/*', 'benchmarks', 'e2e', 'e2e/chaos', 'e2e/runtimes'],
-    maxWorkers: '100%', // Vitest would leave one core idle
   },
 });

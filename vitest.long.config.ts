@@ -4,7 +4,6 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: ['packages/introspect-core', 'e2e/vitest.long.config.ts'],
-    maxWorkers: '100%',
     coverage: {
       // Relative to this folder. With `--project`, Vitest resolves it in the project's folder and finds no file.
       include: ['packages/introspect-core/src/**/*.ts'],

@@ -33,7 +33,9 @@ export async function tests(...args) {
   const results = join(folder, 'results.json');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
   const coverage = `--coverage.reportsDirectory=${join(folder, 'coverage')}`;
-  const code = await exitCode(start('vitest', ['run', ...args, coverage, ...reporters], { stdio: 'inherit' }));
+  // On two cores, Vitest would use only one of them.
+  const options = ['--maxWorkers=100%', ...args, coverage, ...reporters];
+  const code = await exitCode(start('vitest', ['run', ...options], { stdio: 'inherit' }));
   const { numPassedTests = 0, numFailedTests = 0 } = readResults(results);
   passed += numPassedTests;
   failed += numFailedTests;
