@@ -9,10 +9,10 @@ import { expect, it } from 'vitest';
 const run = promisify(execFile);
 const here = fileURLToPath(new URL('.', import.meta.url));
 
-it('an authorizer with cache, limits and retries that was used keeps no process alive, although nobody closes it', async () => {
+it('an authorizer with cache, limits and retries does not keep the process alive after its last request, even if it is not closed', async () => {
   const server = await startScriptedServer();
   server.tokens.set('good', { sub: 'mickey' });
-  const folder = await mkdtemp(join(here, 'exit-'));
+  const folder = await mkdtemp(join(here, '.exit-'));
   try {
     const program = join(folder, 'program.mjs');
     await writeFile(

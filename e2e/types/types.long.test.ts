@@ -16,7 +16,7 @@ it.each([
 ])(
   'the programs in e2e/types/programs compile in strict mode: %s, exactOptionalPropertyTypes %s',
   async (type, exact) => {
-    const folder = await mkdtemp(join(root, 'e2e/types/types-'));
+    const folder = await mkdtemp(join(root, 'e2e/types/.programs-'));
     try {
       await cp(join(root, 'e2e/types/programs'), folder, { recursive: true });
       await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type }));
