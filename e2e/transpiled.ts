@@ -1,6 +1,6 @@
 import ts from 'typescript';
 
-/** TypeScript with decorators, as a user's build would make it. */
+/** Returns the JavaScript that a user's build makes of TypeScript with decorators. */
 export function transpiled(code: string): string {
   const { outputText } = ts.transpileModule(code, {
     compilerOptions: {

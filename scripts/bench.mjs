@@ -1,4 +1,4 @@
-// npm run bench: installs, builds, and measures what the packages cost, beside others; `-- --quick` in less than a minute.
+// npm run bench: installs, builds, and measures the packages and others. `-- --quick` takes less than a minute.
 import { prepare } from './prepare.mjs';
 import { run } from './run.mjs';
 

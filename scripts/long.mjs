@@ -1,4 +1,4 @@
-// npm run test:long: what takes too long for `npm test`. The last line counts.
+// npm run test:long: runs the tests that take too long for `npm test`. The last line is their count.
 import { check, printCount, tests } from './checks.mjs';
 import { prepare } from './prepare.mjs';
 

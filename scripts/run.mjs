@@ -1,10 +1,10 @@
-// Runs a built program of this repository on the Node that the tools have, where that could be had.
+// Runs a built program of this repository, on the newer Node of the tools if it is installed.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './prepare.mjs';
 
-/** Directly, so that a signal reaches the program and nothing stays behind. This process ends as it does. */
+/** Runs the program without a shell, so that signals reach it and no process is left behind. Takes over its exit code. */
 export function run(file) {
   const newer = join(root, 'node_modules/node/bin/node');
   const program = spawn(existsSync(newer) ? newer : process.execPath, [join(root, file), ...process.argv.slice(2)], {

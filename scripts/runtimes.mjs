@@ -1,5 +1,5 @@
-// npm run test:runtimes: one suite on every runtime, each from its npm package, on the packages as they are packed.
-// The last line counts.
+// npm run test:runtimes: runs one suite on every runtime, with the packages as packed. The runtimes are npm packages.
+// The last line is the count.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { pnpm, prepare, root } from './prepare.mjs';
 prepare('runtimes');
 
 console.log('\nInstalling the runtimes …');
-// What cannot be had for this machine is left out, and counted as failed below.
+// A runtime that does not exist for this machine is not installed, and its suite counts as failed below.
 pnpm([
   '--dir',
   join(root, 'e2e/runtimes/binaries'),

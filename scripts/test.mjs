@@ -1,4 +1,4 @@
-// npm test: installs, builds, and runs the checks beside the tests. The last line counts them.
+// npm test: installs, builds, and runs the checks and the tests at the same time. The last line is their count.
 import { check, printCount, tests } from './checks.mjs';
 import { prepare } from './prepare.mjs';
 

@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('npm start -- --serve', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)('leaves nothing behind when npm gets a %s', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('leaves no server behind when npm gets a %s', async (signal) => {
     const npm = spawn('npm', ['start', '--', '--serve', '--port', '0'], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'ignore'],

@@ -5,12 +5,12 @@ import { compileFunction } from 'node:vm';
 import { startScriptedServer } from '@acme/introspect-testing';
 import { expect, it } from 'vitest';
 
-it('runs as CommonJS where import() is refused, as in Jest', async () => {
+it('the core runs as CommonJS if import() is rejected, as in Jest', async () => {
   const filename = fileURLToPath(new URL('../../packages/introspect-core/dist/index.cjs', import.meta.url));
   const load = compileFunction(readFileSync(filename, 'utf8'), ['module', 'exports', 'require'], {
     filename,
     importModuleDynamically: () => {
-      throw new TypeError('import() is refused');
+      throw new TypeError('import() is rejected');
     },
   });
   const module = { exports: {} as typeof import('@acme/introspect-core') };

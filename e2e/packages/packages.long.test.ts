@@ -37,12 +37,12 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe.each(packages)('the packed %s', (name) => {
-  it('is what publint and attw call right', async () => {
+  it('passes publint and attw', async () => {
     await run(bin('publint'), ['run', tarball(name), '--strict']);
-    if (name !== 'introspect-cli') await run(bin('attw'), [tarball(name)]); // a command has no types to be wrong
+    if (name !== 'introspect-cli') await run(bin('attw'), [tarball(name)]); // a command has no types
   });
 
-  it('has what was built and nothing else', async () => {
+  it('holds the built files and no others', async () => {
     const { stdout } = await run('tar', ['-tzf', tarball(name)]);
     const files = stdout.trim().split('\n');
     expect(files.filter((file) => !file.startsWith('package/dist/')).sort()).toEqual([
@@ -82,7 +82,7 @@ describe.each([
     expect(stderr).toBe('');
   });
 
-  it.each([true, false])('reads its types (exactOptionalPropertyTypes: %s)', async (exact) => {
+  it.each([true, false])('compiles with its types (exactOptionalPropertyTypes: %s)', async (exact) => {
     await writeFile(join(project, 'types.ts'), await readFile(join(root, 'e2e/types/programs/core.ts'), 'utf8'));
     const options = [
       '--noEmit',
@@ -150,7 +150,8 @@ describe.each(nodes())('the packed introspect-nestjs with NestJS 11, on %s', (no
   it.for(platforms)('passes the contract: %s', async (start, { annotate }) => {
     const project = join(folder, 'nest11');
     const installed = await installNest11(project);
-    if (!installed) return void (await annotate('NestJS 11 is not here and there is no network: left out'));
+    if (!installed)
+      return void (await annotate('Skipped: NestJS 11 is not installed, and the registry cannot be reached'));
     const server = await startScriptedServer();
     const program = join(project, 'api.mjs');
     await writeFile(
@@ -180,7 +181,7 @@ describe.each(nodes())('the packed introspect-nestjs with NestJS 11, on %s', (no
   });
 });
 
-/** Installs the tarballs beside NestJS 11, once; `false` where there is no network. */
+/** Installs the tarballs and NestJS 11 once. Returns `false` without a network. */
 async function installNest11(project: string): Promise<boolean> {
   if (existsSync(join(project, 'node_modules/@nestjs/core'))) return true;
   await mkdir(project, { recursive: true });
@@ -190,7 +191,7 @@ async function installNest11(project: string): Promise<boolean> {
   return npmInstall(project, [...tarballs, ...nest, 'reflect-metadata@0.2', 'rxjs@7']);
 }
 
-/** Each Node on the path: the one of the tools, and the one of the machine. */
+/** Returns each Node on the path: that of the tools, and that of the machine. */
 function nodes(): string[] {
   const found = (process.env.PATH ?? '').split(delimiter).map((each) => join(each, 'node'));
   return [...new Set(found.filter((file) => existsSync(file)).map((file) => realpathSync(file)))].filter(
@@ -198,7 +199,7 @@ function nodes(): string[] {
   );
 }
 
-/** Installs a tarball with npm; without a network by hand, with nothing but its declared dependencies beside it. */
+/** Installs a tarball with npm. Without a network, unpacks it and links only its declared dependencies. */
 async function install(name: string, project: string, alongside: string[] = []): Promise<void> {
   if (await npmInstall(project, [name, ...alongside].map(tarball))) return;
   const target = join(project, 'node_modules/@acme', name);
@@ -212,7 +213,7 @@ async function install(name: string, project: string, alongside: string[] = []):
   }
 }
 
-/** Installs with npm; `false` where there is no network. */
+/** Installs with npm. Returns `false` without a network. */
 async function npmInstall(project: string, packages: string[]): Promise<boolean> {
   try {
     const options = ['--no-audit', '--no-fund', '--fetch-retries=0'];
@@ -220,7 +221,7 @@ async function npmInstall(project: string, packages: string[]): Promise<boolean>
     return true;
   } catch (error) {
     const { stderr } = error as { stderr?: string };
-    // Where peers are concerned, npm reports a package that it could not look up as one without a version.
+    // If npm cannot look up a peer dependency, it reports it as a package without a version.
     if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ENOTCACHED|Found: \S+@undefined/.test(String(stderr)))
       return false;
     throw error;
