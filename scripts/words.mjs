@@ -4,10 +4,11 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 const paths = [
-  ...['core', 'fastify', 'hono', 'nestjs', 'testing'].map((name) => `packages/introspect-${name}/src`),
-  'README.md',
-  'packages/*/README.md',
-  'docs',
+  'packages/*/src/*', // with the help texts of the command
+  '*.md', // in every folder
+  'e2e',
+  'scripts',
+  '.ci',
 ];
 
 /** Each with what to write instead. Words of RFCs and of other libraries are better than words of our own. */
@@ -21,7 +22,7 @@ const words = [
   [/\bkept\b/i, 'cached'],
   [/\bdoubt(s|ed|ful)?\b/i, 'unconfirmed'],
   [/\b(flip|blip)(s|ped)?\b/i, 'recheck, fault'],
-  [/\bmarks\b/i, 'tombstones'],
+  [/\bmarks\b/, 'tombstones'],
   [/\bsecond tier\b/i, 'shared cache'],
   [/(?<!there )\b(is|are) no\b|\bthat (is|are) none\b/i, 'unknown, invalid, not a'],
   [/\bof late\b/i, 'recently'],
@@ -36,7 +37,7 @@ const words = [
 const given = process.argv.slice(2);
 const files = execFileSync('git', ['ls-files', ...(given.length > 0 ? given : paths)], { encoding: 'utf8' })
   .split('\n')
-  .filter((file) => /\.(ts|md)$/.test(file));
+  .filter((file) => /\.(ts|mjs|md)$|^\.ci\//.test(file) && file !== 'scripts/words.mjs');
 let found = 0;
 for (const file of files) {
   for (const [index, line] of readFileSync(file, 'utf8').split('\n').entries()) {
