@@ -15,12 +15,14 @@ export function transportCases(by: 'ofetch' | 'undici', transport: Transport): R
   return transportContractCases.map(({ name, run }) => {
     const isResent = onDeno && by === 'ofetch' && name === resentByDeno;
     return {
-      name: `the transport by ${by}: ${name}${isResent ? ', but that Deno sends it once more' : ''}`,
+      name: `the transport by ${by}: ${name}${isResent ? ', except that Deno sends it again' : ''}`,
       async run({ faultOrigin }) {
         const passed = run(transport, { origin: faultOrigin });
         if (!isResent) return passed;
         const { message } = await rejection(passed);
-        assert(message === 'expected the requests to be 3, but it is 4', `it does, and not: ${message}`);
+        // Two of the requests fail. Deno sends one or both again, depending on the connections that it has.
+        const resent = /^expected the requests to be 3, but it is [45]$/;
+        assert(resent.test(message), `Deno sends a request again, but: ${message}`);
       },
     };
   });
