@@ -1,10 +1,7 @@
 export { type AnyAuthorizer, isAuthorizer, type PolicyOf, type TokenOf } from './authorizer/any-authorizer.js';
 export { Authorizer, type AuthorizerStats, type Guard } from './authorizer/authorizer.js';
-export {
-  type AuthorizerOptions,
-  type AuthorizerSettings,
-  authorizerOptionNames,
-} from './authorizer/authorizer-options.js';
+export type { AuthorizerOptions, AuthorizerSettings } from './authorizer/authorizer-options.js';
+export { authorizerOptionNames } from './authorizer/authorizer-options-schema.js';
 export type { AuthorizerRequest } from './authorizer/authorizer-request.js';
 export { type Decision, type Denial, denial, isDecided } from './authorizer/decision.js';
 export { type FromEnvOptions, fromEnv } from './authorizer/from-env.js';

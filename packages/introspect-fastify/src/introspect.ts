@@ -28,11 +28,7 @@ import fp from 'fastify-plugin';
 
 /** The plugin's own options. */
 export interface IntrospectExtras extends AdapterExtras {
-  /**
-   * Guards every route, except those with `config: { public: true }`.
-   *
-   * @default false
-   */
+  /** Guards every route, except those with `config: { public: true }`. @default false */
   global?: boolean;
 }
 

@@ -16,7 +16,8 @@ import {
 } from '../protocol/protected-resource-metadata.js';
 import type { RequestContext } from '../request/request-context.js';
 import { brand } from './authorizer-brand.js';
-import { type AuthorizerOptions, checkedAuthorizerOptions } from './authorizer-options.js';
+import type { AuthorizerOptions } from './authorizer-options.js';
+import { checkedAuthorizerOptions } from './authorizer-options-schema.js';
 import { type AuthorizerRequest, contextOf, givenToken } from './authorizer-request.js';
 import { Decider } from './decider.js';
 import { type Decision, type ErrorBody, isDecided } from './decision.js';

@@ -2,7 +2,7 @@ import type { LookupEvent } from '../lookup/lookup-stats.js';
 import { ClaimsReader } from '../policy/claims-reader.js';
 import type { Expectations } from '../policy/prepared-policy.js';
 import { protectedResourceMetadataUrl } from '../protocol/protected-resource-metadata.js';
-import type { CheckedAuthorizerOptions } from './authorizer-options.js';
+import type { CheckedAuthorizerOptions } from './authorizer-options-schema.js';
 
 /** Returns what an authorizer with these options expects of every token. */
 export function expectationsOf(

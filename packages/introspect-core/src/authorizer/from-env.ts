@@ -1,6 +1,7 @@
 import { inherited, inheritedName, ownMembers } from '../options.js';
 import { type Environment, optionsFromEnvironment } from '../runtime/environment.js';
-import { type AuthorizerOptions, authorizerOptionNames } from './authorizer-options.js';
+import type { AuthorizerOptions } from './authorizer-options.js';
+import { authorizerOptionNames } from './authorizer-options-schema.js';
 
 /** Options of an `Authorizer`. Those that are absent are read from the environment. */
 export type FromEnvOptions<

@@ -23,7 +23,7 @@ export interface TokenQuery {
   accepts(requestedAt: Moment): boolean;
   /** The `sequence` of the invalidations when the HTTP request arrived. */
   readonly invalidationsBefore: number;
-  /** The time limit of the lookup: see `TimeLimit`. */
+  /** The time limit of the lookup: see `LookupDeadline`. */
   readonly endsAt: number;
   /** Whether the first response that the server gave could not be used for this request. */
   readonly isRepeat: boolean;

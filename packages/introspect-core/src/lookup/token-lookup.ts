@@ -12,14 +12,14 @@ import type { IntrospectionResponse } from '../protocol/active-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import { AgeClock, type Moment } from '../runtime/age-clock.js';
 import { steadyClock } from '../runtime/steady-clock.js';
-import { backgroundRefresh } from './background-refresh.js';
-import { finishWrite } from './finish-write.js';
+import { finishSharedWrite } from './finish-shared-write.js';
 import { joinFlight } from './join-flight.js';
 import { LookupDeadline } from './lookup-deadline.js';
 import { compose, type Lookup, type LookupResult, type TokenQuery } from './lookup-pipeline.js';
 import { LookupCounters, type LookupEvent, type LookupStats } from './lookup-stats.js';
 import { fromMemory, readShared } from './memory-lookup.js';
 import { repeatUntilAccepted } from './repeat-until-accepted.js';
+import { backgroundRefresh } from './response-refresh.js';
 import { SameRequest } from './same-request.js';
 import { type LookupHooks, ServerLookup } from './server-lookup.js';
 import { SingleFlight } from './single-flight.js';
@@ -85,7 +85,7 @@ export class TokenLookup {
               staleIfError({ cache, readShared: read, isRateLimited, emit }), // RFC 5861 §4
             ]),
         repeatUntilAccepted(invalidations), // repeats while the response is not for this request
-        finishWrite, // lets the write to the shared cache end after the response
+        finishSharedWrite, // lets the write to the shared cache end after the response
       ],
       joinFlight({ flights, work, timeLimit, hasCache: cache !== undefined, emit }), // one flight at the server
     );

@@ -51,6 +51,7 @@ export function contractOptions({ origin, timeoutMs = 10_000 }: ContractServer) 
     resource: 'https://api.example.com/contract',
     resourceMetadata: 'https://api.example.com/.well-known/oauth-protected-resource/contract',
     rolesOf: (token: Claims) => (Array.isArray(token.roles) ? token.roles : []),
+    maxTokenLength: 8192,
     timeoutMs,
     retry: { attempts: 1 },
     circuitBreaker: false as const,

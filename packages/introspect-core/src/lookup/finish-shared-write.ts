@@ -7,7 +7,7 @@ import type { Stage } from './lookup-pipeline.js';
  *
  * On a runtime that would end the write with the request, the request waits for it, unless it has `waitUntil`.
  */
-export const finishWrite: Stage = (next) => async (query) => {
+export const finishSharedWrite: Stage = (next) => async (query) => {
   const result = await next(query);
   if (result.from !== 'server' || result.pendingWrite === undefined) return result;
   const { request } = query;

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SharedCache } from '../../src/cache/shared-cache.js';
 import { UnavailableError } from '../../src/errors/errors.js';
-import { backgroundRefresh } from '../../src/lookup/background-refresh.js';
 import type { LookupResult } from '../../src/lookup/lookup-pipeline.js';
+import { backgroundRefresh } from '../../src/lookup/response-refresh.js';
 import { lookupParts, nextLookup } from '../support/lookups.js';
 
 let parts: ReturnType<typeof lookupParts>;

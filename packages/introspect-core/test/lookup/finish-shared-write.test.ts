@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { finishWrite } from '../../src/lookup/finish-write.js';
+import { finishSharedWrite } from '../../src/lookup/finish-shared-write.js';
 import { lookupParts, nextLookup } from '../support/lookups.js';
 
 const parts = lookupParts();
@@ -12,7 +12,7 @@ afterEach(() => void vi.unstubAllGlobals());
 const find = (request: object = {}) => {
   const result = parts.fromServer({ pendingWrite: write.promise });
   const query = parts.query({ request: { authorization: 'Bearer t', ...request } });
-  return finishWrite(nextLookup(() => result))(query);
+  return finishSharedWrite(nextLookup(() => result))(query);
 };
 
 describe('the write to the shared cache', () => {
@@ -47,5 +47,5 @@ describe('the write to the shared cache', () => {
 
 it('a response from the cache is returned without a wait for a write', async () => {
   const cached = { from: 'cache', response: { active: true } } as const;
-  expect(await finishWrite(nextLookup(() => cached))(parts.query())).toBe(cached);
+  expect(await finishSharedWrite(nextLookup(() => cached))(parts.query())).toBe(cached);
 });
