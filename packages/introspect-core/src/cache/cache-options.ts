@@ -59,6 +59,13 @@ export interface CacheOptions {
    */
   maxBytes?: number;
   /**
+   * How many recently used tokens this process remembers with their cache keys, so that a cache hit needs no hash. The
+   * tokens themselves then stay in memory for some time. 0: none.
+   *
+   * @default 512
+   */
+  frontEntries?: number;
+  /**
    * A cache that several processes share. With it, `maxAgeSeconds` and `maxAgeIfErrorSeconds` may be at most 86400.
    *
    * @default no shared cache
@@ -80,6 +87,7 @@ export interface CacheSettings {
   maxAgeIfErrorMs: number;
   maxEntries: number;
   maxBytes: number;
+  frontEntries: number;
   store: CacheStore | undefined;
   localMaxAgeMs: number;
 }
@@ -109,7 +117,11 @@ function isStore(value: unknown): boolean {
 const defaultMaxBytes = 64 * 2 ** 20;
 const defaultBytesPerEntry = 6500;
 const bytesMessage = 'must be a whole number of characters, at least 1';
-const entriesMessage = `must be a whole number of entries, at least 1 and at most ${maxEntries}`;
+
+function count(min: number) {
+  const message = `must be a whole number of entries, at least ${min} and at most ${maxEntries}`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(maxEntries, message));
+}
 
 /** The part of `maxAgeSeconds` after which a response is refreshed by default. */
 const defaultRefreshPart = 0.8;
@@ -127,16 +139,9 @@ const schema = optionsObject({
   inactiveMaxAgeSeconds: v.optional(seconds(), 3),
   refreshAfterSeconds: v.optional(v.lazy((given) => (given === false ? v.literal(false) : seconds()))),
   maxAgeIfErrorSeconds: v.optional(seconds(), 0),
-  maxEntries: v.optional(
-    v.pipe(
-      v.number(entriesMessage),
-      v.integer(entriesMessage),
-      v.minValue(1, entriesMessage),
-      v.maxValue(maxEntries, entriesMessage),
-    ),
-    10_000,
-  ),
+  maxEntries: v.optional(count(1), 10_000),
   maxBytes: v.optional(v.pipe(v.number(bytesMessage), v.safeInteger(bytesMessage), v.minValue(1, bytesMessage))),
+  frontEntries: v.optional(count(0), 512),
   store: v.optional(
     v.custom<CacheStore>(
       isStore,
@@ -180,6 +185,7 @@ export const cacheOptions = v.pipe(
       maxAgeIfErrorMs: checked.maxAgeIfErrorSeconds * 1000,
       maxEntries: checked.maxEntries,
       maxBytes: checked.maxBytes ?? Math.max(defaultMaxBytes, checked.maxEntries * defaultBytesPerEntry),
+      frontEntries: checked.frontEntries,
       store: checked.store,
       localMaxAgeMs: checked.localMaxAgeSeconds * 1000,
     }),

@@ -1,5 +1,6 @@
 import { cacheKey } from '../cache/cache-key.js';
 import type { CacheSettings } from '../cache/cache-options.js';
+import { FrontTable } from '../cache/front-table.js';
 import { type InvalidationTarget, parseTarget } from '../cache/invalidation-target.js';
 import { Invalidations, type TombstoneName, tombstoneSlackMs } from '../cache/invalidations.js';
 import { SharedCache } from '../cache/shared-cache.js';
@@ -37,6 +38,7 @@ export class TokenLookup {
   readonly #stats: LookupCounters;
   readonly #invalidations: Invalidations;
   readonly #cache: TokenCache | undefined;
+  readonly #front: FrontTable;
   readonly #sharedCache: SharedCache | undefined;
   readonly #sameRequest: SameRequest;
   readonly #closing = new AbortController();
@@ -95,6 +97,7 @@ export class TokenLookup {
     this.#stats = stats;
     this.#invalidations = invalidations;
     this.#cache = cache;
+    this.#front = new FrontTable(cacheSettings?.frontEntries ?? 0);
     this.#sharedCache = sharedCache;
     this.#sameRequest = sameRequest;
   }
@@ -106,10 +109,15 @@ export class TokenLookup {
    */
   cached(token: string, maxResponseAgeMs: number): IntrospectionResponse | undefined {
     if (this.#cache === undefined || this.#keysArePromises) return undefined;
-    const key = this.#keyOf(token);
+    const knownKey = this.#front.keyOf(token);
+    const key = knownKey ?? this.#keyOf(token);
     this.#keysArePromises = typeof key !== 'string';
     const entry = typeof key === 'string' ? this.#cache.fresh(key, maxResponseAgeMs) : undefined;
-    if (entry === undefined || this.#cache.isRefreshDue(entry)) return undefined;
+    if (entry === undefined || this.#cache.isRefreshDue(entry)) {
+      if (knownKey !== undefined) this.#front.delete(token);
+      return undefined;
+    }
+    if (knownKey === undefined && typeof key === 'string' && entry.response.active) this.#front.add(token, key);
     this.#stats.emit({ type: 'cache_hit', active: entry.response.active });
     return entry.prepared;
   }

@@ -35,6 +35,7 @@ describe('the option "cache"', () => {
       maxAgeIfErrorMs: 0,
       maxEntries: 10_000,
       maxBytes: 67_108_864,
+      frontEntries: 512,
       store: undefined,
       localMaxAgeMs: 5000,
     });
@@ -45,6 +46,7 @@ describe('the option "cache"', () => {
       maxAgeIfErrorSeconds: 0.5,
       maxEntries: 1,
       maxBytes: 1,
+      frontEntries: 0,
       store,
       localMaxAgeSeconds: 0,
     };
@@ -55,6 +57,7 @@ describe('the option "cache"', () => {
       maxAgeIfErrorMs: 500,
       maxEntries: 1,
       maxBytes: 1,
+      frontEntries: 0,
       store,
       localMaxAgeMs: 0,
     });

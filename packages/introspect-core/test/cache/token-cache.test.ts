@@ -26,6 +26,7 @@ const cacheOf = (settings: Partial<CacheSettings> = {}) =>
       maxAgeIfErrorMs: 0,
       maxEntries: 100,
       maxBytes: 1000,
+      frontEntries: 0,
       store: undefined,
       localMaxAgeMs: 5 * seconds,
       ...settings,

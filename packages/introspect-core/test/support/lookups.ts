@@ -23,6 +23,7 @@ export function lookupParts(cacheSettings: Partial<CacheSettings> = {}) {
       maxAgeIfErrorMs: 0,
       maxEntries: 100,
       maxBytes: 1000,
+      frontEntries: 0,
       store: undefined,
       localMaxAgeMs: 5000,
       ...cacheSettings,

@@ -38,6 +38,7 @@ export const settings: fc.Arbitrary<Setting> = fc
     refreshPart: fc.constantFrom('default' as const, false as const, false as const, 0.1, 0.5, 0.9),
     stalePart: fc.constantFrom(0, 1, 2, 5),
     maxEntries: fc.constantFrom(1, 2, 3, 100, 100, 100),
+    frontEntries: fc.constantFrom(0, 1, 2, 512),
     localMaxAgeSeconds: fc.constantFrom(0, 1, 5, 30),
     store: fc.constantFrom<(StoreKind | undefined)[]>(undefined, undefined, 'plain', 'lease', 'notifies', 'both'),
     isWorkerd: fc.constantFrom(false, false, false, true),

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { FrontTable } from '../../src/cache/front-table.js';
+
+const end = 'e'.repeat(43);
+
+describe('FrontTable', () => {
+  it('returns the key of a token that was added, and of no other', () => {
+    const table = new FrontTable(10);
+    table.add(`one${end}`, 'key of one');
+    expect(table.keyOf(`one${end}`)).toBe('key of one');
+    for (const other of [`two${end}`, end, `one${end}e`, `xone${end}`, 'one', '']) {
+      expect(table.keyOf(other), other).toBeUndefined();
+    }
+  });
+
+  it('replaces a token that has the same end', () => {
+    const table = new FrontTable(10);
+    table.add(`one${end}`, '1');
+    table.add(`two${end}`, '2');
+    expect([table.keyOf(`one${end}`), table.keyOf(`two${end}`)]).toEqual([undefined, '2']);
+  });
+
+  it('finds tokens that are shorter than the end', () => {
+    const table = new FrontTable(10);
+    table.add('a', '1');
+    table.add('ba', '2');
+    expect([table.keyOf('a'), table.keyOf('ba'), table.keyOf('ca')]).toEqual(['1', '2', undefined]);
+  });
+
+  it('holds a limited number of tokens, and replaces the one that was added first', () => {
+    const table = new FrontTable(2);
+    for (const token of ['a', 'b', 'a', 'c']) table.add(token, token);
+    expect(['a', 'b', 'c'].map((token) => table.keyOf(token))).toEqual(['a', undefined, 'c']);
+  });
+
+  it('holds no token if its limit is 0, or after the token was deleted', () => {
+    const none = new FrontTable(0);
+    none.add('a', '1');
+    expect(none.keyOf('a')).toBeUndefined();
+    const table = new FrontTable(1);
+    table.add('a', '1');
+    table.delete('a');
+    expect(table.keyOf('a')).toBeUndefined();
+  });
+
+  it('returns no wrong key in a million lookups of tokens with few different ends', () => {
+    const table = new FrontTable(64);
+    let seed = 20_261_127;
+    const random = (below: number) => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+      return seed % below;
+    };
+    const parts = ['', 'a', 'b', 'ab', 'x'.repeat(40)];
+    const tokens = Array.from({ length: 600 }, (_, i) => `${i % 7}${parts[i % 5]}${String(i % 90).padStart(43, 'z')}`);
+    let wrong = 0;
+    let found = 0;
+    for (let i = 0; i < 1_000_000; i++) {
+      const token = tokens[random(tokens.length)] ?? '';
+      const key = table.keyOf(token);
+      if (key === undefined) table.add(token, `key of ${token}`);
+      else if (key === `key of ${token}`) found++;
+      else wrong++;
+    }
+    expect(wrong).toBe(0);
+    expect(found).toBeGreaterThan(10_000);
+  });
+});
