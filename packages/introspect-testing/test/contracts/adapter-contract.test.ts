@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { type ContractApi, contractCases, hangUpCases, responseHold, runAdapterContract } from '../../src/index.js';
 
 type Run = () => Promise<void>;
@@ -70,4 +70,18 @@ it('the adapter contract accepts an API without a guard only where no token is r
 it('the adapter contract reports in each test that the API cannot start', async () => {
   const tests = declared(() => Promise.reject(new Error('no API')));
   for (const run of tests.values()) await expect(run()).rejects.toThrow('no API');
+});
+
+it('the adapter contract ends a test that hangs, and says what to look for', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const tests = declared(() => new Promise(() => {}));
+    const hangUp = [...tests].find(([name]) => name.startsWith('runs no handler'));
+    const result = expect(hangUp?.[1]()).rejects.toThrow('did not end within 60 s. Does the app await hold.wait()');
+    await vi.advanceTimersByTimeAsync(60_000);
+    await result;
+  } finally {
+    vi.useRealTimers();
+    closers = []; // the API never started, so there is nothing to close
+  }
 });
