@@ -80,6 +80,7 @@ export {
 export { isLoopback } from './protocol/secure-url.js';
 export { type CheckedMetadata, checkMetadata, fetchMetadata, metadataUrls } from './protocol/server-metadata.js';
 export { bearerToken, type Credentials } from './request/bearer-token.js';
+export { isPreflight } from './request/preflight.js';
 export type { RequestContext } from './request/request-context.js';
 export { type BoundedText, readBoundedText } from './runtime/bounded-text.js';
 export { ofetchTransport } from './transport/ofetch-transport.js';

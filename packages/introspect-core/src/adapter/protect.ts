@@ -5,11 +5,11 @@ import {
   type Decision,
   denial,
   isAuthorizer,
+  isPreflight,
   type Policy,
   type RequestContext,
 } from '@acme/introspect-core';
 import { type AuthorizerSource, parted } from './authorizer-source.js';
-import { isPreflight } from './preflight.js';
 
 /** A request's context, with the framework's own request. */
 export interface NativeRequestContext<Native> extends RequestContext<Native> {

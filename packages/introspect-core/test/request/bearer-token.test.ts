@@ -1,8 +1,8 @@
 import { inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isPreflight } from '../../src/adapter/preflight.js';
 import { Authorizer, bearerToken, type Credentials, InvalidRequestError, InvalidTokenError } from '../../src/index.js';
+import { isPreflight } from '../../src/request/preflight.js';
 import { vectors } from '../support/vectors.js';
 
 interface Outcome {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isPreflight } from '../../src/adapter/preflight.js';
+import { isPreflight } from '../../src/request/preflight.js';
 
 describe('isPreflight', () => {
   const requestOf = (method: string | undefined, ...fields: string[]) => ({
