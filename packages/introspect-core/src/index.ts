@@ -52,6 +52,7 @@ export type {
   RequestOutcome,
   ShedBy,
 } from './events/events.js';
+export type { LogEntry } from './events/failure-log.js';
 export type { LookupStats } from './lookup/lookup-stats.js';
 export type { Prefilter, PrefilterContext, PrefilterVerdict } from './lookup/prefilter.js';
 export type { ClaimsSource, StandardSchema } from './policy/claims-reader.js';

@@ -6,6 +6,7 @@ import {
   denial,
   isAuthorizer,
   isPreflight,
+  type LogEntry,
   type Policy,
   type RequestContext,
 } from '@acme/introspect-core';
@@ -32,12 +33,19 @@ const preflightPasses: Decision = Object.freeze({ allowed: true, token: undefine
  * (`anyRole` needs `rolesOf`) at the first request. `OPTIONS` is protected like every other method, except when
  * `passPreflight` is true.
  *
+ * @param log writes a line where the framework logs. It is called if the authorizer has no option `log` of its own; by
+ * default, lines go to `console`
  * @throws TypeError naming what is wrong with the policy
  */
-export function protect<Native>(source: AuthorizerSource<Native>, policy: Policy = {}): Protect<Native> {
+export function protect<Native>(
+  source: AuthorizerSource<Native>,
+  policy: Policy = {},
+  log?: (entry: LogEntry, native: Native) => void,
+): Protect<Native> {
+  const frameworkLog = log && ((entry: LogEntry, native: unknown) => log(entry, native as Native));
   const { authorizer: chosen, passPreflight } = parted(source);
   if (typeof chosen !== 'function') {
-    const decide = chosen.decider(policy);
+    const decide = chosen.decider(policy, frameworkLog);
     if (!(passPreflight ?? chosen.passPreflight)) return decide;
     return (request) => (isPreflight(request) ? preflightPasses : decide(request));
   }
@@ -49,7 +57,7 @@ export function protect<Native>(source: AuthorizerSource<Native>, policy: Policy
       const authorizer = await chosen(request.native);
       if (!isAuthorizer(authorizer)) throw new TypeError('The function that chooses must return an Authorizer');
       if (passPreflight === undefined && authorizer.passPreflight && isPreflight(request)) return preflightPasses;
-      const decide = deciders.get(authorizer) ?? authorizer.decider(policy);
+      const decide = deciders.get(authorizer) ?? authorizer.decider(policy, frameworkLog);
       deciders.set(authorizer, decide);
       return await decide(request);
     } catch (error) {

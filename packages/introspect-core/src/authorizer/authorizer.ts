@@ -1,6 +1,7 @@
 import type { InvalidationTarget } from '../cache/invalidation-target.js';
 import type { ClientStats } from '../client/client-stats.js';
 import { type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
+import { FailureLog, type FrameworkLog } from '../events/failure-log.js';
 import { boundPrefilter, prefilterContext } from '../lookup/bound-prefilter.js';
 import { explainer } from '../lookup/inactive-explanation.js';
 import type { LookupEvent, LookupStats } from '../lookup/lookup-stats.js';
@@ -85,7 +86,8 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
           (why) => emit({ type: 'inactive_explained', ...why }),
         ),
     });
-    this.#decider = new Decider(this.#lookup, { ...settings, maxTokenLength: checked.maxTokenLength });
+    const failures = new FailureLog(settings);
+    this.#decider = new Decider(this.#lookup, { ...settings, failures, maxTokenLength: checked.maxTokenLength });
   }
 
   /**
@@ -147,11 +149,12 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * rejects with an error that is not of this package, and with `signal.reason` of the request.
    *
    * @internal For `protect` of `/adapter`.
+   * @param log writes log lines where the framework logs, if the option `log` is absent
    * @throws TypeError naming the invalid member of the policy
    */
-  decider(policy: Policy = {}): (request: RequestContext) => Decision | Promise<Decision> {
+  decider(policy: Policy = {}, log?: FrameworkLog): (request: RequestContext) => Decision | Promise<Decision> {
     const prepared = preparePolicy(policy, this.#expectations);
-    const options = { token: undefined, errorBody: this.#errorBody };
+    const options = { token: undefined, errorBody: this.#errorBody, log };
     return (request) => this.#decider.decide(request, prepared, options);
   }
 
@@ -219,7 +222,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
 
   #decide(request: AuthorizerRequest, policy: PreparedPolicy): Decision | Promise<Decision> {
     const context = contextOf(request);
-    return this.#decider.decide(context, policy, { token: givenToken(context), errorBody: undefined });
+    return this.#decider.decide(context, policy, { token: givenToken(context), errorBody: undefined, log: undefined });
   }
 
   /** @internal */

@@ -7,35 +7,46 @@ import {
 } from '../errors/errors.js';
 import type { EventEmitter } from '../events/event-emitter.js';
 import type { IntrospectEvent } from '../events/events.js';
+import type { FailureLog, FrameworkLog } from '../events/failure-log.js';
 import type { TokenLookup } from '../lookup/token-lookup.js';
 import type { PreparedPolicy } from '../policy/prepared-policy.js';
 import type { ActiveToken, IntrospectionResponse } from '../protocol/active-token.js';
 import { bearerCandidate, checkToken } from '../request/bearer-token.js';
+import { isPreflight } from '../request/preflight.js';
 import type { RequestContext } from '../request/request-context.js';
 import { type Decision, denial, type ErrorBody, permission } from './decision.js';
 
-/** Both members are required: an absent one could be read from a polluted `Object.prototype`. */
+/** All members are required: an absent one could be read from a polluted `Object.prototype`. */
 interface DecisionOptions {
   /** A token that did not come in an `Authorization` field. */
   readonly token: string | undefined;
   /** Makes the body of a denial. Without it, the error's own body is used. */
   readonly errorBody: ErrorBody | undefined;
+  /** Writes log lines where the framework logs. Without it, they go to `console`. */
+  readonly log: FrameworkLog | undefined;
 }
 
 /** Decides about one request at a time: its token, the lookup, the policy. */
 export class Decider {
   readonly #lookup: TokenLookup;
   readonly #events: EventEmitter;
+  readonly #failures: FailureLog;
   readonly #now: () => number;
   readonly #maxTokenLength: number;
 
   constructor(
     lookup: TokenLookup,
-    { events, now, maxTokenLength }: { events: EventEmitter; now: () => number; maxTokenLength: number },
+    {
+      events,
+      failures,
+      now,
+      maxTokenLength,
+    }: { events: EventEmitter; failures: FailureLog; now: () => number; maxTokenLength: number },
   ) {
     this.#lookup = lookup;
     this.#maxTokenLength = maxTokenLength;
     this.#events = events;
+    this.#failures = failures;
     this.#now = now;
   }
 
@@ -56,7 +67,7 @@ export class Decider {
         return isToken(judged) ? this.#allow(judged) : this.#settle(judged, request, options);
       }
       checkToken(token, this.#maxTokenLength, policy.challenge); // a cached token was checked before
-      return this.#settle(this.#introspect(token, request, policy), request, options);
+      return this.#settle(this.#introspect(token, request, policy, options), request, options);
     } catch (error) {
       return this.#deny(error, request, options);
     }
@@ -76,13 +87,24 @@ export class Decider {
     return permission(token);
   }
 
-  #deny(error: unknown, { native }: RequestContext, { errorBody }: DecisionOptions): Decision | Promise<never> {
+  #deny(error: unknown, request: RequestContext, { errorBody, log }: DecisionOptions): Decision | Promise<never> {
     if (this.#events.receivesDecisions) this.#events.emitDecision(denialEvent(error));
+    const { native } = request;
+    if (error instanceof MissingTokenError) {
+      if (isPreflight(request)) this.#failures.deniedPreflight({ log, native });
+    } else this.#failures.failed(error, 'denied', { log, native });
     return denial(error, errorBody, native);
   }
 
-  async #introspect(token: string, request: RequestContext, policy: PreparedPolicy): Promise<ActiveToken> {
-    const response = await this.#lookup.find(token, request, policy.maxResponseAgeMs).catch(reasonOf);
+  async #introspect(
+    token: string,
+    request: RequestContext,
+    policy: PreparedPolicy,
+    { log }: DecisionOptions,
+  ): Promise<ActiveToken> {
+    const { native } = request;
+    const onStale = (error: unknown) => this.#failures.failed(error, 'stale', { log, native });
+    const response = await this.#lookup.find(token, request, policy.maxResponseAgeMs, onStale).catch(reasonOf);
     if (typeof response === 'string') throw new InvalidTokenError(response, policy.challenge);
     return this.#judge(response, request, policy);
   }

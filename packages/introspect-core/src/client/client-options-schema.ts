@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { IntrospectEventListener } from '../events/events.js';
+import type { Log } from '../events/failure-log.js';
 import { credential, narrowing, optionsObject } from '../options.js';
 import type { ClientAuthentication } from '../protocol/client-authentication.js';
 import { ofetchTransport } from '../transport/ofetch-transport.js';
@@ -139,6 +140,9 @@ const entries = {
         }),
       ),
     ),
+  ),
+  log: v.optional(
+    v.custom<false | Log>((given) => given === false || isFunction(given), 'must be a function, or false'),
   ),
   onEvent: v.optional(v.custom<IntrospectEventListener>(isFunction, 'must be a function')),
 };

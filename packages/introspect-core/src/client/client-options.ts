@@ -1,6 +1,7 @@
 import type * as v from 'valibot';
 import { EventEmitter } from '../events/event-emitter.js';
 import type { IntrospectEventListener } from '../events/events.js';
+import type { Log } from '../events/failure-log.js';
 import { checkedOptions } from '../options.js';
 import type { ClientAuthentication } from '../protocol/client-authentication.js';
 import type { IntrospectionRequestSettings, ResponseInputs } from '../protocol/introspection-request.js';
@@ -155,6 +156,15 @@ export interface OptionalClientOptions {
    * @default no listener
    */
   onEvent?: IntrospectEventListener;
+  /**
+   * Receives the log lines of an authorizer: failed introspections, and a CORS preflight that a guard has denied. For
+   * each code it is at most one line a minute. `false` turns them off. An error that the function throws is ignored.
+   *
+   * A client that is used without an authorizer logs nothing, because its caller gets each error.
+   *
+   * @default the log of the framework (Fastify: `request.log`, NestJS: `Logger`), otherwise `console`
+   */
+  log?: false | Log;
 }
 
 /** The client's options, checked and with their defaults. */
@@ -166,6 +176,7 @@ export interface IntrospectionClientSettings extends IntrospectionRequestSetting
   /** The server's origin for messages: that of the endpoint if it is configured, otherwise that of the issuer. */
   origin: string;
   events: EventEmitter;
+  log?: false | Log | undefined;
   transport: Transport;
   maxResponseBytes: number;
   retry: RetrySettings;

@@ -33,7 +33,7 @@ export class ClientCounters {
   };
   readonly #rejections: Record<ShedBy, number> = { limits: 0, circuit_breaker: 0 };
   #inFlight = 0;
-  #warnedOfUnsupported = false;
+  #hasEmittedUnsupported = false;
 
   constructor({ events, origin, monotonicNow }: { events: EventEmitter; origin: string; monotonicNow: () => number }) {
     this.#events = events;
@@ -86,13 +86,9 @@ export class ClientCounters {
     const origin = this.#origin;
     this.#attempts[outcome]++;
     if (this.#events.hasListeners) this.#events.emit({ type: 'introspected', origin, outcome, ...attempt });
-    if (outcome !== 'unsupported_token_type' || this.#warnedOfUnsupported) return;
-    this.#warnedOfUnsupported = true;
-    this.#events.emitOrPrint(
-      { type: outcome, origin },
-      `${origin} does not introspect the kind of token that this API receives, such as a JWT (unsupported_token_type), so ` +
-        'each one is rejected with 401: configure the server to issue opaque access tokens for this API, or verify JWTs locally',
-    );
+    if (outcome !== 'unsupported_token_type' || this.#hasEmittedUnsupported) return;
+    this.#hasEmittedUnsupported = true;
+    if (this.#events.hasListeners) this.#events.emit({ type: outcome, origin });
   }
 }
 

@@ -37,10 +37,4 @@ export class EventEmitter {
       if (typeof result === 'object') Promise.resolve(result).catch(() => {});
     } catch {}
   }
-
-  /** Emits an event, or writes `message` by `console.error` if nobody listens to events. */
-  emitOrPrint(event: IntrospectEvent, message: string): void {
-    if (this.hasListeners) this.emit(event);
-    else console.error(message);
-  }
 }

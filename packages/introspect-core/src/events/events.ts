@@ -52,7 +52,7 @@ export type IntrospectEvent =
   | { readonly type: 'credentials_refused'; readonly origin: string }
   /**
    * The server does not introspect tokens of this kind, such as JWTs (RFC 7009 §2.2.1): the configuration is wrong.
-   * Each client emits it once. Without a listener, the client writes it with `console.error`.
+   * Each client emits it once.
    */
   | { readonly type: 'unsupported_token_type'; readonly origin: string }
   /** The client rejected a call without a request, because of its `limits` or its open circuit breaker. */

@@ -45,7 +45,12 @@ export interface ServerResult {
 
 /** The result of a lookup and its source: `cache` is an earlier response, `prefilter` a token that it rejected. */
 export type LookupResult =
-  | { readonly from: 'cache'; readonly response: IntrospectionResponse }
+  | {
+      readonly from: 'cache';
+      readonly response: IntrospectionResponse;
+      /** Why the server gave no response, if this one is stale. */
+      readonly failure?: unknown;
+    }
   | { readonly from: 'prefilter'; readonly reason: InvalidTokenReason }
   | ServerResult;
 

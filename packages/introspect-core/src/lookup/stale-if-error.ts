@@ -37,7 +37,7 @@ export function staleIfError({
       const stale = cache.stale(key, maxResponseAgeMs);
       if (stale === undefined) throw error;
       emit({ type: 'stale_served', ageSeconds: stale.ageMs / 1000 });
-      return { from: 'cache', response: stale.prepared };
+      return { from: 'cache', response: stale.prepared, failure: error };
     }
   };
 }

@@ -126,12 +126,14 @@ export class TokenLookup {
    * Returns a response about a token that was requested after the HTTP request arrived, or less than `maxResponseAgeMs`
    * before. Returns the reason if the prefilter rejected the token.
    *
+   * @param onStale called with the error of the server before a stale response is returned
    * @throws IntrospectionError, or `signal.reason` of the request
    */
   async find(
     token: string,
     request: RequestContext,
     maxResponseAgeMs: number,
+    onStale?: (error: unknown) => void,
   ): Promise<IntrospectionResponse | InvalidTokenReason> {
     const age = this.#age;
     const arrival = this.#sameRequest.arrivalOf(request);
@@ -149,7 +151,9 @@ export class TokenLookup {
       isRepeat: false,
     });
     if (result.from === 'prefilter') return result.reason;
-    return result.from === 'cache' ? result.response : result.received.prepared;
+    if (result.from === 'server') return result.received.prepared;
+    if (result.failure !== undefined) onStale?.(result.failure);
+    return result.response;
   }
 
   /**

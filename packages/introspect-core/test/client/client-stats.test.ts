@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ClientCounters, type ClientStats, outcomeOf } from '../../src/client/client-stats.js';
 import { EventEmitter } from '../../src/events/event-emitter.js';
 import {
@@ -81,17 +81,6 @@ describe('countAttempts', () => {
       'introspected',
     ]);
     expect(stats().requests.unsupported_token_type).toBe(3);
-  });
-
-  it('prints unsupported_token_type once when nobody listens to events', async () => {
-    const print = vi.spyOn(console, 'error').mockReturnValue();
-    const counters = new ClientCounters({ events: new EventEmitter(undefined), origin, monotonicNow: () => 0 });
-    for (let i = 0; i < 3; i++) {
-      const { next } = scriptedNext(new InvalidTokenError('unsupported_token_type'));
-      await counters.countAttempts(introspectionCall(), next).catch(() => {});
-    }
-    expect(print).toHaveBeenCalledExactlyOnceWith(expect.stringContaining(origin));
-    print.mockRestore();
   });
 });
 

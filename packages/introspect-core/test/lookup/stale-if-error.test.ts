@@ -22,7 +22,7 @@ const find = (error: unknown, { isRateLimited = false, query = parts.query() } =
 
 describe('a stale response', () => {
   it('a stale response is used while the server is unavailable, and its age is emitted', async () => {
-    expect(await find(unavailable)).toEqual({ from: 'cache', response: { active: true } });
+    expect(await find(unavailable)).toEqual({ from: 'cache', failure: unavailable, response: { active: true } });
     expect(parts.events).toEqual([{ type: 'stale_served', ageSeconds: 120 }]);
   });
 

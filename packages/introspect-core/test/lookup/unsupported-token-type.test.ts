@@ -128,7 +128,6 @@ describe('unsupported_token_type is reported once by each client', () => {
     ]);
     await rejectionOf(clientOf({ onEvent: (event) => void events.push(event) }).introspect('a.b.c'));
     expect(typed(events)).toHaveLength(2);
-    expect(print).not.toHaveBeenCalled();
   });
 
   it('unsupported_token_type is reported on the diagnostics channel if it has a subscriber', async () => {
@@ -141,16 +140,22 @@ describe('unsupported_token_type is reported once by each client', () => {
     expect(print).not.toHaveBeenCalled();
   });
 
-  it('unsupported_token_type is reported by console.error without a listener, and without token, secret or server text', async () => {
-    const client = clientOf();
-    for (let i = 0; i < 3; i++) await rejectionOf(client.introspect('a.b.c'));
+  it('unsupported_token_type is logged once by the authorizer, without token, secret or server text', async () => {
+    const authorizer = authorizerOf();
+    for (let i = 0; i < 3; i++) await rejectionOf(authorizer.authorize('Bearer a.b.c'));
     expect(print.mock.calls).toEqual([
       [
-        `${server.origin} does not introspect the kind of token that this API receives, such as a JWT ` +
-          '(unsupported_token_type), so each one is rejected with 401: configure the server to issue opaque access tokens ' +
-          'for this API, or verify JWTs locally',
+        'Token introspection failed (unsupported_token_type), so a request was denied with 401. ' +
+          `${server.origin} does not introspect the kind of token that this API receives, such as a JWT: configure the ` +
+          'server to issue opaque access tokens for this API, or verify JWTs locally. ' +
+          'To find the cause, run "npx introspect doctor" of @acme/introspect-cli',
       ],
     ]);
+  });
+
+  it('unsupported_token_type is not logged by a client without an authorizer, whose caller gets the error', async () => {
+    await rejectionOf(clientOf().introspect('a.b.c'));
+    expect(print).not.toHaveBeenCalled();
   });
 });
 
