@@ -3,6 +3,7 @@ import type {
   AnyAuthorizer,
   Authorizer,
   AuthorizerOptions,
+  LogEntry,
   Policy,
   PolicyOf,
   TokenOf,
@@ -117,7 +118,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
   );
 
   const requireToken = (policy?: Policy): TokenHook => {
-    const decide = protect(source, policy);
+    const decide = protect(source, policy, writeLine);
     const hook = (hookRequest: HookRequest, hookReply: HookReply, done?: (error?: Error) => void) => {
       const request = hookRequest as FastifyRequest;
       const context = nodeRequestContext(request.raw, hookReply.raw, request);
@@ -151,6 +152,10 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
   }
   if (metadata) app.get(metadata.path, { config: { public: true } }, async () => metadata.document);
 };
+
+function writeLine({ level, message, code, suppressed }: LogEntry, { log }: FastifyRequest): void {
+  log[level]({ code, suppressed }, message);
+}
 
 function accept(request: FastifyRequest, token: ActiveToken | null | undefined): void {
   request.introspection = token ?? null;
