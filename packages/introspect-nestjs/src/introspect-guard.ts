@@ -1,4 +1,4 @@
-import type { Policy } from '@acme/introspect-core';
+import type { LogEntry, Policy } from '@acme/introspect-core';
 import {
   type AdapterExtras,
   type AdapterOptions,
@@ -11,7 +11,15 @@ import {
   type Protect,
   protect,
 } from '@acme/introspect-core/adapter';
-import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable, type Type } from '@nestjs/common';
+import {
+  type CanActivate,
+  type ExecutionContext,
+  HttpException,
+  Inject,
+  Injectable,
+  Logger,
+  type Type,
+} from '@nestjs/common';
 import { keepToken } from './introspection.js';
 import { policiesOf, type RouteHandler } from './route-policies.js';
 
@@ -50,6 +58,9 @@ type FoundRequest = PlatformRequest & NodeRequest & { readonly raw?: NodeRequest
 /** Nest prints the description if a module uses the guard but does not import an IntrospectModule. */
 export const INTROSPECT_RUNTIME = Symbol('IntrospectModule.forRoot(…): import it here, or anywhere if it is global');
 
+const logger = new Logger('IntrospectModule');
+const writeLine = ({ level, message }: LogEntry) => logger[level](message);
+
 /** What all guards of one `IntrospectModule` share. It does not hold the options, which may contain a secret. */
 export class IntrospectRuntime {
   readonly options: AdapterOptions<PlatformRequest, IntrospectExtras>;
@@ -79,7 +90,7 @@ export class IntrospectRuntime {
   }
 
   #newRoute(policies: readonly Policy[] | 'public'): Route {
-    return policies === 'public' ? policies : protect(this.options.source, combinedPolicy(policies));
+    return policies === 'public' ? policies : protect(this.options.source, combinedPolicy(policies), writeLine);
   }
 }
 
