@@ -1,9 +1,11 @@
 import type { RecordedRequest } from '../http/recorded-request.js';
 import { active, inactive, type ScriptedResponse } from '../http/responses.js';
-import { basicCredentialsOf, zitadelResponses } from '../server/zitadel-introspection.js';
+import { readIntrospectionRequest, zitadelResponses } from '../server/zitadel-introspection.js';
 import { readClientAssertion } from './client-assertion.js';
 import {
   isKnown,
+  isLive,
+  profileOf,
   tokenLifeSeconds,
   type ZitadelApp,
   type ZitadelObjects,
@@ -12,9 +14,20 @@ import {
 } from './objects.js';
 
 const never = 253_402_300_799;
+const roleScope = 'urn:zitadel:iam:org:project:role:';
+const resourceOwner = 'urn:zitadel:iam:user:resourceowner';
+
+/** What the introspection endpoint cannot read from its database: apps and projects, or tokens and users. */
+export type InternalFault = 'clients' | 'tokens';
+
+/** The personal access token that ZITADEL's first setup writes. It has no scope. */
+const setupToken = { id: '299000000000000001', userId: '299000000000000000', scope: '', issuedAt: 1_750_000_000 };
 
 /** Responds to introspection requests of all API apps, with a secret or a key, with ZITADEL's checks in its order. */
-export function introspection({ projects, users, grants, tokens }: ZitadelObjects, issuer: string): ScriptedResponse {
+export function introspection(
+  { projects, users, grants, tokens }: ZitadelObjects,
+  { issuer, adminToken, fault }: { issuer: string; adminToken: string; fault: InternalFault | undefined },
+): ScriptedResponse {
   interface Caller {
     app: ZitadelApp;
     project: ZitadelProject;
@@ -22,7 +35,9 @@ export function introspection({ projects, users, grants, tokens }: ZitadelObject
 
   function callerOf(clientId: string, isProven: (app: ZitadelApp) => boolean): Caller | undefined {
     for (const project of projects.values()) {
-      for (const app of project.apps.values()) if (app.clientId === clientId && isProven(app)) return { app, project };
+      for (const app of project.apps.values()) {
+        if (app.clientId === clientId && app.active && isProven(app)) return { app, project };
+      }
     }
     return undefined;
   }
@@ -45,43 +60,50 @@ export function introspection({ projects, users, grants, tokens }: ZitadelObject
   }
 
   function responseTo(request: RecordedRequest): ScriptedResponse {
-    const assertion = request.form.get('client_assertion');
-    const isByKey = assertion !== null && request.field('authorization').length === 0;
-    const credentials = isByKey ? undefined : basicCredentialsOf(request);
-    if (typeof credentials === 'function') return credentials;
-    const token = request.form.get('token');
-    if (!token) return zitadelResponses.noToken();
-    const caller = credentials
-      ? callerBySecret(credentials.clientId, credentials.clientSecret)
-      : callerByAssertion(assertion ?? '');
+    const sent = readIntrospectionRequest(request);
+    if (typeof sent === 'function') return sent;
+    if (fault === 'clients') return zitadelResponses.internalError();
+    const caller =
+      'assertion' in sent ? callerByAssertion(sent.assertion) : callerBySecret(sent.clientId, sent.clientSecret);
     if (typeof caller === 'function') return caller;
     if (caller === undefined) return zitadelResponses.unauthorizedClient();
-    return claimsOf(tokens.get(token), caller);
+    if (fault === 'tokens') return zitadelResponses.internalError();
+    if (sent.token === adminToken) return claimsOf({ ...setupToken, personal: true }, caller);
+    const token = tokens.get(sent.token);
+    return token !== undefined && isLive(token, users, issuer) ? claimsOf(token, caller) : inactive();
   }
 
-  function claimsOf(token: ZitadelToken | undefined, { app, project }: Caller): ScriptedResponse {
-    const user = users.get(token?.userId ?? '');
-    if (token === undefined || user === undefined || !user.active) return inactive();
-    const scopes = token.scope.split(' ').filter(Boolean);
+  function claimsOf(token: ZitadelToken, { app, project }: Caller): ScriptedResponse {
+    const user = users.get(token.userId);
+    const ofRoles = token.personal ? [...project.roles.keys()].map((key) => `${roleScope}${key}`) : [];
+    const scopes = [...token.scope.split(' ').filter(Boolean), ...ofRoles];
     const audiences = scopes.flatMap((scope) => /^urn:zitadel:iam:org:project:id:(.+):aud$/.exec(scope)?.[1] ?? []);
     const aud = token.personal ? [app.clientId, project.id] : audiences;
     if (!aud.includes(app.clientId) && !aud.includes(project.id)) return inactive();
-    const grant = [...grants.values()].find((each) => each.userId === user.id && each.projectId === project.id);
+    const grant = [...grants.values()].find((each) => each.userId === token.userId && each.projectId === project.id);
     const roles = Object.fromEntries(
       (grant?.roleKeys ?? []).map((key) => [key, { [project.organization]: 'zitadel.localhost' }]),
     );
     return active({
-      ...(scopes.length > 0 && { scope: token.scope }),
-      ...(!token.personal && { client_id: user.userName }),
+      ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+      ...(!token.personal && { client_id: user?.userName }),
       token_type: 'Bearer',
       exp: token.personal ? never : token.issuedAt + tokenLifeSeconds,
       iat: token.issuedAt,
       nbf: token.issuedAt,
-      sub: user.id,
+      ...(!token.personal && { auth_time: token.issuedAt }),
+      sub: token.userId,
       aud,
+      ...(!token.personal && { amr: ['pwd'] }),
       iss: issuer,
       jti: token.id,
-      ...(scopes.includes('profile') && { username: user.userName, name: user.name }),
+      ...(user !== undefined && scopes.includes('profile') && { username: user.loginName, ...profileOf(user) }),
+      ...(user !== undefined &&
+        scopes.includes(resourceOwner) && {
+          [`${resourceOwner}:id`]: user.organization,
+          [`${resourceOwner}:name`]: 'ZITADEL',
+          [`${resourceOwner}:primary_domain`]: 'zitadel.localhost',
+        }),
       ...(Object.keys(roles).length > 0 && {
         'urn:zitadel:iam:org:project:roles': roles,
         [`urn:zitadel:iam:org:project:${project.id}:roles`]: roles,

@@ -10,6 +10,10 @@ export interface ManagementBehavior {
   credentialsLag: number;
   /** What login names end with, after an `@`. */
   loginDomain: string | undefined;
+  /** The first organisation. */
+  organization: string;
+  /** Whether searches show ZITADEL's own project. */
+  listsOwnProject: boolean;
 }
 
 /** The parameters in the path of a request. */
@@ -40,7 +44,7 @@ export class ManagementContext {
   projectOf({ pid = '' }: Parameters, organization: string): ZitadelProject {
     const project = this.objects.projects.get(pid);
     if (project?.organization === organization) return project;
-    throw new ManagementError(5, 'Errors.Project.NotFound (QUERY-1m9sd)');
+    throw new ManagementError(5, 'Project not found (QUERY-1m9sd)');
   }
 }
 

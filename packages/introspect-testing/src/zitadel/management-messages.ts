@@ -23,7 +23,7 @@ export class ManagementError extends Error {
     const { code, message } = this;
     const [, text = message, id = ''] = /^(.*) \((.*)\)$/.exec(message) ?? [];
     const detail = { '@type': 'type.googleapis.com/zitadel.v1.ErrorDetail', id, message: text };
-    return { code, message, details: id === '' ? [] : [detail] };
+    return { code, message, ...(id !== '' && { details: [detail] }) };
   }
 }
 
@@ -40,7 +40,7 @@ export function secondsOf(expirationDate: unknown): number {
   if (expirationDate === undefined) return 253_370_764_800;
   const milliseconds = typeof expirationDate === 'string' ? Date.parse(expirationDate) : Number.NaN;
   if (Number.isNaN(milliseconds)) throw new ManagementError(3, 'proto: invalid google.protobuf.Timestamp value');
-  if (milliseconds <= Date.now()) throw new ManagementError(3, 'Errors.AuthNKey.ExpireBeforeNow (DOMAIN-dv3t5)');
+  if (milliseconds <= Date.now()) throw new ManagementError(3, 'The expiration date is in the past (DOMAIN-dv3t5)');
   return milliseconds / 1000;
 }
 
@@ -72,10 +72,17 @@ const queryMembers: Readonly<Record<string, string>> = {
   projectIdQuery: 'projectId',
 };
 
+const tooLongName = [
+  'invalid ListProjectsRequest.Queries[0]: embedded message failed validation',
+  'invalid ProjectQuery.NameQuery: embedded message failed validation',
+  'invalid ProjectNameQuery.Name: value length must be at most 200 runes',
+].join(' | caused by: ');
+
 function isMatch(found: object, query: object): boolean {
   const [[kind, criteria] = ['', {}]] = Object.entries(query);
   const member = queryMembers[kind];
   const { method = 'TEXT_QUERY_METHOD_EQUALS', ...values } = criteria as Readonly<Record<string, unknown>>;
+  if (kind === 'nameQuery' && String(values.name).length > 200) throw new ManagementError(3, tooLongName);
   if (member === undefined || method !== 'TEXT_QUERY_METHOD_EQUALS') {
     throw new ManagementError(3, 'List.Query.Invalid (QUERY-SAG2A)');
   }

@@ -9,7 +9,6 @@ import { userRoutes } from './user-routes.js';
 /** What the management API accepts, and how it behaves. */
 export interface ManagementSettings extends ManagementBehavior {
   adminToken: string;
-  organization: string;
   otherOrganizations: readonly string[];
 }
 
@@ -29,14 +28,22 @@ export function isManagementWrite({ method, url }: RecordedRequest): boolean {
 export function likeZitadelManagement(objects: ZitadelObjects, settings: ManagementSettings): ScriptedResponse {
   const context = new ManagementContext(objects, settings);
   const routes = { ...projectRoutes(context), ...userRoutes(context) };
-  const table = Object.entries(routes).map(([route, handler]) => ({ matches: matcherOf(route), handler }));
+  const table = Object.entries(routes).map(([route, handler]) => ({ route, matches: matcherOf(route), handler }));
+
+  /** Returns whether this is the personal access token of a user without any administrator's role. */
+  function isOrdinary(token: string): boolean {
+    const { userId = '', personal = false } = objects.tokens.get(token) ?? {};
+    return personal && objects.users.get(userId)?.active === true;
+  }
 
   /** Checks the administrator's token, and returns the organisation whose objects the request is for. */
-  function organizationOf(request: RecordedRequest): string {
+  function organizationOf(request: RecordedRequest, mayEverybody: boolean): string {
     const [authorization] = request.field('authorization');
     if (authorization === undefined) throw new ManagementError(16, 'auth header missing');
-    if (authorization !== `Bearer ${settings.adminToken}`) {
-      throw new ManagementError(16, 'Errors.Token.Invalid (AUTH-7fs1e)');
+    const token = authorization.replace(/^Bearer /i, '');
+    if (isOrdinary(token) && !mayEverybody) throw new ManagementError(5, 'membership not found (AUTHZ-cdgFk)');
+    if (token !== settings.adminToken && !isOrdinary(token)) {
+      throw new ManagementError(16, 'Token is invalid (AUTH-7fs1e)');
     }
     const [organization = settings.organization] = request.field('x-zitadel-orgid');
     if (organization === settings.organization || settings.otherOrganizations.includes(organization)) {
@@ -48,10 +55,10 @@ export function likeZitadelManagement(objects: ZitadelObjects, settings: Managem
   return (response, request) => {
     try {
       const [path = ''] = request.url.split('?', 1);
-      for (const { matches, handler } of table) {
+      for (const { route, matches, handler } of table) {
         const parameters = matches(`${request.method} ${path.slice(prefix.length)}`);
         if (parameters === undefined) continue;
-        const organization = organizationOf(request);
+        const organization = organizationOf(request, route === 'GET /iam');
         return json(handler({ parameters, body: bodyOf(request), organization }))(response, request);
       }
       throw new ManagementError(5, 'Not Found');

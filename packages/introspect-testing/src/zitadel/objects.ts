@@ -25,6 +25,7 @@ export interface ZitadelApp extends Lagging {
   readonly method: 'basic' | 'key';
   /** One secret with the name `secret`, or keys by their ids. */
   readonly credentials: Map<string, ZitadelCredential>;
+  active: boolean;
 }
 
 interface ZitadelRole extends Lagging {
@@ -52,6 +53,8 @@ export interface ZitadelUser extends Lagging {
   readonly organization: string;
   /** The profile and the email address of a person. Absent for a service user. */
   readonly human?: object;
+  /** Whether its access tokens are JWTs. */
+  readonly hasJwts: boolean;
   active: boolean;
   credential?: ZitadelCredential;
 }
@@ -65,7 +68,7 @@ export interface ZitadelGrant extends Lagging {
   roleKeys: readonly string[];
 }
 
-/** An opaque access token. */
+/** An access token. */
 export interface ZitadelToken {
   readonly id: string;
   readonly userId: string;
@@ -76,6 +79,8 @@ export interface ZitadelToken {
    * A personal access token is active for every API of the instance, with that API's client id and project id in `aud`.
    */
   readonly personal: boolean;
+  /** Only of a JWT: the origin that issued it. The token is active only there. */
+  readonly origin?: string;
 }
 
 /** All objects of a scripted ZITADEL, by their ids. Tokens are by their own text. */
@@ -91,4 +96,14 @@ export function isKnown(object: Lagging): boolean {
   if (object.missed === 0) return true;
   object.missed -= 1;
   return false;
+}
+
+/** Returns whether a token is active under this origin for at least one API. */
+export function isLive(token: ZitadelToken, users: ZitadelObjects['users'], origin: string): boolean {
+  return users.get(token.userId)?.active === true && (token.origin === undefined || token.origin === origin);
+}
+
+/** Returns the members that a user has with the scope `profile`. */
+export function profileOf({ name, loginName }: ZitadelUser): object {
+  return { name, preferred_username: loginName, updated_at: 1_750_000_000 };
 }

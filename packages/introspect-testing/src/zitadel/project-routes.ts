@@ -3,6 +3,9 @@ import { details, type Handler, type ManagementContext, type Parameters } from '
 import { listed, ManagementError, ofOrganization, secondsOf, textOf, unique } from './management-messages.js';
 import type { ZitadelApp } from './objects.js';
 
+/** The id of the project that ZITADEL's first setup makes for itself. */
+const ownProjectId = '299000000000000002';
+
 /** The routes for projects, their roles and their API apps, by method and path. */
 export function projectRoutes(context: ManagementContext): Readonly<Record<string, Handler>> {
   const { projects, grants } = context.objects;
@@ -11,21 +14,39 @@ export function projectRoutes(context: ManagementContext): Readonly<Record<strin
   function appOf(parameters: Parameters, organization: string): ZitadelApp {
     const app = context.projectOf(parameters, organization).apps.get(parameters.aid ?? '');
     if (app !== undefined) return app;
-    throw new ManagementError(5, 'Errors.Project.App.NotFound (COMMAND-2m9fs)');
+    throw new ManagementError(5, 'Application not found (COMMAND-2m9fs)');
+  }
+
+  /** ZITADEL's own project is in the first organisation, before all others. */
+  function ownProjects(organization: string) {
+    if (!context.behavior.listsOwnProject || organization !== context.behavior.organization) return [];
+    return [{ id: ownProjectId, name: 'ZITADEL', projectRoleAssertion: false, missed: 0 }];
   }
 
   return {
+    'GET /iam': () => {
+      const { organization } = context.behavior;
+      return { globalOrgId: organization, iamProjectId: ownProjectId, defaultOrgId: organization };
+    },
     'POST /projects/_search': ({ body, organization }) =>
-      listed(ofOrganization(projects, organization), body, ({ id, name, projectRoleAssertion }) => ({
-        id,
-        ...details(organization),
-        name,
-        state: 'PROJECT_STATE_ACTIVE',
-        ...(projectRoleAssertion && { projectRoleAssertion }),
-      })),
+      listed(
+        [...ownProjects(organization), ...ofOrganization(projects, organization)],
+        body,
+        ({ id, name, projectRoleAssertion }) => ({
+          id,
+          ...details(organization),
+          name,
+          state: 'PROJECT_STATE_ACTIVE',
+          ...(projectRoleAssertion && { projectRoleAssertion }),
+        }),
+      ),
     'POST /projects': ({ body, organization }) => {
       const name = textOf(body, 'AddProjectRequest', 'name');
-      unique(ofOrganization(projects, organization), (each) => each.name === name, 'Errors.Project.AlreadyExists');
+      unique(
+        ofOrganization(projects, organization),
+        (each) => each.name === name,
+        'Project already exists on organization',
+      );
       const id = context.newId();
       const projectRoleAssertion = body.projectRoleAssertion === true;
       projects.set(id, {
@@ -51,27 +72,31 @@ export function projectRoutes(context: ManagementContext): Readonly<Record<strin
       const { roles } = context.projectOf(parameters, organization);
       const key = textOf(body, 'AddProjectRoleRequest', 'roleKey');
       const displayName = textOf(body, 'AddProjectRoleRequest', 'displayName');
-      unique(roles.values(), (each) => each.key === key, 'Errors.Project.Role.AlreadyExists');
+      unique(roles.values(), (each) => each.key === key, 'Role already exists');
       roles.set(key, { key, displayName, missed: searchLag });
       return details(organization);
     },
     'DELETE /projects/{pid}/roles/{key=**}': ({ parameters, organization }) => {
       const { id, roles } = context.projectOf(parameters, organization);
       const { key = '' } = parameters;
-      if (!roles.delete(key)) throw new ManagementError(5, 'Errors.Project.Role.NotExisting (COMMAND-m9vMf)');
+      if (!roles.delete(key)) throw new ManagementError(5, "Role doesn't exist (COMMAND-m9vMf)");
       for (const grant of grants.values()) {
         if (grant.projectId === id) grant.roleKeys = grant.roleKeys.filter((each) => each !== key);
       }
       return details(organization);
     },
     'POST /projects/{pid}/apps/_search': ({ parameters, body, organization }) =>
-      listed(context.projectOf(parameters, organization).apps.values(), body, ({ id, name, clientId, method }) => ({
-        id,
-        ...details(organization),
-        state: 'APP_STATE_ACTIVE',
-        name,
-        apiConfig: { clientId, ...(method === 'key' && { authMethodType: 'API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT' }) },
-      })),
+      listed(
+        context.projectOf(parameters, organization).apps.values(),
+        body,
+        ({ id, name, clientId, method, active }) => ({
+          id,
+          ...details(organization),
+          state: active ? 'APP_STATE_ACTIVE' : 'APP_STATE_INACTIVE',
+          name,
+          apiConfig: { clientId, ...(method === 'key' && { authMethodType: 'API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT' }) },
+        }),
+      ),
     'POST /projects/{pid}/apps/api': ({ parameters, body, organization }) => {
       const { apps } = context.projectOf(parameters, organization);
       const name = textOf(body, 'AddAPIAppRequest', 'name');
@@ -79,13 +104,25 @@ export function projectRoutes(context: ManagementContext): Readonly<Record<strin
       if (type !== 'API_AUTH_METHOD_TYPE_BASIC' && type !== 'API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT') {
         throw new ManagementError(3, 'proto: invalid value for enum field authMethodType');
       }
-      unique(apps.values(), (each) => each.name === name, 'Errors.Project.App.AlreadyExists');
+      unique(apps.values(), (each) => each.name === name, 'Application already exists');
       const [id, clientId] = [context.newId(), context.newId()];
       const method = type === 'API_AUTH_METHOD_TYPE_BASIC' ? 'basic' : 'key';
       const credential = method === 'basic' ? context.newSecret() : undefined;
       const credentials = new Map(credential && [['secret', credential]]);
-      apps.set(id, { id, name, clientId, method, credentials, missed: searchLag });
+      apps.set(id, { id, name, clientId, method, credentials, active: true, missed: searchLag });
       return { appId: id, ...details(organization), clientId, ...(credential && { clientSecret: credential.secret }) };
+    },
+    'POST /projects/{pid}/apps/{aid}/_deactivate': ({ parameters, organization }) => {
+      const app = appOf(parameters, organization);
+      if (!app.active) throw new ManagementError(9, 'Application is not active (COMMAND-dsh35)');
+      app.active = false;
+      return details(organization);
+    },
+    'POST /projects/{pid}/apps/{aid}/_reactivate': ({ parameters, organization }) => {
+      const app = appOf(parameters, organization);
+      if (app.active) throw new ManagementError(9, 'Application is not inactive (COMMAND-1n8cM)');
+      app.active = true;
+      return details(organization);
     },
     'DELETE /projects/{pid}/apps/{aid}': ({ parameters, organization }) => {
       const { id } = appOf(parameters, organization);
@@ -108,13 +145,14 @@ export function projectRoutes(context: ManagementContext): Readonly<Record<strin
     'DELETE /projects/{pid}/apps/{aid}/keys/{kid}': ({ parameters, organization }) => {
       const { credentials } = appOf(parameters, organization);
       if (!credentials.delete(parameters.kid ?? '')) {
-        throw new ManagementError(5, 'Errors.AuthNKey.NotFound (COMMAND-4N77G)');
+        throw new ManagementError(5, 'Application key not found (COMMAND-4N77G)');
       }
       return details(organization);
     },
     'POST /projects/{pid}/apps/{aid}/api_config/_generate_client_secret': ({ parameters, organization }) => {
       const { method, credentials } = appOf(parameters, organization);
-      if (method !== 'basic') throw new ManagementError(9, 'Errors.Project.App.APIAuthMethodNoSecret (COMMAND-5bnhx)');
+      if (method !== 'basic')
+        throw new ManagementError(9, 'Chosen API Auth Method does not require a secret (COMMAND-5bnhx)');
       const credential = context.newSecret();
       credentials.set('secret', credential);
       return { clientSecret: credential.secret, ...details(organization) };

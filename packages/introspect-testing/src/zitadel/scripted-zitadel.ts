@@ -1,11 +1,11 @@
 import type { RecordedRequest } from '../http/recorded-request.js';
 import { json, type ScriptedResponse } from '../http/responses.js';
 import { type ScriptedServer, startScriptedServer } from '../server/scripted-server.js';
-import { zitadelResponses } from '../server/zitadel-introspection.js';
-import { introspection } from './introspection.js';
+import { hostOf, withZitadelHeaders, zitadelResponses } from '../server/zitadel-introspection.js';
+import { type InternalFault, introspection } from './introspection.js';
 import { isManagementWrite, likeZitadelManagement } from './management.js';
 import type { ZitadelObjects } from './objects.js';
-import { tokenEndpoint } from './token-endpoint.js';
+import { SigningKeys, tokenEndpoint, userinfo } from './token-endpoint.js';
 
 /** The options of {@link startScriptedZitadel}. */
 export interface ScriptedZitadelOptions {
@@ -41,13 +41,14 @@ export interface ScriptedZitadelOptions {
   credentialsLag?: number;
   /**
    * The domain of the server's instance, without a port. The server reads the domain of a request from
-   * `x-zitadel-instance-host`, or from `Host` if that is absent. It responds 404 to a request for another domain.
+   * `x-zitadel-instance-host`, else from `x-forwarded-host`, else from `Host`. It responds 404 to a request for another
+   * domain.
    *
    * @default '127.0.0.1', the domain of `origin`
    */
   domain?: string;
   /**
-   * Whether the server's issuer and endpoints are https, as behind a proxy that ends TLS.
+   * Whether the server's issuer and endpoints are https, as behind a proxy that ends TLS. `x-forwarded-proto` wins.
    *
    * @default false
    */
@@ -58,6 +59,12 @@ export interface ScriptedZitadelOptions {
    * @default nothing
    */
   loginDomain?: string;
+  /**
+   * Whether searches show ZITADEL's own project first, as a real server does.
+   *
+   * @default false
+   */
+  listsOwnProject?: boolean;
 }
 
 /** A ZITADEL that starts empty: its management API, and token endpoint and introspection for what is created there. */
@@ -68,10 +75,15 @@ export interface ScriptedZitadel
   /** Returns the management requests that changed something, oldest first. */
   writes(): RecordedRequest[];
   /**
-   * Calls `decide` for each later request, except for those of introspection, the token endpoint and discovery. It returns
-   * the response to send: `usual`, or another one.
+   * Calls `decide` for each later request, except for those of introspection and the other OIDC endpoints. It returns the
+   * response to send: `usual`, or another one.
    */
   intercept(decide: (request: RecordedRequest, usual: ScriptedResponse) => ScriptedResponse): void;
+  /**
+   * Lets later introspection requests fail inside the server, as when its database fails. ZITADEL responds as for an inactive
+   * token. If it cannot read `clients`, it does so for wrong credentials too. `undefined` ends the fault.
+   */
+  failInternally(fault: InternalFault | undefined): void;
 }
 
 /**
@@ -93,10 +105,14 @@ export async function startScriptedZitadel({
   domain = '127.0.0.1',
   secure = false,
   loginDomain,
+  listsOwnProject = false,
 }: ScriptedZitadelOptions = {}): Promise<ScriptedZitadel> {
   const server = await startScriptedServer();
   const objects: ZitadelObjects = { projects: new Map(), users: new Map(), grants: new Map(), tokens: new Map() };
-  const settings = { adminToken, organization, otherOrganizations, searchLag, credentialsLag, loginDomain };
+  const behavior = { searchLag, credentialsLag, loginDomain, organization, listsOwnProject };
+  const settings = { adminToken, otherOrganizations, ...behavior };
+  const keys = new SigningKeys();
+  let fault: InternalFault | undefined;
   const usual = likeZitadelManagement(objects, settings);
   let decide = (_: RecordedRequest, usual: ScriptedResponse) => usual;
 
@@ -104,8 +120,9 @@ export async function startScriptedZitadel({
    * Returns the server's own origin as the request names it, or `undefined` if the request is for an unknown instance.
    */
   function issuerOf(request: RecordedRequest): string | undefined {
-    const [host = ''] = [...request.field('x-zitadel-instance-host'), ...request.field('host')];
-    return host.replace(/:\d+$/, '') === domain ? `${secure ? 'https' : 'http'}://${host}` : undefined;
+    const host = hostOf(request);
+    const [protocol = secure ? 'https' : 'http'] = request.field('x-forwarded-proto');
+    return host.replace(/:\d+$/, '') === domain ? `${protocol}://${host}` : undefined;
   }
   const ofInstance =
     (responseFor: (issuer: string) => ScriptedResponse): ScriptedResponse =>
@@ -114,23 +131,35 @@ export async function startScriptedZitadel({
       (issuer === undefined ? zitadelResponses.unknownInstance() : responseFor(issuer))(response, request);
     };
 
-  server.elsewhere(ofInstance(() => (response, request) => decide(request, usual)(response, request)));
-  server.always(ofInstance((issuer) => introspection(objects, issuer)));
-  server.at(
-    '/oauth/v2/token',
-    ofInstance(() => tokenEndpoint(objects)),
+  const atOidcPath = (path: string, responseFor: (issuer: string) => ScriptedResponse) =>
+    server.at(
+      path,
+      ofInstance((issuer) => withZitadelHeaders(responseFor(issuer))),
+    );
+
+  const managementOrUnknown: ScriptedResponse = (response, request) => {
+    const isOidcPath = /^\/(oauth\/v2|oidc\/v1)\//.test(request.url);
+    decide(request, isOidcPath ? zitadelResponses.unknownPath() : usual)(response, request);
+  };
+  server.elsewhere(ofInstance(() => managementOrUnknown));
+  server.always(ofInstance((issuer) => withZitadelHeaders(introspection(objects, { issuer, adminToken, fault }))));
+  atOidcPath('/oauth/v2/token', (issuer) => tokenEndpoint(objects, keys, issuer));
+  atOidcPath('/oidc/v1/userinfo', (issuer) => userinfo(objects, issuer));
+  atOidcPath(
+    '/oauth/v2/keys',
+    () => (response, request) =>
+      json(keys, { headers: { 'cache-control': 'max-age=300, must-revalidate' } })(response, request),
   );
-  server.at(
-    '/.well-known/openid-configuration',
-    ofInstance((issuer) =>
-      json({
-        issuer,
-        token_endpoint: `${issuer}/oauth/v2/token`,
-        introspection_endpoint: `${issuer}/oauth/v2/introspect`,
-        jwks_uri: `${issuer}/oauth/v2/keys`,
-        introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'private_key_jwt'],
-      }),
-    ),
+  atOidcPath('/.well-known/openid-configuration', (issuer) =>
+    json({
+      issuer,
+      token_endpoint: `${issuer}/oauth/v2/token`,
+      introspection_endpoint: `${issuer}/oauth/v2/introspect`,
+      userinfo_endpoint: `${issuer}/oidc/v1/userinfo`,
+      jwks_uri: `${issuer}/oauth/v2/keys`,
+      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'private_key_jwt'],
+      introspection_endpoint_auth_signing_alg_values_supported: ['RS256'],
+    }),
   );
   const { origin, requests, introspections, next, always, at, close } = server;
   return {
@@ -138,6 +167,9 @@ export async function startScriptedZitadel({
     writes: () => requests.filter(isManagementWrite),
     intercept: (decision) => {
       decide = decision;
+    },
+    failInternally: (part) => {
+      fault = part;
     },
   };
 }

@@ -1,7 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { details, type Handler, type ManagementContext, type Parameters } from './management-context.js';
 import { type Body, listed, ManagementError, ofOrganization, textOf, unique } from './management-messages.js';
 import type { ZitadelGrant, ZitadelUser } from './objects.js';
+import { opaqueToken } from './token-endpoint.js';
+
+const personalScope = 'openid profile urn:zitadel:iam:user:metadata urn:zitadel:iam:user:resourceowner';
 
 /** The routes for service users, people and their grants, by method and path. */
 export function userRoutes(context: ManagementContext): Readonly<Record<string, Handler>> {
@@ -11,30 +13,38 @@ export function userRoutes(context: ManagementContext): Readonly<Record<string, 
   function userOf({ uid = '' }: Parameters, organization: string): ZitadelUser {
     const user = users.get(uid);
     if (user?.organization === organization) return user;
-    throw new ManagementError(5, 'Errors.User.NotFound (COMMAND-0p1e3)');
+    throw new ManagementError(5, 'User could not be found (COMMAND-0p1e3)');
   }
 
-  function addUser(user: Pick<ZitadelUser, 'userName' | 'name' | 'human'>, organization: string): object {
+  function addUser(user: Pick<ZitadelUser, 'userName' | 'name' | 'human' | 'hasJwts'>, organization: string): object {
     const { userName } = user;
-    unique(ofOrganization(users, organization), (each) => each.userName === userName, 'Errors.User.AlreadyExists');
+    unique(ofOrganization(users, organization), (each) => each.userName === userName, 'User already exists');
     const id = context.newId();
     const loginName = loginDomain === undefined ? userName : `${userName}@${loginDomain}`;
     users.set(id, { ...user, id, loginName, organization, active: true, missed: searchLag });
     return { userId: id, ...details(organization) };
   }
-  function shownUser({ id, organization, userName, name, human, active }: ZitadelUser): object {
+  function shownUser(user: ZitadelUser): object {
+    const { id, organization, userName, loginName, name, human, hasJwts, active, credential } = user;
+    const machine = {
+      name,
+      ...(credential !== undefined && { hasSecret: true }),
+      ...(hasJwts && { accessTokenType: 'ACCESS_TOKEN_TYPE_JWT' }),
+    };
     return {
       id,
       ...details(organization),
       state: active ? 'USER_STATE_ACTIVE' : 'USER_STATE_INACTIVE',
       userName,
-      ...(human === undefined ? { machine: { name } } : { human }),
+      loginNames: [loginName],
+      preferredLoginName: loginName,
+      ...(human === undefined ? { machine } : { human }),
     };
   }
   function grantOf({ uid, gid = '' }: Parameters, organization: string): ZitadelGrant {
     const grant = grants.get(gid);
     if (grant?.userId === uid && grant?.organization === organization) return grant;
-    throw new ManagementError(5, 'Errors.UserGrant.NotFound (COMMAND-1My0t)');
+    throw new ManagementError(5, 'User grant not found (COMMAND-1My0t)');
   }
   function roleKeysOf(projectId: string, { roleKeys = [] }: Body): string[] {
     const keys = Array.isArray(roleKeys) ? roleKeys.map(String) : [];
@@ -48,7 +58,8 @@ export function userRoutes(context: ManagementContext): Readonly<Record<string, 
     'GET /users/{uid}': ({ parameters, organization }) => ({ user: shownUser(userOf(parameters, organization)) }),
     'POST /users/machine': ({ body, organization }) => {
       const userName = textOf(body, 'AddMachineUserRequest', 'userName');
-      return addUser({ userName, name: textOf(body, 'AddMachineUserRequest', 'name') }, organization);
+      const name = textOf(body, 'AddMachineUserRequest', 'name');
+      return addUser({ userName, name, hasJwts: body.accessTokenType === 'ACCESS_TOKEN_TYPE_JWT' }, organization);
     },
     'POST /users/human': ({ body, organization }) => {
       const userName = textOf(body, 'AddHumanUserRequest', 'userName');
@@ -58,7 +69,7 @@ export function userRoutes(context: ManagementContext): Readonly<Record<string, 
       const address = textOf(email, 'AddHumanUserRequest_Email', 'email');
       const name = `${firstName} ${lastName}`;
       const human = { profile: { firstName, lastName, displayName: name }, email: { email: address } };
-      return addUser({ userName, name, human }, organization);
+      return addUser({ userName, name, human, hasJwts: false }, organization);
     },
     'DELETE /users/{uid}': ({ parameters, organization }) => {
       const { id } = userOf(parameters, organization);
@@ -73,15 +84,23 @@ export function userRoutes(context: ManagementContext): Readonly<Record<string, 
     },
     'POST /users/{uid}/pats': ({ parameters, organization }) => {
       const { id: userId } = userOf(parameters, organization);
-      const [id, token] = [context.newId(), randomBytes(48).toString('base64url')];
+      const [id, token] = [context.newId(), opaqueToken({ kid: 'oidcKey' })];
       const issuedAt = Math.floor(Date.now() / 1000);
-      tokens.set(token, { id, userId, scope: 'openid', issuedAt, personal: true });
+      tokens.set(token, { id, userId, scope: personalScope, issuedAt, personal: true });
       return { tokenId: id, token, ...details(organization) };
     },
     'POST /users/{uid}/_deactivate': ({ parameters, organization }) => {
       const user = userOf(parameters, organization);
-      if (!user.active) throw new ManagementError(9, 'Errors.User.AlreadyInactive (COMMAND-5M0sd)');
+      if (!user.active) throw new ManagementError(9, 'User already inactive (COMMAND-5M0sd)');
       user.active = false;
+      // They stay inactive when the user is active again.
+      for (const [text, { userId }] of [...tokens]) if (userId === user.id) tokens.delete(text);
+      return details(organization);
+    },
+    'POST /users/{uid}/_reactivate': ({ parameters, organization }) => {
+      const user = userOf(parameters, organization);
+      if (user.active) throw new ManagementError(9, 'User is not inactive (COMMAND-6M0sf)');
+      user.active = true;
       return details(organization);
     },
     'POST /users/grants/_search': ({ body, organization }) =>
@@ -100,7 +119,7 @@ export function userRoutes(context: ManagementContext): Readonly<Record<string, 
         organization,
       );
       const isSame = (each: ZitadelGrant) => each.userId === userId && each.projectId === projectId;
-      unique(grants.values(), isSame, 'Errors.UserGrant.AlreadyExists');
+      unique(grants.values(), isSame, 'User grant already exists');
       const id = context.newId();
       const roleKeys = roleKeysOf(projectId, body);
       grants.set(id, { id, userId, projectId, organization, roleKeys, missed: searchLag });
@@ -110,7 +129,7 @@ export function userRoutes(context: ManagementContext): Readonly<Record<string, 
       const grant = grantOf(parameters, organization);
       const roleKeys = roleKeysOf(grant.projectId, body);
       if (roleKeys.join() === grant.roleKeys.join()) {
-        throw new ManagementError(9, 'Errors.UserGrant.NotChanged (COMMAND-Rs8fy)');
+        throw new ManagementError(9, 'User grant has not been changed (COMMAND-Rs8fy)');
       }
       grant.roleKeys = roleKeys;
       return details(organization);

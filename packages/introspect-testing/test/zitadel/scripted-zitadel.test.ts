@@ -84,6 +84,8 @@ describe('a scripted ZITADEL', () => {
     expect((await call('POST', `/users/${userId}/_deactivate`, {})).status).toBe(200);
     expect(await client.introspect(String(token))).toEqual({ active: false });
     expect(await call('POST', `/users/${userId}/_deactivate`, {})).toMatchObject({ status: 400, code: 9 });
+    expect((await call('POST', `/users/${userId}/_reactivate`, {})).status).toBe(200);
+    expect(await client.introspect(String(token))).toEqual({ active: false });
   });
 
   it('reports a token as inactive if its scope does not contain the project', async () => {

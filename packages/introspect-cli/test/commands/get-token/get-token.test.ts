@@ -108,7 +108,8 @@ describe('introspect get-token', () => {
 
   it('reports credentials that the server rejects, without showing them', async () => {
     const project = await zitadelProject();
-    const env = { ...(await registered(project)), ZITADEL_SERVICE_USER_SECRET: 'canary-secret' };
+    const unknown = { ZITADEL_SERVICE_USER: 'unknown', ZITADEL_SERVICE_USER_SECRET: 'canary-secret' };
+    const env = { ...(await registered(project)), ...unknown };
     const { code, stdout, stderr } = await introspect(['get-token', '--json'], { env });
     expect(code).toBe(3);
     expect(JSON.parse(stdout).error.code).toBe('invalid_client');
