@@ -17,9 +17,9 @@ export interface LocalIssuer {
   readonly configuration: LocalIssuerConfiguration;
   /** Returns a new token. The defaults are the first service user and all its scopes. */
   getAccessToken(serviceUser?: ServiceUser, scopes?: readonly string[]): Promise<string>;
-  /** Returns all scopes that a service user may request. The default is the first service user. */
+  /** Returns all scopes that a service user can get. The default is the first service user. */
   scopesOf(serviceUser?: ServiceUser): readonly string[];
-  /** Revokes a token of this service user. The default is the first one. A token of another user is rejected. */
+  /** Revokes a token of this service user. The default is the first one. A token of another user is rejected, and so is each token in strict mode. */
   revoke(token: string, serviceUser?: ServiceUser): Promise<void>;
   /** Stops listening and ends every connection. */
   close(): Promise<void>;
@@ -27,11 +27,22 @@ export interface LocalIssuer {
   reopen(): Promise<void>;
 }
 
-/** Starts an authorization server on the loopback interface. The default port is a free one. */
-export async function startLocalIssuer(
-  options: { port?: number; configuration?: LocalIssuerConfiguration } = {},
-): Promise<LocalIssuer> {
-  const { port = 0, configuration = defaultConfiguration } = options;
+export interface LocalIssuerOptions {
+  /** @default a free port */
+  port?: number;
+  configuration?: LocalIssuerConfiguration;
+  /**
+   * Whether the issuer behaves like a real ZITADEL in these points too: it drops unknown scopes, issues opaque tokens as JWEs,
+   * sends no `scope` with a token, and `auth_time` for service users, and lets no service user revoke a token.
+   *
+   * @default false: the issuer also grants scopes of an API, as other servers do
+   */
+  strict?: boolean;
+}
+
+/** Starts an authorization server on the loopback interface. */
+export async function startLocalIssuer(options: LocalIssuerOptions = {}): Promise<LocalIssuer> {
+  const { port = 0, configuration = defaultConfiguration, strict = false } = options;
   const server = createServer();
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
@@ -40,7 +51,7 @@ export async function startLocalIssuer(
   const { port: ownPort } = server.address() as AddressInfo;
   const issuer = `http://127.0.0.1:${ownPort}`;
   try {
-    server.on('request', createProvider(issuer, configuration).callback());
+    server.on('request', createProvider(issuer, configuration, { isStrict: strict }).callback());
   } catch (error) {
     await close(server);
     throw error;
@@ -49,7 +60,10 @@ export async function startLocalIssuer(
   const tokenEndpoint = issuer + paths.token;
   const revocationEndpoint = issuer + paths.revocation;
   const [firstServiceUser] = configuration.serviceUsers;
-  const scopesOf = ({ scopes } = firstServiceUser) => [...standardScopes(configuration.projectId), ...scopes];
+  const scopesOf = ({ scopes } = firstServiceUser) => [
+    ...standardScopes(configuration.projectId),
+    ...(strict ? [] : scopes),
+  ];
 
   return {
     issuer,

@@ -1,14 +1,15 @@
+import { parseArgs } from 'node:util';
 import { basicCredentials } from './basic-credentials.js';
 import { startLocalIssuer } from './local-issuer.js';
-import { standardScopes } from './zitadel-claims.js';
 
-const local = await startLocalIssuer({ port: Number(process.env.PORT ?? 0) });
-const { apiApp, projectId, serviceUsers } = local.configuration;
+const { strict } = parseArgs({ options: { strict: { type: 'boolean', default: false } } }).values;
+const local = await startLocalIssuer({ port: Number(process.env.PORT ?? 0), strict });
+const { apiApp, serviceUsers } = local.configuration;
 
 const [caller] = serviceUsers;
-const scope = [...standardScopes(projectId), ...caller.scopes].join(' ');
+const scope = local.scopesOf().join(' ');
 
-console.log(`Local issuer: ${local.issuer}
+console.log(`Local issuer: ${local.issuer}${strict ? ', like a real ZITADEL: no scopes of your own' : ''}
 
 The API introspects with
   client id      ${apiApp.clientId}

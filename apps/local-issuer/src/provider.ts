@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import Provider, { type ClientMetadata, errors, type KoaContextWithOIDC } from 'oidc-provider';
-import type { LocalIssuerConfiguration } from './configuration.js';
+import type { LocalIssuerConfiguration, ServiceUser } from './configuration.js';
 import { memoryAdapter } from './memory-adapter.js';
+import { revocationError, strict } from './strict.js';
 import { audienceOf, type ProviderResponse, standardScopes, zitadelResponse } from './zitadel-claims.js';
 
 export const paths = {
@@ -19,7 +20,11 @@ export const paths = {
  * The defaults of some settings print a notice when they are first used. So these are set: adapter, jwks,
  * clientBasedCORS, renderError, ttl and both policies.
  */
-export function createProvider(issuer: string, configuration: LocalIssuerConfiguration): Provider {
+export function createProvider(
+  issuer: string,
+  configuration: LocalIssuerConfiguration,
+  { isStrict }: { isStrict: boolean },
+): Provider {
   const { projectId, apiApp, serviceUsers, accessTokenLifetimeSeconds } = configuration;
   const common = standardScopes(projectId);
 
@@ -41,7 +46,8 @@ export function createProvider(issuer: string, configuration: LocalIssuerConfigu
           client_id: user.username,
           client_secret: user.clientSecret,
           grant_types: ['client_credentials'],
-          scope: [...common, ...user.scopes].join(' '),
+          // Without this member, a client gets each scope that it requests.
+          ...(!isStrict && { scope: [...common, ...user.scopes].join(' ') }),
         }),
       ),
     ],
@@ -59,6 +65,8 @@ export function createProvider(issuer: string, configuration: LocalIssuerConfigu
       revocation: {
         enabled: true,
         allowedPolicy: (_ctx, client, token) => {
+          if (isStrict)
+            throw new errors.CustomOIDCProviderError(revocationError.error, revocationError.error_description);
           if (token.clientId === client.clientId) return true;
           throw new errors.InvalidRequest('the token belongs to another client');
         },
@@ -75,15 +83,17 @@ export function createProvider(issuer: string, configuration: LocalIssuerConfigu
     },
     responseTypes: [],
     routes: paths,
-    scopes: [...new Set([...common, ...serviceUsers.flatMap(({ scopes }) => scopes)])],
+    // Each other scope is dropped.
+    scopes: [...new Set([...common, ...serviceUsers.flatMap(isStrict ? roleScopesOf : ({ scopes }) => scopes)])],
     ttl: { ClientCredentials: accessTokenLifetimeSeconds },
   });
 
+  if (isStrict) provider.use(strict());
   provider.use(async (ctx, next) => {
     // ZITADEL has no RFC 8414 document.
     if (ctx.path === '/.well-known/oauth-authorization-server') return;
     await next();
-    if (ctx.oidc?.route === 'introspection') respondLikeZitadel(ctx as KoaContextWithOIDC, configuration);
+    if (ctx.oidc?.route === 'introspection') respondLikeZitadel(ctx as KoaContextWithOIDC, configuration, isStrict);
   });
   // Koa prints every error. This prints none if the client has closed the connection.
   const events: EventEmitter = provider;
@@ -93,11 +103,16 @@ export function createProvider(issuer: string, configuration: LocalIssuerConfigu
   return provider;
 }
 
+/** As in ZITADEL, every user can get these, with or without the role. */
+function roleScopesOf({ roles }: ServiceUser): string[] {
+  return roles.map((role) => `urn:zitadel:iam:org:project:role:${role}`);
+}
+
 /** Changes an introspection response of oidc-provider into ZITADEL's. */
-function respondLikeZitadel(ctx: KoaContextWithOIDC, configuration: LocalIssuerConfiguration): void {
+function respondLikeZitadel(ctx: KoaContextWithOIDC, configuration: LocalIssuerConfiguration, isStrict: boolean): void {
   const response = ctx.body as ProviderResponse | { readonly active: false } | { readonly error: string };
   if ('active' in response && response.active) {
-    ctx.body = zitadelResponse(configuration, response, String(ctx.oidc.params?.token));
+    ctx.body = zitadelResponse(configuration, response, { token: String(ctx.oidc.params?.token), isStrict });
   } else if ('error' in response && response.error === 'unsupported_token_type') {
     // oidc-provider rejects a token in the form of a JWT. ZITADEL treats it like every other unknown token.
     ctx.status = 200;

@@ -29,7 +29,7 @@ export function audienceOf(scope = ''): string[] {
 export function zitadelResponse(
   configuration: LocalIssuerConfiguration,
   response: ProviderResponse,
-  token: string,
+  { token, isStrict }: { token: string; isStrict: boolean },
 ): object {
   const { projectId, organization, serviceUsers } = configuration;
   const user = serviceUsers.find(({ username }) => username === response.client_id);
@@ -45,8 +45,10 @@ export function zitadelResponse(
     exp: response.exp,
     iat: response.iat,
     nbf: response.iat,
+    ...(isStrict && { auth_time: response.iat }),
     sub: user.userId,
     aud: audienceOf(response.scope),
+    ...(isStrict && { amr: ['pwd'] }),
     iss: response.iss,
     jti: tokenId(token),
     ...(scopes.includes('profile') && {

@@ -296,6 +296,51 @@ describe('client authentication of introspection', () => {
   });
 });
 
+describe('an issuer in strict mode', () => {
+  let strict: LocalIssuer;
+  beforeAll(async () => {
+    strict = await startLocalIssuer({ strict: true });
+  });
+  afterAll(() => strict.close());
+
+  const roleScope = 'urn:zitadel:iam:org:project:role:';
+
+  it('issues a token without the scopes that ZITADEL does not know, and sends no scope with it', async () => {
+    const scope = `openid items:read foo ${AUDIENCE}`;
+    const response = await post(strict.tokenEndpoint, DEMO_SERVICE, { grant_type: 'client_credentials', scope });
+    const { access_token: token, ...others } = JSON.parse(response.body);
+    expect(others).toEqual({ token_type: 'Bearer', expires_in: 43200 });
+    expect(await claimsOf(token, strict)).toMatchObject({ scope: `openid ${AUDIENCE}` });
+  });
+
+  it('issues opaque tokens as JWEs of 288 characters', async () => {
+    const token = await strict.getAccessToken();
+    expect([token.length, token.split('.').length]).toEqual([288, 5]);
+    expect(JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString())).toEqual({
+      alg: 'A256GCMKW',
+      enc: 'A256GCM',
+      iv: expect.any(String),
+      tag: expect.any(String),
+    });
+    expect(await introspect(token.slice(0, -1), API, strict)).toEqual(INACTIVE);
+  });
+
+  it('sends auth_time for a service user, and a role scope that was not granted', async () => {
+    const token = await strict.getAccessToken(readOnlyService, [AUDIENCE, `${roleScope}admin`]);
+    const claims = await claimsOf(token, strict);
+    expect(claims).toMatchObject({ auth_time: claims.iat, amr: ['pwd'], scope: `${AUDIENCE} ${roleScope}admin` });
+    expect(Object.keys(claims['urn:zitadel:iam:org:project:roles'] as object)).toEqual(['reader']);
+  });
+
+  it('responds to a wrong secret of an API with 400, and lets no service user revoke a token', async () => {
+    const token = await strict.getAccessToken();
+    const response = await introspect(token, basic('300000000000000001:wrong'), strict);
+    expect(response).toMatchObject({ status: 400, body: '{"error":"unauthorized_client"}' });
+    await expect(strict.revoke(token)).rejects.toThrow('400 invalid_client');
+    await claimsOf(token, strict);
+  });
+});
+
 describe('two issuers', () => {
   it('do not know the tokens of each other', async () => {
     const other = await startLocalIssuer();

@@ -17,9 +17,9 @@ afterEach(() => {
 const basic = (credentials: string) => `Basic ${btoa(credentials)}`;
 
 /** Starts the program, waits for its last line, and collects what it prints. */
-async function start(port?: string) {
+async function start(port?: string, args: readonly string[] = []) {
   const { PORT: _, ...env } = process.env;
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [main, ...args], {
     env: port === undefined ? env : { ...env, PORT: port },
   });
   running = child;
@@ -51,6 +51,14 @@ describe('the program', () => {
     const commands = printed.stdout.slice(printed.stdout.indexOf('TOKEN='), printed.stdout.indexOf('Ctrl-C'));
     const { stdout } = await promisify(execFile)('sh', ['-c', commands]);
     expect(JSON.parse(stdout)).toMatchObject({ active: true, client_id: 'demo-service' });
+  });
+
+  it.skipIf(!hasCurl)('prints commands that work unchanged with --strict', async () => {
+    const { printed } = await start(undefined, ['--strict']);
+    expect(printed.stdout).not.toContain('items:read');
+    const commands = printed.stdout.slice(printed.stdout.indexOf('TOKEN='), printed.stdout.indexOf('Ctrl-C'));
+    const { stdout } = await promisify(execFile)('sh', ['-c', commands]);
+    expect(JSON.parse(stdout)).toMatchObject({ active: true, auth_time: expect.any(Number) });
   });
 
   it('listens on PORT', async () => {
