@@ -2,7 +2,13 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import type { AuthorizerOptions, CacheOptions, ClientAuthentication } from '@acme/introspect-core';
+import {
+  type ActiveToken,
+  type AuthorizerOptions,
+  type CacheOptions,
+  type ClientAuthentication,
+  fromEnv,
+} from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { zitadel, zitadelRoles } from '@acme/introspect-core/zitadel';
 
@@ -23,15 +29,36 @@ export interface Demo {
 /**
  * Reads the settings from the environment.
  *
- * - Required: `ZITADEL_ISSUER` (or `INTROSPECTION_ENDPOINT`), and `ZITADEL_CLIENT_ID` with `ZITADEL_CLIENT_SECRET` (or
- *   `ZITADEL_KEY_FILE`, the path of a key file).
- * - Optional: `PORT`, `RESOURCE`, `ZITADEL_INSTANCE_HOST`, `ZITADEL_PROJECT_ID`.
+ * - For any server: the variables of `fromEnv`, such as `INTROSPECT_ISSUER`, `INTROSPECT_CLIENT_ID` and
+ *   `INTROSPECT_CLIENT_SECRET`. Roles are the claim `roles`, a list.
+ * - For ZITADEL, if no `INTROSPECT_…` is set: `ZITADEL_ISSUER` (or `INTROSPECTION_ENDPOINT`), and `ZITADEL_CLIENT_ID` with
+ *   `ZITADEL_CLIENT_SECRET` (or `ZITADEL_KEY_FILE`, the path of a key file). Optional: `ZITADEL_INSTANCE_HOST`,
+ *   `ZITADEL_PROJECT_ID`.
+ * - Optional: `PORT`, `RESOURCE`.
  * - For a cache: `CACHE_MAX_AGE_SECONDS`, and then optionally `CACHE_REFRESH_AFTER_SECONDS` and
  *   `CACHE_MAX_AGE_IF_ERROR_SECONDS`.
  *
  * @throws Error naming the variable that is missing or invalid
  */
 export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<DemoSettings> {
+  const server = isForAnyServer(environment) ? anyServer(environment) : zitadelServer(environment);
+  const port = environment.PORT ? portOf(environment.PORT) : await freePort();
+  const resource = environment.RESOURCE || `http://127.0.0.1:${port}`;
+  const cache = cacheOf(environment);
+  return { port, authorizer: { ...server, ...(cache && { cache }), resource } };
+}
+
+/** Returns whether a variable of `fromEnv` is set. Then the variables for ZITADEL do not matter. */
+export function isForAnyServer(environment: NodeJS.ProcessEnv): boolean {
+  return Object.entries(environment).some(([name, value]) => name.startsWith('INTROSPECT_') && value);
+}
+
+function anyServer(environment: NodeJS.ProcessEnv): AuthorizerOptions {
+  const rolesOf = ({ roles }: ActiveToken) => (Array.isArray(roles) ? roles.map(String) : []);
+  return fromEnv({ env: environment, rolesOf });
+}
+
+function zitadelServer(environment: NodeJS.ProcessEnv): AuthorizerOptions {
   const {
     ZITADEL_ISSUER: issuer,
     INTROSPECTION_ENDPOINT: introspectionEndpoint,
@@ -47,23 +74,21 @@ export async function demoSettings(environment: NodeJS.ProcessEnv): Promise<Demo
     !clientSecret && !keyFile && 'ZITADEL_CLIENT_SECRET',
   ].filter(Boolean);
   if (missing.length > 0) {
-    throw new Error(`Set ${missing.join(', ')} in the environment: docs/zitadel.md says where they come from.`);
+    throw new Error(
+      `Set ${missing.join(', ')} in the environment: docs/zitadel.md says where they come from. ` +
+        'For another server, set INTROSPECT_ISSUER, INTROSPECT_CLIENT_ID and INTROSPECT_CLIENT_SECRET.',
+    );
   }
-  const port = environment.PORT ? portOf(environment.PORT) : await freePort();
-  const resource = environment.RESOURCE || `http://127.0.0.1:${port}`;
-  const cache = cacheOf(environment);
   const credentials = {
     ...(keyFile ? { clientAuthentication: keyAuthentication(keyFile) } : { clientId, clientSecret }),
     ...(instanceHost && { headers: { 'x-zitadel-instance-host': instanceHost } }),
-    resource,
     rolesOf: zitadelRoles(projectId ? { projectId } : {}),
     ...(introspectionEndpoint && { introspectionEndpoint }),
-    ...(cache && { cache }),
   };
-  const authorizer = issuer
-    ? zitadel({ issuer, ...credentials, ...(projectId && { projectId }) })
+  const options = issuer
+    ? zitadel({ issuer, ...credentials, ...(projectId && { projectId }), env: {} })
     : { ...credentials, ...(projectId && { audience: projectId }) };
-  return { port, authorizer: { ...(authorizer as AuthorizerOptions), resource } };
+  return options as AuthorizerOptions;
 }
 
 /** Runs a demo as a program. Prints its URL, and closes it on Ctrl-C or SIGTERM. */

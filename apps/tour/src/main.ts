@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { freePort } from 'demo';
+import { freePort, isForAnyServer } from 'demo';
 import { type LocalIssuer, startLocalIssuer } from 'local-issuer';
 import { type DemoRequest, type DemoRow, type Demos, requestDemos, startDemos, table } from './demo-table.js';
 import { localTour } from './local-tour.js';
@@ -17,6 +17,7 @@ const { bold, dim } = styles(terminal);
 
 async function main(): Promise<void> {
   const { serve, port } = readArguments();
+  if (serve && isForAnyServer(process.env)) return serveWith(process.env, port, terminal);
   const zitadel = zitadelSettings(process.env);
   for (const secret of zitadel?.secrets ?? []) terminal.hide(secret);
   if (serve) await (zitadel === undefined ? serveLocally(port, terminal) : serveWith(process.env, port, terminal));
@@ -61,14 +62,19 @@ async function tourLocally(): Promise<void> {
     const rows = await requestAll(demos, [
       { title: 'GET /me without a token', path: '/me' },
       { title: 'GET /me with a token', path: '/me', token: all },
-      { title: 'POST /items, a scope missing', method: 'POST', path: '/items', token: readOnly },
+      { title: 'GET /admin with the role', path: '/admin', token: all },
       { title: 'GET /admin, the role missing', path: '/admin', token: readOnly },
+      { title: 'GET /items with the scope', path: '/items', token: readOnly },
+      { title: 'POST /items, a scope missing', method: 'POST', path: '/items', token: readOnly },
       { title: 'GET /recent, no login known', path: '/recent', token: all },
       { title: 'GET /me with a revoked token', path: '/me', token: revoked },
     ]);
     await local.close();
     rows.push(...(await requestAll(demos, [{ title: 'GET /me while the issuer is down', path: '/me', token: all }])));
     showTable(rows);
+    terminal.write(
+      dim('\nThis issuer grants scopes of the API, as many servers do. ZITADEL grants none: use roles.\n'),
+    );
   } finally {
     await Promise.all([demos.close(), local.close()]);
   }
@@ -87,10 +93,15 @@ async function tourZitadel(zitadel: ZitadelSettings): Promise<void> {
       await requestAll(demos, [
         { title: 'GET /me without a token', path: '/me' },
         { title: 'GET /me with your token', path: '/me', token: zitadel.token },
+        { title: 'GET /admin with your token', path: '/admin', token: zitadel.token },
         { title: 'GET /items with your token', path: '/items', token: zitadel.token },
         { title: 'GET /me with garbage', path: '/me', token: 'garbage' },
       ]),
     );
+    terminal.write(
+      dim('\n/admin needs the role admin. /items needs the scope items:read, which ZITADEL grants to nobody:\n'),
+    );
+    terminal.write(dim('protect routes with roles there.\n'));
   } finally {
     await demos.close();
   }

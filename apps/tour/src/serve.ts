@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
-import { demoRoutes } from 'demo';
+import { demoRoutes, isForAnyServer } from 'demo';
 import { basicCredentials, type LocalIssuer, startLocalIssuer } from 'local-issuer';
 import { doubleQuoted, singleQuoted } from './curl.js';
 import { aligned, type Demos, startDemos } from './demo-table.js';
@@ -40,13 +40,15 @@ export async function serveLocally(firstPort: number, terminal: Terminal): Promi
     [
       { status: 401, title: 'no token', options: [], path: '/me' },
       { status: 200, title: 'a token with all scopes and roles', options: [bearer('$ALL')], path: '/me' },
+      { status: 200, title: 'the role is granted', options: [bearer('$ALL')], path: '/admin' },
+      { status: 403, title: 'the role is missing', options: [bearer('$READ_ONLY')], path: '/admin' },
       { status: 200, title: 'the scope is granted', options: [bearer('$READ_ONLY')], path: '/items' },
       { status: 403, title: 'a scope is missing', options: ['-X POST', bearer('$READ_ONLY')], path: '/items' },
-      { status: 403, title: 'the role is missing', options: [bearer('$READ_ONLY')], path: '/admin' },
       { status: 401, title: 'a revoked token', options: [bearer('$REVOKED')], path: '/me' },
     ],
     terminal,
   );
+  terminal.write('\nThis issuer grants scopes of the API, as many servers do. ZITADEL grants none: use roles.\n');
   terminal.write(
     `\n${bold('Type stop and press Enter')} to stop the issuer. A valid token then gets 503, never 401.\n`,
   );
@@ -61,6 +63,7 @@ export async function serveLocally(firstPort: number, terminal: Terminal): Promi
 export async function serveWith(environment: NodeJS.ProcessEnv, firstPort: number, terminal: Terminal): Promise<void> {
   const [, ...demoPorts] = await portsFrom(firstPort);
   const demos = await startDemos(environment, demoPorts);
+  const token = isForAnyServer(environment) ? '$TOKEN' : '$ZITADEL_TOKEN';
   const { bold } = styles(terminal);
   terminal.write(`\n${bold('The same API in three frameworks is running.')} It introspects at your server.\n\n`);
   showDemos(demos, terminal);
@@ -68,7 +71,7 @@ export async function serveWith(environment: NodeJS.ProcessEnv, firstPort: numbe
     demos,
     [
       { status: 401, title: 'no token', options: [], path: '/me' },
-      { status: 200, title: 'your token, if it is active', options: [bearer('$ZITADEL_TOKEN')], path: '/me' },
+      { status: 200, title: 'your token, if it is active', options: [bearer(token)], path: '/me' },
     ],
     terminal,
   );

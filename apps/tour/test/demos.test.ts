@@ -137,6 +137,56 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
     expect(await request('/.well-known/oauth-protected-resource')).toMatchObject({ status: 200, body: { resource } });
   });
 
+  it('introspects at any server by INTROSPECT_* alone, and reads scopes and a list of roles', async () => {
+    const server = await startScriptedServer({ clientId: 'c', clientSecret: 's' });
+    server.tokens.set('admin', { sub: 'ann', scope: 'items:read', roles: ['admin'] });
+    server.tokens.set('reader', { sub: 'bob', scope: 'items:read items:write' });
+    const { request } = await start({
+      INTROSPECT_ISSUER: server.origin,
+      INTROSPECT_CLIENT_ID: 'c',
+      INTROSPECT_CLIENT_SECRET: 's',
+      ...own, // these do not matter then
+    });
+    const post = { method: 'POST', body: '{}' };
+    expect(await request('/me', 'admin')).toMatchObject({ status: 200, body: { sub: 'ann' } });
+    expect(await request('/items', 'admin')).toMatchObject({ status: 200 });
+    expect(await request('/items', 'admin', post)).toMatchObject({
+      status: 403,
+      body: { error: 'insufficient_scope' },
+    });
+    expect(await request('/items', 'reader', post)).toMatchObject({ status: 201 });
+    expect(await request('/admin', 'admin')).toMatchObject({ status: 200 });
+    expect(await request('/admin', 'reader')).toMatchObject({ status: 403, body: { error: 'access_denied' } });
+    expect(await request('/me', 'other')).toMatchObject({ status: 401 });
+    expect(await request('/ready')).toMatchObject({ status: 200 });
+    await server.close();
+  });
+
+  it('introspects at the local issuer by INTROSPECT_ISSUER or INTROSPECT_ENDPOINT', async () => {
+    const { clientId, clientSecret } = local.configuration.apiApp;
+    for (const server of [{ INTROSPECT_ISSUER: local.issuer }, { INTROSPECT_ENDPOINT: local.introspectionEndpoint }]) {
+      const credentials = { INTROSPECT_CLIENT_ID: clientId, INTROSPECT_CLIENT_SECRET: clientSecret };
+      const { request } = await start({ ...server, ...credentials });
+      expect(await request('/items', await local.getAccessToken())).toMatchObject({ status: 200 });
+      expect(await request('/me', 'garbage')).toMatchObject({ status: 401 });
+    }
+  });
+
+  it('rejects scopes and grants roles with an issuer that behaves like a real ZITADEL', async () => {
+    const strict = await startLocalIssuer({ strict: true });
+    const { request } = await start({ ...own, ZITADEL_ISSUER: strict.issuer });
+    const [all, readOnly] = [
+      await strict.getAccessToken(),
+      await strict.getAccessToken(strict.configuration.serviceUsers[1]),
+    ];
+    expect(await request('/me', all)).toMatchObject({ status: 200 });
+    expect(await request('/items', all)).toMatchObject({ status: 403, body: { error: 'insufficient_scope' } });
+    expect(await request('/admin', all)).toMatchObject({ status: 200 });
+    expect(await request('/admin', readOnly)).toMatchObject({ status: 403, body: { error: 'access_denied' } });
+    expect(await request('/recent', all)).toMatchObject({ status: 200 }); // service users have auth_time
+    await strict.close();
+  });
+
   it('sends ZITADEL_INSTANCE_HOST to an internal endpoint', async () => {
     const server = await startScriptedServer({ clientId: 'c', clientSecret: 's' });
     server.tokens.set('good', { sub: 'mickey', iss: complete.ZITADEL_ISSUER });
@@ -205,6 +255,7 @@ describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
       '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"',
     ],
     [{ ...complete, ZITADEL_ISSUER: 'http://a.example' }, '"issuer" must be https'],
+    [{ INTROSPECT_ISSUER: 'https://a.example' }, 'INTROSPECT_CLIENT_ID, INTROSPECT_CLIENT_SECRET'],
   ])('names the variable that is missing or invalid: %j', async (environment, message) => {
     const { printed, ended } = run(demo, [], environment as Record<string, string>);
     expect(await ended).toEqual([1, null]);
@@ -362,6 +413,20 @@ describe('the tour with --serve', () => {
     expect(printed.stdout).toContain('$ZITADEL_TOKEN');
     expect(printed.stdout).not.toContain('my own token');
     expect(printed.stdout).not.toContain('Type stop');
+    await stop();
+  });
+
+  it('runs the demos with any server that INTROSPECT_* names', async () => {
+    const { clientId, clientSecret } = local.configuration.apiApp;
+    const { originOf, printed, stop } = await serve({
+      INTROSPECT_ISSUER: local.issuer,
+      INTROSPECT_CLIENT_ID: clientId,
+      INTROSPECT_CLIENT_SECRET: clientSecret,
+    });
+    for (const origin of frameworks.map(originOf)) {
+      expect((await fetch(`${origin}/items`, bearer(await local.getAccessToken()))).status).toBe(200);
+    }
+    expect(printed.stdout).toContain('Bearer $TOKEN');
     await stop();
   });
 });

@@ -85,12 +85,18 @@ describe('the tour of the local issuer', () => {
     expect(rows).toEqual([
       ['GET /me without a token', three('401')],
       ['GET /me with a token', three('200')],
-      ['POST /items, a scope missing', three('403', 'insufficient_scope')],
+      ['GET /admin with the role', three('200')],
       ['GET /admin, the role missing', three('403', 'access_denied')],
+      ['GET /items with the scope', three('200')],
+      ['POST /items, a scope missing', three('403', 'insufficient_scope')],
       ['GET /recent, no login known', three('401', 'insufficient_user_authentication')],
       ['GET /me with a revoked token', three('401', 'invalid_token')],
       ['GET /me while the issuer is down', three('503', 'temporarily_unavailable')],
     ]);
+  });
+
+  it('says that ZITADEL grants no scopes of an API', () => {
+    expect(printed.stdout).toContain('ZITADEL grants none: use roles.');
   });
 
   it('never prints a whole secret, in any encoding', () => {
@@ -129,6 +135,8 @@ describe("the tour of the reader's own server", () => {
     expect(stdout).toContain('throws InvalidClientError');
     expect(stdout).toContain('(ECONNREFUSED)');
     expect(stdout).toMatch(/GET \/me with your token +200 +200 +200 +=/);
+    expect(stdout).toMatch(/GET \/items with your token +403 +403 +403 += +insufficient_scope/);
+    expect(stdout).toContain('ZITADEL grants to nobody');
     expect(stdout).not.toContain('my own secret');
     expect(stdout).not.toContain('my+own+secret');
   });
