@@ -15,7 +15,7 @@ describe('the management API of a scripted ZITADEL', () => {
     expect(await manage('GET', '/iam', undefined, token)).toMatchObject({ status: 200 });
   });
 
-  it("names ZITADEL's own project, and lists it first if it is told to", async () => {
+  it("names ZITADEL's own project, and lists it first with listsOwnProject", async () => {
     const { iamProjectId, defaultOrgId } = await manage('GET', '/iam');
     expect(defaultOrgId).toBe('100000000000000001');
     expect((await manage('POST', '/projects/_search', {})).result).toMatchObject([{ name: 'shop' }]);
