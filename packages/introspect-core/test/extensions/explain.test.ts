@@ -331,6 +331,146 @@ describe('explainInactive, for a token that is not a JWT', () => {
   });
 });
 
+/** A token in the form of ZITADEL's opaque tokens: a JWE with an encrypted key, a nonce, a ciphertext and a tag. */
+const jwe = [
+  base64url.encode(JSON.stringify({ alg: 'A256GCMKW', enc: 'A256GCM', iv: 'x', tag: 'y' })),
+  ...['k'.repeat(43), 'n'.repeat(16), 'c'.repeat(80), 't'.repeat(22)],
+].join('.');
+const userinfo = '/oidc/v1/userinfo';
+const dead = json({ error: 'access_denied', error_description: 'access token invalid' }, { status: 401 });
+
+describe('explainInactive, for an opaque token', () => {
+  it('in the form of ZITADEL, says so', async () => {
+    const { cause, message } = await explain(jwe);
+    expect([cause, message]).toEqual(['opaque', expect.stringMatching(/^It is opaque, in the form of the access /)]);
+    expect(server.requests).toEqual([]);
+  });
+
+  it('of another form, says that ZITADEL does not create such access tokens today', async () => {
+    expect((await explain('VjJfMzEw')).message).toMatch(/^It is neither a JWT .* may be a refresh token/);
+  });
+
+  it.each([
+    ['its last character', jwe.slice(0, -1)],
+    ['its last part', jwe.replace(/\.t+$/, '')],
+    ['a part in the middle', jwe.replace(`.${'n'.repeat(16)}`, '.')],
+  ])('in the form of ZITADEL without %s, says that it is not whole', async (_, token) => {
+    expect(await explain(token, { checkUserinfo: true })).toMatchObject({ cause: 'malformed' });
+    expect(server.requests).toEqual([]);
+  });
+
+  it('that userinfo accepts, says for certain that the audience lacks this API', async () => {
+    server.at(userinfo, json({ sub: 'mickey' }));
+    const explanation = await explain(jwe, {
+      checkUserinfo: true,
+      headers: { 'x-zitadel-instance-host': 'a.example' },
+    });
+    expect(explanation).toMatchObject({
+      cause: 'audience_mismatch',
+      advice: expect.stringContaining('urn:zitadel:iam:org:project:id:P1:aud'),
+    });
+    const [request] = server.requests;
+    expect(request?.field('authorization')).toEqual([`Bearer ${jwe}`]);
+    expect(request?.field('x-zitadel-instance-host')).toEqual(['a.example']);
+  });
+
+  it('that userinfo rejects too, does not blame the audience', async () => {
+    server.at(userinfo, dead);
+    const { cause, message } = await explain(jwe, { checkUserinfo: true });
+    expect([cause, message]).toEqual(['opaque', expect.stringContaining('rejects it too, so it is unknown')]);
+    expect(message).not.toContain('audience');
+  });
+
+  it('for which userinfo responds with something else, says what both mean', async () => {
+    server.at(userinfo, respond({ status: 503 }));
+    expect((await explain(jwe, { checkUserinfo: true })).message).toMatch(/and when its audience lacks this API\.$/);
+  });
+});
+
+describe('explainInactive, for a JWT without this API in its audience', () => {
+  it.each([
+    ['accepts', json({ sub: 'mickey' }), /nothing else is wrong with it\.$/],
+    ['rejects', dead, /rejects the token too, so it was also revoked/],
+  ])('that userinfo %s, says so', async (_, response, message) => {
+    server.at(userinfo, response);
+    const explanation = await explain(await key.sign({ aud: 'x' }), { checkUserinfo: true });
+    expect(explanation).toMatchObject({
+      cause: 'audience_mismatch',
+      message: expect.stringMatching(message),
+      advice: expect.stringMatching(/^Request it with the scope /),
+    });
+  });
+
+  it('sends the token nowhere without checkUserinfo, and never for a token of another issuer', async () => {
+    await explain(await key.sign({ aud: 'x' }));
+    await explain(await key.sign({ iss: 'https://other.example' }), { checkUserinfo: true });
+    expect(server.requests.map(({ url }) => url)).not.toContain(userinfo);
+  });
+});
+
+describe('explainInactive, for a JWT under a key that was created after the keys were fetched', () => {
+  it('does not call the key unknown: it says that the signature was not checked', async () => {
+    const transport: Transport = (request) => ofetchTransport(request);
+    const monotonicNow = clocks.monotonicNow;
+    await explain(await key.sign(), { transport, monotonicNow });
+    const fresh = await issuerKey('key-2', { iss: server.origin, aud: 'api', exp: clocks.in(3600) });
+    const stranger = await issuerKey('key-0', { iss: server.origin });
+    publish(server, [key, fresh]);
+    const again = await explain(await fresh.sign(), { transport, monotonicNow });
+    expect(again).toMatchObject({ cause: 'revoked', message: expect.stringContaining('when they were last fetched') });
+    clocks.pass(30);
+    const later = await explain(await fresh.sign(), { transport, monotonicNow });
+    expect(later).toMatchObject({ cause: 'revoked', message: expect.not.stringContaining('not checked') });
+    clocks.pass(30);
+    expect(await explain(await stranger.sign(), { transport, monotonicNow })).toMatchObject({ cause: 'unknown_key' });
+  });
+});
+
+describe('explainInactive, for a server that is not ZITADEL', () => {
+  const other = { isZitadel: false, checkUserinfo: true };
+  const texts = ({ message, advice }: { message: string; advice?: string }) => `${message} ${advice}`;
+
+  it('explains an opaque token without a guess, and without a request', async () => {
+    for (const token of ['abc', jwe]) {
+      const explanation = await explain(token, other);
+      expect(explanation.cause).toBe('opaque');
+      expect(texts(explanation)).not.toMatch(/zitadel|scope|audience/i);
+    }
+    expect(server.requests).toEqual([]);
+  });
+
+  it('does not claim that the audience is the cause', async () => {
+    const explanation = await explain(await key.sign({ aud: ['app'] }), other);
+    expect(explanation).toMatchObject({
+      cause: 'unknown',
+      message: expect.stringContaining('Its audience ["app"] lacks this API\'s client id "api": some servers'),
+    });
+    expect(texts(explanation)).not.toMatch(/zitadel/i);
+    expect((await explain(await key.sign(), other)).message).not.toContain('audience');
+    expect(server.requests.map(({ url }) => url)).not.toContain(userinfo);
+  });
+
+  it.each([
+    ['a refresh token', { typ: 'Refresh' }],
+    ['an ID token', { typ: 'ID' }],
+  ])('recognises %s that is signed with a secret of the server', async (kind, claims) => {
+    const [, payload] = (await key.sign(claims)).split('.');
+    const header = base64url.encode(JSON.stringify({ alg: 'HS512', kid: 'x' }));
+    expect(await explain([header, payload, 'x'].join('.'), other)).toMatchObject({
+      cause: 'not_an_access_token',
+      message: `It is ${kind}. Its signature was not checked: it is signed with a secret that only the server has.`,
+    });
+  });
+
+  it.each([
+    ['none', 'It is not signed.'],
+    ['XS1', 'its algorithm cannot be verified here'],
+  ])('says only what is known of the algorithm %s', async (alg, message) => {
+    const token = [base64url.encode(JSON.stringify({ alg })), ...(await key.sign()).split('.').slice(1)].join('.');
+    expect((await explain(token, other)).message).toContain(message);
+  });
+});
+
 describe('explainInactive', () => {
   it('never returns the token', async () => {
     const stranger = await issuerKey('key-1', { iss: server.origin });

@@ -30,6 +30,20 @@ export interface ExplainInactiveOptions extends Partial<Pick<PrefilterContext, '
    */
   transport?: Transport | undefined;
   /**
+   * Whether to send the token to the userinfo endpoint of its own issuer, with `transport` and `headers`. A live token
+   * that introspection calls inactive has an audience without this API. Not used if `isZitadel` is `false`.
+   *
+   * @default false
+   */
+  checkUserinfo?: boolean | undefined;
+  /**
+   * Whether the server is ZITADEL. For another server, the texts name no server, and do not claim what only that server
+   * knows, such as whether it checks the audience.
+   *
+   * @default true
+   */
+  isZitadel?: boolean | undefined;
+  /**
    * Milliseconds since the epoch.
    *
    * @default Date.now

@@ -1,10 +1,13 @@
 /** Explains why ZITADEL may have called a token inactive. For the developers of an API, never for its callers. */
-import { asymmetricAlgorithms, readJwt } from '@acme/introspect-core/jwt-prefilter';
+import { asymmetricAlgorithms, type Jwt, readJwt } from '@acme/introspect-core/jwt-prefilter';
 import type { ExplainInactiveOptions } from './explain-options.js';
 import type { ZitadelInactiveExplanation } from './explanation.js';
-import { checkSignature, unsupportedSignature } from './signature-check.js';
+import { explainOpaque } from './opaque-token.js';
+import { checkOtherAlgorithm, checkSignature } from './signature-check.js';
 import { explainShape } from './token-shape.js';
-import { explainAudience, explainIssuer, explainKind, explainTimes, scopeAdvice } from './unverified-claims.js';
+import { explainAudience, explainIssuer, explainKind, explainTimes, namesApi } from './unverified-claims.js';
+import { userinfoAccepts } from './userinfo.js';
+import { quoted } from './wording.js';
 
 export type { ExplainInactiveOptions } from './explain-options.js';
 export type { InactiveCause, ZitadelInactiveExplanation } from './explanation.js';
@@ -12,6 +15,8 @@ export type { InactiveCause, ZitadelInactiveExplanation } from './explanation.js
 /**
  * Explains why ZITADEL may have called this token inactive. It reads the claims of a JWT, and verifies the signature with
  * the keys that the issuer publishes. What only the server knows (a revocation, a locked user) is a guess.
+ *
+ * With `checkUserinfo`, it also sends the token to the userinfo endpoint of its own issuer.
  *
  * The message may contain the token's issuer, audience and times, never the token itself. Metadata and keys
  * are fetched with a time limit of 3 s each (1 s with the context of an authorizer), and reused for up to 10 minutes. If they
@@ -30,32 +35,50 @@ export async function explainInactive(
   const malformed = explainShape(token);
   if (malformed !== undefined) return malformed;
   const jwt = readJwt(token);
-  if (jwt === undefined) return opaque(options);
-  const { claims } = jwt;
-  const foreign = explainIssuer(claims, options);
+  if (jwt === undefined) return explainOpaque(token, options);
+  const foreign = explainIssuer(jwt.claims, options);
   if (foreign !== undefined) return foreign;
   const isAsymmetric = asymmetricAlgorithms.some((algorithm) => algorithm === jwt.alg);
-  const { wrong, unchecked } = isAsymmetric ? await checkSignature(jwt, options) : unsupportedSignature;
+  const { wrong, unchecked } = isAsymmetric ? await checkSignature(jwt, options) : checkOtherAlgorithm(jwt, options);
   if (wrong !== undefined) return wrong;
-  const explanation =
-    explainTimes(claims, options) ?? explainKind(claims) ?? explainAudience(claims, options) ?? revoked;
+  const explanation = explainTimes(jwt.claims, options) ?? explainKind(jwt.claims) ?? (await explainRest(jwt, options));
   if (unchecked === undefined) return explanation;
   return { ...explanation, message: `${explanation.message} Its signature was not checked: ${unchecked}.` };
 }
 
-function opaque(options: ExplainInactiveOptions): ZitadelInactiveExplanation {
-  return {
-    cause: 'opaque',
-    message:
-      'It is not a JWT, so nothing can be read from it. ZITADEL says inactive when it is unknown (from another instance, perhaps), expired, revoked or superseded by a refresh, and when its audience lacks this API.',
-    advice: `For the token of a service user, ${scopeAdvice(options)}`,
-  };
+/** Explains a token that reads as an access token of now. */
+async function explainRest(
+  { token, claims }: Jwt,
+  options: ExplainInactiveOptions,
+): Promise<ZitadelInactiveExplanation> {
+  if (options.isZitadel === false) return unknown(claims, options);
+  const explanation = explainAudience(claims, options);
+  if (explanation === undefined) return revoked;
+  const isLive = await userinfoAccepts(token, options);
+  if (isLive === undefined) return explanation;
+  const confirmation = isLive
+    ? 'The userinfo endpoint accepts the token, so nothing else is wrong with it.'
+    : 'The userinfo endpoint rejects the token too, so it was also revoked or replaced, or its user is locked or gone.';
+  return { ...explanation, message: `${explanation.message} ${confirmation}` };
 }
 
 /** The remaining causes, which only the server can tell apart. */
 const revoked: ZitadelInactiveExplanation = {
   cause: 'revoked',
   message:
-    'It reads as good. So it was revoked, or superseded by a refresh (only the latest access token of a login is active), or its session has ended, or its user is locked, deactivated or gone.',
-  advice: 'Get a new token. If that is inactive too: ZITADEL also says inactive when it fails internally.',
+    'It reads as good. So it was revoked, or superseded by a refresh (only the latest access token of a login is active), or its session has ended, or its user is locked, deactivated or gone, or ZITADEL was called under another origin (scheme, host or port) than its issuer.',
+  advice:
+    'Get a new token. If that is inactive too, check that proxies forward the host and the scheme of the issuer. ZITADEL also says inactive when it fails internally.',
 };
+
+/** Servers differ in what they check, so this names no single cause. */
+function unknown({ aud }: Jwt['claims'], options: ExplainInactiveOptions): ZitadelInactiveExplanation {
+  const audience = namesApi(aud, options)
+    ? ''
+    : ` Its audience ${quoted([aud ?? []].flat())} lacks this API's client id ${quoted(options.clientId)}: some servers then say inactive, others do not check it.`;
+  return {
+    cause: 'unknown',
+    message: `It reads as good, so only this server knows the cause: the token may be revoked, or its session or user may be gone.${audience}`,
+    advice: 'Get a new token. If that is inactive too, read the log of the server.',
+  };
+}

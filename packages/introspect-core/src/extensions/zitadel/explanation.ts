@@ -11,7 +11,8 @@ export type InactiveCause =
   | 'not_an_access_token'
   | 'audience_mismatch'
   | 'revoked'
-  | 'opaque';
+  | 'opaque'
+  | 'unknown';
 
 /** Why ZITADEL may have called a token inactive: a cause for programs, and a message for developers. */
 export interface ZitadelInactiveExplanation extends InactiveExplanation {

@@ -9,7 +9,13 @@ const limits = { timeoutMs: 3000, maxResponseBytes: 262_144, allowInsecureHttp: 
 const cooldownMs = 30_000;
 const maxIssuers = 16;
 /** By the function that fetches, then by issuer and headers: the keys are not fetched again for each token. */
-const keysOf = new WeakMap<object, Map<string, IssuerKeys>>();
+const keysOf = new WeakMap<object, Map<string, KnownKeys>>();
+
+interface KnownKeys {
+  readonly keys: IssuerKeys;
+  /** How often the keys were fetched. */
+  fetches: number;
+}
 
 /** What the signature says: an explanation if it is wrong, or why it was not checked. Neither if it is good. */
 interface SignatureCheck {
@@ -17,8 +23,8 @@ interface SignatureCheck {
   readonly unchecked?: string;
 }
 
-/** For an algorithm, or a `crit`, that an issuer does not use. */
-export const unsupportedSignature: SignatureCheck = {
+/** For an algorithm, or a `crit`, that ZITADEL does not use. */
+const unsupportedSignature: SignatureCheck = {
   wrong: {
     cause: 'bad_signature',
     message: 'It is not signed, or in a way that this issuer does not use.',
@@ -42,27 +48,46 @@ const checks: Record<Awaited<ReturnType<IssuerKeys['verify']>>, SignatureCheck> 
     wrong: {
       cause: 'unknown_key',
       message:
-        'It is signed by a key that the issuer does not publish (any more): it is old, or from another instance.',
+        'It is signed by a key that the issuer does not publish (any more): it is old, or from another server or instance.',
       advice: 'Get a new token.',
     },
   },
+};
+
+/** The keys were fetched before the token arrived, and its key may be newer. */
+const maybeNewKey: SignatureCheck = {
+  unchecked: `its key was not among the issuer's keys when they were last fetched, at most ${cooldownMs / 1000} s ago`,
+};
+
+/** Returns what an algorithm that no published key can verify says about the token. */
+export function checkOtherAlgorithm({ alg }: Jwt, { isZitadel = true }: ExplainInactiveOptions): SignatureCheck {
+  if (isZitadel) return unsupportedSignature;
+  if (alg === 'none') return { wrong: { ...unsigned, cause: 'bad_signature' } };
+  if (/^HS\d+$/.test(String(alg))) return { unchecked: 'it is signed with a secret that only the server has' };
+  return { unchecked: 'its algorithm cannot be verified here' };
+}
+
+const unsigned = {
+  message: 'It is not signed.',
+  advice: 'Look at where it comes from: anybody can write such a token.',
 };
 
 /** Verifies the signature of a JWT with the keys of the issuer. */
 export async function checkSignature(jwt: Jwt, options: ExplainInactiveOptions): Promise<SignatureCheck> {
   const { fetchKeys, transport = ofetchTransport, issuer, headers } = options;
   const owner = fetchKeys ?? transport;
-  const byIssuer = keysOf.get(owner) ?? new Map<string, IssuerKeys>();
+  const byIssuer = keysOf.get(owner) ?? new Map<string, KnownKeys>();
   keysOf.set(owner, byIssuer);
   const name = JSON.stringify([issuer, headers]);
-  const keys = byIssuer.get(name) ?? issuerKeys(options);
-  const result = await keys.verify(jwt);
+  const known = byIssuer.get(name) ?? issuerKeys(options);
+  const fetchesBefore = known.fetches;
+  const result = await known.keys.verify(jwt);
   // Without keys it is not remembered, so that the next token tries again without waiting for the cooldown.
   if (result !== 'no_keys' && !byIssuer.has(name)) {
     if (byIssuer.size >= maxIssuers) byIssuer.clear();
-    byIssuer.set(name, keys);
+    byIssuer.set(name, known);
   }
-  return checks[result];
+  return result === 'unknown_key' && known.fetches === fetchesBefore ? maybeNewKey : checks[result];
 }
 
 function issuerKeys({
@@ -72,6 +97,11 @@ function issuerKeys({
   now = Date.now,
   monotonicNow = () => performance.now(),
   fetchKeys = () => fetchIssuerKeys({ issuer, headers, transport, now, ...limits }),
-}: ExplainInactiveOptions): IssuerKeys {
-  return new IssuerKeys({ monotonicNow, fetchKeys }, cooldownMs);
+}: ExplainInactiveOptions): KnownKeys {
+  const counted = () => {
+    known.fetches += 1;
+    return fetchKeys();
+  };
+  const known = { keys: new IssuerKeys({ monotonicNow, fetchKeys: counted }, cooldownMs), fetches: 0 };
+  return known;
 }

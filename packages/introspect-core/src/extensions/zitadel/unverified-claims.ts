@@ -42,11 +42,22 @@ export function explainTimes(
   return undefined;
 }
 
-/** Explains an ID token (OpenID Connect Core §2) or a logout token (OpenID Connect Back-Channel Logout §2.4). */
+/** Explains a token that is no access token, such as an ID token. */
 export function explainKind(claims: Claims): ZitadelInactiveExplanation | undefined {
-  const isIdToken = ['nonce', 'at_hash', 'c_hash'].some((name) => Object.hasOwn(claims, name));
-  const kind = isIdToken ? 'an ID token' : Object.hasOwn(claims, 'events') ? 'a logout token' : undefined;
-  return kind && { cause: 'not_an_access_token', message: `It is ${kind}.`, advice: 'Send the access token.' };
+  const kind = kindOf(claims);
+  if (kind === undefined) return undefined;
+  return { cause: 'not_an_access_token', message: `It is ${kind}.`, advice: 'Send the access token.' };
+}
+
+/**
+ * Returns what a token is if its claims show that it is not an access token: an ID token (OpenID Connect Core §2), a
+ * logout token (OpenID Connect Back-Channel Logout §2.4), or a refresh token of Keycloak, whose `typ` names each kind.
+ */
+function kindOf(claims: Claims): string | undefined {
+  if (claims.typ === 'Refresh' || claims.typ === 'Offline') return 'a refresh token';
+  if (claims.typ === 'ID' || ['nonce', 'at_hash', 'c_hash'].some((name) => Object.hasOwn(claims, name)))
+    return 'an ID token';
+  return Object.hasOwn(claims, 'events') ? 'a logout token' : undefined;
 }
 
 /** Explains a token whose audience names neither this API nor its project. */
@@ -55,8 +66,8 @@ export function explainAudience(
   options: ExplainInactiveOptions,
 ): ZitadelInactiveExplanation | undefined {
   const { clientId, projectId } = options;
+  if (namesApi(aud, options)) return undefined;
   const audience: readonly unknown[] = [aud].flat();
-  if (audience.includes(clientId) || (projectId !== undefined && audience.includes(projectId))) return undefined;
   const lacks = `lacks this API's client id ${quoted(clientId)}`;
   return {
     cause: 'audience_mismatch',
@@ -68,7 +79,13 @@ export function explainAudience(
   };
 }
 
+/** Returns whether an audience names this API or its project. */
+export function namesApi(aud: unknown, { clientId, projectId }: ExplainInactiveOptions): boolean {
+  const audience: readonly unknown[] = [aud].flat();
+  return audience.includes(clientId) || (projectId !== undefined && audience.includes(projectId));
+}
+
 /** Says which scope puts this API's project into the audience of a token. */
 export function scopeAdvice({ projectId = '<project id>' }: ExplainInactiveOptions): string {
-  return `request it with the scope urn:zitadel:iam:org:project:id:${projectId}:aud.`;
+  return `Request it with the scope urn:zitadel:iam:org:project:id:${projectId}:aud.`;
 }
