@@ -7,8 +7,10 @@ export interface TokenResponse {
   readonly token_type: string;
   /** Seconds. Absent if the server does not say. */
   readonly expires_in?: number;
-  readonly scope: string;
 }
+
+/** Returns whether an id can be part of a scope (RFC 6749 §3.3). ZITADEL does not check that the project exists. */
+export const isProjectId = (id: string) => /^[\x21\x23-\x39\x3b-\x5b\x5d-\x7e]+$/.test(id);
 
 /** Returns the scope without which a service user's token is inactive for every API of the project. */
 export const audienceScope = (projectId: string) => `urn:zitadel:iam:org:project:id:${projectId}:aud`;
@@ -34,20 +36,47 @@ export async function requestToken(
     },
     body: new URLSearchParams({ grant_type: 'client_credentials', scope }).toString(),
   });
-  const { access_token: token, token_type: type, expires_in: expiresIn, scope: granted } = value;
+  const { access_token: token, token_type: type, expires_in: expiresIn } = value;
   if (status === 200 && typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)) {
     return {
       access_token: token,
       token_type: typeof type === 'string' ? type : 'Bearer',
       ...(Number.isFinite(expiresIn) && { expires_in: Number(expiresIn) }),
-      scope: typeof granted === 'string' ? granted : scope,
     };
   }
-  throw rejection(status, value.error);
+  throw rejection(status, value);
 }
 
-function rejection(status: number, error: unknown): Failure {
-  if (status === 401 || error === 'invalid_client' || error === 'unauthorized_client' || error === 'invalid_grant') {
+type ErrorResponse = Readonly<Record<string, unknown>>;
+
+/** The descriptions of ZITADEL's 400 `invalid_request`, with what to do. */
+const userErrors: Readonly<Record<string, readonly [message: string, advice: string]>> = {
+  'Errors.User.NotActive': [
+    'The service user is deactivated or locked',
+    'Activate or unlock the user in the console, or set --service-user to another one.',
+  ],
+  'Errors.User.Machine.Secret.NotExisting': [
+    'The service user has no client secret',
+    'Create one in the console, or by introspect register --rotate, and set ZITADEL_SERVICE_USER_SECRET.',
+  ],
+  'Errors.User.Machine.Secret.Invalid': [
+    'The client secret of the service user is wrong',
+    'Check ZITADEL_SERVICE_USER_SECRET. The server may need a moment to accept a new secret.',
+  ],
+};
+
+function rejection(status: number, { error, error_description: description }: ErrorResponse): Failure {
+  const text = String(description);
+  const userError = Object.hasOwn(userErrors, text) ? userErrors[text] : undefined;
+  if (userError !== undefined) return new Failure(exitCodes.failed, 'invalid_client', ...userError);
+  const isOfUser = error === 'invalid_request' && text.startsWith('Errors.User.');
+  if (
+    isOfUser ||
+    status === 401 ||
+    error === 'invalid_client' ||
+    error === 'unauthorized_client' ||
+    error === 'invalid_grant'
+  ) {
     return new Failure(
       exitCodes.failed,
       'invalid_client',
