@@ -1,7 +1,7 @@
 import { isLoopback, readBoundedText } from '@acme/introspect-core';
 import { exitCodes, Failure, usage } from '../failure.js';
 import { jsonObject } from './json-object.js';
-import { networkError } from './network-error.js';
+import { isTlsFault, networkError } from './network-error.js';
 
 export interface JsonRequest {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -48,7 +48,10 @@ async function reached<Result>(origin: string, send: () => Promise<Result>): Pro
     return await send();
   } catch (error) {
     const reason = networkError(error) ?? `no response within ${timeoutMs / 1000} s`;
-    throw new Failure(exitCodes.failed, 'unavailable', `${origin} cannot be reached: ${reason}`);
+    const advice = isTlsFault(reason)
+      ? `Run this to find the cause: introspect doctor --issuer ${origin} --auth none`
+      : undefined;
+    throw new Failure(exitCodes.failed, 'unavailable', `${origin} cannot be reached: ${reason}`, advice);
   }
 }
 

@@ -8,3 +8,8 @@ export function networkError(error: unknown): string | undefined {
   const { code } = Object(error instanceof Error ? (error.cause ?? error) : {}) as { code?: unknown };
   return typeof code === 'string' && /^\w+$/.test(code) ? code : 'no reason given';
 }
+
+/** Returns whether a code is one of TLS, from Node or OpenSSL. */
+export function isTlsFault(code: string): boolean {
+  return /SSL|TLS|CERT|EPROTO|SIGNED_|SIGNATURE/.test(code);
+}

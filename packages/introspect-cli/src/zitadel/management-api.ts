@@ -8,6 +8,8 @@ export interface App {
   /** Empty if the app of this name is not an API app. */
   readonly clientId: string;
   readonly method: AppMethod;
+  /** Whether it was deactivated: the server then rejects its credentials. */
+  readonly isInactive: boolean;
 }
 
 export interface User {
@@ -37,11 +39,24 @@ export class ManagementApi {
     return this.#client.planned;
   }
 
+  /** Leaves out the project of the instance itself, in which no API of others belongs. */
   async projects(): Promise<{ id: string; name: string }[]> {
-    return (await this.#client.searchAll('/projects/_search')).map((each) => ({
+    const own = await this.#instanceProject();
+    const all = (await this.#client.searchAll('/projects/_search')).map((each) => ({
       id: text(each, 'id'),
       name: text(each, 'name'),
     }));
+    return all.filter(({ id }) => id !== own);
+  }
+
+  /** Returns undefined if the server does not name it: then the project is in the list, as in the console. */
+  async #instanceProject(): Promise<unknown> {
+    try {
+      return (await this.#client.call('GET', '/iam')).iamProjectId;
+    } catch (error) {
+      if (error instanceof ManagementFailure) return undefined;
+      throw error;
+    }
   }
 
   async findProject(name: string): Promise<string | undefined> {
@@ -91,7 +106,8 @@ export class ManagementApi {
     if (app === undefined) return undefined;
     const { clientId = '', authMethodType } = Object(app.apiConfig) as Members;
     const method = authMethodType === 'API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT' ? 'key' : 'basic'; // the server leaves the default out
-    return { id: text(app, 'id'), clientId: String(clientId), method };
+    const isInactive = app.state === 'APP_STATE_INACTIVE';
+    return { id: text(app, 'id'), clientId: String(clientId), method, isInactive };
   }
 
   async addApp(
@@ -107,7 +123,7 @@ export class ManagementApi {
       { appId: 'appId', clientId: 'clientId', clientSecret: 'clientSecret' },
     );
     const clientSecret = method === 'basic' ? text(app, 'clientSecret') : undefined;
-    return { id: text(app, 'appId'), clientId: text(app, 'clientId'), method, clientSecret };
+    return { id: text(app, 'appId'), clientId: text(app, 'clientId'), method, isInactive: false, clientSecret };
   }
 
   async removeApp(projectId: string, appId: string): Promise<void> {

@@ -1,6 +1,8 @@
 import { exitCodes, Failure } from '../failure.js';
 import type { JsonResponse } from '../http/json-request.js';
 
+const maxMessageLength = 1000;
+
 /** What to do about a rejected call, by its status. */
 const advice: Readonly<Record<number, string>> = {
   401: 'ZITADEL_ADMIN_PAT is wrong or has expired: create a new one, for a service user who is an administrator.',
@@ -14,13 +16,16 @@ const advice: Readonly<Record<number, string>> = {
  * without the personal access token.
  */
 export class ManagementFailure extends Failure {
+  /** The status, or 403 if a 404 means a missing permission. */
   readonly status: number;
 
   constructor(call: string, { status, value }: JsonResponse, pat: string) {
     const { message } = value ?? {};
     const said = typeof message === 'string' ? `: ${shown(message, pat)}` : '';
-    super(exitCodes.failed, codeOf(status), `${call} was rejected (${status})${said}`, advice[status]);
-    this.status = status;
+    // ZITADEL responds with 404 instead of 403 if the user of the token administrates nothing.
+    const meant = status === 404 && said.includes('membership not found') ? 403 : status;
+    super(exitCodes.failed, codeOf(meant), `${call} was rejected (${status})${said}`, advice[meant]);
+    this.status = meant;
   }
 }
 
@@ -34,5 +39,5 @@ function shown(message: string, pat: string): string {
   return message
     .replaceAll(pat, '…')
     .replaceAll(/\p{C}+/gu, ' ')
-    .slice(0, 200);
+    .slice(0, maxMessageLength);
 }

@@ -40,6 +40,6 @@ function notAccepted({ message }: Error): Failure {
   return new Failure(
     exitCodes.failed,
     'not_accepted',
-    `The server does not accept the new credentials after ${limitMs / 1000} s: ${message}`,
+    `The server does not accept the credentials after ${limitMs / 1000} s: ${message}`,
   );
 }

@@ -81,13 +81,14 @@ export async function runRegistration(api: ManagementApi, run: Run): Promise<Exi
 }
 
 function wantedBy({ app, role, auth, serviceUser }: RegisterFlags, project: string): Wanted {
-  const name = `${slug(project)}-${slug(app)}`;
+  const name = [slug(project), slug(app)].filter(Boolean).join('-');
   return { project, app, roles: role ?? [], method: auth, serviceUser: serviceUser === true ? name : serviceUser };
 }
 
-/** Returns a name as part of a user name. */
+/** Returns a name as part of a user name: letters without accents, digits, and single hyphens between them. */
 function slug(name: string): string {
-  return name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+  const plain = name.toLowerCase().replaceAll('ß', 'ss').normalize('NFKD').replaceAll(/\p{M}/gu, '');
+  return plain.replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
 }
 
 /** An env file belongs to one registration: a second one would replace its record, which `--undo` needs. */
@@ -110,6 +111,12 @@ function checkRecord({ record, files, flags }: Run, issuer: string, { project, a
 function methodOf({ app: name, method }: Wanted, { app }: Survey): AppMethod {
   if (app === undefined) return method ?? 'basic';
   if (app.clientId === '') throw usage(`The app ${name} is not an API app`, 'Set --app to another name.');
+  if (app.isInactive) {
+    throw usage(
+      `The app ${name} is inactive, so the server rejects its credentials`,
+      'Activate it in the console, or set --app to another name.',
+    );
+  }
   if (method !== undefined && method !== app.method) {
     throw usage(
       `The app ${name} authenticates by ${app.method === 'key' ? 'a key' : 'a secret'}`,

@@ -23,7 +23,54 @@ describe('introspect register', () => {
     expect(stderr).toContain('(403): No matching [31m permissions for … x');
     expect(stderr).toContain('ORG_OWNER');
     expect(stderr).not.toContain(adminToken);
-    expect(stderr.length).toBeLessThan(700);
+    expect(stderr.length).toBeLessThan(1500);
+  });
+
+  it("gives the advice for a missing permission after ZITADEL's 404 membership not found", async () => {
+    const project = await zitadelProject();
+    const message = 'membership not found (AUTHZ-cdgFk)';
+    project.zitadel.intercept(() => json({ code: 5, message }, { status: 404 }));
+    const { code, stderr } = await project.run('register', '--project', 'shop');
+    expect(code).toBe(3);
+    expect(stderr).toMatch(
+      /rejected \(404\): membership not found \(AUTHZ-cdgFk\)\nThe user of ZITADEL_ADMIN_PAT lacks/,
+    );
+    const { stdout } = await project.run('register', '--project', 'shop', '--json');
+    expect(JSON.parse(stdout).error.code).toBe('permission_denied');
+  });
+
+  it('shows a long message of the server whole', async () => {
+    const project = await zitadelProject();
+    const message = `${'x'.repeat(900)} the reason`;
+    project.zitadel.intercept(() => json({ code: 3, message }, { status: 400 }));
+    const { code, stderr } = await project.run('register', '--project', 'shop');
+    expect([code, stderr]).toEqual([3, expect.stringContaining(message)]);
+  });
+
+  it.each([[[]], [['--rotate']]])('rejects an inactive app, and changes nothing: %j', async (flags) => {
+    const project = await zitadelProject();
+    await project.run('register', '--project', 'shop');
+    const writes = project.zitadel.writes().length;
+    const apps = [{ id: '1', name: 'api', state: 'APP_STATE_INACTIVE', apiConfig: { clientId: 'c' } }];
+    project.zitadel.intercept((request, usual) =>
+      request.url.endsWith('/apps/_search') ? json({ result: apps }) : usual,
+    );
+    const { code, stderr } = await project.run('register', '--project', 'shop', ...flags);
+    expect(code).toBe(2);
+    expect(stderr).toBe(
+      'The app api is inactive, so the server rejects its credentials\nActivate it in the console, or set --app to another name.\n',
+    );
+    expect(project.zitadel.writes()).toHaveLength(writes);
+  });
+
+  it('refers to doctor after a fault of TLS', async () => {
+    const project = await zitadelProject();
+    const issuer = project.zitadel.origin.replace('http:', 'https:');
+    const { code, stderr } = await project.run('register', '--project', 'shop', '--issuer', issuer);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(
+      / cannot be reached: ERR_SSL\w+\nRun this to find the cause: introspect doctor --issuer https:/,
+    );
   });
 
   it('reports errors as JSON with --json', async () => {

@@ -1,3 +1,4 @@
+import { json } from '@acme/introspect-testing';
 import { describe, expect, it } from 'vitest';
 import { introspectAtTerminal } from '../../support/introspect.js';
 import { introspectAtRealTerminal } from '../../support/real-process.js';
@@ -18,6 +19,23 @@ describe('introspect register at a terminal', () => {
     expect([code, shown]).toEqual([0, expect.stringContaining('The server accepts the credentials')]);
     expect(held(project).projects).toEqual([{ name: 'shop', roles: [], apps: ['api'] }]);
     for (const secret of project.secrets()) expect(shown).not.toContain(secret);
+  });
+
+  it("does not offer ZITADEL's own project", async () => {
+    const project = await zitadelProject();
+    await project.run('register', '--project', 'ZITADEL', '--out', 'first.env');
+    await project.run('register', '--project', 'shop', '--out', 'other.env');
+    const [own] = project.zitadel.objects.projects.keys();
+    project.zitadel.intercept((request, usual) =>
+      request.url.endsWith('/management/v1/iam') ? json({ iamProjectId: own }) : usual,
+    );
+    const { shown } = await introspectAtTerminal(['register', '--dry-run'], {
+      cwd: project.folder,
+      env: project.env,
+      inputs: [{ awaits: 'In which project?', typed: '\r' }],
+    });
+    expect(shown).not.toContain('ZITADEL');
+    expect(shown).toContain('shop');
   });
 
   it('prompts for the name of a new project, and for the PAT without showing it', async () => {

@@ -8,6 +8,15 @@ import { describe, expect, it } from 'vitest';
 import { adminToken, all, everything, held, nothing, zitadelProject } from '../../support/zitadel-project.js';
 
 describe('introspect register', () => {
+  it.each([
+    ['Größe & <Söhne>', 'grosse-sohne-api'],
+    ['店', 'api'],
+  ])('names the service user of a project without accents and empty parts: %s', async (name, userName) => {
+    const project = await zitadelProject();
+    expect((await project.run('register', '--project', name, '--service-user')).code).toBe(0);
+    expect(held(project).users).toEqual([userName]);
+  });
+
   it('creates project, roles, API and service user with the calls that ZITADEL documents', async () => {
     const project = await zitadelProject();
     const { code, stderr } = await project.run('register', ...everything);

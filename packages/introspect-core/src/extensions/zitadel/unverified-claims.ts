@@ -42,7 +42,7 @@ export function explainTimes(
   return undefined;
 }
 
-/** Explains a token that is no access token, such as an ID token. */
+/** Explains a token that is not an access token, such as an ID token. */
 export function explainKind(claims: Claims): ZitadelInactiveExplanation | undefined {
   const kind = kindOf(claims);
   if (kind === undefined) return undefined;
