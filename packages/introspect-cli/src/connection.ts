@@ -1,9 +1,7 @@
-import type { ClientCredentials } from '@acme/introspect-core';
-import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import type { Command } from 'commander';
 import { usage } from './failure.js';
 import { checkSecure } from './http/json-request.js';
-import type { Settings } from './terminal/settings.js';
+import type { Names, Settings } from './terminal/settings.js';
 
 /** The options of every command. */
 export interface CommonFlags {
@@ -13,29 +11,15 @@ export interface CommonFlags {
   instanceHost?: string;
 }
 
-/** The options of commands that introspect as an API. */
-export interface ApiFlags extends CommonFlags {
-  clientId?: string;
-  keyFile?: string;
-  projectId?: string;
-}
-
-export function withCommonFlags(command: Command): Command {
+export function withCommonFlags(command: Command, issuerVariables: Names = 'ZITADEL_ISSUER'): Command {
   return command
-    .option('--issuer <url>', 'Issuer, as the console shows it (ZITADEL_ISSUER)')
+    .option('--issuer <url>', `Issuer, as the server names it (${[issuerVariables].flat().join(' or ')})`)
     .option(
       '--instance-host <host>',
-      'Host of the public issuer, if --issuer is an internal address (ZITADEL_INSTANCE_HOST)',
+      'Host of the public issuer, if --issuer is an internal address of ZITADEL (ZITADEL_INSTANCE_HOST)',
     )
     .option('--env <path>', 'Read variables from a file; the environment overrides them')
     .option('--json', 'Output JSON');
-}
-
-export function withApiFlags(command: Command): Command {
-  return withCommonFlags(command)
-    .option('--client-id <id>', 'Client id of the API (ZITADEL_CLIENT_ID)')
-    .option('--key-file <path>', 'Key file of the API, instead of client id and secret (ZITADEL_KEY_FILE)')
-    .option('--project-id <id>', 'Project id of the API (ZITADEL_PROJECT_ID)');
 }
 
 /** The address to which a command connects, and the issuer. */
@@ -58,12 +42,13 @@ export interface Connection {
 export function connectionOf(
   settings: Settings,
   flags: CommonFlags,
-  issuer: string = issuerOf(settings, flags),
+  issuer: string = issuerOf(settings.required(flags.issuer, '--issuer', 'ZITADEL_ISSUER', 'The issuer')),
+  issuerVariables: Names = 'ZITADEL_ISSUER',
 ): Connection {
   const instanceHost = instanceHostOf(settings, flags);
   if (instanceHost === undefined) return { issuer, address: issuer, instanceHost, headers: {} };
   const headers = { 'x-zitadel-instance-host': instanceHost };
-  const endpoint = flags.issuer ? undefined : settings.beside('ZITADEL_ISSUER', 'INTROSPECTION_ENDPOINT');
+  const endpoint = flags.issuer ? undefined : settings.beside(issuerVariables, 'INTROSPECTION_ENDPOINT');
   if (endpoint === undefined || new URL(issuer).host !== instanceHost) {
     return { issuer, address: issuer, instanceHost, headers };
   }
@@ -75,8 +60,7 @@ export function connectionOf(
 }
 
 /** @throws Failure that does not show the value: it may contain a password */
-function issuerOf(settings: Settings, flags: CommonFlags): string {
-  const issuer = settings.required(flags.issuer, '--issuer', 'ZITADEL_ISSUER', 'The issuer');
+export function issuerOf(issuer: string): string {
   const advice = 'It looks like https://my-instance.zitadel.cloud';
   if (!URL.canParse(issuer)) throw usage('The issuer is not a URL', advice);
   const { username, password } = new URL(issuer);
@@ -85,7 +69,7 @@ function issuerOf(settings: Settings, flags: CommonFlags): string {
 }
 
 /** @throws Failure if the value is not a host, with or without a port */
-function instanceHostOf(settings: Settings, flags: CommonFlags): string | undefined {
+export function instanceHostOf(settings: Settings, flags: CommonFlags): string | undefined {
   const host = settings.text(flags.instanceHost, 'ZITADEL_INSTANCE_HOST');
   if (
     host !== undefined &&
@@ -94,29 +78,4 @@ function instanceHostOf(settings: Settings, flags: CommonFlags): string | undefi
     throw usage('--instance-host (ZITADEL_INSTANCE_HOST) is not a host', 'It looks like my-instance.zitadel.cloud');
   }
   return host;
-}
-
-/**
- * Returns the credentials of this API: its key file, or else its client id and secret.
- *
- * @throws Failure naming what is missing, or a key file that cannot be used
- */
-export async function credentialsOf(
-  settings: Settings,
-  flags: ApiFlags,
-  secret = () => settings.secret('ZITADEL_CLIENT_SECRET', "The API's client secret"),
-): Promise<ClientCredentials> {
-  const keyFile = settings.text(flags.keyFile, 'ZITADEL_KEY_FILE');
-  if (keyFile !== undefined) {
-    const json = settings.readFile(keyFile, 'The key file (--key-file, ZITADEL_KEY_FILE)');
-    try {
-      return { clientAuthentication: privateKeyJwt({ keyJson: json }) };
-    } catch (error) {
-      throw usage(error instanceof TypeError ? error.message : 'The key in the key file is damaged');
-    }
-  }
-  return {
-    clientId: settings.required(flags.clientId, '--client-id', 'ZITADEL_CLIENT_ID', "The API's client id"),
-    clientSecret: await secret(),
-  };
 }

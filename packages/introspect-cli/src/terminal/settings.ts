@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseEnv } from 'node:util';
@@ -7,6 +7,9 @@ import { exitCodes, Failure, usage } from '../failure.js';
 import { isInteractive, type System } from './system.js';
 
 type Variables = Readonly<Record<string, string | undefined>>;
+
+/** One variable, or several from which the first that is set is read. */
+export type Names = string | readonly string[];
 
 /**
  * The settings of a command. An option overrides the environment, and the environment overrides the file of `--env`.
@@ -17,6 +20,7 @@ export class Settings {
   readonly #system: System;
   readonly #file: Variables;
   readonly #environment: Variables;
+  readonly #hasFile: boolean;
   #lines: AsyncIterator<string> | undefined;
   /** The variables whose values were read from stdin, one a line. */
   readonly #fromStdin: string[] = [];
@@ -24,28 +28,49 @@ export class Settings {
   /** @throws Failure if the file cannot be read */
   constructor(envFile: string | undefined, system: System) {
     this.#system = system;
+    this.#hasFile = envFile !== undefined;
     this.#file = envFile === undefined ? {} : this.#readEnvFile(envFile);
     this.#environment = { ...system.env };
   }
 
-  /** Returns the option's value, or else that of the variable. An empty value counts as absent. */
-  text(option: string | undefined, variable: string): string | undefined {
-    return option || (this.#environment[variable] ?? this.#file[variable]) || undefined;
+  /**
+   * Returns the option's value, or else that of the variable. An empty value counts as absent, but in the environment it
+   * still hides the file.
+   */
+  text(option: string | undefined, variable: Names): string | undefined {
+    return (
+      option || firstOf(this.#environment, variable) || (this.#sets(variable) ? undefined : this.#ofFile(variable))
+    );
   }
 
   /**
-   * Returns a variable from the place that sets another one: a file must not add to settings of the environment.
+   * Returns a variable that belongs to another one: if the environment sets that one, the file must not add to it.
    */
-  beside(other: string, variable: string): string | undefined {
-    const source = this.#environment[other] === undefined ? this.#file : this.#environment;
-    return source[variable] || undefined;
+  beside(other: Names, variable: Names): string | undefined {
+    return this.#sets(other) ? firstOf(this.#environment, variable) : this.text(undefined, variable);
   }
 
   /** @throws Failure that names both the option and the variable */
-  required(option: string | undefined, flag: string, variable: string, what: string): string {
+  required(option: string | undefined, flag: string, variable: Names, what: string): string {
     const value = this.text(option, variable);
     if (value !== undefined) return value;
-    throw usage(`${what} is missing`, `Give ${flag}, or set ${variable} in the environment or in the file of --env.`);
+    throw usage(
+      `${what} is missing`,
+      `Give ${flag}, or set ${shown(variable)} in the environment or in the file of --env.${this.#unusedFile()}`,
+    );
+  }
+
+  #sets(variable: Names): boolean {
+    return [variable].flat().some((name) => this.#environment[name] !== undefined);
+  }
+
+  #ofFile(variable: Names): string | undefined {
+    return firstOf(this.#file, variable);
+  }
+
+  /** A file is read only by --env: the file of a folder that others wrote could redirect secrets of the environment. */
+  #unusedFile(): string {
+    return !this.#hasFile && existsSync(this.pathOf('.env')) ? ' There is a file .env here: --env .env reads it.' : '';
   }
 
   /**
@@ -54,27 +79,34 @@ export class Settings {
    *
    * @throws Failure if it is missing
    */
-  async secret(variable: string, what: string): Promise<string> {
+  async secret(variable: Names, what: string): Promise<string> {
     const known =
       this.text(undefined, variable) ||
-      (isInteractive(this.#system) ? await this.#prompt(what) : await this.#nextLine(variable));
+      (isInteractive(this.#system) ? await this.#prompt(what) : await this.#nextLine(variable, what));
     if (known) return known;
     const [first] = this.#fromStdin;
     throw usage(
       `${what} is missing`,
       first === undefined
-        ? `Set ${variable} in the environment or in the file of --env, or write it to stdin. It is not taken from the command line.`
-        : `The first line of stdin was used for ${first}, which is not set. Set ${first}, or write ${variable} to the next line.`,
+        ? `Set ${shown(variable)} in the environment or in the file of --env, or write it to stdin. It is not taken from the command line.${this.#unusedFile()}`
+        : `The first line of stdin was used for ${first}, which is not set. Set ${first}, or write ${shown(variable)} to the next line.`,
     );
   }
 
   /** Does not read to the end of stdin: the writer may never close it. */
-  async #nextLine(variable: string): Promise<string> {
+  async #nextLine(variable: Names, what: string): Promise<string> {
     this.#lines ??= createInterface({ input: this.#system.stdin })[Symbol.asyncIterator]();
     const { done, value } = await this.#lines.next();
     if (done === true) return '';
-    this.#fromStdin.push(variable);
-    return value.trim();
+    const line = value.trim();
+    if (/secret$/.test(what) && looksLikeToken(line)) {
+      throw usage(
+        `${what} is missing`,
+        `The line of stdin is a token. Set ${shown(variable)} in the environment or in the file of --env, or write it to stdin first.${this.#unusedFile()}`,
+      );
+    }
+    this.#fromStdin.push(shown(variable));
+    return line;
   }
 
   async #prompt(what: string): Promise<string> {
@@ -108,4 +140,21 @@ export class Settings {
       );
     }
   }
+}
+
+/** Returns the first of the variables that is set and not empty. */
+function firstOf(source: Variables, variable: Names): string | undefined {
+  return [variable]
+    .flat()
+    .map((name) => source[name])
+    .find(Boolean);
+}
+
+function shown(variable: Names): string {
+  return [variable].flat().join(' or ');
+}
+
+/** JWTs and JWEs begin like this. A client secret does not. */
+function looksLikeToken(line: string): boolean {
+  return /^(bearer\s+)?eyJ[\w-]+\./i.test(line);
 }

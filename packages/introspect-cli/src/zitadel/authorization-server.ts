@@ -18,17 +18,24 @@ export interface AuthorizationServer extends Connection {
 /**
  * Reads a server's metadata.
  *
+ * @param metadataUrl where it is, if not at a well-known URL of the issuer; its issuer must still match
  * @throws Failure if the metadata cannot be fetched, or names neither the given issuer nor that of the instance host
  */
-export async function discover(connection: Connection): Promise<AuthorizationServer> {
+export async function discover(connection: Connection, metadataUrl?: string): Promise<AuthorizationServer> {
   const { issuer: given, address, instanceHost, headers } = connection;
   checkSecure(address, 'The issuer');
   const get = async (url: string) => ({ url, ...(await requestJson({ method: 'GET', url, headers })) });
-  const { url, status, value = {} } = await fetchMetadata(address, get);
+  const {
+    url,
+    status,
+    value = {},
+  } = await (metadataUrl === undefined ? fetchMetadata(address, get) : get(metadataUrl));
   if (status !== 200) {
     const advice =
       instanceHost === undefined
-        ? 'Check --issuer: it is the URL of the instance, without a path.'
+        ? metadataUrl === undefined
+          ? 'Check --issuer: it is the URL that the server names as its issuer. For ZITADEL, it has no path.'
+          : 'Check --metadata-url (INTROSPECT_METADATA_URL).'
         : `Check --issuer, the internal address, and --instance-host (ZITADEL_INSTANCE_HOST): the server may know no instance of the host ${instanceHost}.`;
     throw new Failure(exitCodes.failed, 'no_metadata', `${url} responded with ${status}`, advice);
   }
@@ -64,12 +71,6 @@ export function clientOptions({ issuer, instanceHost, headers, endpoint }: Autho
   return { issuer, introspectionEndpoint: endpoint('introspection_endpoint'), headers: { ...headers } };
 }
 
-/** Returns the options of {@link clientOptions}, and reads the metadata only if they need it. */
-export async function clientOptionsOf(connection: Connection): Promise<ClientOptions> {
-  const { issuer, instanceHost } = connection;
-  return instanceHost === undefined ? { issuer } : clientOptions(await discover(connection));
-}
-
 /** Returns whether a server at an internal address names the public issuer: the one whose host is the instance host. */
 export function isOfInstanceHost(
   named: unknown,
@@ -90,7 +91,7 @@ function otherIssuer(named: unknown, { issuer, address, instanceHost }: Connecti
   const isSlash = typeof named === 'string' && named.replace(/\/$/, '') === issuer.replace(/\/$/, '');
   const advice =
     instanceHost === undefined
-      ? 'Set the issuer as the console shows it.'
+      ? `Set the issuer exactly as the server names it.`
       : `Set --instance-host (ZITADEL_INSTANCE_HOST), now ${instanceHost}, to the host of the public issuer, with its port if it has one.`;
   return new Failure(
     exitCodes.failed,

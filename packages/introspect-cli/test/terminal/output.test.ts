@@ -56,7 +56,7 @@ describe('introspect prints no control character', () => {
       env: { ...project.env, ZITADEL_SERVICE_USER_SECRET: 's' },
       inputs: [],
     });
-    expect(shown).toContain('x�]0;title��31mH��z token, scope x�');
+    expect(shown).toContain('x�]0;title��31mH��z token, requested scope ');
     expect(shown.replaceAll('\r', '')).not.toMatch(control);
   });
 

@@ -1,6 +1,7 @@
+import { type ApiFlags, withApiFlags } from '../../api-location.js';
 import type { Command } from '../../command.js';
-import { type ApiFlags, withApiFlags } from '../../connection.js';
 import { type ExitCode, exitCodes, usage } from '../../failure.js';
+import { variables } from '../../variables.js';
 import { examineConfiguration } from './checks/configuration.js';
 import { examine } from './examination.js';
 import { type Check, checkNames, skipped } from './finding.js';
@@ -21,17 +22,24 @@ export const doctorCommand: Command<DoctorFlags> = {
 
   help: {
     variables: {
-      ZITADEL_CLIENT_SECRET: 'Client secret of the API; otherwise from a prompt or stdin',
-      ZITADEL_TOKEN: 'A token that should be active, to check it too',
+      INTROSPECT_CLIENT_SECRET: 'Client secret of the API; otherwise from a prompt or stdin',
+      INTROSPECT_BEARER_TOKEN: 'Bearer token of the API, for --auth bearer',
+      INTROSPECT_TOKEN: 'A token that should be active, to check it too',
+      ZITADEL_CLIENT_SECRET: 'Read if INTROSPECT_CLIENT_SECRET is not set',
+      ZITADEL_TOKEN: 'Read if INTROSPECT_TOKEN is not set',
     },
-    examples: ['introspect doctor --env .env', 'introspect doctor --env .env --json'],
+    examples: [
+      'introspect doctor --env .env',
+      'introspect doctor --env .env --json',
+      'introspect doctor --issuer https://as.example --auth post --client-id api',
+    ],
   },
 
   async run(flags, { settings, output, clock }): Promise<ExitCode> {
     const timeoutMs = Number(flags.timeoutMs);
     if (!(timeoutMs >= 1 && timeoutMs <= 60_000)) throw usage('--timeout-ms must be a number from 1 to 60000');
     const configuration = await examineConfiguration(flags, settings);
-    const token = settings.text(undefined, 'ZITADEL_TOKEN');
+    const token = settings.text(undefined, variables.token);
 
     const steps = examine({ configuration, token, timeoutMs, clock });
     const checks: Check[] = [];

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.js';
+import { isZitadel } from '../../zitadel/is-zitadel.js';
 import { checkClock } from './checks/clock.js';
 import type { Configuration } from './checks/configuration.js';
 import { checkConnection } from './checks/connection.js';
@@ -20,9 +21,10 @@ export interface Examination {
 /** Runs the checks one after the other. Returns why it stopped before the last one, or an empty text. */
 export async function* examine({ configuration, token, timeoutMs, clock }: Examination): AsyncGenerator<Check, string> {
   yield configuration.check;
-  const { connection: connected, method, authentication } = configuration;
-  if (connected === undefined) return 'the issuer must first be a URL';
-  const address = new URL(connected.address);
+  const { location: api, method, authentication } = configuration;
+  const destination = api && (api.endpoint ?? api.metadataUrl ?? api.connection?.address);
+  if (api === undefined || destination === undefined) return 'the issuer must first be a URL';
+  const address = new URL(destination);
 
   const dns = await checkDns(address, timeoutMs);
   yield dns;
@@ -32,7 +34,7 @@ export async function* examine({ configuration, token, timeoutMs, clock }: Exami
   yield connection;
   if (connection.status === 'error') return 'there must first be a connection';
 
-  const { check: discovery, response, location } = await checkDiscovery(connected, method, timeoutMs);
+  const { check: discovery, response, location } = await checkDiscovery(api, method, timeoutMs);
   yield discovery;
   yield response === undefined ? skipped('clock', 'there was no response') : checkClock(response, method);
   if (location === undefined) return 'discovery must first find an endpoint to which credentials may be sent';
@@ -41,12 +43,16 @@ export async function* examine({ configuration, token, timeoutMs, clock }: Exami
     return 'credentials are not sent over plain http';
   }
 
-  const target: Target = { ...location, headers: connected.headers, method, authentication, timeoutMs };
+  const { headers, instanceHost } = api;
+  const ofZitadel = isZitadel(location.endpoint, instanceHost);
+  const target: Target = { ...location, headers, method, authentication, timeoutMs, isZitadel: ofZitadel };
   const credentials = await checkCredentials(target);
   yield credentials;
   if (credentials.status === 'error') return 'the server must first respond to an invented token';
 
-  yield token === undefined ? skipped('token', 'ZITADEL_TOKEN is not set') : await checkKnownToken(target, token);
+  yield token === undefined
+    ? skipped('token', 'INTROSPECT_TOKEN or ZITADEL_TOKEN is not set')
+    : await checkKnownToken(target, token);
   yield await checkLatency(target, clock);
   return '';
 }

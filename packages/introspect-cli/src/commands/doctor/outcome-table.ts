@@ -10,6 +10,7 @@ export interface Pattern {
   readonly description?: string;
   readonly active?: boolean;
   readonly retryAfter?: boolean;
+  readonly isUnknownInstance?: boolean;
 }
 
 export interface Row {
@@ -20,12 +21,17 @@ export interface Row {
   readonly fix: string;
   /** Replaces `cause` and `fix` for an API that authenticates by a key. */
   readonly byKey?: readonly [cause: string, fix: string];
+  /** Replaces `cause` and `fix` for a server that is not ZITADEL, if they say what only ZITADEL means by it. */
+  readonly elsewhere?: readonly [cause: string, fix: string];
+  /** Whether the cause is how the API authenticates. */
+  readonly isAboutCredentials?: true;
 }
 
-/** The responses of an introspection endpoint to a token that nobody issued, as ZITADEL sends them. The first match counts. */
+/** The responses of an introspection endpoint to a token that nobody issued, most of them as ZITADEL sends them. The first match counts. */
 export const rows: readonly Row[] = [
   {
     code: 'no_credentials_arrived',
+    isAboutCredentials: true,
     pattern: {
       status: 400,
       error: 'invalid_request',
@@ -41,6 +47,7 @@ export const rows: readonly Row[] = [
   },
   {
     code: 'undecodable_credentials',
+    isAboutCredentials: true,
     pattern: { status: 400, error: 'invalid_client', description: 'invalid basic auth header' },
     cause:
       'The server could not percent-decode the credentials, although they were encoded correctly: a proxy rewrites them.',
@@ -48,6 +55,7 @@ export const rows: readonly Row[] = [
   },
   {
     code: 'no_secret_arrived',
+    isAboutCredentials: true,
     pattern: { status: 400, error: 'invalid_client', description: 'client must be authenticated' },
     cause: 'The server received the client id without its secret.',
     fix: 'Set the secret, or find the proxy that rewrites the Authorization field.',
@@ -60,6 +68,7 @@ export const rows: readonly Row[] = [
   },
   {
     code: 'credentials_refused',
+    isAboutCredentials: true,
     pattern: { status: 400, error: 'unauthorized_client' },
     cause:
       'The client id is unknown, the secret is wrong or was rotated, the app, its project or its organisation is inactive, or the app was created a moment ago.',
@@ -68,9 +77,14 @@ export const rows: readonly Row[] = [
       'The key is unknown, expired or belongs to another app, the app, its project or its organisation is inactive, this clock is wrong, or the key was created a moment ago.',
       'Download a new key of this app, check that app, project and organisation are active, and run this again in some seconds if the key is new.',
     ],
+    elsewhere: [
+      'The server rejects the client: the client id is unknown, the secret or key is wrong, or the client may not introspect.',
+      'Copy the credentials again, and check that the client is active and may introspect.',
+    ],
   },
   {
     code: 'credentials_refused_401',
+    isAboutCredentials: true,
     pattern: { status: 401, error: 'invalid_client' },
     cause: 'The server rejects the client id or its secret, with the error of RFC 6749.',
     fix: 'Copy client id and secret again, and check that the client is active and may introspect.',
@@ -81,6 +95,7 @@ export const rows: readonly Row[] = [
   },
   {
     code: 'invalid_client',
+    isAboutCredentials: true,
     pattern: { status: 400, error: 'invalid_client' },
     cause: 'The server does not accept the method by which the client authenticates.',
     fix: 'Check that the app uses this authentication method, and that no proxy rewrites the request.',
@@ -90,6 +105,10 @@ export const rows: readonly Row[] = [
     pattern: { status: 400, error: 'invalid_request' },
     cause: 'The request was incomplete when it reached the server, or it used two authentication methods.',
     fix: 'Find the proxy that removes or adds an Authorization field, or changes the body.',
+    elsewhere: [
+      'The server does not accept the request: it requires another authentication method, or a proxy changed the request.',
+      'Check which method the server requires for this client (--auth), and look for a proxy that changes the header fields or the body.',
+    ],
   },
   {
     code: 'server_panic',
@@ -102,10 +121,11 @@ export const rows: readonly Row[] = [
     pattern: { status: 500, body: 'text' },
     cause: 'The server cannot reach its database.',
     fix: 'Check the database of the server, and its log.',
+    elsewhere: ['The server had an internal error.', "Run this again. If it happens again, check the server's log."],
   },
   {
     code: 'no_instance',
-    pattern: { status: 404, body: 'text' },
+    pattern: { status: 404, isUnknownInstance: true },
     cause: 'ZITADEL has no instance for this host.',
     fix: 'Check the host of the issuer. For an internal address, set --instance-host (ZITADEL_INSTANCE_HOST) to the public host; in code, send it as the header x-zitadel-instance-host.',
   },
@@ -113,19 +133,27 @@ export const rows: readonly Row[] = [
     code: 'wrong_path',
     pattern: { status: 404 },
     cause: 'This path does not exist: the host is another server, or a proxy does not forward the path.',
-    fix: 'Check the issuer, and that the proxy forwards /.well-known and /oauth to the server.',
+    fix: 'Check the issuer, and that the proxy forwards this path to the server.',
   },
   {
     code: 'quota_exhausted',
     pattern: { status: 429, body: 'text', retryAfter: false },
     cause: 'A quota of the instance is used up, or the instance is blocked. Waiting does not help.',
     fix: "Check the instance's quota and its invoices.",
+    elsewhere: [
+      'Too many requests come from this address, or a quota is used up.',
+      'Wait, then send fewer requests: use the options cache and limits. If it stays, check the quota.',
+    ],
   },
   {
     code: 'rate_limited',
     pattern: { status: 429 },
     cause: 'Too many requests come from this address: ZITADEL Cloud allows 50 per second and blocks for a minute.',
     fix: 'Wait a minute, then send fewer requests: use the options cache and limits.',
+    elsewhere: [
+      'Too many requests come from this address.',
+      'Wait, then send fewer requests: use the options cache and limits.',
+    ],
   },
   {
     code: 'bad_gateway',
@@ -171,12 +199,14 @@ export const rows: readonly Row[] = [
   },
   {
     code: 'unauthorized',
+    isAboutCredentials: true,
     pattern: { status: 401 },
     cause: 'The server rejects the credentials without a reason, or a proxy requires its own credentials.',
     fix: 'Copy client id and secret again, and check whether a proxy protects this path.',
   },
   {
     code: 'forbidden',
+    isAboutCredentials: true,
     pattern: { status: 403 },
     cause: 'A firewall or proxy blocks this request, or the client may not introspect.',
     fix: 'Check that this address and path are allowed, and that the client may introspect.',

@@ -57,6 +57,7 @@ export async function sendRaw({ url, headers, form, timeoutMs }: RawRequest): Pr
       mediaType,
       json: mediaType === 'application/json' ? jsonObject(text) : undefined,
       retryAfter: response.headers.get('retry-after'),
+      isUnknownInstance: text.startsWith('unable to set instance'),
       leadsTo: originOf(response.headers.get('location'), url),
       date: response.headers.get('date'),
       age: response.headers.get('age'),

@@ -1,19 +1,22 @@
 import { IntrospectionClient, ofetchTransport, type Transport, type TransportRequest } from '@acme/introspect-core';
+import { apiClientOptions } from '../../api-client-options.js';
+import { type ApiFlags, apiLocationOf } from '../../api-location.js';
 import { checkedOptions } from '../../checked-options.js';
-import { type ApiFlags, connectionOf, credentialsOf } from '../../connection.js';
+import { credentialsOf } from '../../client-authentication.js';
 import type { Output } from '../../terminal/output.js';
 import type { Settings } from '../../terminal/settings.js';
-import { clientOptionsOf } from '../../zitadel/authorization-server.js';
+import { variables } from '../../variables.js';
 
 /** Header fields that options of curl set. */
 const setByCurl = new Set(['authorization', 'content-type']);
 const assertionField = 'client_assertion';
+const secretField = 'client_secret';
 
 /**
  * Returns the introspection request of the SDK as a command for sh, without sending the request.
  *
- * Secret and token stay in the environment, as `ZITADEL_CLIENT_SECRET` and `ZITADEL_TOKEN`. curl reads them, and an
- * assertion, from stdin. So they are in no file, and no other user sees them in the arguments of a process.
+ * Secrets and token stay in the environment, as `INTROSPECT_CLIENT_SECRET` or `ZITADEL_CLIENT_SECRET`, and so on. curl
+ * reads them, and an assertion, from stdin. So they are in no file, and no other user sees them in the arguments of a process.
  */
 export async function curlOf(settings: Settings, flags: ApiFlags, output: Output): Promise<string> {
   const { url, headers, body } = await requestOf(settings, flags);
@@ -22,15 +25,21 @@ export async function curlOf(settings: Settings, flags: ApiFlags, output: Output
   const fields = Object.entries(headers).filter(([name]) => !setByCurl.has(name));
   const form = new URLSearchParams(body);
   const assertion = form.get(assertionField);
-  for (const name of ['token', assertionField]) form.delete(name);
+  const isPost = form.has(secretField);
+  const isBearer = headers.authorization?.startsWith('Bearer ') === true;
+  for (const name of ['token', assertionField, secretField]) form.delete(name);
   if (assertion !== null) {
     output.message(
       'This command contains an assertion: for some minutes, anyone who has it can introspect as this API.',
     );
   }
   const config = [
-    ...(clientId === undefined ? [] : [`printf 'user = "%s:%s"\\n' ${quoted(clientId)} ${fromEnv('CLIENT_SECRET')}`]),
-    `printf 'data = "token=%s"\\n' ${fromEnv('TOKEN')}`,
+    ...(clientId === undefined
+      ? []
+      : [`printf 'user = "%s:%s"\\n' ${quoted(clientId)} ${encoded(variables.clientSecret)}`]),
+    ...(isBearer ? [`printf 'header = "Authorization: Bearer %s"\\n' ${fromEnv(variables.bearerToken)}`] : []),
+    ...(isPost ? [`printf 'data = "${secretField}=%s"\\n' ${encoded(variables.clientSecret)}`] : []),
+    `printf 'data = "token=%s"\\n' ${encoded(variables.token)}`,
     ...(assertion === null ? [] : [`printf 'data = "${assertionField}=%s"\\n' ${quoted(assertion)}`]),
   ];
   const options = [
@@ -43,8 +52,13 @@ export async function curlOf(settings: Settings, flags: ApiFlags, output: Output
 }
 
 /** Form-encoded, so that the value contains no quote, which the config of curl would need escaped. */
-function fromEnv(name: 'CLIENT_SECRET' | 'TOKEN'): string {
-  return `"$(node -p 'encodeURIComponent(process.env.ZITADEL_${name})')"`;
+function encoded(names: readonly string[]): string {
+  return `"$(node -p 'encodeURIComponent(${names.map((name) => `process.env.${name}`).join('||')})')"`;
+}
+
+/** A bearer token contains no quote (RFC 6750 §2.1). */
+function fromEnv(name: string): string {
+  return `"$${name}"`;
 }
 
 /** Returns the request that a client passes to its transport. Only discovery is really sent. */
@@ -55,9 +69,9 @@ async function requestOf(settings: Settings, flags: ApiFlags): Promise<Transport
     captured = request;
     return { status: 200, header: () => 'application/json', body: '{"active":false}' };
   };
-  const connection = connectionOf(settings, flags);
+  const location = apiLocationOf(settings, flags);
   const credentials = await credentialsOf(settings, flags, async () => 'placeholder');
-  const options = await clientOptionsOf(connection);
+  const options = await apiClientOptions(location);
   const client = checkedOptions(() => new IntrospectionClient({ ...options, ...credentials, transport }));
   await client.introspect('token');
   if (captured === undefined) throw new Error('The client sent no request');

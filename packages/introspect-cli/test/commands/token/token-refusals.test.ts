@@ -71,10 +71,16 @@ describe('introspect token reports', () => {
   });
 
   it.each([
-    ['ZITADEL_ISSUER', 'The issuer is missing\nGive --issuer, or set ZITADEL_ISSUER'],
-    ['ZITADEL_CLIENT_ID', "The API's client id is missing\nGive --client-id, or set ZITADEL_CLIENT_ID"],
-    ['ZITADEL_CLIENT_SECRET', "The API's client secret is missing\nSet ZITADEL_CLIENT_SECRET"],
-    ['ZITADEL_TOKEN', 'The token is missing\nSet ZITADEL_TOKEN'],
+    ['ZITADEL_ISSUER', 'The issuer is missing\nGive --issuer, or set INTROSPECT_ISSUER or ZITADEL_ISSUER'],
+    [
+      'ZITADEL_CLIENT_ID',
+      "The API's client id is missing\nGive --client-id, or set INTROSPECT_CLIENT_ID or ZITADEL_CLIENT_ID",
+    ],
+    [
+      'ZITADEL_CLIENT_SECRET',
+      "The API's client secret is missing\nSet INTROSPECT_CLIENT_SECRET or ZITADEL_CLIENT_SECRET",
+    ],
+    ['ZITADEL_TOKEN', 'The token is missing\nSet INTROSPECT_TOKEN or ZITADEL_TOKEN'],
   ])('a missing %s', async (name, message) => {
     const { code, stderr } = await introspect(['token'], { env: { ...env, [name]: '' } });
     expect(stderr).toContain(message);
@@ -89,7 +95,7 @@ describe('introspect token reports', () => {
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toBe(
       'The token is missing\n' +
-        'The first line of stdin was used for ZITADEL_CLIENT_SECRET, which is not set. Set ZITADEL_CLIENT_SECRET, or write ZITADEL_TOKEN to the next line.\n',
+        'The first line of stdin was used for INTROSPECT_CLIENT_SECRET or ZITADEL_CLIENT_SECRET, which is not set. Set INTROSPECT_CLIENT_SECRET or ZITADEL_CLIENT_SECRET, or write INTROSPECT_TOKEN or ZITADEL_TOKEN to the next line.\n',
     );
   });
 

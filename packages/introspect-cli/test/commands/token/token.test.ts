@@ -141,7 +141,7 @@ describe('introspect token', () => {
 describe('introspect token with an inactive token', () => {
   it('explains why it may be inactive', async () => {
     const { code, stdout } = await introspect(['token', '--project-id', 'P1'], { env });
-    expect(stdout).toMatch(/^inactive\n\nIt is not a JWT, .*\n.*urn:zitadel:iam:org:project:id:P1:aud\.\n$/);
+    expect(stdout).toMatch(/^inactive\n\nIt is neither a JWT nor .*\n.*urn:zitadel:iam:org:project:id:P1:aud\.\n$/);
     expect(code).toBe(1);
   });
 

@@ -24,7 +24,7 @@ export async function explainOpaque(
     };
   }
   const isLive = await userinfoAccepts(token, options);
-  const advice = `If it is the token of a service user: ${scopeAdvice(options)}`;
+  const advice = `If it is the token of a service user, request it with ${scopeAdvice(options)}`;
   if (isLive) {
     return {
       cause: 'audience_mismatch',

@@ -75,7 +75,7 @@ export function explainAudience(
       projectId === undefined
         ? `Its audience ${quoted(audience)} ${lacks}; whether it names the project instead is unknown without "projectId".`
         : `Its audience ${quoted(audience)} ${lacks} and its project id ${quoted(projectId)}.`,
-    advice: `${scopeAdvice(options)} A login must go through an application of the project.`,
+    advice: `Request it with ${scopeAdvice(options)} A login must go through an application of the project.`,
   };
 }
 
@@ -85,7 +85,7 @@ export function namesApi(aud: unknown, { clientId, projectId }: ExplainInactiveO
   return audience.includes(clientId) || (projectId !== undefined && audience.includes(projectId));
 }
 
-/** Says which scope puts this API's project into the audience of a token. */
+/** Names the scope that puts this API's project into the audience of a token. Ends the sentence. */
 export function scopeAdvice({ projectId = '<project id>' }: ExplainInactiveOptions): string {
-  return `Request it with the scope urn:zitadel:iam:org:project:id:${projectId}:aud.`;
+  return `the scope urn:zitadel:iam:org:project:id:${projectId}:aud.`;
 }

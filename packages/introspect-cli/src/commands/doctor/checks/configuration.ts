@@ -1,7 +1,17 @@
-import { type ClientAuthentication, clientSecretBasic } from '@acme/introspect-core';
+import { type ClientAuthentication, clientSecretBasic, clientSecretPost } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
-import { type ApiFlags, type Connection, connectionOf } from '../../../connection.js';
+import { type ApiFlags, type ApiLocation, apiLocationOf } from '../../../api-location.js';
+import {
+  authMethodOf,
+  bearerAuthenticationOf,
+  clientIdOf,
+  clientSecretOf,
+  noClientAuthentication,
+  readKeyFile,
+} from '../../../client-authentication.js';
+import { usage } from '../../../failure.js';
 import type { Settings } from '../../../terminal/settings.js';
+import { variables } from '../../../variables.js';
 import { type Check, checked, type Finding } from '../finding.js';
 import type { AuthenticationMethod } from '../outcome.js';
 import { examineIssuer } from './issuer.js';
@@ -10,9 +20,9 @@ import { examineIssuer } from './issuer.js';
 export interface Configuration {
   readonly check: Check;
   /**
-   * The connection to the issuer, corrected if it was written in another form. `undefined` if the issuer is unusable.
+   * The server, with the issuer corrected if it was written in another form. `undefined` if the issuer is unusable.
    */
-  readonly connection: Connection | undefined;
+  readonly location: ApiLocation | undefined;
   readonly method: AuthenticationMethod;
   /** `undefined` if the key file cannot be used. */
   readonly authentication: ClientAuthentication | undefined;
@@ -28,28 +38,50 @@ interface Credentials extends Pick<Configuration, 'method' | 'authentication'> {
  * @throws Failure if a setting is missing
  */
 export async function examineConfiguration(flags: ApiFlags, settings: Settings): Promise<Configuration> {
-  const given = settings.required(flags.issuer, '--issuer', 'ZITADEL_ISSUER', 'The issuer');
-  const { issuer, issuerText, findings: ofIssuer } = examineIssuer(given);
+  const given = settings.text(flags.issuer, variables.issuer);
+  const {
+    issuer,
+    issuerText,
+    findings: ofIssuer,
+  } = given === undefined ? withoutIssuer(settings, flags) : examineIssuer(given);
   const { method, authentication, findings: ofCredentials } = await examineCredentials(flags, settings);
-  const detail = `${issuer === undefined ? 'an issuer that is not a URL' : issuerText}, by ${method}`;
-  const check = checked('configuration', detail, [...ofIssuer, ...ofCredentials]);
-  const connection = issuer === undefined ? undefined : connectionOf(settings, flags, issuerText);
-  return { check, connection, method, authentication };
+  const isUnusable = given !== undefined && issuer === undefined;
+  const location = isUnusable ? undefined : apiLocationOf(settings, flags, given && issuerText);
+  const shown = isUnusable ? 'an issuer that is not a URL' : issuerText || location?.endpoint;
+  const check = checked('configuration', `${shown}, by ${method}`, [...ofIssuer, ...ofCredentials]);
+  return { check, location, method, authentication };
+}
+
+/** @throws Failure if the endpoint is missing too, or if the key needs the issuer */
+function withoutIssuer(settings: Settings, flags: ApiFlags): ReturnType<typeof examineIssuer> {
+  apiLocationOf(settings, flags);
+  if (authMethodOf(settings, flags) === 'key') {
+    throw usage('The issuer is missing', 'Set --issuer or INTROSPECT_ISSUER: the assertion of the key names it.');
+  }
+  return { issuer: undefined, issuerText: '', findings: [] };
 }
 
 async function examineCredentials(flags: ApiFlags, settings: Settings): Promise<Credentials> {
-  const path = settings.text(flags.keyFile, 'ZITADEL_KEY_FILE');
-  if (path !== undefined) return examineKeyFile(path, settings);
-  const clientId = settings.required(flags.clientId, '--client-id', 'ZITADEL_CLIENT_ID', "The API's client id");
-  const clientSecret = await settings.secret('ZITADEL_CLIENT_SECRET', "The API's client secret");
+  const auth = authMethodOf(settings, flags);
+  const secret = (variable: string | readonly string[], what: string) => settings.secret(variable, what);
+  if (auth === 'key') return examineKeyFile(flags, settings);
+  const optionalId = settings.text(flags.clientId, variables.clientId);
+  if (auth === 'none') return { method: 'none', authentication: noClientAuthentication(optionalId), findings: [] };
+  if (auth === 'bearer') {
+    return { method: 'bearer', authentication: await bearerAuthenticationOf(optionalId, secret), findings: [] };
+  }
+  const clientId = clientIdOf(settings, flags);
+  const clientSecret = await clientSecretOf(secret);
   const findings = [...oddities('client_id', clientId), ...oddities('client_secret', clientSecret)];
   if (looksLikeClientId(clientSecret) && !looksLikeClientId(clientId)) findings.push(swapped);
-  return { method: 'client_secret_basic', authentication: clientSecretBasic({ clientId, clientSecret }), findings };
+  return auth === 'post'
+    ? { method: 'client_secret_post', authentication: clientSecretPost({ clientId, clientSecret }), findings }
+    : { method: 'client_secret_basic', authentication: clientSecretBasic({ clientId, clientSecret }), findings };
 }
 
-function examineKeyFile(path: string, settings: Settings): Credentials {
-  const json = settings.readFile(path, 'The key file (--key-file, ZITADEL_KEY_FILE)');
-  const findings = settings.text(undefined, 'ZITADEL_CLIENT_SECRET') === undefined ? [] : [twoCredentials];
+function examineKeyFile(flags: ApiFlags, settings: Settings): Credentials {
+  const json = readKeyFile(settings, flags);
+  const findings = settings.text(undefined, variables.clientSecret) === undefined ? [] : [twoCredentials];
   try {
     return { method: 'private_key_jwt', authentication: privateKeyJwt({ keyJson: json }), findings };
   } catch {

@@ -15,6 +15,7 @@ export interface Target extends Location {
   readonly method: AuthenticationMethod;
   readonly authentication: ClientAuthentication;
   readonly timeoutMs: number;
+  readonly isZitadel: boolean;
 }
 
 /** Nobody issued it, so the correct response is "inactive". */
@@ -22,14 +23,18 @@ const inventedToken = 'a-token-that-introspect-doctor-invented';
 
 /** Introspects an invented token with the given credentials, with wrong ones, and through the SDK. */
 export async function checkCredentials(target: Target): Promise<Check> {
-  const detail = `introspected an invented token, by ${target.method}`;
+  const how = target.method === 'none' ? 'without credentials' : `by ${target.method}`;
+  const detail = `introspected an invented token, ${how}`;
   const response = await introspectRaw(target);
   if (response === undefined) return checked('credentials', detail, [unusableKey]);
   const finding =
-    response.status === undefined ? noResponseFinding(response, target.timeoutMs) : diagnose(response, target.method);
+    response.status === undefined
+      ? noResponseFinding(response, target.timeoutMs)
+      : diagnose(response, target.method, target.isZitadel);
   if (finding !== undefined) return checked('credentials', detail, [finding]);
   const findings = [await controlFinding(target), await sdkFinding(target)].filter((each) => each !== undefined);
-  return checked('credentials', findings.length === 0 ? 'accepted; wrong ones are rejected' : detail, findings);
+  const accepted = target.method === 'none' ? `${detail}: accepted` : 'accepted; wrong ones are rejected';
+  return checked('credentials', findings.length === 0 ? accepted : detail, findings);
 }
 
 type Form = { headers: Record<string, string>; body: URLSearchParams };
@@ -42,7 +47,7 @@ export async function introspectRaw(
   const request = { headers: { ...headers }, body: new URLSearchParams({ token: inventedToken }) };
   request.body.append('token_type_hint', 'access_token');
   try {
-    await authentication.apply(request, { issuer, endpoint, afterRejection: false });
+    await authentication.apply(request, { ...(issuer !== undefined && { issuer }), endpoint, afterRejection: false });
   } catch {
     return undefined;
   }
@@ -52,19 +57,30 @@ export async function introspectRaw(
 
 /** Checks that the server rejects wrong credentials. Otherwise its response says nothing about the right ones. */
 async function controlFinding(target: Target): Promise<Finding | undefined> {
-  const isKey = target.method === 'private_key_jwt';
-  const response = await introspectRaw(
-    target,
-    isKey ? spoilSignature : (form) => spoilSecret(form, target.authentication.clientId),
-  );
+  const { method, authentication, isZitadel } = target;
+  if (method === 'none') return undefined;
+  const response = await introspectRaw(target, (form) => spoilers[method](form, authentication.clientId));
   if (response?.status === undefined) return controlUnclear;
-  if (response.status === 200) return isKey ? unprovenKey : unprovenSecret;
+  if (response.status === 200) {
+    if (method === 'private_key_jwt') return isZitadel ? unprovenKey : unprovenKeyElsewhere;
+    return unprovenSecret;
+  }
   return [400, 401, 403].includes(response.status) ? undefined : controlUnclear;
 }
 
-function spoilSecret({ headers }: Form, clientId: string): void {
-  headers.authorization = basicCredentials(clientId, 'wrong-on-purpose');
-}
+const wrong = 'wrong-on-purpose';
+
+/** How the credentials of each method are made wrong. */
+const spoilers: Record<Exclude<AuthenticationMethod, 'none'>, (form: Form, clientId: string) => void> = {
+  client_secret_basic({ headers }, clientId) {
+    headers.authorization = basicCredentials(clientId, wrong);
+  },
+  client_secret_post: ({ body }) => body.set('client_secret', wrong),
+  private_key_jwt: spoilSignature,
+  bearer({ headers }) {
+    headers.authorization = `Bearer ${wrong}`;
+  },
+};
 
 /** Leaves a JWT that no key has signed. */
 function spoilSignature({ body }: Form): void {
@@ -107,8 +123,9 @@ const unprovenSecret: Finding = {
   code: 'credentials_unproven',
   severity: 'warning',
   seen: 'The server accepts a wrong secret like the right one',
-  cause: 'The server, or a proxy before it, does not check credentials: it is a test double or a cache.',
-  fix: 'Check the issuer, and remove any cache before the introspection endpoint.',
+  cause:
+    'The server, or a proxy before it, does not check credentials: it is a test double or a cache, or it authenticates nobody, like the admin API of Ory Hydra and Dex.',
+  fix: 'Check the issuer, and remove any cache before the introspection endpoint. If the server authenticates nobody, let only your APIs reach that endpoint, and use --auth none.',
 };
 
 const unprovenKey: Finding = {
@@ -117,6 +134,11 @@ const unprovenKey: Finding = {
   seen: 'The server accepts an assertion with a broken signature like the right one',
   cause: 'The server does not read the assertion: ZITADEL responds "inactive" if it cannot parse it, for every token.',
   fix: 'Check that no proxy changes the form, and set ZITADEL_TOKEN to a token that is active.',
+};
+
+const unprovenKeyElsewhere: Finding = {
+  ...unprovenKey,
+  cause: 'The server, or a proxy before it, does not check the assertion.',
 };
 
 const controlUnclear: Finding = {

@@ -1,7 +1,8 @@
 import { checkMetadata, fetchMetadata } from '@acme/introspect-core';
+import type { ApiLocation } from '../../../api-location.js';
 import type { Connection } from '../../../connection.js';
 import { connectedUrl, isOfInstanceHost } from '../../../zitadel/authorization-server.js';
-import { type Check, checked, type Finding } from '../finding.js';
+import { type Check, checked, type Finding, skipped } from '../finding.js';
 import { type AuthenticationMethod, diagnose } from '../outcome.js';
 import { noResponseFinding, type RawResponse, sendRaw } from '../raw-response.js';
 
@@ -15,26 +16,42 @@ export interface Discovery {
 export interface Location {
   readonly endpoint: string;
   /** The options with which the SDK calls the server. Its issuer ends with a slash if that of the server does. */
-  readonly clientOptions: { readonly issuer: string; readonly introspectionEndpoint?: string };
+  readonly clientOptions:
+    | { readonly issuer: string }
+    | { readonly issuer?: string; readonly introspectionEndpoint: string };
 }
 
 type Metadata = Readonly<Record<string, unknown>>;
 
 /** Checks whether the server's metadata (OpenID Connect Discovery §4) contains what the SDK needs. */
 export async function checkDiscovery(
-  connection: Connection,
+  { connection, endpoint, metadataUrl }: ApiLocation,
   method: AuthenticationMethod,
   timeoutMs: number,
 ): Promise<Discovery> {
+  if (connection === undefined || endpoint !== undefined) {
+    return {
+      check: skipped('discovery', 'the endpoint is configured'),
+      response: undefined,
+      location:
+        endpoint === undefined
+          ? undefined
+          : {
+              endpoint,
+              clientOptions: { ...(connection && { issuer: connection.issuer }), introspectionEndpoint: endpoint },
+            },
+    };
+  }
   const { address, headers, instanceHost } = connection;
-  const response = await fetchMetadata(address, (each) => sendRaw({ url: each, headers, timeoutMs }));
+  const get = (url: string) => sendRaw({ url, headers, timeoutMs });
+  const response = await (metadataUrl === undefined ? fetchMetadata(address, get) : get(metadataUrl));
   const { url } = response;
   if (response.status === undefined) {
     const check = checked('discovery', url, [noResponseFinding(response, timeoutMs)]);
     return { check, response: undefined, location: undefined };
   }
   if (response.status !== 200 || response.json === undefined) {
-    const diagnosis = diagnose(response, method);
+    const diagnosis = diagnose(response, method, instanceHost !== undefined || isCloud(address));
     const finding =
       diagnosis?.code === 'no_instance' && instanceHost !== undefined
         ? { ...diagnosis, ...noSuchInstance(instanceHost) }
@@ -42,7 +59,7 @@ export async function checkDiscovery(
     const detail = response.leadsTo === undefined ? url : `${url} leads to ${response.leadsTo}`;
     return { check: checked('discovery', detail, finding ? [finding] : []), response, location: undefined };
   }
-  const { findings, location } = examineMetadata(response.json, connection, method);
+  const { findings, location } = examineMetadata(response.json, connection, { method, metadataUrl });
   return { check: checked('discovery', location?.endpoint ?? url, findings), response, location };
 }
 
@@ -50,7 +67,7 @@ export async function checkDiscovery(
 function examineMetadata(
   metadata: Metadata,
   connection: Connection,
-  method: AuthenticationMethod,
+  { method, metadataUrl }: { method: AuthenticationMethod; metadataUrl: string | undefined },
 ): { findings: Finding[]; location: Location | undefined } {
   const { issuer, address, instanceHost } = connection;
   const settings = { issuer, allowInsecureHttp: false };
@@ -67,7 +84,8 @@ function examineMetadata(
   const isOurs = isPublic || isSameButSlash(named, issuer);
   if (!isOurs || problem !== undefined) return { findings, location: undefined };
   const connected = connectedUrl(url, { issuer: named, address });
-  const clientOptions = { issuer: named, ...(instanceHost !== undefined && { introspectionEndpoint: connected }) };
+  const isHidden = instanceHost !== undefined || metadataUrl !== undefined; // the SDK alone would not find the endpoint
+  const clientOptions = { issuer: named, ...(isHidden && { introspectionEndpoint: connected }) };
   return { findings, location: { endpoint: connected, clientOptions } };
 }
 
@@ -75,7 +93,13 @@ function isSameButSlash(named: unknown, configured: string): named is string {
   return typeof named === 'string' && named.replace(/\/$/, '') === configured.replace(/\/$/, '');
 }
 
+/** Returns whether a host is one of ZITADEL Cloud. */
+function isCloud(address: string): boolean {
+  return new URL(address).hostname.endsWith('.zitadel.cloud');
+}
+
 function advertises(metadata: Metadata, method: AuthenticationMethod): boolean {
+  if (method === 'bearer') return true; // RFC 8414 §2 has no name for it
   const methods = metadata.introspection_endpoint_auth_methods_supported;
   return !Array.isArray(methods) || methods.includes(method);
 }
@@ -108,7 +132,7 @@ const schemeMismatch = (origin: string) =>
     '_scheme',
     `The server names the issuer ${origin}`,
     'TLS ends at a proxy, and the server does not know about it, or the configured issuer has the wrong scheme.',
-    'Configure the issuer as the server names it, or configure https in ZITADEL (ExternalSecure) and its proxy (X-Forwarded-Proto).',
+    'Configure the issuer as the server names it, or configure https as its public scheme (ZITADEL: ExternalSecure), and X-Forwarded-Proto in its proxy.',
   );
 
 const hostMismatch = (origin: string, instanceHost: string | undefined) =>
@@ -135,7 +159,7 @@ const pathMismatch = mismatch(
   '',
   'The server names another issuer on the same host',
   'The configured issuer has another path.',
-  'Copy the issuer from the console, or from the "issuer" in the metadata.',
+  'Copy the issuer from the "issuer" in the metadata, or from the console of ZITADEL.',
 );
 
 const noIssuer: Finding = {
@@ -151,7 +175,7 @@ const noEndpoint: Finding = {
   severity: 'error',
   seen: 'The metadata contains no introspection_endpoint that is a URL',
   cause: 'The server has none, or does not publish it.',
-  fix: 'Check the issuer. If the server has an endpoint, set it as introspectionEndpoint in the SDK.',
+  fix: 'Check the issuer. If the server has an endpoint, set --introspection-endpoint (INTROSPECT_ENDPOINT), and introspectionEndpoint in the SDK.',
 };
 
 const insecureEndpoint: Finding = {
@@ -159,7 +183,7 @@ const insecureEndpoint: Finding = {
   severity: 'error',
   seen: 'The introspection endpoint is plain http, and not on this machine',
   cause: 'TLS ends at a proxy, and the server does not know about it.',
-  fix: 'Configure https in ZITADEL (ExternalSecure) and its proxy (X-Forwarded-Proto).',
+  fix: "Configure https as the server's public scheme (ZITADEL: ExternalSecure), and X-Forwarded-Proto in its proxy.",
 };
 
 /** @param problem why the SDK rejects the endpoint */
@@ -170,7 +194,7 @@ function rejectedEndpoint({ protocol, username, password }: URL, problem: string
     severity: 'error',
     seen: `The introspection endpoint ${problem}`,
     cause: 'The metadata is wrong, or a proxy rewrites it.',
-    fix: 'Correct the introspection_endpoint in the metadata. If the server has another endpoint, set it as introspectionEndpoint in the SDK.',
+    fix: 'Correct the introspection_endpoint in the metadata. If the server has another endpoint, set --introspection-endpoint (INTROSPECT_ENDPOINT), and introspectionEndpoint in the SDK.',
   };
 }
 

@@ -4,7 +4,7 @@ import type { Target } from './credentials.js';
 
 /** Introspects a token that should be active. */
 export async function checkKnownToken(
-  { clientOptions, headers, authentication, timeoutMs }: Target,
+  { clientOptions, headers, authentication, timeoutMs, isZitadel }: Target,
   token: string,
 ): Promise<Check> {
   const client = new IntrospectionClient({
@@ -16,7 +16,11 @@ export async function checkKnownToken(
   });
   try {
     const { active } = await client.introspect(token);
-    return checked('token', `ZITADEL_TOKEN is ${active ? 'active' : 'inactive'}`, active ? [] : [inactive]);
+    return checked(
+      'token',
+      `ZITADEL_TOKEN is ${active ? 'active' : 'inactive'}`,
+      active ? [] : [isZitadel ? inactive : inactiveElsewhere],
+    );
   } catch (error) {
     if (isAuthorizationError(error) && error.code === 'invalid_token' && error.reason === 'unsupported_token_type')
       return checked('token', 'ZITADEL_TOKEN', [unsupported]);
@@ -48,4 +52,11 @@ const inactive: Finding = {
   cause:
     'It has expired, was revoked or was replaced by a refresh, its audience contains neither this client nor its project, or the server had an internal error.',
   fix: 'Run "introspect token" to see why. A service user\'s token needs the scope urn:zitadel:iam:org:project:id:<project id>:aud.',
+};
+
+const inactiveElsewhere: Finding = {
+  ...inactive,
+  cause:
+    'It has expired or was revoked, it is not an access token of this server, or this client may not introspect it.',
+  fix: 'Run "introspect token" to see what the token says.',
 };
