@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { storeContractCases } from '@acme/introspect-testing';
+import { Redis } from 'ioredis';
+import { Redis as Valkey } from 'iovalkey';
+import { createClient, createCluster } from 'redis';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { fromIoredis, type RedisStore, redisStore, type StoreOptions } from '../src/index.js';
+import { findRedis, type RedisServer, startRedis } from './redis-server.js';
+
+const program = findRedis();
+const waiting = { interval: 10, timeout: 60_000 };
+
+it('the report says whether redis-server is installed', ({ annotate }) =>
+  annotate(program ?? 'redis-server is not installed on this machine: its tests are skipped'));
+
+type Make = (redis: RedisServer, options: StoreOptions) => RedisStore;
+
+const makers: Record<string, Make> = {
+  'redisStore with a URL': ({ url }, options) => redisStore({ url, ...options }),
+  'redisStore with a client': ({ url }, options) => redisStore({ client: createClient({ url }), ...options }),
+  'fromIoredis with ioredis 6, which has RESP3 by default': ({ url }, options) =>
+    fromIoredis(new Redis(url, { lazyConnect: true }), options),
+  'fromIoredis with iovalkey': ({ url }, options) => fromIoredis(new Valkey(url, { lazyConnect: true }), options),
+  'redisStore that publishes': ({ url }, options) => redisStore({ url, ...options, invalidation: 'publish' }),
+  'fromIoredis that publishes': ({ url }, options) =>
+    fromIoredis(new Redis(url, { lazyConnect: true }), { ...options, invalidation: 'publish' }),
+};
+
+describe.runIf(program)('a store in Redis', () => {
+  let redis: RedisServer;
+  let prefix: string;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(() => redis.kill());
+  beforeEach(() => {
+    prefix = `${randomUUID()}:`;
+  });
+
+  /** Returns a store of this test, its errors, and what it reports. */
+  function storeOf(make: Make, server = redis) {
+    const errors: unknown[] = [];
+    const reported: string[] = [];
+    const store = make(server, { prefix, onError: (error) => errors.push(error) });
+    onTestFinished(() => store.close());
+    return { store, errors, reported, listen: () => store.onInvalidate((key) => reported.push(key)) };
+  }
+
+  /** Returns a store after its proof: then it has reported twice that any key may have changed. */
+  async function proven(make: Make, server = redis) {
+    const all = storeOf(make, server);
+    all.listen();
+    await vi.waitFor(() => expect(all.reported.length).toBeGreaterThanOrEqual(2), waiting);
+    expect(all.errors).toEqual([]);
+    return all;
+  }
+
+  async function keys(server = redis): Promise<string[]> {
+    return ((await server.command('KEYS', `${prefix}*`)) as string[]).filter((key) => !key.includes('probe:'));
+  }
+
+  const elapse = async (ms: number) => {
+    for (const key of await keys()) {
+      const leftMs = Number(await redis.command('PTTL', key));
+      await redis.command('PEXPIRE', key, String(leftMs - ms));
+    }
+  };
+
+  describe.each(Object.entries(makers))('%s', (_, make) => {
+    it.each(storeContractCases({ lease: true, onInvalidate: true }))('$name', async ({ check }) => {
+      await check({ store: (await proven(make)).store, other: (await proven(make)).store, elapse });
+    });
+
+    it('writes only keys with its prefix and a time to live', async () => {
+      const { store } = storeOf(make);
+      await store.set('key', 'value', 60_000);
+      await store.lease('key', 60_000);
+      expect((await keys()).sort()).toEqual([`${prefix}lease:key`, `${prefix}value:key`]);
+      for (const key of await keys()) expect(Number(await redis.command('PTTL', key))).toBeGreaterThan(50_000);
+    });
+
+    it('reports neither its own writes, nor leases, nor proofs of other processes', async () => {
+      const { store, reported } = await proven(make);
+      const other = await proven(make);
+      reported.length = 0;
+      await store.set('own', 'value', 60_000);
+      await store.delete('own');
+      await other.store.lease('leased', 60_000);
+      await other.store.set('last', 'value', 60_000);
+      await vi.waitFor(() => expect(reported).toContain('last'), waiting);
+      expect(reported).toEqual(['last']);
+    });
+
+    it('reports that any key may have changed after a lost connection, and then single keys again', async () => {
+      const { reported, store } = await proven(make);
+      const other = await proven(make);
+      reported.length = 0;
+      await redis.command('CLIENT', 'KILL', 'TYPE', 'normal');
+      await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await vi.waitFor(() => expect(reported).toContain(''), waiting);
+      await vi.waitFor(async () => {
+        await other.store.set('after', 'value', 60_000);
+        expect(reported).toContain('after');
+      }, waiting);
+      await vi.waitFor(() => expect(store.get('after')).resolves.toBe('value'), waiting);
+    });
+  });
+
+  it.each(Object.entries(makers).slice(0, 4))('%s reports a FLUSHALL', async (_, make) => {
+    const server = await startRedis();
+    onTestFinished(() => server.kill());
+    const { reported } = await proven(make, server);
+    reported.length = 0;
+    await server.command('FLUSHALL');
+    await vi.waitFor(() => expect(reported).toContain(''), waiting);
+  });
+
+  it.each(Object.entries(makers))('%s rejects while Redis is dead, and works after a restart', async (_, make) => {
+    const server = await startRedis();
+    onTestFinished(() => server.kill());
+    const { store, errors, reported } = await proven(make, server);
+    await server.kill();
+    await vi.waitFor(() => expect(store.get('key')).rejects.toThrow('no connection'), waiting);
+    await vi.waitFor(() => expect(errors).not.toEqual([]), waiting);
+    reported.length = 0;
+    await server.startAgain();
+    await vi.waitFor(() => expect(store.set('key', 'value', 60_000)).resolves.toBeUndefined(), waiting);
+    await vi.waitFor(() => expect(reported).toContain(''), waiting);
+    await expect(store.get('key')).resolves.toBe('value');
+  });
+
+  it.each(Object.entries(makers).slice(0, 4))(
+    '%s works without the right to track, says so, and reports each second that any key may have changed',
+    async (_, make) => {
+      const server = await startRedis();
+      onTestFinished(() => server.kill());
+      await server.command('ACL', 'SETUSER', 'default', '-client|tracking');
+      const { store, errors, reported, listen } = storeOf(make, server);
+      listen();
+      await store.set('key', 'value', 60_000);
+      await expect(store.get('key')).resolves.toBe('value');
+      await vi.waitFor(() => expect(String(errors[0])).toContain('does not report changes to this process'), waiting);
+      await vi.waitFor(() => expect(reported.length).toBeGreaterThan(3), waiting);
+      expect(new Set(reported)).toEqual(new Set(['']));
+      await server.command('ACL', 'SETUSER', 'default', '+client|tracking');
+      const other = await proven(make, server);
+      await vi.waitFor(async () => {
+        await other.store.set('now', 'value', 60_000);
+        expect(reported).toContain('now');
+      }, waiting);
+    },
+  );
+
+  it('a connection that becomes slow is proven by a late report', async () => {
+    const server = await startRedis();
+    onTestFinished(() => server.kill());
+    const { store, reported } = await proven(makers['redisStore with a URL'] as Make, server);
+    const sleep = server.command('DEBUG', 'SLEEP', '1');
+    await expect(store.get('key')).resolves.toBeUndefined();
+    await sleep;
+    const other = await proven(makers['redisStore with a URL'] as Make, server);
+    await other.store.set('after', 'value', 60_000);
+    await vi.waitFor(() => expect(reported).toContain('after'), waiting);
+  });
+
+  it('stores of a cluster share values and changes by publishing', async () => {
+    const server = await startRedis('--cluster-enabled', 'yes');
+    onTestFinished(() => server.kill());
+    await server.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await vi.waitFor(
+      async () => expect(await server.command('CLUSTER', 'INFO')).toContain('cluster_state:ok'),
+      waiting,
+    );
+    const client = () => createCluster({ rootNodes: [{ url: server.url }] });
+    const make: Make = (_, options) => redisStore({ client: client(), ...options, invalidation: 'publish' });
+    const [a, b] = [await proven(make, server), await proven(make, server)];
+    await a.store.set('key', 'value', 60_000);
+    await expect(b.store.get('key')).resolves.toBe('value');
+    await vi.waitFor(() => expect(b.reported).toContain('key'), waiting);
+    expect(() => redisStore({ client: client() })).toThrow('set "invalidation" to "publish"');
+  });
+
+  it('the store rejects without a server, and after its end', async () => {
+    const { store, errors } = storeOf(() => redisStore({ url: 'redis://127.0.0.1:1', onError: () => {} }));
+    await expect(store.get('key')).rejects.toThrow('There is no connection to Redis');
+    await store.close();
+    await expect(store.set('key', 'value', 1)).rejects.toThrow('The Redis store was closed');
+    expect(errors).toEqual([]);
+  });
+});
+
+it('an invalid option throws a TypeError that names it', () => {
+  const url = 'redis://127.0.0.1:1';
+  const make = (options: object) => () => redisStore({ url, ...options } as Parameters<typeof redisStore>[0]);
+  expect(make({ prefx: '' })).toThrow(
+    'unknown option "prefx"; known options: url, client, prefix, invalidation, onError',
+  );
+  expect(make({ url: undefined })).toThrow('set either "url" or "client"');
+  expect(make({ url: 'http://a.example' })).toThrow('"url" must');
+  expect(make({ url: undefined, client: {} })).toThrow('"client" must');
+  expect(make({ prefix: 1 })).toThrow('"prefix" must');
+  expect(make({ invalidation: 'none' })).toThrow('"invalidation" must');
+  expect(make({ onError: 1 })).toThrow('"onError" must');
+  const prefixed = new Redis({ lazyConnect: true, keyPrefix: 'a:' });
+  expect(() => fromIoredis(prefixed)).toThrow('no "keyPrefix"');
+  expect(() => fromIoredis({} as Redis)).toThrow('the first argument must');
+});
