@@ -11,6 +11,7 @@ import {
 } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { zitadel, zitadelRoles } from '@acme/introspect-core/zitadel';
+import { redisStore } from '@acme/introspect-redis';
 
 export { demoRoutes } from './demo-routes.js';
 
@@ -36,7 +37,7 @@ export interface Demo {
  *   `ZITADEL_PROJECT_ID`.
  * - Optional: `PORT`, `RESOURCE`.
  * - For a cache: `CACHE_MAX_AGE_SECONDS`, and then optionally `CACHE_REFRESH_AFTER_SECONDS` and
- *   `CACHE_MAX_AGE_IF_ERROR_SECONDS`.
+ *   `CACHE_MAX_AGE_IF_ERROR_SECONDS`. `REDIS_URL` shares the cache with other processes.
  *
  * @throws Error naming the variable that is missing or invalid
  */
@@ -126,14 +127,16 @@ function cacheOf(environment: NodeJS.ProcessEnv): CacheOptions | undefined {
   const maxAgeSeconds = secondsOf(environment, 'CACHE_MAX_AGE_SECONDS');
   const refreshAfterSeconds = secondsOf(environment, 'CACHE_REFRESH_AFTER_SECONDS');
   const maxAgeIfErrorSeconds = secondsOf(environment, 'CACHE_MAX_AGE_IF_ERROR_SECONDS');
+  const url = environment.REDIS_URL;
   if (maxAgeSeconds === undefined) {
-    if (refreshAfterSeconds === undefined && maxAgeIfErrorSeconds === undefined) return undefined;
+    if (refreshAfterSeconds === undefined && maxAgeIfErrorSeconds === undefined && !url) return undefined;
     throw new Error('Set CACHE_MAX_AGE_SECONDS as well: without it there is no cache');
   }
   return {
     maxAgeSeconds,
     ...(refreshAfterSeconds !== undefined && { refreshAfterSeconds }),
     ...(maxAgeIfErrorSeconds !== undefined && { maxAgeIfErrorSeconds }),
+    ...(url && { store: redisStore({ url, onError: (error) => console.error(String(error)) }) }),
   };
 }
 
