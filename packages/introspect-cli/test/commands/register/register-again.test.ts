@@ -126,7 +126,7 @@ describe('introspect register, run twice,', () => {
     for (let i = 0; i < 150; i++) {
       const other = { id: `${i}`, name: `other ${i}`, organization, missed: 0 };
       projects.set(other.id, { ...other, projectRoleAssertion: true, roles: new Map(), apps: new Map() });
-      users.set(other.id, { ...other, userName: other.name, loginName: other.name, active: true });
+      users.set(other.id, { ...other, userName: other.name, loginName: other.name, hasJwts: false, active: true });
     }
     await project.run('register', ...everything);
     const shop = [...projects.values()].find(({ name }) => name === 'shop');
