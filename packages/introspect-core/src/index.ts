@@ -8,6 +8,7 @@ export { type FromEnvOptions, fromEnv } from './authorizer/from-env.js';
 export type { CacheOptions } from './cache/cache-options.js';
 export type { CacheStore } from './cache/cache-store.js';
 export type { InvalidationTarget } from './cache/invalidation-target.js';
+export { type BearerAuthenticationOptions, bearerAuthentication } from './client/bearer-authentication.js';
 export type {
   ClientCredentials,
   IntrospectionClientOptions,
@@ -16,12 +17,14 @@ export type {
 } from './client/client-options.js';
 export {
   type ClientSecret,
+  type ClientSecretBasicOptions,
   type ClientSecretOptions,
   clientSecretBasic,
   clientSecretPost,
 } from './client/client-secret.js';
 export type { ClientStats } from './client/client-stats.js';
 export { IntrospectionClient } from './client/introspection-client.js';
+export { type NoClientAuthenticationOptions, noClientAuthentication } from './client/no-client-authentication.js';
 export type { ChallengeParameters } from './errors/challenge.js';
 export {
   AccessDeniedError,
@@ -66,6 +69,7 @@ export type {
   TokenWithClaims,
 } from './protocol/active-token.js';
 export {
+  type BasicEncoding,
   basicCredentials,
   type ClientAuthentication,
   type ClientAuthenticationContext,

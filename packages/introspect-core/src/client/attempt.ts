@@ -1,6 +1,7 @@
 import { isAuthorizationError, isIntrospectionError } from '../errors/errors.js';
 import { type Outcome, withTraits } from '../errors/failure-traits.js';
 import { timeoutError } from '../errors/timeout-error.js';
+import { type ClientAuthentication, encodingHint } from '../protocol/client-authentication.js';
 import type { IntrospectionRequest, IntrospectionRequests } from '../protocol/introspection-request.js';
 import { readIntrospectionResponse } from '../protocol/introspection-response.js';
 import { rejectsClient } from '../protocol/status-error.js';
@@ -12,6 +13,7 @@ import type { EndpointDiscovery } from './endpoint-discovery.js';
 import type { Introspect } from './pipeline.js';
 
 interface AttemptSettings {
+  clientAuthentication: ClientAuthentication;
   origin: string;
   transport: Transport;
   maxResponseBytes: number;
@@ -25,7 +27,15 @@ interface AttemptSettings {
  * limit: the attempt's own, or what is left of the call's. Each failure gets its traits.
  */
 export function attempt(
-  { origin, transport, maxResponseBytes, timeoutMs, retry: { attemptTimeoutMs }, now }: AttemptSettings,
+  {
+    clientAuthentication,
+    origin,
+    transport,
+    maxResponseBytes,
+    timeoutMs,
+    retry: { attemptTimeoutMs },
+    now,
+  }: AttemptSettings,
   { endpoint, requests }: { endpoint: EndpointDiscovery; requests: IntrospectionRequests },
 ): Introspect {
   const originOf = cachedOrigin();
@@ -58,7 +68,9 @@ export function attempt(
         const response = await send(transport, { ...request, signal, maxResponseBytes });
         // Perhaps a filter in front of the server rejected this one token.
         if (response.status === 403 && !rejectsClient(response)) outcome = 'responded';
-        return readIntrospectionResponse(response, originOf(url), now);
+        return readIntrospectionResponse(response, originOf(url), now, () =>
+          encodingHint(clientAuthentication, request.headers.authorization),
+        );
       });
     } catch (error) {
       if (isAuthorizationError(error)) throw withTraits(error, { outcome: 'responded' });

@@ -1,11 +1,15 @@
+import * as v from 'valibot';
 import { checkedOptions, credential, credentialProblem, optionsObject } from '../options.js';
 import {
+  type BasicEncoding,
   basicCredentials,
   type ClientAuthentication,
   clientIdProblem,
   fixedAuthentication,
+  rawBasicCredentials,
   rejectSecret,
   secretProblem,
+  withBasicEncoding,
 } from '../protocol/client-authentication.js';
 
 /**
@@ -14,7 +18,7 @@ import {
  */
 export type ClientSecret = string | (() => string | Promise<string>);
 
-/** The options of {@link clientSecretBasic} and {@link clientSecretPost}. */
+/** The options of {@link clientSecretPost}. */
 export interface ClientSecretOptions {
   /**
    * The client id of this API. May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError.
@@ -27,23 +31,43 @@ export interface ClientSecretOptions {
   clientSecret: ClientSecret | undefined;
 }
 
+/** The options of {@link clientSecretBasic}. */
+export interface ClientSecretBasicOptions extends ClientSecretOptions {
+  /**
+   * How id and secret are encoded before base64. `'form'` is what RFC 6749 §2.3.1 requires. `'raw'` sends them as they
+   * are, for servers that do not form-decode, such as glewlwyd, Authlib and canaille. The id must not have a colon then.
+   *
+   * Both send the same if id and secret have only letters, digits and `.`, `_`, `*`, `-`.
+   *
+   * @default "form"
+   */
+  encoding?: BasicEncoding;
+}
+
 /**
  * Authenticates with `client_secret_basic`: id and secret in the `Authorization` field (RFC 6749 §2.3.1).
  *
  * @throws TypeError that names the option: id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
  * an option is unknown
  */
-export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentication {
-  const { clientId, clientSecret } = checkedSecretOptions('clientSecretBasic', options);
-  if (typeof clientSecret === 'function') {
-    return {
-      clientId,
-      async apply({ headers }) {
-        headers.authorization = basicCredentials(clientId, await currentSecret(clientSecret));
-      },
-    };
+export function clientSecretBasic(options: ClientSecretBasicOptions): ClientAuthentication {
+  const owner = 'clientSecretBasic';
+  const { encoding, ...credentials } = checkedOptions(owner, basicOptions, options ?? {});
+  const { clientId, clientSecret } = requiredSecretOptions(owner, credentials);
+  if (encoding === 'raw' && clientId.includes(':')) {
+    throw new TypeError(`${owner}: "clientId" must not have a colon with "encoding": "raw" (RFC 7617 §2)`);
   }
-  return fixedAuthentication(clientId, basicCredentials(clientId, clientSecret));
+  const credentialsOf = encoding === 'raw' ? rawBasicCredentials : basicCredentials;
+  if (typeof clientSecret === 'string') {
+    return withBasicEncoding(fixedAuthentication(clientId, credentialsOf(clientId, clientSecret)), encoding);
+  }
+  const authentication: ClientAuthentication = {
+    clientId,
+    async apply({ headers }) {
+      headers.authorization = credentialsOf(clientId, await currentSecret(clientSecret));
+    },
+  };
+  return withBasicEncoding(authentication, encoding);
 }
 
 /**
@@ -59,7 +83,8 @@ export function clientSecretBasic(options: ClientSecretOptions): ClientAuthentic
  * an option is unknown
  */
 export function clientSecretPost(options: ClientSecretOptions): ClientAuthentication {
-  const { clientId, clientSecret } = checkedSecretOptions('clientSecretPost', options);
+  const owner = 'clientSecretPost';
+  const { clientId, clientSecret } = requiredSecretOptions(owner, checkedOptions(owner, postOptions, options ?? {}));
   return {
     clientId,
     async apply({ body }) {
@@ -70,13 +95,20 @@ export function clientSecretPost(options: ClientSecretOptions): ClientAuthentica
   };
 }
 
-const secretOptions = optionsObject({
+const secretEntries = {
   clientId: credential<string>(clientIdProblem),
   clientSecret: credential<ClientSecret>((given) => (typeof given === 'function' ? undefined : secretProblem(given))),
+};
+const postOptions = optionsObject(secretEntries);
+const basicOptions = optionsObject({
+  ...secretEntries,
+  encoding: v.optional(v.picklist(['form', 'raw'], 'must be "form" or "raw"'), 'form'),
 });
 
-function checkedSecretOptions(owner: string, options: ClientSecretOptions) {
-  const { clientId, clientSecret } = checkedOptions(owner, secretOptions, options ?? {});
+function requiredSecretOptions(
+  owner: string,
+  { clientId, clientSecret }: { clientId?: string; clientSecret?: ClientSecret },
+) {
   if (clientId === undefined) throw new TypeError(`${owner}: "clientId" ${clientIdProblem(clientId)}`);
   if (clientSecret === undefined) throw new TypeError(`${owner}: "clientSecret" ${secretProblem(clientSecret)}`);
   return { clientId, clientSecret };

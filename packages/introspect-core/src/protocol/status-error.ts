@@ -25,11 +25,14 @@ const namedErrors = [
 /**
  * Returns the error for an introspection response whose status is not 200 (RFC 7662 §2.3). The server's own text is
  * never part of it.
+ *
+ * @param credentialsHint returns what to add to the message if the server rejected our credentials
  */
 export function introspectionStatusError(
   response: TransportResponse,
   origin: string,
   now: () => number,
+  credentialsHint: () => string = () => '',
 ): InvalidTokenError | IntrospectionError {
   const { status } = response;
   const code = errorCode(response);
@@ -46,7 +49,8 @@ export function introspectionStatusError(
   const reported = code ? `${status}, ${named}` : status;
   return new InvalidClientError(
     `${origin} rejected this API's own credentials (${reported}): check client id and secret, whether the secret was rotated, ` +
-      'and that the client is active and may introspect; a client made a moment ago may need some seconds',
+      'and that the client is active and may introspect; a client made a moment ago may need some seconds' +
+      credentialsHint(),
   );
 }
 

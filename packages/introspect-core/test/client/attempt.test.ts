@@ -4,7 +4,13 @@ import { renewCredentials } from '../../src/client/credential-renewal.js';
 import type { IntrospectionCall } from '../../src/client/pipeline.js';
 import { type Outcome, traitsOf } from '../../src/errors/failure-traits.js';
 import { EventEmitter } from '../../src/events/event-emitter.js';
-import { InvalidClientError, InvalidResponseError, type Transport, UnavailableError } from '../../src/index.js';
+import {
+  InvalidClientError,
+  InvalidResponseError,
+  noClientAuthentication,
+  type Transport,
+  UnavailableError,
+} from '../../src/index.js';
 import type { IntrospectionRequests } from '../../src/protocol/introspection-request.js';
 import { eventLoopTurns } from '../support/event-loop.js';
 import { introspectionCall, introspectionRequest } from '../support/introspection-call.js';
@@ -29,6 +35,7 @@ function attempting({ timeoutMs = 60_000, attemptTimeoutMs = 50_000, ...parts }:
   const made = vi.fn<IntrospectionRequests>(requests ?? (() => introspectionRequest()));
   const introspect = attempt(
     {
+      clientAuthentication: noClientAuthentication(),
       origin,
       transport: parts.transport ?? transport,
       maxResponseBytes: 1000,

@@ -16,6 +16,7 @@ import {
   IntrospectionClient,
   type IntrospectionClientOptions,
   InvalidClientError,
+  noClientAuthentication,
 } from '../../src/index.js';
 
 let server: ScriptedServer;
@@ -168,4 +169,44 @@ it('an attempt after a rejection and an overloaded server has fresh credentials 
     ['Custom 2'],
     ['Custom 3'],
   ]);
+});
+
+describe('the message of a rejection', () => {
+  const messageFor = async (clientAuthentication: ClientAuthentication) => {
+    server.always(zitadelResponses.invalidClient());
+    const error = await clientWith(clientAuthentication)
+      .introspect('good')
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(InvalidClientError);
+    return String(error);
+  };
+  const plain = { clientId: 'api_1', clientSecret: 'Canary-9.*' };
+  const special = { clientId: 'api', clientSecret: 'canary:+% &é' };
+
+  it.each<[string, ClientAuthentication]>([
+    ['a fixed secret', clientSecretBasic(special)],
+    ['a secret from a function', clientSecretBasic({ ...special, clientSecret: () => special.clientSecret })],
+    ['a client id', clientSecretBasic({ ...plain, clientId: 'canary@acme' })],
+  ])('names the raw encoding if form encoding changes %s', async (_, authentication) => {
+    const message = await messageFor(authentication);
+    expect(message).toContain("some servers do not decode: try clientSecretBasic({ encoding: 'raw' })");
+    expect(message).not.toMatch(/canary|Y2FuYXJ5/i);
+  });
+
+  it('names the form encoding if raw credentials differ from it', async () => {
+    for (const options of [special, { ...plain, clientSecret: 'a:canary' }, { ...plain, clientId: 'canary@acme' }]) {
+      const message = await messageFor(clientSecretBasic({ ...options, encoding: 'raw' }));
+      expect(message).toContain("try clientSecretBasic({ encoding: 'form' })");
+      expect(message).not.toMatch(/canary|Y2FuYXJ5/i);
+    }
+  });
+
+  it.each<[string, ClientAuthentication]>([
+    ['form encoding changes nothing', clientSecretBasic(plain)],
+    ['raw credentials need no encoding', clientSecretBasic({ ...plain, encoding: 'raw' })],
+    ['the secret is in the form', clientSecretPost(special)],
+    ['no credentials are sent', noClientAuthentication()],
+  ])('names no encoding if %s', async (_, authentication) => {
+    expect(await messageFor(authentication)).not.toContain('encod');
+  });
 });

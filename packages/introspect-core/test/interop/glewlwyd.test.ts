@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientSecretPost, IntrospectionClient } from '../../src/index.js';
+import { clientSecretBasic, clientSecretPost, IntrospectionClient } from '../../src/index.js';
 import { findGlewlwyd, type Glewlwyd, startGlewlwyd } from './glewlwyd.js';
 
 const program = findGlewlwyd();
@@ -48,5 +48,17 @@ describe.runIf(program)('glewlwyd', () => {
     const { introspectionEndpoint } = server;
     const client = new IntrospectionClient({ introspectionEndpoint, ...credentials(), clientSecret: 'wrong' });
     await expect(client.introspect('garbage')).rejects.toMatchObject({ code: 'invalid_client' });
+  });
+
+  it('glewlwyd does not form-decode Basic credentials: it accepts them raw, and the message of its 401 says so', async () => {
+    const { introspectionEndpoint, rawClient } = server;
+    const raw = clientSecretBasic({ ...rawClient, encoding: 'raw' });
+    const client = new IntrospectionClient({ introspectionEndpoint, clientAuthentication: raw });
+    await expect(client.introspect('garbage')).resolves.toEqual({ active: false });
+    const encoded = new IntrospectionClient({ introspectionEndpoint, ...rawClient });
+    await expect(encoded.introspect('garbage')).rejects.toMatchObject({
+      code: 'invalid_client',
+      message: expect.stringContaining("try clientSecretBasic({ encoding: 'raw' })"),
+    });
   });
 });

@@ -17,6 +17,8 @@ export interface Glewlwyd {
   issuer: string;
   clientId: string;
   clientSecret: string;
+  /** A second client, whose secret has characters that form encoding changes. */
+  rawClient: { clientId: string; clientSecret: string };
   mintAccessToken(): Promise<string>;
   revoke(token: string): Promise<void>;
   stop(): Promise<void>;
@@ -91,6 +93,9 @@ async function setUp(origin: string): Promise<Omit<Glewlwyd, 'stop'>> {
   };
   await post(`${origin}/api/mod/plugin/`, { cookie }, json(plugin));
   await post(`${origin}/api/client/`, { cookie }, json(client));
+  const rawClient = { clientId: 'raw-client', clientSecret: 'a:b+c%d& x' };
+  const { clientId: client_id, clientSecret: client_secret } = rawClient;
+  await post(`${origin}/api/client/`, { cookie }, json({ ...client, client_id, client_secret }));
 
   const authorization = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`;
   const mintAccessToken = async () => {
@@ -101,7 +106,8 @@ async function setUp(origin: string): Promise<Omit<Glewlwyd, 'stop'>> {
   const revoke = async (token: string) => {
     await post(`${issuer}/revoke`, { authorization }, new URLSearchParams({ token }));
   };
-  return { introspectionEndpoint: `${issuer}/introspect`, issuer, clientId, clientSecret, mintAccessToken, revoke };
+  const introspectionEndpoint = `${issuer}/introspect`;
+  return { introspectionEndpoint, issuer, clientId, clientSecret, rawClient, mintAccessToken, revoke };
 }
 
 /** Sends a POST request. Throws if the response is not a success. */

@@ -78,6 +78,46 @@ describe('clientSecretBasic', () => {
   });
 });
 
+describe('clientSecretBasic with "encoding": "raw"', () => {
+  const sentBy = async (options: Parameters<typeof clientSecretBasic>[0]) => {
+    const request = emptyRequest();
+    await clientSecretBasic(options).apply(request, context);
+    return request.headers.authorization;
+  };
+  const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
+
+  it('sends the UTF-8 bytes of id and secret as they are', async () => {
+    const secret = 'a:b+c%d& é€ß x';
+    expect(await sentBy({ clientId: 'api@acme', clientSecret: secret, encoding: 'raw' })).toBe(
+      `Basic ${base64(`api@acme:${secret}`)}`,
+    );
+    expect(await sentBy({ clientId: 'c', clientSecret: async () => secret, encoding: 'raw' })).toBe(
+      `Basic ${base64(`c:${secret}`)}`,
+    );
+  });
+
+  it('sends the same as "form" if no character needs encoding', async () => {
+    const options = { clientId: 'api_1', clientSecret: 'A-z.9*' };
+    const [raw, form] = [await sentBy({ ...options, encoding: 'raw' }), await sentBy({ ...options, encoding: 'form' })];
+    expect(raw).toBe(form);
+    expect(form).toBe(await sentBy(options));
+  });
+
+  it('rejects a client id with a colon, an unknown encoding, and a secret with a lone surrogate', async () => {
+    const options = { clientId: 'a:b', clientSecret: 's' };
+    expect(() => clientSecretBasic({ ...options, encoding: 'raw' })).toThrow(
+      'clientSecretBasic: "clientId" must not have a colon with "encoding": "raw"',
+    );
+    expect(() => clientSecretBasic(options)).not.toThrow();
+    expect(() => clientSecretBasic({ ...options, encoding: 'none' as never })).toThrow(
+      'clientSecretBasic: "encoding" must be "form" or "raw"',
+    );
+    await expect(sentBy({ clientId: 'c', clientSecret: () => 'x\ud800', encoding: 'raw' })).rejects.toThrow(
+      '"clientSecret" has a lone surrogate',
+    );
+  });
+});
+
 describe('clientSecretPost', () => {
   it('puts id and secret into the form and leaves the header fields alone', async () => {
     const request = emptyRequest();

@@ -1,0 +1,26 @@
+import * as v from 'valibot';
+import { checkedOptions, optionsObject, textWithout } from '../options.js';
+import { type ClientAuthentication, clientIdProblem } from '../protocol/client-authentication.js';
+
+/** The options of {@link noClientAuthentication}. */
+export interface NoClientAuthenticationOptions {
+  /**
+   * A name for this API. It is not sent: cached responses are kept apart by it.
+   *
+   * @default "anonymous"
+   */
+  clientId?: string;
+}
+
+/**
+ * Sends no credentials, for servers that do not authenticate the caller of introspection, such as Ory Hydra's admin API
+ * and Dex. Only use it if nobody else can reach that endpoint: RFC 7662 §2.1 requires authorization.
+ *
+ * @throws TypeError that names the option
+ */
+export function noClientAuthentication(options: NoClientAuthenticationOptions = {}): ClientAuthentication {
+  const { clientId } = checkedOptions('noClientAuthentication', schema, options);
+  return Object.freeze({ clientId, apply() {} });
+}
+
+const schema = optionsObject({ clientId: v.optional(textWithout(clientIdProblem), 'anonymous') });
