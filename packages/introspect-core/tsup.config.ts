@@ -4,6 +4,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     adapter: 'src/adapter/index.ts',
+    'client-secret-jwt': 'src/extensions/private-key-jwt/client-secret-jwt.ts',
     'jwt-prefilter': 'src/extensions/jwt/jwt-prefilter.ts',
     opentelemetry: 'src/extensions/opentelemetry/opentelemetry.ts',
     'private-key-jwt': 'src/extensions/private-key-jwt/private-key-jwt.ts',

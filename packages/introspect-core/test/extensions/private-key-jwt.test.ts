@@ -73,6 +73,7 @@ describe('an assertion', () => {
     expect(form?.getAll('client_assertion_type')).toEqual([vector.form.client_assertion_type]);
     expect(String(form)).toContain(vector.formExample);
     expect(form?.getAll('client_assertion')).toHaveLength(1);
+    expect(form?.getAll('client_id')).toEqual([keyJson.clientId]); // Spring Authorization Server requires it
     expect([form?.has('client_secret'), authorization]).toEqual([false, []]);
     expect(form?.get('token')).toBe('token');
   });
@@ -314,5 +315,87 @@ describe('the options of privateKeyJwt', () => {
     expect(create).toThrow(TypeError);
     expect(create).toThrow(`privateKeyJwt: ${message}`);
     expect(create).not.toThrow(/canary|BEGIN/);
+  });
+});
+
+describe('a key that cannot sign', () => {
+  const small = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey;
+  const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey;
+  const brainpool = generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' }).privateKey;
+  const ed448 = generateKeyPairSync('ed448').privateKey;
+  const pss = generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey;
+  const dsa = generateKeyPairSync('dsa', { modulusLength: 1024, divisorLength: 160 }).privateKey;
+  const withKey = (algorithm: KeyAlgorithm, privateKey: string) =>
+    privateKeyJwt({ clientId: 'api', keyId: 'k', algorithm, privateKey });
+  /** Returns a PEM whose bytes `change` has changed. */
+  const changed = (pem: string, change: (bytes: Buffer) => Buffer) => {
+    const base64 = pem.replaceAll(/-----[^-]+-----|\s/g, '');
+    const bytes = change(Buffer.from(base64, 'base64'));
+    return `-----BEGIN PRIVATE KEY-----\n${bytes.toString('base64')}\n-----END PRIVATE KEY-----`;
+  };
+
+  it.each<[KeyAlgorithm, KeyObject, string]>([
+    [
+      'RS256',
+      small,
+      'holds an RSA key of 1024 bits, and RS256 needs at least 2048 (RFC 7518 §3.3): create a larger key',
+    ],
+    ['PS256', small, 'holds an RSA key of 1024 bits, and PS256 needs at least 2048'],
+    ['RS256', p256, 'holds an EC key (P-256), and RS256 needs an RSA key: a key of this kind signs with ES256'],
+    [
+      'ES256',
+      rsa.privateKey,
+      'holds an RSA key, and ES256 needs an EC key (P-256): a key of this kind signs with RS256',
+    ],
+    ['ES256', p384, 'holds an EC key (P-384), and ES256 needs an EC key (P-256)'],
+    ['ES256', brainpool, 'holds an EC key of another curve, and ES256 needs an EC key (P-256)'],
+    ['EdDSA', p256, 'holds an EC key (P-256), and EdDSA needs an Ed25519 key: a key of this kind signs with ES256'],
+    ['EdDSA', ed448, 'holds an Ed448 key, and EdDSA needs an Ed25519 key'],
+    ['PS256', pss, 'holds an RSA-PSS key, and PS256 needs an RSA key'],
+    ['RS256', dsa, 'holds a key of an unknown kind, and RS256 needs an RSA key'],
+  ])(
+    'throws a TypeError at construction that says why, without a part of the key: %s (%#)',
+    (algorithm, key, message) => {
+      const pem = pkcs8Of(key);
+      const create = () => withKey(algorithm, pem);
+      expect(create).toThrow(TypeError);
+      expect(create).toThrow(`privateKeyJwt: "privateKey" ${message}`);
+      for (const line of pem.split('\n').slice(1, -2)) expect(create).not.toThrow(line.slice(0, 12));
+    },
+  );
+
+  it('throws a TypeError that names "keyJson" if it is in a key file', () => {
+    const key = small.export({ type: 'pkcs1', format: 'pem' }).toString();
+    expect(() => privateKeyJwt({ keyJson: { ...keyJson, key } })).toThrow(
+      'privateKeyJwt: "keyJson" holds an RSA key of 1024 bits, and RS256 needs at least 2048',
+    );
+  });
+
+  it.each<[string, (bytes: Buffer) => Buffer]>([
+    ['was cut off', (bytes) => bytes.subarray(0, 500)],
+    ['is empty', () => Buffer.alloc(3)],
+    ['is not a sequence', () => Buffer.from([0x02, 0x01, 0x00])],
+    ['has a length without bytes', () => Buffer.from([0x30, 0x84])],
+  ])('throws a TypeError if it %s', (_, change) => {
+    expect(() => withKey('RS256', changed(pkcs8Of(rsa.privateKey), change))).toThrow(
+      'privateKeyJwt: "privateKey" holds a private key that cannot be read: was it cut off, or copied in part?',
+    );
+  });
+
+  it('fails its first request with the reason if its numbers are damaged, and sends and retries nothing', async () => {
+    const damaged = changed(pkcs8Of(p256), (bytes) => {
+      const key = bytes.indexOf(Buffer.from([0x04, 0x20]), 30) + 2; // the private number of 32 bytes
+      return Buffer.concat([bytes.subarray(0, key), Buffer.alloc(32, 0xff), bytes.subarray(key + 32)]);
+    });
+    const clientAuthentication = withKey('ES256', damaged);
+    const client = new IntrospectionClient({ issuer: server.origin, clientAuthentication, retry: { attempts: 3 } });
+    const error = await client.introspect('token').catch((fault: unknown) => fault);
+    expect(error).toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('The key in "privateKey" of privateKeyJwt cannot sign with ES256'),
+    });
+    expect(server.introspections).toHaveLength(0);
+    expect(client.stats().requests).toMatchObject({ unavailable: 1 });
   });
 });

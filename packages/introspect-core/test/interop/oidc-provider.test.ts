@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import Provider from 'oidc-provider';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { clientSecretJwt } from '../../src/extensions/private-key-jwt/client-secret-jwt.js';
 import { privateKeyJwt } from '../../src/extensions/private-key-jwt/private-key-jwt.js';
 import { Authorizer, clientSecretPost, type IntrospectEvent, IntrospectionClient } from '../../src/index.js';
 import { listen } from '../support/network.js';
@@ -14,6 +15,7 @@ const keyJson = {
   key: rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString(),
   clientId: 'keyed@server',
 } as const;
+const signing = { clientId: 'signing@server', clientSecret: 'a secret of at least 32 bytes, for HS256' };
 const tokenClient = { clientId: 'service', clientSecret: 'secret' };
 
 /** The client against an unmodified oidc-provider in this process. */
@@ -41,12 +43,19 @@ describe('oidc-provider', () => {
         },
         {
           ...common,
+          client_id: signing.clientId,
+          client_secret: signing.clientSecret,
+          token_endpoint_auth_method: 'client_secret_jwt',
+          grant_types: [],
+        },
+        {
+          ...common,
           client_id: tokenClient.clientId,
           client_secret: tokenClient.clientSecret,
           grant_types: ['client_credentials'],
         },
       ],
-      clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+      clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
       features: {
         clientCredentials: { enabled: true },
         introspection: { enabled: true, allowedPolicy: () => true },
@@ -77,6 +86,7 @@ describe('oidc-provider', () => {
   it.each([
     ['client_secret_basic', resourceServer],
     ['client_secret_post', { clientAuthentication: clientSecretPost(resourceServer) }],
+    ['client_secret_jwt', { clientAuthentication: clientSecretJwt(signing) }],
     ['private_key_jwt', { clientAuthentication: privateKeyJwt({ keyJson, reuseSeconds: 0 }) }],
   ])('oidc-provider introspects a token with %s as active, until the token is revoked', async (_, credentials) => {
     const client = new IntrospectionClient({ issuer, ...credentials });

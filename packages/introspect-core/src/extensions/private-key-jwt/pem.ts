@@ -2,12 +2,12 @@
 import { optionError } from './option-error.js';
 
 /**
- * Returns the private key of a PEM text as PKCS#8, without the text that `openssl` writes around it. A PKCS#1 key
- * (RFC 8017 §A.1.2) is wrapped in PKCS#8 (RFC 5958 §2), because WebCrypto cannot import PKCS#1.
+ * Returns the DER of the private key in a PEM text as PKCS#8, without the text that `openssl` writes around it. A PKCS#1
+ * key (RFC 8017 §A.1.2) is wrapped in PKCS#8 (RFC 5958 §2), because WebCrypto cannot import PKCS#1.
  *
  * @throws TypeError naming the option
  */
-export function pkcs8Of(pem: string, option: string): string {
+export function pkcs8Of(pem: string, option: string): number[] {
   const [, label, body = ''] =
     /-----BEGIN ((?:RSA )?PRIVATE KEY)-----([A-Za-z0-9+/=\s]+)-----END \1-----/.exec(pem) ?? [];
   if (label === undefined) {
@@ -19,9 +19,12 @@ export function pkcs8Of(pem: string, option: string): string {
   const key = bytesOf(body, option);
   const version = [0x02, 0x01, 0x00];
   const rsaEncryption = [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
-  const info = label === 'PRIVATE KEY' ? key : der(0x30, [...version, ...rsaEncryption, ...der(0x04, key)]);
-  const base64 = btoa(String.fromCharCode(...info));
-  return `-----BEGIN PRIVATE KEY-----\n${base64}\n-----END PRIVATE KEY-----`;
+  return label === 'PRIVATE KEY' ? key : der(0x30, [...version, ...rsaEncryption, ...der(0x04, key)]);
+}
+
+/** Returns a PKCS#8 key as PEM. */
+export function pemOf(pkcs8: readonly number[]): string {
+  return `-----BEGIN PRIVATE KEY-----\n${btoa(String.fromCharCode(...pkcs8))}\n-----END PRIVATE KEY-----`;
 }
 
 function bytesOf(base64: string, option: string): number[] {

@@ -1,39 +1,25 @@
 /** `private_key_jwt` (OpenID Connect Core §9, RFC 7523 §2.2): an API authenticates with a key instead of a secret. */
 import type { ClientAuthentication } from '@acme/introspect-core';
-import { sharesPromises } from '../../runtime/workerd.js';
+import { clientAssertion } from './client-assertion.js';
 import {
-  assertionSettings,
   type KeyJsonOptions,
   type PrivateKeyOptions,
+  privateKeySettings,
   type SignerOptions,
-} from './assertion-options.js';
+} from './private-key-options.js';
 
-export type { AssertionOptions, KeyJsonOptions, PrivateKeyOptions, SignerOptions } from './assertion-options.js';
+export type { AssertionOptions } from './assertion-options.js';
 export type { KeyJson } from './key-json.js';
+export type { KeyJsonOptions, PrivateKeyOptions, SignerOptions } from './private-key-options.js';
 export type { KeyAlgorithm } from './signer.js';
-
-interface Assertion {
-  readonly jwt: string;
-  readonly issuer: string;
-  /** By the clock that never goes back. */
-  readonly signedAt: number;
-  /** By the wall clock. */
-  readonly issuedAt: number;
-}
-
-const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-/** The server's clock may be behind ours, and ZITADEL rejects an `iat` that is more than 1 s in its future. */
-const backdatedSeconds = 5;
-/** How long an assertion stays valid after its last use. */
-const validAfterUseSeconds = 60;
-/** After this time a signature that is still pending is not waited for: a function that signs may hang. */
-const maxWaitMs = 1000;
 
 /**
  * Returns a client authentication that sends a signed assertion (RFC 7523 §2.2), whose audience is the issuer. So the
- * client needs the option `issuer`.
+ * client needs the option `issuer`. The form also has the `client_id`, because some servers require it.
  *
- * It does not check that a key fits its algorithm: the key is imported when it is first used.
+ * A key of another kind than its algorithm needs, or an RSA key of less than 2048 bits, throws a TypeError. The key is
+ * imported when it is first used. If this runtime cannot use it, each request fails with an UnavailableError that says
+ * so.
  *
  * @example
  * ```ts
@@ -43,51 +29,5 @@ const maxWaitMs = 1000;
  * @throws TypeError naming the option, never with a part of the key
  */
 export function privateKeyJwt(options: KeyJsonOptions | PrivateKeyOptions | SignerOptions): ClientAuthentication {
-  const { clientId, sign, reuseSeconds, now, monotonicNow } = assertionSettings(options);
-  let shared: Assertion | undefined;
-  let pending: { readonly issuer: string; readonly since: number; readonly assertion: Promise<Assertion> } | undefined;
-
-  async function newAssertion(issuer: string): Promise<Assertion> {
-    const [signedAt, issuedAt] = [monotonicNow(), now()];
-    const seconds = Math.floor(issuedAt / 1000);
-    const jwt = await sign({
-      iss: clientId,
-      sub: clientId,
-      aud: issuer,
-      jti: crypto.randomUUID(),
-      iat: seconds - backdatedSeconds,
-      exp: seconds + Math.ceil(reuseSeconds) + validAfterUseSeconds,
-    });
-    const assertion = { jwt, issuer, signedAt, issuedAt };
-    if (reuseSeconds > 0 && !(shared !== undefined && shared.signedAt > signedAt)) shared = assertion;
-    return assertion;
-  }
-
-  /** If assertions are reused, concurrent requests wait for the same signature. */
-  function nextAssertion(issuer: string): Promise<Assertion> {
-    const since = monotonicNow();
-    if (pending?.issuer === issuer && since - pending.since < maxWaitMs) return pending.assertion;
-    const assertion = newAssertion(issuer).finally(() => {
-      if (pending?.assertion === assertion) pending = undefined;
-    });
-    if (reuseSeconds > 0 && sharesPromises()) pending = { issuer, since, assertion };
-    return assertion;
-  }
-
-  /** Compares both clocks, because the wall clock may have been set. */
-  function isFresh({ signedAt, issuedAt }: Assertion): boolean {
-    const wallMs = now() - issuedAt;
-    return monotonicNow() - signedAt < reuseSeconds * 1000 && wallMs >= 0 && wallMs < reuseSeconds * 1000;
-  }
-
-  return {
-    clientId,
-    needsIssuer: true,
-    async apply({ body }, { issuer = '', afterRejection }) {
-      const canReuse = shared?.issuer === issuer && !afterRejection && isFresh(shared);
-      const { jwt } = canReuse && shared !== undefined ? shared : await nextAssertion(issuer);
-      body.append('client_assertion_type', assertionType);
-      body.append('client_assertion', jwt);
-    },
-  };
+  return clientAssertion(privateKeySettings(options));
 }

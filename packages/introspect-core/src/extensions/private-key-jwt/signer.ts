@@ -1,6 +1,10 @@
-/** Signs client assertions, with a key in this process or with a function. */
+/** Signs client assertions: with a key in this process, with a function, or with a secret. */
+import { UnavailableError } from '@acme/introspect-core';
 import { base64url, importPKCS8, SignJWT } from 'jose';
-import { pkcs8Of } from './pem.js';
+import { credentialProblem } from '../../options.js';
+import { keyProblem } from './key-problem.js';
+import { optionError } from './option-error.js';
+import { pemOf, pkcs8Of } from './pem.js';
 
 /** The algorithms of assertions (RFC 7518 §3.1, RFC 8037 §3.1). */
 export type KeyAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
@@ -17,19 +21,29 @@ interface KeyName {
 }
 
 /**
- * Returns a signer with a key in PEM, which it imports once, at first use. Whether the key fits its algorithm is not
- * checked before that.
+ * Returns a signer with a key in PEM, which it imports once, at first use.
+ *
+ * If this runtime cannot use the key, the signer rejects with an UnavailableError that says so. It is not retried.
  *
  * @param option the option that holds the key, for error messages
- * @throws TypeError naming the option
+ * @throws TypeError naming the option, if the kind or size of the key does not fit the algorithm
  */
 export function signerByKey(pem: string, { keyId, algorithm, option }: KeyName & { option: string }): SignClaims {
   const pkcs8 = pkcs8Of(pem, option);
+  const problem = keyProblem(pkcs8, algorithm);
+  if (problem !== undefined) throw optionError(`"${option}" ${problem}`);
   // Not a promise: on workerd, requests cannot share one.
   let key: CryptoKey | undefined;
   return async (claims) => {
-    key ??= await importPKCS8(pkcs8, algorithm);
-    return new SignJWT(claims).setProtectedHeader(headerOf({ keyId, algorithm })).sign(key);
+    try {
+      key ??= await importPKCS8(pemOf(pkcs8), algorithm);
+      return await new SignJWT(claims).setProtectedHeader(headerOf({ keyId, algorithm })).sign(key);
+    } catch {
+      throw new UnavailableError(
+        `The key in "${option}" of privateKeyJwt cannot sign with ${algorithm}, so no request was sent: ` +
+          'it is damaged, or this runtime does not support it. Create a new key',
+      );
+    }
   };
 }
 
@@ -42,6 +56,24 @@ export function signerByFunction(sign: (input: Uint8Array) => Promise<Uint8Array
   };
 }
 
+/** A secret, or a function that returns the current one. */
+export type SecretSource = string | (() => string | Promise<string>);
+
+/** Returns a signer with a client secret, by HS256 (RFC 7518 §3.2). */
+export function signerBySecret(source: SecretSource): SignClaims {
+  return async (claims) => {
+    const secret: unknown = typeof source === 'function' ? await source() : source;
+    if (typeof secret !== 'string' || credentialProblem(secret) !== undefined) {
+      throw new TypeError('clientSecretJwt: the function "clientSecret" returned no secret');
+    }
+    return new SignJWT(claims)
+      .setProtectedHeader({ typ: assertionTyp, alg: 'HS256' })
+      .sign(new TextEncoder().encode(secret));
+  };
+}
+
+const assertionTyp = 'client-authentication+jwt';
+
 function headerOf({ keyId, algorithm }: KeyName) {
-  return { typ: 'client-authentication+jwt', alg: algorithm, kid: keyId };
+  return { typ: assertionTyp, alg: algorithm, kid: keyId };
 }
