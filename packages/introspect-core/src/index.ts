@@ -13,7 +13,6 @@ export type {
   ClientCredentials,
   IntrospectionClientOptions,
   OptionalClientOptions,
-  ServerLocation,
 } from './client/client-options.js';
 export {
   type ClientSecret,
@@ -25,6 +24,7 @@ export {
 export type { ClientStats } from './client/client-stats.js';
 export { IntrospectionClient } from './client/introspection-client.js';
 export { type NoClientAuthenticationOptions, noClientAuthentication } from './client/no-client-authentication.js';
+export type { ServerLocation } from './client/server-location.js';
 export type { ChallengeParameters } from './errors/challenge.js';
 export {
   AccessDeniedError,
@@ -83,7 +83,13 @@ export {
   protectedResourceMetadata,
 } from './protocol/protected-resource-metadata.js';
 export { isLoopback } from './protocol/secure-url.js';
-export { type CheckedMetadata, checkMetadata, fetchMetadata, metadataUrls } from './protocol/server-metadata.js';
+export {
+  type CheckedMetadata,
+  checkMetadata,
+  fetchMetadata,
+  type MetadataVerdict,
+  metadataUrls,
+} from './protocol/server-metadata.js';
 export { bearerToken, type Credentials } from './request/bearer-token.js';
 export { isPreflight } from './request/preflight.js';
 export type { RequestContext } from './request/request-context.js';

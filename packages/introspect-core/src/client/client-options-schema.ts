@@ -87,6 +87,7 @@ const textProblem = (given: unknown) => (typeof given === 'string' ? undefined :
 
 const entries = {
   issuer: credential<string>(textProblem),
+  metadataUrl: v.optional(text),
   introspectionEndpoint: v.optional(text),
   clientId: credential<string>(textProblem),
   clientSecret: credential<ClientSecret>((given) =>

@@ -13,28 +13,7 @@ import { clientOptionsSchema } from './client-options-schema.js';
 import { type ClientSecret, clientSecretBasic } from './client-secret.js';
 import type { LimitSettings } from './rate-limiter.js';
 import type { RetrySettings } from './retry.js';
-
-/**
- * Where the server is: `issuer`, `introspectionEndpoint`, or both.
- *
- * `issuer` may be read from the environment: its type accepts `undefined`. The constructor throws a TypeError for
- * `undefined`, `''` and the string `"undefined"`.
- */
-export type ServerLocation = Discovered | Located;
-
-interface Discovered {
-  /**
-   * The URL of the authorization server. Without `introspectionEndpoint`, the first request discovers the endpoint from
-   * the issuer's metadata (OpenID Connect Discovery §4, RFC 8414 §3). Must be https, except on loopback.
-   */
-  issuer: string | undefined;
-  /** The URL of the introspection endpoint (RFC 7662 §2). Turns discovery off. Must be https, except on loopback. */
-  introspectionEndpoint?: string;
-}
-
-interface Located extends Partial<Discovered> {
-  introspectionEndpoint: string;
-}
+import type { ServerLocation } from './server-location.js';
 
 /**
  * How this API authenticates itself: `clientId` with `clientSecret`, or `clientAuthentication`, but not both.
@@ -169,11 +148,12 @@ export interface OptionalClientOptions {
 
 /** The client's options, checked and with their defaults. */
 export interface IntrospectionClientSettings extends IntrospectionRequestSettings, ResponseInputs {
+  metadataUrl?: string | undefined;
   timeoutMs: number;
   allowInsecureHttp: boolean;
   now: () => number;
   monotonicNow: () => number;
-  /** The server's origin for messages: that of the endpoint if it is configured, otherwise that of the issuer. */
+  /** The server's origin for messages: that of the endpoint, the metadata or the issuer, whichever is configured. */
   origin: string;
   events: EventEmitter;
   log?: false | Log | undefined;
@@ -195,17 +175,21 @@ export function introspectionClientSettings(options: IntrospectionClientOptions)
     onEvent,
     ...checked
   } = checkedOptions('IntrospectionClient', clientOptionsSchema, options);
-  const { issuer, allowInsecureHttp } = checked;
+  const { issuer, metadataUrl, allowInsecureHttp } = checked;
   const clientAuthentication = authenticationOf(checked);
   if (clientAuthentication.needsIssuer === true && issuer === undefined) {
     throw new TypeError('IntrospectionClient: "issuer" is needed by this "clientAuthentication"');
   }
   rejectOption('issuer', issuer && issuerProblem(issuer, allowInsecureHttp));
+  rejectOption('metadataUrl', metadataUrl && urlProblem(metadataUrl, allowInsecureHttp));
   rejectOption('introspectionEndpoint', endpoint && urlProblem(endpoint, allowInsecureHttp));
+  if (metadataUrl !== undefined && issuer === undefined) {
+    throw new TypeError('IntrospectionClient: "issuer" is needed with "metadataUrl": the document must name it');
+  }
   if (issuer === undefined && endpoint === undefined) {
     throw new TypeError('IntrospectionClient: "issuer" or "introspectionEndpoint" is needed');
   }
-  const { origin } = new URL(endpoint ?? String(issuer));
+  const { origin } = new URL(endpoint ?? metadataUrl ?? String(issuer));
   const { attempts, attemptTimeoutMs = checked.timeoutMs / attempts } = checked.retry;
   rejectOption(
     'retry.attemptTimeoutMs',

@@ -4,7 +4,13 @@ import { timeoutError } from '../errors/timeout-error.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { send } from '../transport/send.js';
 import type { Transport } from '../transport/transport.js';
-import { fetchMetadata, type MetadataMember, type MetadataSettings, readServerMetadata } from './server-metadata.js';
+import {
+  examineMetadata,
+  fetchMetadata,
+  type MetadataMember,
+  type MetadataSettings,
+  readServerMetadata,
+} from './server-metadata.js';
 
 /** Where and how to fetch the metadata of an issuer (RFC 8414 §3). */
 export interface DiscoveryOptions extends MetadataSettings {
@@ -19,14 +25,14 @@ export interface DiscoveryOptions extends MetadataSettings {
 }
 
 /**
- * Fetches the metadata document of an issuer and returns one URL from it. Tries the next well-known path only after a
- * 404.
+ * Fetches the metadata document of an issuer and returns one URL from it. Without `metadataUrl`, it tries the next
+ * well-known path after a 404, and after a document of this issuer that does not name the member.
  *
  * @throws UnavailableError, InvalidResponseError
  */
 export function loadMetadataUrl(member: MetadataMember, options: DiscoveryOptions): Promise<string> {
-  const { issuer, headers, transport, timeoutMs, maxResponseBytes } = options;
-  const { origin } = new URL(issuer);
+  const { issuer, metadataUrl, headers, transport, timeoutMs, maxResponseBytes } = options;
+  const { origin } = new URL(metadataUrl ?? issuer);
   return withDeadline(
     {
       timeoutMs,
@@ -34,18 +40,23 @@ export function loadMetadataUrl(member: MetadataMember, options: DiscoveryOption
         withTraits(timeoutError({ origin, timeoutMs, option: 'retry.attemptTimeoutMs' }), { isTransient: true }),
     },
     async (signal) => {
-      const response = await fetchMetadata(issuer, (url) =>
+      const get = (url: string) =>
         send(transport, {
           url,
           method: 'GET',
           headers: { ...headers, accept: 'application/json' },
           signal,
           maxResponseBytes,
-        }),
-      );
+        });
+      const response =
+        metadataUrl === undefined
+          ? await fetchMetadata(issuer, get, (each) => examineMetadata(member, each, options))
+          : await get(metadataUrl);
       if (response.status !== 404) return readServerMetadata(member, response, options);
       throw new InvalidResponseError(
-        `${origin} has no metadata at either well-known path (404): check "issuer", or give "introspectionEndpoint"`,
+        metadataUrl === undefined
+          ? `${origin} has no metadata at either well-known path (404): check "issuer", or give "introspectionEndpoint"`
+          : `${origin} has no metadata at "metadataUrl" (404): check that option`,
       );
     },
   );

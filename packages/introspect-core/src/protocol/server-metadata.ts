@@ -7,6 +7,8 @@ import { statusError } from './status-error.js';
 export interface MetadataSettings {
   /** The issuer. Its metadata must name the same one. */
   issuer: string;
+  /** The URL of the metadata, if it is not at a well-known path of the issuer. */
+  metadataUrl?: string | undefined;
   /** Whether http is permitted for any host, not only on loopback. */
   allowInsecureHttp: boolean;
   /** Returns the time in milliseconds since the epoch. */
@@ -28,32 +30,52 @@ export function issuerProblem(issuer: string, allowInsecureHttp: boolean): strin
 
 /**
  * Returns the URLs at which an issuer may publish its metadata, in the order in which to try them: that of OpenID
- * Connect Discovery §4, then that of RFC 8414 §3.
+ * Connect Discovery §4, that of RFC 8414 §3, and for an issuer with a path the latter's file name after the path, which
+ * some servers use.
  *
  * Does not check the issuer.
  */
-export function metadataUrls(issuer: string): readonly [openIdConnect: string, oauth: string] {
+export function metadataUrls(issuer: string): readonly string[] {
   const [origin, path] = split(issuer);
   const prefix = path.replace(/\/$/, '');
-  return [
+  const urls = [
     `${origin}${prefix}/.well-known/openid-configuration`,
     `${origin}/.well-known/oauth-authorization-server${prefix}`,
+    `${origin}${prefix}/.well-known/oauth-authorization-server`,
   ];
+  return [...new Set(urls)];
 }
 
 /**
- * Fetches the metadata of an issuer by `get`. Tries the second URL only after a 404, and returns the first response if
- * both are 404. Internal: also used by the command `introspect`.
+ * What a response to a request for metadata means for the search:
+ * - `final`: it is the result
+ * - `incomplete`: it is the issuer's document, but a needed member is missing, so the next URL is tried
+ * - `unusable`: it is the result, unless an incomplete document was found before
+ */
+export type MetadataVerdict = 'final' | 'incomplete' | 'unusable';
+
+/**
+ * Fetches the metadata of an issuer by `get`. Tries the next URL only after a 404 or an incomplete document. If no URL
+ * has more, it returns the first incomplete document, or else the first 404. Internal: also used by the command
+ * `introspect`.
+ *
+ * @param examine is not called for a 404; by default, each other response is final
  */
 export async function fetchMetadata<Response extends { readonly status?: number | undefined }>(
   issuer: string,
   get: (url: string) => Promise<Response>,
+  examine: (response: Response) => MetadataVerdict = () => 'final',
 ): Promise<Response> {
-  const [openIdConnect, oauth] = metadataUrls(issuer);
-  const first = await get(openIdConnect);
-  if (first.status !== 404) return first;
-  const second = await get(oauth);
-  return second.status === 404 ? first : second;
+  let notFound: Response | undefined;
+  let incomplete: Response | undefined;
+  for (const url of metadataUrls(issuer)) {
+    const response = await get(url);
+    const verdict = response.status === 404 ? 'not_found' : examine(response);
+    if (verdict === 'final' || (verdict === 'unusable' && incomplete === undefined)) return response;
+    if (verdict === 'not_found') notFound ??= response;
+    if (verdict === 'incomplete') incomplete ??= response;
+  }
+  return (incomplete ?? notFound) as Response; // one of them, because there is at least one URL
 }
 
 /** The members of a metadata document (RFC 8414 §2) that the client reads, with what to do if one is absent. */
@@ -90,6 +112,25 @@ export function checkMetadata(
   return { named, isSameIssuer: named === issuer, url, problem };
 }
 
+/** Returns what a response means for the search of a document that names a member. */
+export function examineMetadata(
+  member: MetadataMember,
+  response: TransportResponse,
+  { issuer, allowInsecureHttp }: Pick<MetadataSettings, 'issuer' | 'allowInsecureHttp'>,
+): MetadataVerdict {
+  // A document may be there once the server works again.
+  if (response.status === 429 || response.status >= 500) return 'final';
+  if (response.status !== 200) return 'unusable';
+  try {
+    const metadata = readJsonObject(response, issuer);
+    const { isSameIssuer, url } = checkMetadata(member, metadata, { issuer, allowInsecureHttp });
+    if (!isSameIssuer) return 'unusable';
+    return url === undefined ? 'incomplete' : 'final';
+  } catch {
+    return 'unusable';
+  }
+}
+
 /**
  * Returns a URL from the response to a request for metadata, if {@link checkMetadata} finds nothing wrong.
  *
@@ -98,9 +139,9 @@ export function checkMetadata(
 export function readServerMetadata(
   member: MetadataMember,
   response: TransportResponse,
-  { issuer, allowInsecureHttp, now }: MetadataSettings,
+  { issuer, metadataUrl = issuer, allowInsecureHttp, now }: MetadataSettings,
 ): string {
-  const { origin } = new URL(issuer);
+  const { origin } = new URL(metadataUrl);
   if (response.status !== 200) throw statusError(response, origin, now);
   const settings = { issuer, allowInsecureHttp };
   const { named, isSameIssuer, url, problem } = checkMetadata(member, readJsonObject(response, origin), settings);

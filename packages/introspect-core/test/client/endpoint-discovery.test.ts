@@ -1,4 +1,11 @@
-import { inactive, json, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import {
+  inactive,
+  json,
+  respond,
+  type ScriptedResponse,
+  type ScriptedServer,
+  startScriptedServer,
+} from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   IntrospectionClient,
@@ -62,6 +69,107 @@ describe('a client that discovers its endpoint', () => {
     server.at(openid, respond({ status: 404 }));
     await expect(clientOf().introspect('a')).rejects.toThrow(/no metadata at either well-known path.*"issuer"/);
     await expect(clientOf().introspect('a')).rejects.toBeInstanceOf(InvalidResponseError);
+  });
+
+  describe('from an issuer whose first document names no introspection_endpoint', () => {
+    const issuerOf = () => `${server.origin}/o`;
+    const incomplete = () => json({ issuer: issuerOf(), jwks_uri: `${issuerOf()}/keys` });
+    const complete = () => json({ issuer: issuerOf(), introspection_endpoint: server.introspectionEndpoint });
+    const [first, second, third] = [`/o${openid}`, `${rfc8414}/o`, `/o${rfc8414}`];
+    beforeEach(() => {
+      for (const path of [second, third]) server.at(path, respond({ status: 404 }));
+      server.at(first, incomplete());
+    });
+    const found = async () => {
+      await clientOf({ issuer: issuerOf() }).introspect('a');
+      return paths();
+    };
+
+    it('goes on to the path of RFC 8414', async () => {
+      server.at(second, complete());
+      expect(await found()).toEqual([first, second, '/oauth/v2/introspect']);
+    });
+
+    it('goes on to the path of RFC 8414 after the path of the issuer', async () => {
+      server.at(third, complete());
+      expect(await found()).toEqual([first, second, third, '/oauth/v2/introspect']);
+    });
+
+    it.each<[string, () => ScriptedResponse]>([
+      ['a login page', () => respond({ headers: { 'content-type': 'text/html' }, body: '<html>' })],
+      ['401', () => respond({ status: 401 })],
+      ['a redirect', () => respond({ status: 302, headers: { location: '/login' } })],
+      [
+        'another issuer',
+        () => json({ issuer: 'https://evil.example', introspection_endpoint: 'https://evil.example/' }),
+      ],
+    ])('ignores %s at another path', async (_, response) => {
+      server.at(second, response());
+      server.at(third, complete());
+      expect(await found()).toEqual([first, second, third, '/oauth/v2/introspect']);
+      server.at(third, response());
+      await expect(found()).rejects.toThrow('names no introspection_endpoint');
+    });
+
+    it('is unavailable if another path is, because the endpoint may be named there', async () => {
+      server.at(second, respond({ status: 503, headers: { 'retry-after': '7' } }));
+      await expect(found()).rejects.toMatchObject({ code: 'unavailable', retryAfterSeconds: 7 });
+    });
+
+    it('rejects with what is missing if no document names it', async () => {
+      server.at(third, incomplete());
+      await expect(found()).rejects.toMatchObject({
+        code: 'invalid_response',
+        message: `The metadata of ${server.origin} names no introspection_endpoint: if the server has one, give it as "introspectionEndpoint"`,
+      });
+      expect(paths().slice(0, 3)).toEqual([first, second, third]);
+    });
+  });
+
+  describe('with "metadataUrl"', () => {
+    const issuer = 'https://public.example/realms/demo';
+    const inside = '/internal/metadata';
+    const within = (options: Partial<IntrospectionClientOptions> = {}) =>
+      clientOf({ issuer, metadataUrl: `${server.origin}${inside}`, ...options });
+
+    it('fetches that document only, whose issuer is the option "issuer"', async () => {
+      server.at(inside, json({ issuer, introspection_endpoint: server.introspectionEndpoint }));
+      await within().introspect('a');
+      expect(paths()).toEqual([inside, '/oauth/v2/introspect']);
+    });
+
+    it.each<[string, () => ScriptedResponse, RegExp]>([
+      ['names another issuer', () => json({ issuer: server.origin }), /names another issuer than the option "issuer"/],
+      ['names no endpoint', () => json({ issuer }), /names no introspection_endpoint/],
+      ['is not there', () => respond({ status: 404 }), /has no metadata at "metadataUrl" \(404\): check that option/],
+      ['moved', () => respond({ status: 301, headers: { location: '/' } }), /a redirect, which is not followed/],
+    ])('rejects when the document %s', async (_, response, message) => {
+      server.at(inside, response());
+      const error = await within()
+        .introspect('a')
+        .catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(InvalidResponseError);
+      expect(String(error)).toMatch(message);
+      expect(String(error)).toContain(server.origin);
+      expect(paths()).toEqual([inside]);
+    });
+
+    it('is rejected at construction without "issuer", and by the rules of every URL', () => {
+      const { introspectionEndpoint } = server;
+      const metadataUrl = `${server.origin}/m`;
+      expect(
+        () => new IntrospectionClient({ introspectionEndpoint, metadataUrl, clientId: 'c', clientSecret: 's' }),
+      ).toThrow('"issuer" is needed with "metadataUrl": the document must name it');
+      for (const [url, message] of [
+        ['http://keycloak:8080/m', 'must be https, except on loopback'],
+        ['/m', 'must be an absolute URL'],
+        ['https://a.example/m#x', 'must not have a fragment'],
+        ['', 'must not be empty'],
+      ] as const) {
+        expect(() => within({ metadataUrl: url })).toThrow(`IntrospectionClient: "metadataUrl" ${message}`);
+      }
+      expect(() => within({ metadataUrl: 'http://keycloak:8080/m', allowInsecureHttp: true })).not.toThrow();
+    });
   });
 
   it.each([

@@ -67,6 +67,21 @@ function withHeader(token: string, header: object): string {
 }
 
 describe('jwtPrefilter', () => {
+  it('finds the keys by "metadataUrl", for an issuer that this process cannot reach', async () => {
+    const issuer = 'https://public.example/realms/demo';
+    const outside = await issuerKey('key-2', { iss: issuer, exp: clocks.in(3600) });
+    server.at(
+      '/inside',
+      json({ issuer, jwks_uri: `${server.origin}/inside/keys`, introspection_endpoint: server.introspectionEndpoint }),
+    );
+    server.at('/inside/keys', json({ keys: [outside.jwk] }));
+    const { judge } = filtered({}, { issuer, metadataUrl: `${server.origin}/inside` });
+    const token = await outside.sign();
+    expect(await judge(token)).toBe('active');
+    expect(await judge(`${token.slice(0, -20)}${'A'.repeat(20)}`)).toBe('bad_signature');
+    expect(server.introspections).toHaveLength(1);
+  });
+
   it('introspects a good JWT too, because only the server knows of a revocation', async () => {
     const { judge } = filtered();
     const token = await key.sign();

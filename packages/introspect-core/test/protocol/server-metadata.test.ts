@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { IntrospectionClient, InvalidResponseError, type TransportResponse } from '../../src/index.js';
-import { checkMetadata, fetchMetadata, metadataUrls, readServerMetadata } from '../../src/protocol/server-metadata.js';
+import {
+  checkMetadata,
+  fetchMetadata,
+  type MetadataVerdict,
+  metadataUrls,
+  readServerMetadata,
+} from '../../src/protocol/server-metadata.js';
 import { vectors } from '../support/vectors.js';
 
 type DiscoveryVector = { id: string; scope?: 'later' } & (
@@ -25,8 +31,23 @@ describe('discovery', () => {
 
   it.each(now.filter((vector) => vector.type === 'urls').filter(({ kind }) => kind === 'oauth'))(
     '$id: is the second URL',
-    ({ identifier, candidates }) => expect(metadataUrls(identifier)).toEqual([expect.any(String), candidates[0]?.url]),
+    ({ identifier, candidates }) => expect(metadataUrls(identifier)[1]).toBe(candidates[0]?.url),
   );
+
+  it('tries the path of RFC 8414 also after the path of an issuer that has one', () => {
+    const origin = 'https://as.example.com';
+    const rfc8414 = '/.well-known/oauth-authorization-server';
+    for (const issuer of [origin, `${origin}/`]) {
+      expect(metadataUrls(issuer)).toEqual([`${origin}/.well-known/openid-configuration`, `${origin}${rfc8414}`]);
+    }
+    for (const issuer of [`${origin}/o`, `${origin}/o/`]) {
+      expect(metadataUrls(issuer)).toEqual([
+        `${origin}/o/.well-known/openid-configuration`,
+        `${origin}${rfc8414}/o`,
+        `${origin}/o${rfc8414}`,
+      ]);
+    }
+  });
 
   const reasons: Record<string, string> = {
     issuer_mismatch: 'names another issuer',
@@ -99,6 +120,36 @@ describe('fetchMetadata', () => {
 
   it('returns the first response if both are 404', async () => {
     expect((await fetched(404, 404)).response).toEqual({ url: metadataUrls(issuer)[0], status: 404 });
+  });
+
+  describe('with verdicts', () => {
+    const path = `${issuer}/o`;
+    /** Returns the index of the URL whose response is the result, and how many were fetched. */
+    async function searched(...verdicts: (MetadataVerdict | 404)[]) {
+      let count = 0;
+      const response = await fetchMetadata(
+        path,
+        async (url) => ({ url, status: verdicts[count] === 404 ? 404 : 200, verdict: verdicts[count++] }),
+        ({ verdict }) => verdict as MetadataVerdict,
+      );
+      return [metadataUrls(path).indexOf(response.url), count];
+    }
+
+    it.each<[MetadataVerdict | 404, MetadataVerdict | 404, MetadataVerdict | 404, [number, number]]>([
+      ['final', 404, 404, [0, 1]],
+      ['unusable', 'final', 'final', [0, 1]],
+      ['incomplete', 'final', 'final', [1, 2]],
+      ['incomplete', 404, 'final', [2, 3]],
+      ['incomplete', 'unusable', 'final', [2, 3]],
+      ['incomplete', 'unusable', 'unusable', [0, 3]],
+      ['incomplete', 'incomplete', 'incomplete', [0, 3]],
+      [404, 'incomplete', 404, [1, 3]],
+      [404, 'unusable', 'final', [1, 2]],
+      [404, 404, 'final', [2, 3]],
+      [404, 404, 404, [0, 3]],
+    ])('returns after %s, %s and %s the response that says most', async (first, second, third, expected) => {
+      expect(await searched(first, second, third)).toEqual(expected);
+    });
   });
 });
 
