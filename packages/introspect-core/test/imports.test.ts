@@ -15,10 +15,10 @@ const ownDependencies: Record<string, readonly string[]> = {
   'extensions/opentelemetry': ['@opentelemetry/api'],
   'extensions/private-key-jwt': ['jose'],
   'extensions/undici': ['undici', 'node:buffer', 'node:net', 'node:zlib'],
-  'extensions/zitadel': ['@acme/introspect-core/jwt-prefilter'],
+  'extensions/zitadel': ['@acme/introspect-core/jwt-prefilter', 'jose'],
 };
 /** Entry points that know a vendor: its claims, or its key files. */
-const isOfVendor = (name: string) => /^extensions\/(private-key-jwt|zitadel)\//.test(name);
+const isOfVendor = (name: string) => /^extensions\/(keycloak|private-key-jwt|zitadel)\//.test(name);
 
 describe('the core', () => {
   it.each(files)('$name imports no Node module and no framework', ({ name, code }) => {
@@ -29,21 +29,34 @@ describe('the core', () => {
   });
 
   it('the preset for ZITADEL needs no library: its files import only types and one another', () => {
-    const own = ['zitadel', 'roles', 'claims', 'option-problem'].map((name) => `extensions/zitadel/${name}.ts`);
+    const own = ['zitadel', 'roles', 'claims'].map((name) => `extensions/zitadel/${name}.ts`);
     const preset = files.filter(({ name }) => own.includes(name));
     expect(preset).toHaveLength(own.length);
     const statements = preset.flatMap(({ code }) => code.match(/^(import|export)\b[^;]*?\bfrom '[^']+'/gm) ?? []);
     const imported = statements.filter((statement) => !statement.startsWith('import type '));
     expect(imported.map((statement) => statement.replace(/^.* from '/s, '').slice(0, -1)).toSorted()).toEqual([
       '../../runtime/environment.js',
+      '../../runtime/option-problem.js',
+      '../../runtime/option-problem.js',
       './claims.js',
       './claims.js',
       './claims.js',
-      './option-problem.js',
-      './option-problem.js',
       './roles.js',
       './roles.js',
     ]);
+    for (const { code } of preset) expect(code).not.toMatch(/\b(import|require)\(/);
+  });
+
+  it('the preset for Keycloak needs no library: its files import only types and one another', () => {
+    const own = ['keycloak', 'roles', 'claim-values'].map((name) => `extensions/keycloak/${name}.ts`);
+    const preset = files.filter(({ name }) => own.includes(name));
+    expect(preset).toHaveLength(own.length);
+    const statements = preset.flatMap(({ code }) => code.match(/^(import|export)\b[^;]*?\bfrom '[^']+'/gm) ?? []);
+    const imported = statements.filter((statement) => !statement.startsWith('import type '));
+    const sources = imported.map((statement) => statement.replace(/^.* from '/s, '').slice(0, -1));
+    expect(new Set(sources)).toEqual(
+      new Set(['../../runtime/environment.js', '../../runtime/option-problem.js', './claim-values.js', './roles.js']),
+    );
     for (const { code } of preset) expect(code).not.toMatch(/\b(import|require)\(/);
   });
 

@@ -1,5 +1,12 @@
 export * from '@acme/introspect-core';
 export {
+  type KeycloakClaims,
+  type KeycloakOptions,
+  type KeycloakRoleOptions,
+  keycloak,
+  keycloakRoles,
+} from '@acme/introspect-core/keycloak';
+export {
   hasRole,
   type ZitadelClaims,
   type ZitadelOptions,

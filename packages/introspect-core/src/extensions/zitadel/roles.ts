@@ -1,7 +1,7 @@
 /** ZITADEL's roles. */
 import type { ActiveToken, Policy } from '@acme/introspect-core';
+import { unsetProblem } from '../../runtime/option-problem.js';
 import { isObject, membersOf } from './claims.js';
-import { unsetProblem } from './option-problem.js';
 
 /** Restricts which roles count. */
 export interface ZitadelRoleOptions {

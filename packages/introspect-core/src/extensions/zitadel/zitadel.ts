@@ -8,8 +8,8 @@ import type {
   ServerLocation,
 } from '@acme/introspect-core';
 import { type Environment, optionsFromEnvironment } from '../../runtime/environment.js';
+import { inheritedProblem, unsetProblem } from '../../runtime/option-problem.js';
 import { metadata, organization, type ZitadelOrganization } from './claims.js';
-import { inheritedProblem, unsetProblem } from './option-problem.js';
 import { roleScopeProblem, zitadelRoles } from './roles.js';
 
 export { metadata, organization, type ZitadelOrganization, type ZitadelRoles } from './claims.js';
