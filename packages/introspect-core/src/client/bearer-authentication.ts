@@ -9,7 +9,7 @@ import {
 /** The options of {@link bearerAuthentication}. */
 export interface BearerAuthenticationOptions {
   /**
-   * The client id of this API. It is not sent: cached responses are kept apart by it. `undefined`, `''` or
+   * The client id of this API. It is not sent: the cache separates responses by it. `undefined`, `''` or
    * `"undefined"` throws a TypeError.
    */
   clientId: string | undefined;

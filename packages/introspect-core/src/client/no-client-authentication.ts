@@ -5,7 +5,7 @@ import { type ClientAuthentication, clientIdProblem } from '../protocol/client-a
 /** The options of {@link noClientAuthentication}. */
 export interface NoClientAuthenticationOptions {
   /**
-   * A name for this API. It is not sent: cached responses are kept apart by it.
+   * A name for this API. It is not sent: the cache separates responses by it.
    *
    * @default "anonymous"
    */

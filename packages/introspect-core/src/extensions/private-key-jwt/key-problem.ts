@@ -1,5 +1,6 @@
 /** Finds out from a private key whether it can sign with an algorithm. */
-import type { KeyAlgorithm } from './signer.js';
+/** The algorithms of assertions (RFC 7518 §3.1, RFC 8037 §3.1). */
+export type KeyAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
 
 /** One value in DER (X.690 §8.1): where its content is, and where the next value begins. */
 interface Value {

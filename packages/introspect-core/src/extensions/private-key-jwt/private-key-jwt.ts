@@ -10,8 +10,8 @@ import {
 
 export type { AssertionOptions } from './assertion-options.js';
 export type { KeyJson } from './key-json.js';
+export type { KeyAlgorithm } from './key-problem.js';
 export type { KeyJsonOptions, PrivateKeyOptions, SignerOptions } from './private-key-options.js';
-export type { KeyAlgorithm } from './signer.js';
 
 /**
  * Returns a client authentication that sends a signed assertion (RFC 7523 §2.2), whose audience is the issuer. So the

@@ -4,8 +4,9 @@ import { checkedOptions, optionsObject } from '../../options.js';
 import { type AssertionOptions, assertionEntries, text } from './assertion-options.js';
 import type { AssertionSettings } from './client-assertion.js';
 import { type KeyJson, readKeyJson } from './key-json.js';
+import type { KeyAlgorithm } from './key-problem.js';
 import { optionError } from './option-error.js';
-import { type KeyAlgorithm, signerByFunction, signerByKey } from './signer.js';
+import { signerByFunction, signerByKey } from './signer.js';
 
 /** With the key file of an application, as ZITADEL creates it. */
 export interface KeyJsonOptions extends AssertionOptions {

@@ -2,12 +2,9 @@
 import { UnavailableError } from '@acme/introspect-core';
 import { base64url, importPKCS8, SignJWT } from 'jose';
 import { credentialProblem } from '../../options.js';
-import { keyProblem } from './key-problem.js';
+import { type KeyAlgorithm, keyProblem } from './key-problem.js';
 import { optionError } from './option-error.js';
 import { pemOf, pkcs8Of } from './pem.js';
-
-/** The algorithms of assertions (RFC 7518 §3.1, RFC 8037 §3.1). */
-export type KeyAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
 
 type Claims = Readonly<Record<string, string | number>>;
 
