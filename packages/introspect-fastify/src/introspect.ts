@@ -89,17 +89,11 @@ declare module 'fastify' {
     requireToken<Of extends AnyAuthorizer = Authorizer>(policy?: PolicyOf<Of, FastifyRequest>): TokenHook;
   }
   interface FastifyRequest {
-    /**
-     * The accepted token. `null` until a token was accepted, and if an optional guard accepted the request without one.
-     */
+    /** The accepted token. `null` before that, and if an optional guard accepted the request without a token. */
     introspection: ActiveToken | null;
   }
   interface FastifyContextConfig {
-    /**
-     * Exempts a route from the plugin's option `global`.
-     *
-     * @default false
-     */
+    /** Exempts a route from the plugin's option `global`. @default false */
     public?: boolean;
   }
 }
