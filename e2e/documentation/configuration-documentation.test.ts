@@ -1,5 +1,6 @@
 import { Authorizer, checkPolicy, fromEnv, IntrospectionClient } from '@acme/introspect-core';
 import { jwtPrefilter } from '@acme/introspect-core/jwt-prefilter';
+import { keycloak } from '@acme/introspect-core/keycloak';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { undiciTransport } from '@acme/introspect-core/undici';
 import { zitadel } from '@acme/introspect-core/zitadel';
@@ -69,12 +70,13 @@ describe('docs/configuration.md', () => {
       { ...key, sign: async (input: Uint8Array) => input },
     ];
     const known = kinds.flatMap((kind) => knownOptions(() => privateKeyJwt({ ...kind, unknown: 1 } as never)));
-    expect(namedAfter('### Other ways to authenticate').sort()).toEqual([...new Set(known)].sort());
+    expect(namedAfter('### privateKeyJwt').sort()).toEqual([...new Set(known)].sort());
   });
 
-  it('names every environment variable that fromEnv() and zitadel() read, and no other', () => {
+  it('names every environment variable that fromEnv() and each preset read, and no other', () => {
     expect(namedAfter('`fromEnv(options)` is for').sort()).toEqual(variablesOf(fromEnv).sort());
     expect(namedAfter('`zitadel(options)` is for').sort()).toEqual(variablesOf(zitadel).sort());
+    expect(namedAfter('`keycloak(options)` is for').sort()).toEqual(variablesOf(keycloak).sort());
   });
 });
 

@@ -11,13 +11,17 @@ export interface Demos {
   close(): Promise<void>;
 }
 
-/** Starts all three demos. Each listens on its port from `ports`, or on a free port. */
-export async function startDemos(environment: NodeJS.ProcessEnv, ports: readonly number[] = []): Promise<Demos> {
+/** Starts all three demos on these ports. Without ports, they listen on free ones and do not log failures: the tour shows them. */
+export async function startDemos(environment: NodeJS.ProcessEnv, ports?: readonly number[]): Promise<Demos> {
   const { PORT: _, RESOURCE: __, ...settings } = environment;
   const byName: Record<string, Demo> = {};
   for (const [index, [name, start]] of Object.entries(starters).entries()) {
-    const port = ports[index];
-    byName[name] = await start(await demoSettings({ ...settings, ...(port && { PORT: String(port) }) }));
+    const port = ports?.[index];
+    const { authorizer, ...others } = await demoSettings({ ...settings, ...(port && { PORT: String(port) }) });
+    byName[name] = await start({
+      ...others,
+      authorizer: { ...authorizer, ...(ports === undefined && { log: false }) },
+    });
   }
   return {
     byName,

@@ -31,9 +31,9 @@ export interface CacheOptions {
    * At which age a response is refreshed in the background, in seconds. The cached response is used meanwhile. Must be
    * less than `maxAgeSeconds`. A refresh begins up to 5 % earlier, at random.
    *
-   * Only a request with the token begins a refresh: a token that is not used is not refreshed. For tokens in constant
-   * use, the default costs up to a quarter more introspection requests, and no request waits for one. `false` turns it
-   * off.
+   * Only a request with the token begins a refresh: a token that is not used is not refreshed. For a token in
+   * constant use, the default costs about 30 % more introspection requests, and no request with it waits. `false` turns
+   * it off.
    *
    * @default 0.8 × `maxAgeSeconds`
    */

@@ -265,6 +265,8 @@ describe('members that an object inherits', () => {
     const outcomes = await Promise.allSettled(clients.map((client) => client.introspect('abc')));
     for (const name of Object.keys(inherited)) Reflect.deleteProperty(Object.prototype, name);
     for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'invalid_response' } });
-    expect(transport.mock.calls.map(([{ url }]) => new URL(url).origin)).toEqual([issuer]);
+    // One request for each place at which the issuer may publish its metadata.
+    expect(transport.mock.calls.length).toBeGreaterThan(0);
+    for (const [{ url }] of transport.mock.calls) expect(new URL(url).origin).toBe(issuer);
   });
 });

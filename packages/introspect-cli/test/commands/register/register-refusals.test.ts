@@ -9,7 +9,7 @@ describe('introspect register', () => {
     const env = { ...project.env, ZITADEL_ADMIN_PAT: 'canary-wrong' };
     const { code, stderr } = await introspect(['register', '--project', 'shop'], { cwd: project.folder, env });
     expect(code).toBe(3);
-    expect(stderr).toMatch(/rejected \(401\): Errors\.Token\.Invalid \(AUTH-7fs1e\)\nZITADEL_ADMIN_PAT is wrong/);
+    expect(stderr).toMatch(/rejected \(401\): Token is invalid \(AUTH-7fs1e\)\nZITADEL_ADMIN_PAT is wrong/);
     expect(stderr).not.toContain('canary');
     expect(project.files()).toEqual([]);
   });

@@ -95,6 +95,7 @@ describe('introspect token --curl', () => {
       token_type_hint: 'access_token',
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
       client_assertion: expect.stringMatching(/^ey/),
+      client_id: 'api@acme',
     });
   });
 

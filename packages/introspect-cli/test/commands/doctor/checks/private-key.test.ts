@@ -68,7 +68,7 @@ describe('introspect doctor with a key', () => {
     const path = join(folder, 'damaged.json');
     const damaged = '-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----';
     writeFileSync(path, JSON.stringify({ type: 'application', keyId: '1', key: damaged, clientId: 'api' }));
-    expect((await examined({ ...env, ZITADEL_KEY_FILE: path })).found).toEqual(['credentials: key_unusable']);
+    expect((await examined({ ...env, ZITADEL_KEY_FILE: path })).found).toEqual(['configuration: key_file_unusable']);
     expect(server.introspections).toEqual([]);
   });
 
