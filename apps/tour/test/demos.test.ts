@@ -270,8 +270,8 @@ describe('the tour with --serve', () => {
     const originOf = (name: string) => new RegExp(`^${name}: (\\S+)$`, 'm').exec(program.printed.stdout)?.[1] ?? '';
     const variable = (name: string) =>
       new RegExp(`^(?:export )?${name}='?(.+?)'?$`, 'm').exec(program.printed.stdout)?.[1];
-    const stop = async () => {
-      for (const signal of ['SIGINT', 'SIGINT'] as const) program.child.kill(signal); // Ctrl-C may arrive twice
+    const stop = async ({ signals = 1 } = {}) => {
+      for (let sent = 0; sent < signals; sent++) program.child.kill('SIGINT');
       expect(await program.ended).toEqual([0, null]);
     };
     return { ...program, originOf, variable, stop };
@@ -381,6 +381,12 @@ describe('the tour with --serve', () => {
     child.stdin.end();
     expect((await fetch(`${originOf('Hono')}/public`)).status).toBe(200);
     await stop();
+  });
+
+  // A signal that arrives while Node itself ends the process kills it. This can happen if the test is paused in between.
+  it('ends with exit code 0 if Ctrl-C arrives twice', { retry: 3 }, async () => {
+    const { stop } = await serve();
+    await stop({ signals: 2 });
   });
 
   it('listens on four ports in sequence, and names the port that another program uses', async () => {
