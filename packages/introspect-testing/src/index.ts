@@ -12,8 +12,8 @@ export { contractCases } from './contracts/adapter-contract.js';
 export { type ContractRequest, type ContractResponse, sendRequest } from './contracts/adapter-request.js';
 export { type HangUpCase, hangUpCases } from './contracts/hang-up-contract.js';
 export { type AdapterContractOptions, runAdapterContract } from './contracts/run-adapter-contract.js';
+export type { StoreContractSetup } from './contracts/store-cases.js';
 export { type StoreContractCase, storeContractCases } from './contracts/store-contract.js';
-export type { StoreContractSetup, StoreUnderTest } from './contracts/store-under-test.js';
 export type { RecordedRequest } from './http/recorded-request.js';
 export {
   active,

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
+import type { CacheStore } from '@acme/introspect-core';
+import type { LeasingStore, ReportingStore, StoreCases, StoreContractSetup } from './store-cases.js';
 import { invalidationCases } from './store-invalidation-cases.js';
 import { leaseCases } from './store-lease-cases.js';
-import type {
-  LeasingStore,
-  ReportingStore,
-  StoreCases,
-  StoreContractSetup,
-  StoreUnderTest,
-} from './store-under-test.js';
 import { valueCases } from './store-value-cases.js';
 
 /** One case of the contract. */
@@ -43,9 +38,9 @@ export function storeContractCases(has: { lease: boolean; onInvalidate: boolean 
   ];
 }
 
-function casesFor<Store extends StoreUnderTest>(
+function casesFor<Store extends CacheStore>(
   cases: StoreCases<Store>,
-  isSuitable: (store: StoreUnderTest) => store is Store,
+  isSuitable: (store: CacheStore) => store is Store,
 ): StoreContractCase[] {
   return Object.entries(cases).map(([name, check]) => ({
     name,
@@ -56,10 +51,10 @@ function casesFor<Store extends StoreUnderTest>(
   }));
 }
 
-function hasLease(store: StoreUnderTest): store is LeasingStore {
+function hasLease(store: CacheStore): store is LeasingStore {
   return store.lease !== undefined;
 }
 
-function hasOnInvalidate(store: StoreUnderTest): store is ReportingStore {
+function hasOnInvalidate(store: CacheStore): store is ReportingStore {
   return store.onInvalidate !== undefined;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { ReportingStore, StoreCases } from './store-cases.js';
 import { key, minute } from './store-keys.js';
-import type { ReportingStore, StoreCases } from './store-under-test.js';
 
 const reportedWithinMs = 5000;
 

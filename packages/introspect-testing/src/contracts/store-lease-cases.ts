@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { LeasingStore, StoreCases } from './store-cases.js';
 import { key, keys, minute } from './store-keys.js';
-import type { LeasingStore, StoreCases } from './store-under-test.js';
 
 /** The cases for `lease`, by their names. */
 export const leaseCases: StoreCases<LeasingStore> = {

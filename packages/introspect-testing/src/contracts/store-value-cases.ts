@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import type { CacheStore } from '@acme/introspect-core';
+import type { StoreCases, StoreContractSetup } from './store-cases.js';
 import { key, keys, minute, otherKey } from './store-keys.js';
-import type { StoreCases, StoreContractSetup, StoreUnderTest } from './store-under-test.js';
 
 const maxTtlMs = 2 ** 31 - 1;
 
@@ -14,7 +15,7 @@ const values: Readonly<Record<string, string>> = {
 };
 
 /** The cases for `get`, `set` and `delete`, by their names. */
-export const valueCases: StoreCases<StoreUnderTest> = {
+export const valueCases: StoreCases<CacheStore> = {
   ...Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       `returns a value as it was set: ${name}`,

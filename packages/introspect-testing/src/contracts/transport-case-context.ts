@@ -1,4 +1,4 @@
-import type { TransportUnderTest } from './transport-under-test.js';
+import type { Transport } from '@acme/introspect-core';
 
 /** The header fields of each request. */
 export const headers = {
@@ -22,10 +22,10 @@ interface Sent {
 /** Sends the requests of one case. Their own id tells them from those of other cases at the server. */
 export class CaseContext {
   readonly #id = crypto.randomUUID();
-  readonly #transport: TransportUnderTest;
+  readonly #transport: Transport;
   readonly #origin: string;
 
-  constructor(transport: TransportUnderTest, origin: string) {
+  constructor(transport: Transport, origin: string) {
     this.#transport = transport;
     this.#origin = origin;
   }

@@ -1,15 +1,14 @@
 // This contract uses only web standards: its cases run on any runtime, beside a fault server in another process.
+
+import type { Transport } from '@acme/introspect-core';
 import { CaseContext } from './transport-case-context.js';
 import { transportCases } from './transport-cases.js';
-import type { TransportUnderTest } from './transport-under-test.js';
-
-export type { TransportUnderTest } from './transport-under-test.js';
 
 /** One case of the contract. */
 export interface TransportContractCase {
   readonly name: string;
   /** Rejects if the transport breaks the contract, and says what was expected. Has no time limit of its own. */
-  run(transport: TransportUnderTest, server: { readonly origin: string }): Promise<void>;
+  run(transport: Transport, server: { readonly origin: string }): Promise<void>;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { StoreUnderTest } from '../contracts/store-under-test.js';
+import type { CacheStore } from '@acme/introspect-core';
 
 /**
  * The options of {@link memoryStore}: a clock, or a store to connect to.
@@ -10,7 +10,7 @@ import type { StoreUnderTest } from '../contracts/store-under-test.js';
 export type MemoryStoreOptions = { now?: () => number } | { connectTo: MemoryStore };
 
 /** A store in memory that has all optional functions of a store. */
-export interface MemoryStore extends Required<Omit<StoreUnderTest, 'close'>> {
+export interface MemoryStore extends Required<Omit<CacheStore, 'close'>> {
   /**
    * Makes every call of this store reject, or never settle, and its listeners miss changes.
    *

@@ -1,8 +1,9 @@
 import { AssertionError } from 'node:assert';
+import type { CacheStore } from '@acme/introspect-core';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type MemoryStore, memoryStore, type StoreUnderTest, storeContractCases } from '../../src/index.js';
+import { type MemoryStore, memoryStore, storeContractCases } from '../../src/index.js';
 
-type Wrong = (store: MemoryStore, known: Map<string, number>) => Partial<Record<keyof StoreUnderTest, unknown>>;
+type Wrong = (store: MemoryStore, known: Map<string, number>) => Partial<Record<keyof CacheStore, unknown>>;
 
 const cases = storeContractCases({ lease: true, onInvalidate: true });
 const day = 86_400_000;
@@ -204,15 +205,15 @@ async function failedBy(wrong: Wrong): Promise<string[]> {
   return failed;
 }
 
-function storeWith(store: MemoryStore, wrong: Wrong = () => ({}), known = new Map<string, number>()): StoreUnderTest {
-  const right: StoreUnderTest = {
+function storeWith(store: MemoryStore, wrong: Wrong = () => ({}), known = new Map<string, number>()): CacheStore {
+  const right: CacheStore = {
     get: (key) => store.get(key),
     set: (key, value, ttlMs) => store.set(key, value, ttlMs),
     delete: (key) => store.delete(key),
     lease: (key, ttlMs) => store.lease(key, ttlMs),
     onInvalidate: (listener) => store.onInvalidate(listener),
   };
-  return { ...right, ...wrong(store, known) } as StoreUnderTest;
+  return { ...right, ...wrong(store, known) } as CacheStore;
 }
 
 it('the store contract accepts a correct store', async () => {

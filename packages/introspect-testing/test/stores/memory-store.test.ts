@@ -1,17 +1,11 @@
 import type { CacheStore } from '@acme/introspect-core';
 import { describe, expect, expectTypeOf, it, vi } from 'vitest';
-import {
-  type MemoryStore,
-  memoryStore,
-  type StoreContractSetup,
-  type StoreUnderTest,
-  storeContractCases,
-} from '../../src/index.js';
+import { type MemoryStore, memoryStore, type StoreContractSetup, storeContractCases } from '../../src/index.js';
 
 const everything = { lease: true, onInvalidate: true };
 
 /** Two stores that share data and a clock. `as` converts each of them. */
-function setup(as: (store: MemoryStore) => StoreUnderTest = (store) => store): StoreContractSetup {
+function setup(as: (store: MemoryStore) => CacheStore = (store) => store): StoreContractSetup {
   let now = 1_750_000_000_000;
   const store = memoryStore({ now: () => now });
   return {
@@ -24,7 +18,7 @@ function setup(as: (store: MemoryStore) => StoreUnderTest = (store) => store): S
 }
 
 it('the store contract tests the interface CacheStore of the core', () => {
-  expectTypeOf<StoreUnderTest>().toEqualTypeOf<CacheStore>();
+  expectTypeOf<StoreContractSetup['store']>().toEqualTypeOf<CacheStore>();
 });
 
 describe('the store in memory', () => {
@@ -80,7 +74,7 @@ describe('the store in memory', () => {
 });
 
 describe('a store without the optional functions', () => {
-  const plain = (store: MemoryStore): StoreUnderTest => ({
+  const plain = (store: MemoryStore): CacheStore => ({
     get: (key) => store.get(key),
     set: (key, value, ttlMs) => store.set(key, value, ttlMs),
     delete: (key) => store.delete(key),
