@@ -88,7 +88,6 @@ export {
   checkMetadata,
   fetchMetadata,
   type MetadataVerdict,
-  metadataUrls,
 } from './protocol/server-metadata.js';
 export { bearerToken, type Credentials } from './request/bearer-token.js';
 export { isPreflight } from './request/preflight.js';

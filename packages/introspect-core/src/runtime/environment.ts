@@ -45,6 +45,36 @@ export function optionsFromEnvironment(
   );
 }
 
+/**
+ * Returns what the options of a preset say, and what the environment says about those that are absent. `issuer` must be
+ * given or set, and so must `clientId` and `clientSecret`, except with `clientAuthentication`.
+ *
+ * @param owner the preset, for the error message
+ * @param names the preset's own options, which no authorizer takes
+ * @param credentials the variables of `clientId` and `clientSecret`
+ * @throws TypeError that names every missing variable
+ */
+export function presetInput<Options extends object & { env?: Environment }>(
+  owner: string,
+  options: Options,
+  {
+    names,
+    variables,
+    credentials,
+  }: { names: readonly string[]; variables: readonly OptionVariable[]; credentials: readonly OptionVariable[] },
+): { given: Options; read: Readonly<Record<string, string>> } {
+  // A spread would leave out options that are not enumerable.
+  const others = Object.getOwnPropertyNames(options).filter((name) => !names.includes(name));
+  const given = Object.fromEntries(others.map((name) => [name, Reflect.get(options, name)])) as Options;
+  const needed = 'clientAuthentication' in options ? [] : credentials;
+  const read = optionsFromEnvironment(owner, options, {
+    variables: [...variables, ...needed],
+    required: [['issuer'], ...needed.map(({ option }) => [option])],
+    env: options.env,
+  });
+  return { given, read };
+}
+
 /** Deno throws if the program has no permission to read the variable: then it counts as not set. */
 function readVariable(env: Environment, variable: string): string | undefined {
   try {

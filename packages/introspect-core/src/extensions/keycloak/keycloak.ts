@@ -7,7 +7,7 @@ import type {
   OptionalClientOptions,
   ServerLocation,
 } from '@acme/introspect-core';
-import { type Environment, optionsFromEnvironment } from '../../runtime/environment.js';
+import { type Environment, presetInput } from '../../runtime/environment.js';
 import { inheritedProblem } from '../../runtime/option-problem.js';
 import { ownMember, textOf, textsIn } from './claim-values.js';
 import { clientRoles, keycloakRoles, realmRoles } from './roles.js';
@@ -58,7 +58,7 @@ const variables = [
   { option: 'issuer', variable: 'KEYCLOAK_ISSUER' },
   { option: 'metadataUrl', variable: 'KEYCLOAK_METADATA_URL' },
 ];
-const credentialVariables = [
+const credentials = [
   { option: 'clientId', variable: 'KEYCLOAK_CLIENT_ID' },
   { option: 'clientSecret', variable: 'KEYCLOAK_CLIENT_SECRET' },
 ];
@@ -92,15 +92,7 @@ export function keycloak<
     const problem = inheritedProblem(name, options);
     if (problem !== undefined) throw new TypeError(`keycloak: "${name}" ${problem}`);
   }
-  const hasAuthentication = 'clientAuthentication' in options;
-  const read = optionsFromEnvironment('keycloak', options, {
-    variables: hasAuthentication ? variables : [...variables, ...credentialVariables],
-    required: [['issuer'], ...(hasAuthentication ? [] : [['clientId'], ['clientSecret']])],
-    env: options.env,
-  });
-  // A spread would leave out options that are not enumerable.
-  const names = Object.getOwnPropertyNames(options).filter((name) => name !== 'env');
-  const given = Object.fromEntries(names.map((name) => [name, Reflect.get(options, name)])) as typeof options;
+  const { given, read } = presetInput('keycloak', options, { names: ['env'], variables, credentials });
   const preset = { claims, ...read, ...given, ...(given.rolesOf === undefined && { rolesOf: keycloakRoles() }) };
   // Keep the prototype, so that the authorizer still finds inherited options and rejects them.
   return Object.setPrototypeOf(preset, Object.getPrototypeOf(options));

@@ -7,7 +7,7 @@ import type {
   OptionalClientOptions,
   ServerLocation,
 } from '@acme/introspect-core';
-import { type Environment, optionsFromEnvironment } from '../../runtime/environment.js';
+import { type Environment, presetInput } from '../../runtime/environment.js';
 import { inheritedProblem, unsetProblem } from '../../runtime/option-problem.js';
 import { metadata, organization, type ZitadelOrganization } from './claims.js';
 import { roleScopeProblem, zitadelRoles } from './roles.js';
@@ -60,7 +60,7 @@ const variables = [
   { option: 'projectId', variable: 'ZITADEL_PROJECT_ID' },
   { option: 'instanceHost', variable: 'ZITADEL_INSTANCE_HOST' },
 ];
-const credentialVariables = [
+const credentials = [
   { option: 'clientId', variable: 'ZITADEL_CLIENT_ID' },
   { option: 'clientSecret', variable: 'ZITADEL_CLIENT_SECRET' },
 ];
@@ -90,17 +90,9 @@ export function zitadel<
   for (const name of ['projectId', 'env', 'headers', 'claims', 'limits', 'policyProblem', 'audience', 'rolesOf'])
     refuse(name, inheritedProblem(name, options));
   refuse('projectId', unsetProblem('projectId', options));
-  // A spread would leave out options that are not enumerable.
-  const names = Object.getOwnPropertyNames(options).filter((name) => name !== 'projectId' && name !== 'env');
-  const given = Object.fromEntries(names.map((name) => [name, Reflect.get(options, name)])) as typeof options;
-  const hasAuthentication = 'clientAuthentication' in options;
-  const { instanceHost, ...read } = optionsFromEnvironment('zitadel', options, {
-    variables: hasAuthentication ? variables : [...variables, ...credentialVariables],
-    required: [['issuer'], ...(hasAuthentication ? [] : [['clientId'], ['clientSecret']])],
-    env: options.env,
-  });
-  const { projectId = read.projectId } = options;
-  const { projectId: _, ...fromEnvironment } = read;
+  const { given, read } = presetInput('zitadel', options, { names: ['projectId', 'env'], variables, credentials });
+  const { instanceHost, projectId: projectIdRead, ...fromEnvironment } = read;
+  const { projectId = projectIdRead } = options;
   const { policyProblem } = given;
   if (policyProblem !== undefined && typeof policyProblem !== 'function') {
     throw new TypeError('zitadel: "policyProblem" must be a function');
