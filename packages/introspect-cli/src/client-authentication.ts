@@ -1,5 +1,10 @@
-import type { ClientAuthentication } from '@acme/introspect-core';
-import { type ClientCredentials, clientSecretPost } from '@acme/introspect-core';
+import {
+  bearerAuthentication,
+  type ClientAuthentication,
+  type ClientCredentials,
+  clientSecretPost,
+  noClientAuthentication,
+} from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { usage } from './failure.js';
 import type { Settings } from './terminal/settings.js';
@@ -44,7 +49,7 @@ export async function credentialsOf(
 ): Promise<ClientCredentials> {
   const method = authMethodOf(settings, flags);
   const optionalId = settings.text(flags.clientId, variables.clientId);
-  if (method === 'none') return { clientAuthentication: noClientAuthentication(optionalId) };
+  if (method === 'none') return { clientAuthentication: noClientAuthentication({ clientId: optionalId ?? 'none' }) };
   if (method === 'bearer') return { clientAuthentication: await bearerAuthenticationOf(optionalId, secret) };
   if (method === 'key') {
     const json = readKeyFile(settings, flags);
@@ -85,15 +90,5 @@ export async function bearerAuthenticationOf(clientId = 'bearer', secret: ReadSe
   if (!/^[\w.~+/-]+=*$/.test(token)) {
     throw usage(`${variables.bearerToken} is not a bearer token: write it without "Bearer" and without white space`);
   }
-  return {
-    clientId,
-    apply({ headers }) {
-      headers.authorization = `Bearer ${token}`;
-    },
-  };
-}
-
-/** Returns an authentication that sends no credentials, for servers that do not authenticate the caller. */
-export function noClientAuthentication(clientId = 'none'): ClientAuthentication {
-  return { clientId, apply() {} };
+  return bearerAuthentication({ clientId, token });
 }

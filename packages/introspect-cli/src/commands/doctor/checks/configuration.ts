@@ -1,4 +1,9 @@
-import { type ClientAuthentication, clientSecretBasic, clientSecretPost } from '@acme/introspect-core';
+import {
+  type ClientAuthentication,
+  clientSecretBasic,
+  clientSecretPost,
+  noClientAuthentication,
+} from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { type ApiFlags, type ApiLocation, apiLocationOf } from '../../../api-location.js';
 import {
@@ -6,7 +11,6 @@ import {
   bearerAuthenticationOf,
   clientIdOf,
   clientSecretOf,
-  noClientAuthentication,
   readKeyFile,
 } from '../../../client-authentication.js';
 import { usage } from '../../../failure.js';
@@ -66,7 +70,9 @@ async function examineCredentials(flags: ApiFlags, settings: Settings): Promise<
   const secret = (variable: string | readonly string[], what: string) => settings.secret(variable, what);
   if (auth === 'key') return examineKeyFile(flags, settings);
   const optionalId = settings.text(flags.clientId, variables.clientId);
-  if (auth === 'none') return { method: 'none', authentication: noClientAuthentication(optionalId), findings: [] };
+  if (auth === 'none') {
+    return { method: 'none', authentication: noClientAuthentication({ clientId: optionalId ?? 'none' }), findings: [] };
+  }
   if (auth === 'bearer') {
     return { method: 'bearer', authentication: await bearerAuthenticationOf(optionalId, secret), findings: [] };
   }
