@@ -1,31 +1,18 @@
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { active, json, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { active, json, type ScriptedServer } from '@acme/introspect-testing';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { introspect } from '../../support/introspect.js';
+import { startTokenApi, token } from '../../support/token-api.js';
 
-const secret = 'canary+secret: ß';
-const token = 'canary-token';
 let server: ScriptedServer;
 let folder: string;
 let env: Record<string, string>;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'introspect-token-'));
-  server = await startScriptedServer({ clientId: 'api@acme', clientSecret: secret });
-  env = {
-    ZITADEL_ISSUER: server.origin,
-    ZITADEL_CLIENT_ID: 'api@acme',
-    ZITADEL_CLIENT_SECRET: secret,
-    ZITADEL_TOKEN: token,
-  };
-});
-afterEach(async () => {
-  await server.close();
-  await rm(folder, { recursive: true, force: true });
+  ({ server, folder, env } = await startTokenApi());
 });
 
 /** Runs a command of sh in which `curl` and `node` record their arguments. Checks that no secret is among them. */

@@ -1,28 +1,15 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { json, type ScriptedServer, startScriptedServer, zitadelResponses } from '@acme/introspect-testing';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { json, type ScriptedServer, zitadelResponses } from '@acme/introspect-testing';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { introspect } from '../../support/introspect.js';
+import { startTokenApi, token } from '../../support/token-api.js';
 
-const secret = 'canary+secret: ß';
-const token = 'canary-token';
 let server: ScriptedServer;
 let folder: string;
 let env: Record<string, string>;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'introspect-token-'));
-  server = await startScriptedServer({ clientId: 'api@acme', clientSecret: secret });
-  env = {
-    ZITADEL_ISSUER: server.origin,
-    ZITADEL_CLIENT_ID: 'api@acme',
-    ZITADEL_CLIENT_SECRET: secret,
-    ZITADEL_TOKEN: token,
-  };
-});
-afterEach(async () => {
-  await server.close();
-  await rm(folder, { recursive: true, force: true });
+  ({ server, folder, env } = await startTokenApi());
 });
 
 describe('introspect token reports', () => {

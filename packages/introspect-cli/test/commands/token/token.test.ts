@@ -1,30 +1,17 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { active, inactive, json, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { active, inactive, json, type ScriptedServer } from '@acme/introspect-testing';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { introspect } from '../../support/introspect.js';
+import { secret, startTokenApi, token } from '../../support/token-api.js';
 
-const secret = 'canary+secret: ß';
-const token = 'canary-token';
 let server: ScriptedServer;
 let folder: string;
 let env: Record<string, string>;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'introspect-token-'));
-  server = await startScriptedServer({ clientId: 'api@acme', clientSecret: secret });
-  env = {
-    ZITADEL_ISSUER: server.origin,
-    ZITADEL_CLIENT_ID: 'api@acme',
-    ZITADEL_CLIENT_SECRET: secret,
-    ZITADEL_TOKEN: token,
-  };
-});
-afterEach(async () => {
-  await server.close();
-  await rm(folder, { recursive: true, force: true });
+  ({ server, folder, env } = await startTokenApi());
 });
 
 const now = () => Math.floor(Date.now() / 1000);
