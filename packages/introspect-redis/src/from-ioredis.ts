@@ -2,7 +2,7 @@ import { Ioredis, type IoredisClient } from './ioredis.js';
 import { checkStoreOptions, type RedisStore, type StoreOptions, storeOn } from './store.js';
 
 /**
- * Returns a store in Redis or Valkey, by `ioredis` from version 5, or by `iovalkey`.
+ * Returns a store in Redis or Valkey, by `ioredis` or `iovalkey`. Tested with ioredis 6.0.0 and iovalkey 0.4.0.
  *
  * It behaves like `redisStore`. It opens its own connections with the settings of `redis`, always with RESP2: one sends
  * commands, and one receives reports of changes. `redis` itself need not be connected.
