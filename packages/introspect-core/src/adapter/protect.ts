@@ -42,7 +42,7 @@ export function protect<Native>(
   policy: Policy = {},
   log?: (entry: LogEntry, native: Native) => void,
 ): Protect<Native> {
-  const frameworkLog = log && ((entry: LogEntry, native: unknown) => log(entry, native as Native));
+  const frameworkLog = log as ((entry: LogEntry, native: unknown) => void) | undefined;
   const { authorizer: chosen, passPreflight } = parted(source);
   if (typeof chosen !== 'function') {
     const decide = chosen.decider(policy, frameworkLog);
