@@ -136,7 +136,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
       throw new Error('app.authorizer: a function chooses the authorizer for each request, so there is not one');
     },
   });
-  app.addHook('onRoute', (route) => sendDenials(route));
+  app.addHook('onRoute', sendDenials);
   app.addHook('onClose', close);
   if (extras.global) {
     const hook = requireToken();

@@ -55,7 +55,7 @@ export function loadMetadataUrl(member: MetadataMember, options: DiscoveryOption
       if (response.status !== 404) return readServerMetadata(member, response, options);
       throw new InvalidResponseError(
         metadataUrl === undefined
-          ? `${origin} has no metadata at either well-known path (404): check "issuer", or give "introspectionEndpoint"`
+          ? `${origin} has no metadata at any well-known path (404): check "issuer", or give "introspectionEndpoint"`
           : `${origin} has no metadata at "metadataUrl" (404): check that option`,
       );
     },

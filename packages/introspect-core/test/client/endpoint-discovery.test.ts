@@ -65,9 +65,9 @@ describe('a client that discovers its endpoint', () => {
     expect(paths()).toEqual([openid, rfc8414, '/oauth/v2/introspect']);
   });
 
-  it('rejects when both well-known paths are 404', async () => {
+  it('rejects when every well-known path is 404', async () => {
     server.at(openid, respond({ status: 404 }));
-    await expect(clientOf().introspect('a')).rejects.toThrow(/no metadata at either well-known path.*"issuer"/);
+    await expect(clientOf().introspect('a')).rejects.toThrow(/no metadata at any well-known path.*"issuer"/);
     await expect(clientOf().introspect('a')).rejects.toBeInstanceOf(InvalidResponseError);
   });
 

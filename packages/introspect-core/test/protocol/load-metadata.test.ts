@@ -52,7 +52,7 @@ describe('loadMetadataUrl', () => {
       ),
     ).rejects.toMatchObject({
       code: 'invalid_response',
-      message: `${issuer} has no metadata at either well-known path (404): check "issuer", or give "introspectionEndpoint"`,
+      message: `${issuer} has no metadata at any well-known path (404): check "issuer", or give "introspectionEndpoint"`,
     });
   });
 
