@@ -1,3 +1,4 @@
+import type { Credentials } from '@acme/introspect-core';
 import type { NativeRequestContext } from './protect.js';
 
 /** The part of a Node request (HTTP/1 or HTTP/2, or one that was injected) that is looked at. */
@@ -8,6 +9,8 @@ export interface NodeRequest {
   readonly method?: string | undefined;
   /** Path and query. */
   readonly url?: string | undefined;
+  /** Path and query as received, where a framework such as Express removes the mount path from `url`. */
+  readonly originalUrl?: string | undefined;
   /** The connection, which may have the client's TLS certificate. */
   readonly socket?: unknown;
 }
@@ -38,23 +41,26 @@ export function nodeRequestContext<Native>(
 }
 
 class NodeRequestContext<Native> implements NativeRequestContext<Native> {
-  readonly authorization: readonly string[];
+  readonly authorization: Credentials;
   readonly method: string;
   readonly url: string;
-  readonly header: (name: string) => readonly string[];
   readonly native: Native;
   readonly #request: NodeRequest;
   readonly #response: NodeResponse | undefined;
 
   constructor(request: NodeRequest, response: NodeResponse | undefined, native: Native) {
-    const { rawHeaders, method = 'GET', url = '' } = request;
-    this.authorization = linesOf(rawHeaders, 'authorization');
+    const { rawHeaders, method = 'GET', url = '', originalUrl = url } = request;
+    this.authorization = authorizationOf(rawHeaders);
     this.method = method;
-    this.url = url;
-    this.header = (name) => linesOf(rawHeaders, name.toLowerCase());
+    this.url = originalUrl;
     this.native = native;
     this.#request = request;
     this.#response = response;
+  }
+
+  get header(): (name: string) => readonly string[] {
+    const { rawHeaders } = this.#request;
+    return (name) => linesOf(rawHeaders, name.toLowerCase());
   }
 
   get clientCertificate(): Uint8Array | undefined {
@@ -82,6 +88,18 @@ function signalOf(response: NodeResponse): AbortSignal {
   if (response.destroyed === true || response.stream?.destroyed === true) abortUnlessWritten();
   else response.once('close', abortUnlessWritten);
   return controller.signal;
+}
+
+/** The line of the field `Authorization` without an array around it, or all lines if there are several. */
+function authorizationOf(rawHeaders: readonly string[]): Credentials {
+  let line: string | undefined;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const each = rawHeaders[i];
+    if (each?.length !== 13 || each.toLowerCase() !== 'authorization') continue;
+    if (line !== undefined) return linesOf(rawHeaders, 'authorization');
+    line = rawHeaders[i + 1];
+  }
+  return line;
 }
 
 /** The lines of a field whose name is in lower case. Most names differ in length already. */

@@ -36,7 +36,6 @@ class WebRequestContext<Native> implements NativeRequestContext<Native> {
   readonly authorization: string | null;
   readonly method: string;
   readonly url: string;
-  readonly header: (name: string) => readonly string[];
   readonly native: Native;
   readonly #request: Request;
   readonly #runtimeOf: ((native: Native) => WebRuntime) | undefined;
@@ -46,13 +45,17 @@ class WebRequestContext<Native> implements NativeRequestContext<Native> {
     this.authorization = headers.get('authorization');
     this.method = method;
     this.url = url;
-    this.header = (name) => {
-      const value = headers.get(name);
-      return value === null ? [] : [value];
-    };
     this.native = native;
     this.#request = request;
     this.#runtimeOf = runtimeOf;
+  }
+
+  get header(): (name: string) => readonly string[] {
+    const { headers } = this.#request;
+    return (name) => {
+      const value = headers.get(name);
+      return value === null ? [] : [value];
+    };
   }
 
   get signal(): AbortSignal {
