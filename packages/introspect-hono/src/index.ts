@@ -1,11 +1,5 @@
 export * from '@acme/introspect-core';
-export {
-  type KeycloakClaims,
-  type KeycloakOptions,
-  type KeycloakRoleOptions,
-  keycloak,
-  keycloakRoles,
-} from '@acme/introspect-core/keycloak';
+export * from '@acme/introspect-core/keycloak';
 export {
   hasRole,
   type ZitadelClaims,

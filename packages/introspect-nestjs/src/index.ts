@@ -1,12 +1,6 @@
 export * from '@acme/introspect-core';
 export type { SharedAuthorizer } from '@acme/introspect-core/adapter';
-export {
-  type KeycloakClaims,
-  type KeycloakOptions,
-  type KeycloakRoleOptions,
-  keycloak,
-  keycloakRoles,
-} from '@acme/introspect-core/keycloak';
+export * from '@acme/introspect-core/keycloak';
 export {
   hasRole,
   type ZitadelClaims,
