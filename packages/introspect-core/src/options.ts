@@ -104,6 +104,11 @@ export function withoutMembers(options: object, names: readonly string[]): objec
   return Object.create(Object.getPrototypeOf(options), Object.fromEntries(others));
 }
 
+/** Returns a copy of an object with one more member. It keeps the prototype, so that inherited options are still found. */
+export function withMember(options: object, name: string, value: unknown): object {
+  return Object.defineProperty(withoutMembers(options, []), name, { value, enumerable: true });
+}
+
 /** Returns a copy of an object's own members, enumerable or not, without anything inherited. */
 export function ownMembers(options: object): Record<string, unknown> {
   const names = Object.getOwnPropertyNames(options);

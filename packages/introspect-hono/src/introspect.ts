@@ -14,6 +14,7 @@ import {
   denialResponse,
   isDecided,
   protect,
+  requestedMetadata,
   type SharedAuthorizer,
   tokenOrThrow,
   webRequestContext,
@@ -109,9 +110,10 @@ export function introspect(input: object): object {
   const guard = (policy?: Policy) => {
     const decide = protect(source, policy);
     return async (c: Context, proceed: Proceed) => {
-      const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
-      if (metadata && isRead && new URL(c.req.url).pathname === metadata.path) return c.json(metadata.document);
-      const pending = decide(webRequestContext(c.req.raw, c, ({ executionCtx }) => executionCtx));
+      const context = webRequestContext(c.req.raw, c, ({ executionCtx }) => executionCtx);
+      const document = requestedMetadata(metadata, context);
+      if (document !== undefined) return c.json(document);
+      const pending = decide(context);
       const decision = isDecided(pending) ? pending : await pending; // a cache hit needs no promise
       if (!decision.allowed) {
         const { error } = decision;

@@ -4,9 +4,10 @@ import {
   type AuthorizerOptions,
   authorizerOptionNames,
   isAuthorizer,
-  type ProtectedResourceMetadata,
+  type Transport,
 } from '@acme/introspect-core';
-import { inherited, inheritedName, unknownOption, withoutMembers } from '../options.js';
+import { inherited, inheritedName, unknownOption, withMember, withoutMembers } from '../options.js';
+import type { ResourceMetadata } from './resource-metadata.js';
 
 /** Chooses an authorizer for each request: one for each tenant, for example. */
 export type ChooseAuthorizer<Native, Of extends AnyAuthorizer = AnyAuthorizer> = (request: Native) => Of | Promise<Of>;
@@ -43,11 +44,6 @@ export interface AdapterExtras {
 /** What an adapter accepts: a source of authorizers, or the options of one authorizer. */
 export type AuthorizerInput<Native> = AuthorizerSource<Native> | AuthorizerOptions;
 
-interface ResourceMetadata {
-  path: string;
-  document: ProtectedResourceMetadata;
-}
-
 /** An adapter's options after they were checked. */
 export interface AdapterOptions<Native, Extras extends object = AdapterExtras> {
   /** The adapter's own options. */
@@ -68,12 +64,14 @@ export interface AdapterOptions<Native, Extras extends object = AdapterExtras> {
  *
  * @param owner what the user has called, for error messages
  * @param names the adapter's own options
+ * @param transport the transport of an authorizer that is made here, if the input does not choose one
  * @throws TypeError naming the option
  */
 export function adapterOptions<Native, Extras extends object = AdapterExtras>(
   owner: string,
   input: AuthorizerInput<Native> | (AuthorizerInput<Native> & Extras),
   names: readonly (keyof Extras & string)[] = [],
+  transport?: Transport,
 ): AdapterOptions<Native, Extras> {
   if (isAuthorizer(input) || typeof input === 'function') return from(input as AuthorizerOrChooser<Native>, {});
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
@@ -87,7 +85,10 @@ export function adapterOptions<Native, Extras extends object = AdapterExtras>(
   if (unknown !== undefined) {
     throw new TypeError(`${owner}: ${unknownOption(unknown, [...names, 'authorizer', ...known])}`);
   }
-  const authorizer = new Authorizer(others as AuthorizerOptions);
+  const isChosen = transport === undefined || 'transport' in others || 'client' in others;
+  const authorizer = new Authorizer(
+    (isChosen ? others : withMember(others, 'transport', transport)) as AuthorizerOptions,
+  );
   return { ...from<Native, Extras>(authorizer, extras), close: () => authorizer.close() };
 }
 
