@@ -6,4 +6,8 @@ export default defineConfig({
   target: 'node20',
   dts: true,
   clean: true,
+  // Jest, with CommonJS, rejects `import()`.
+  esbuildOptions: (options, { format }) => {
+    if (format === 'cjs') options.supported = { 'dynamic-import': false };
+  },
 });

@@ -20,6 +20,7 @@ import {
   type NodeRequest,
   type NodeResponse,
   nodeRequestContext,
+  nodeTransport,
   protect,
   type SharedAuthorizer,
   tokenOrThrow,
@@ -109,6 +110,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
     'introspect',
     options,
     ['serveResourceMetadata', 'global'],
+    nodeTransport(() => import('@acme/introspect-core/undici')),
   );
 
   const requireToken = (policy?: Policy): TokenHook => {

@@ -3,6 +3,7 @@ import {
   type AuthorizerOrChooser,
   adapterOptions,
   type ChooseAuthorizer,
+  nodeTransport,
   type SharedAuthorizer,
   splitOptions,
 } from '@acme/introspect-core/adapter';
@@ -130,9 +131,9 @@ function withoutOptions(provider: Provider): Provider {
   if (!('useFactory' in provider) || provider.provide !== INTROSPECT_RUNTIME) return provider;
   const useFactory = async (...injected: unknown[]) => {
     const input = await provider.useFactory(...injected);
-    return new IntrospectRuntime(
-      adapterOptions('IntrospectModule.forRoot', input, ['serveResourceMetadata', 'requestOf']),
-    );
+    const names = ['serveResourceMetadata', 'requestOf'] as const;
+    const transport = nodeTransport(() => import('@acme/introspect-core/undici'));
+    return new IntrospectRuntime(adapterOptions('IntrospectModule.forRoot', input, names, transport));
   };
   return { ...provider, useFactory };
 }
