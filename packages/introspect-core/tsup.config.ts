@@ -10,6 +10,7 @@ export default defineConfig({
     opentelemetry: 'src/extensions/opentelemetry/opentelemetry.ts',
     'private-key-jwt': 'src/extensions/private-key-jwt/private-key-jwt.ts',
     undici: 'src/extensions/undici/undici.ts',
+    web: 'src/extensions/web/web.ts',
     zitadel: 'src/extensions/zitadel/zitadel.ts',
     'zitadel-explain': 'src/extensions/zitadel/explain.ts',
   },

@@ -6,7 +6,9 @@ const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.met
 export default defineConfig({
   resolve: {
     alias: {
-      '@acme/introspect-core/jwt-prefilter': source('extensions/jwt/jwt-prefilter.ts'), // first: the name below is its prefix
+      // First: the last name is a prefix of the others.
+      '@acme/introspect-core/adapter': source('adapter/index.ts'),
+      '@acme/introspect-core/jwt-prefilter': source('extensions/jwt/jwt-prefilter.ts'),
       '@acme/introspect-core': source('index.ts'),
     },
   },

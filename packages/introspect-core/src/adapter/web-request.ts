@@ -2,7 +2,7 @@ import type { Denial } from '@acme/introspect-core';
 import type { NativeRequestContext } from './protect.js';
 
 /** What some runtimes give beside a request, such as the `ctx` of a Cloudflare Worker. */
-interface WebRuntime {
+export interface WebRuntime {
   /** Keeps the runtime awake for work that goes on after the response. */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
 }
@@ -20,12 +20,12 @@ export function webRequestContext(request: Request): NativeRequestContext<Reques
 export function webRequestContext<Native>(
   request: Request,
   native: Native,
-  runtimeOf?: (native: Native) => WebRuntime,
+  runtimeOf?: (native: Native) => WebRuntime | undefined,
 ): NativeRequestContext<Native>;
 export function webRequestContext<Native>(
   request: Request,
   native?: Native,
-  runtimeOf?: (native: Native) => WebRuntime,
+  runtimeOf?: (native: Native) => WebRuntime | undefined,
 ): NativeRequestContext<Native | Request> {
   return native === undefined
     ? new WebRequestContext(request, request)
@@ -38,9 +38,9 @@ class WebRequestContext<Native> implements NativeRequestContext<Native> {
   readonly url: string;
   readonly native: Native;
   readonly #request: Request;
-  readonly #runtimeOf: ((native: Native) => WebRuntime) | undefined;
+  readonly #runtimeOf: ((native: Native) => WebRuntime | undefined) | undefined;
 
-  constructor(request: Request, native: Native, runtimeOf?: (native: Native) => WebRuntime) {
+  constructor(request: Request, native: Native, runtimeOf?: (native: Native) => WebRuntime | undefined) {
     const { method, url, headers } = request;
     this.authorization = headers.get('authorization');
     this.method = method;

@@ -17,10 +17,10 @@ export const contractRoutes = {
   '/fault': {},
 } as const;
 
-/** Returns the path of a Node-like request, which has `url`, or of a Hono Context. */
+/** Returns the path of a request that has `url`, such as Node's or a web-standard one, or of a Hono Context. */
 function pathOf(native: unknown): string | undefined {
   const { url, req } = native as { url?: string; req?: { path: string } };
-  return url ?? req?.path;
+  return url === undefined ? req?.path : new URL(url, 'http://localhost').pathname;
 }
 
 /** Replaces the body at `/problem`, throws at `/fault`, and returns the usual body elsewhere. */
