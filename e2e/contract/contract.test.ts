@@ -10,15 +10,20 @@ import {
   startScriptedServer,
 } from '@acme/introspect-testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startExpress4Api, startExpressApi } from './apis/express.js';
 import { startFastifyApi } from './apis/fastify.js';
 import { startHonoApi } from './apis/hono.js';
 import { startNestExpressApi, startNestFastifyApi } from './apis/nestjs.js';
+import { startWebApi } from './apis/web.js';
 
 const adapters = [
   ['Fastify', startFastifyApi],
   ['Hono on node-server', startHonoApi],
   ['NestJS on Express', startNestExpressApi],
   ['NestJS on Fastify', startNestFastifyApi],
+  ['Express', startExpressApi],
+  ['Express 4', startExpress4Api],
+  ['web-standard requests', startWebApi],
 ] as const;
 
 describe.each(adapters)('%s', (_, start) => runAdapterContract({ it, afterAll, serve: start }));

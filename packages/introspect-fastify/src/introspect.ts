@@ -12,6 +12,7 @@ import {
   type AdapterExtras,
   type AuthorizerOrChooser,
   adapterOptions,
+  asError,
   type Decision,
   type Denial,
   isDecided,
@@ -209,8 +210,7 @@ function sendDenial(reply: FastifyReply, { status, headers, body }: Denial): voi
 function callBack(end: Promise<unknown>, done: (error?: Error) => void): undefined {
   end.then(
     () => done(),
-    // For Fastify, done(undefined) means that there was no error.
-    (error) => done(error || new Error(`The guard failed: a function of the app threw ${error} instead of an error`)),
+    (error) => done(asError(error) as Error),
   );
 }
 
