@@ -1,6 +1,6 @@
 import type { $Fetch } from 'ofetch';
 import { InvalidResponseError } from '../errors/errors.js';
-import { readBoundedText } from '../runtime/bounded-text.js';
+import { type BoundedText, decodedText, readBoundedText } from '../runtime/bounded-text.js';
 import type { Transport } from './transport.js';
 
 /** Loaded by the first request, because it takes longer to load than the rest of this package. */
@@ -28,14 +28,23 @@ export const ofetchTransport: Transport = async ({ url, method, headers, body, s
   const { status } = response;
   const header = (name: string) => response.headers.get(name);
   if (status === 200) {
-    const { text, problem } = await readBoundedText(response.body, maxResponseBytes);
+    const { text, problem } = await readBody(response, maxResponseBytes);
     if (problem === undefined) return { status, header, body: text };
     throw new InvalidResponseError(`${new URL(url).origin} responded with a body that is ${problem}`);
   }
   if (status === 400 || status === 403) {
-    const { text } = await readBoundedText(response.body, maxResponseBytes).catch(() => ({ text: '' }));
+    const { text } = await readBody(response, maxResponseBytes).catch(() => ({ text: '' }));
     return { status, header, body: text };
   }
   response.body?.cancel().catch(() => {}); // nobody reads the body of such a status, and it may hang
   return { status, header, body: '' };
 };
+
+/** Reads a body whose length is known and small at once, and any other body as a stream, which costs more. */
+async function readBody(response: Response, maxBytes: number): Promise<BoundedText> {
+  const length = response.headers.get('content-length') ?? '';
+  // The length is that of the compressed body.
+  const isSmall = /^\d{1,9}$/.test(length) && Number(length) <= maxBytes && !response.headers.has('content-encoding');
+  if (!isSmall) return readBoundedText(response.body, maxBytes);
+  return decodedText(new Uint8Array(await response.arrayBuffer()));
+}

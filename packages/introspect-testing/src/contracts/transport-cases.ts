@@ -66,7 +66,7 @@ export const transportCases: Readonly<Record<string, (context: CaseContext) => P
   ) => {
     for (const status of [400, 403]) {
       equal('the status', (await context.send('/truncated', { status })).status, status);
-      for (const path of ['/sized', '/gzip', '/not-utf-8']) {
+      for (const path of ['/sized', '/known-length', '/gzip', '/not-utf-8']) {
         const response = await context.send(path, {
           status,
           bytes: 2000,
@@ -98,7 +98,7 @@ export const transportCases: Readonly<Record<string, (context: CaseContext) => P
     }
   },
   'accepts a body of "maxResponseBytes" bytes after decompression, and rejects one more byte': async (context) => {
-    for (const path of ['/sized', '/identity', '/gzip']) {
+    for (const path of ['/sized', '/known-length', '/identity', '/gzip']) {
       equal('the body', (await context.send(path, { bytes: 5000, maxResponseBytes: 5000 })).body, sized(5000));
       const rejected = context.send(path, { bytes: 5000, maxResponseBytes: 4999 });
       await invalidResponse(rejected, 'larger than 4999 bytes ("maxResponseBytes")');

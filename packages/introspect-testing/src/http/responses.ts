@@ -101,11 +101,9 @@ export function gzipBomb(bytes = 10_485_760): ScriptedResponse {
   return gzipped({ body: JSON.stringify({ active: true, pad: 'a'.repeat(bytes) }) });
 }
 
-/** Responds with a body in gzip. */
+/** Responds with a body in gzip, and with its compressed length as `Content-Length`. */
 export function gzipped({ status = 200, headers = {}, body = '' }: ResponseParts): ScriptedResponse {
-  return respond({
-    status,
-    headers: { 'content-type': 'application/json', ...headers, 'content-encoding': 'gzip' },
-    body: gzipSync(body),
-  });
+  const bytes = gzipSync(body);
+  const ofBody = { 'content-encoding': 'gzip', 'content-length': `${bytes.length}` };
+  return respond({ status, headers: { 'content-type': 'application/json', ...headers, ...ofBody }, body: bytes });
 }

@@ -47,6 +47,11 @@ const responses: Readonly<Record<string, (query: URLSearchParams, recorded: Reco
   '/reset': () => reset(),
   '/truncated': (query) => truncated('{"active":true}', 5, { status: statusOf(query) }),
   '/sized': (query) => respond({ status: statusOf(query), headers: contentType, body: sized(query) }),
+  '/known-length': (query) => {
+    const body = Buffer.from(sized(query));
+    const headers = { ...contentType, 'content-length': `${body.length}` };
+    return respond({ status: statusOf(query), headers, body });
+  },
   '/gzip': (query) => gzipped({ status: statusOf(query), body: sized(query) }),
   '/identity': (query) => coded(query, 'identity', Buffer.from(sized(query))),
   '/deflate': (query, recorded) => deflated(query, recorded, deflateSync),
