@@ -1,7 +1,10 @@
-import { Authorizer, type Transport } from '@acme/introspect-core';
+import { Authorizer, type CacheOptions, type Transport } from '@acme/introspect-core';
 
 /** Returns an authorizer that caches the responses of a function instead of a server, without a network. */
-export function cachingAuthorizer(responseFor: (token: string) => string, maxEntries = 10_000): Authorizer {
+export function cachingAuthorizer(
+  responseFor: (token: string) => string,
+  cache: Omit<CacheOptions, 'maxAgeSeconds'> = {},
+): Authorizer {
   const transport: Transport = async ({ body }) => ({
     status: 200,
     header: () => 'application/json',
@@ -12,6 +15,6 @@ export function cachingAuthorizer(responseFor: (token: string) => string, maxEnt
     clientId: 'api',
     clientSecret: 'secret',
     transport,
-    cache: { maxAgeSeconds: 3600, maxEntries },
+    cache: { maxAgeSeconds: 3600, ...cache },
   });
 }

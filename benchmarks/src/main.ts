@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { markdownOf, type Report } from './report.js';
+import { type Goal, markdownOf, type Report } from './report.js';
 import { runWorker } from './worker.js';
 
 const measurements = [
@@ -24,7 +24,7 @@ if (unknown !== undefined)
 const args = values.quick ? ['--quick'] : [];
 const sections = [introduction()];
 console.log(sections[0]);
-const goals = [];
+const goals: Goal[] = [];
 for (const name of chosen.length > 0 ? chosen : measurements) {
   const report = await runWorker<Report>(`./measurements/${name}.js`, args, 'report');
   const section = markdownOf(report);
@@ -33,7 +33,8 @@ for (const name of chosen.length > 0 ? chosen : measurements) {
   goals.push(...report.goals);
 }
 
-console.log(`\n${goals.filter(({ isReached }) => isReached).length} of ${goals.length} goals reached.`);
+const count = (state: boolean | undefined) => goals.filter(({ isReached }) => isReached === state).length;
+console.log(`\n${count(true)} of ${goals.length} goals reached, ${count(false)} missed, ${count(undefined)} unclear.`);
 if (!values.quick && chosen.length === 0) {
   writeFileSync(new URL('../RESULTS.md', import.meta.url), `${sections.join('\n\n')}\n`);
   console.log('Written to benchmarks/RESULTS.md.');
@@ -44,6 +45,9 @@ function introduction(): string {
   return `# Results
 
 Node ${process.version} on ${process.platform}/${process.arch}, ${cpus().length} × ${processor?.model.trim()}. \
-Measured by \`npm run bench\`: medians of several rounds, libraries in turns.
-Ratios are similar on other machines. The absolute numbers in the last columns are not.`;
+Measured by \`npm run bench\`: each library in several processes, in turns.
+
+Each ratio is taken within one round of processes. The tables show the median of the rounds, the least one, and the spread: \
+the distance between the first and the third quartile. A goal is "unclear" if the spread is larger than the distance \
+between the median and the goal. Ratios are similar on other machines. The absolute numbers in the last columns are not.`;
 }

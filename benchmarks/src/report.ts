@@ -1,3 +1,5 @@
+import { statistics } from './rounds.js';
+
 /** The result of one measurement. */
 export interface Report {
   /** The heading. */
@@ -12,21 +14,52 @@ export interface Report {
 export interface Goal {
   readonly goal: string;
   readonly measured: string;
-  readonly isReached: boolean;
+  /** Undefined if the spread of the samples is larger than the distance between their median and the bound. */
+  readonly isReached: boolean | undefined;
 }
 
-/**
- * Returns a goal that is reached if the measured value is at least the bound. The value is rounded only for display.
- *
- * @param byCpu the ratio of CPU times, if the goal is about requests per second. It is displayed, and not compared
- */
-export function atLeast(bound: number, measured: number, what: string, byCpu?: number): Goal {
-  const aside = byCpu === undefined ? '' : ` (by CPU ${times(byCpu)})`;
-  return { goal: `${what} ≥ ${bound} ×`, measured: times(measured) + aside, isReached: measured >= bound };
+/** Returns a goal that is reached if the median of the samples is at least the bound. It is rounded only for display. */
+export function atLeast(bound: number, samples: readonly number[], what: string): Goal {
+  const { median, spread } = statistics(samples);
+  const isUnclear = spread > Math.abs(median - bound);
+  return {
+    goal: `${what} ≥ ${bound} ×`,
+    measured: withSpread(samples, times),
+    isReached: isUnclear ? undefined : median >= bound,
+  };
 }
 
-export function atMost(bound: number, measured: number, what: string, shown: (value: number) => string = times): Goal {
-  return { goal: `${what} ≤ ${shown(bound)}`, measured: shown(measured), isReached: measured <= bound };
+/** Returns a goal that is reached if the median of the samples is at most the bound. */
+export function atMost(
+  bound: number,
+  samples: readonly number[],
+  what: string,
+  shown: (value: number) => string = times,
+): Goal {
+  const { median, spread } = statistics(samples);
+  const isUnclear = spread > Math.abs(median - bound);
+  return {
+    goal: `${what} ≤ ${shown(bound)}`,
+    measured: withSpread(samples, shown),
+    isReached: isUnclear ? undefined : median <= bound,
+  };
+}
+
+/** Returns the median, and the spread if there are several samples, such as `0.97 ×, spread 0.02`. */
+function withSpread(samples: readonly number[], shown: (value: number) => string): string {
+  const { median, spread } = statistics(samples);
+  return samples.length === 1 ? shown(median) : `${shown(median)}, spread ${spread.toFixed(2)}`;
+}
+
+/** The columns that {@link cells} fills. */
+export function columnsOf(what: string): string[] {
+  return [what, 'least', 'spread'];
+}
+
+/** Returns the median, the minimum and the spread of ratios, for a row. */
+export function cells(samples: readonly number[]): string[] {
+  const { median, minimum, spread } = statistics(samples);
+  return [times(median), times(minimum), spread.toFixed(2)];
 }
 
 /** Returns a ratio as text, such as `0.97 ×`: two decimals, and fewer if it is large. */
@@ -36,13 +69,18 @@ export function times(ratio: number): string {
 
 /** Returns a report as Markdown that is also readable in a terminal. */
 export function markdownOf({ title, columns, rows, goals, notes = [] }: Report): string {
-  const verdicts = goals.map(({ goal, measured, isReached }) => [goal, measured, isReached ? 'yes' : '**no**']);
+  const verdicts = goals.map(({ goal, measured, isReached }) => [goal, measured, verdictOf(isReached)]);
   return [
     `## ${title}`,
     table(columns, rows),
     ...(goals.length > 0 ? [table(['goal', 'measured', 'reached'], verdicts)] : []),
     ...notes,
   ].join('\n\n');
+}
+
+function verdictOf(isReached: boolean | undefined): string {
+  if (isReached === undefined) return 'unclear';
+  return isReached ? 'yes' : '**no**';
 }
 
 /** Returns a table. The first column is aligned to the left, the others to the right. */

@@ -30,16 +30,38 @@ export function inOrder<T>(items: readonly T[], round: number): T[] {
   return round % 2 === 0 ? turned : [...turned.slice(0, 1), ...turned.slice(1).reverse()];
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const upper = sorted[Math.floor(sorted.length / 2)];
-  const lower = sorted[Math.floor((sorted.length - 1) / 2)];
-  if (upper === undefined || lower === undefined) throw new TypeError('an empty list has no median');
-  return (lower + upper) / 2;
+/** What several samples say. */
+export interface Statistics {
+  readonly median: number;
+  readonly minimum: number;
+  /** The distance between the first and the third quartile: half of all samples lie in it. */
+  readonly spread: number;
 }
 
-/** Returns the median of the ratios of all rounds. What slows down a whole round changes no ratio. */
-export function medianRatio(values: readonly number[], bases: readonly number[]): number {
+export function statistics(values: readonly number[]): Statistics {
+  return {
+    median: median(values),
+    minimum: Math.min(...values),
+    spread: quantile(values, 0.75) - quantile(values, 0.25),
+  };
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** Returns the value below which this share of the values lies, interpolated between two of them. */
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const place = share * (sorted.length - 1);
+  const lower = sorted[Math.floor(place)];
+  const upper = sorted[Math.ceil(place)];
+  if (upper === undefined || lower === undefined) throw new TypeError('an empty list has no median');
+  return lower + (upper - lower) * (place - Math.floor(place));
+}
+
+/** Returns the ratio of each round. What slows down a whole round changes no ratio. */
+export function ratios(values: readonly number[], bases: readonly number[]): number[] {
   if (values.length !== bases.length) throw new TypeError('both lists must have one value for each round');
-  return median(values.map((value, round) => value / (bases[round] ?? Number.NaN)));
+  return values.map((value, round) => value / (bases[round] ?? Number.NaN));
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { atLeast, atMost, markdownOf, times } from '../src/report.js';
+import { atLeast, atMost, cells, markdownOf, times } from '../src/report.js';
 
 test('markdownOf writes a table of libraries, a table of goals, and the notes', () => {
   const report = {
@@ -9,7 +9,7 @@ test('markdownOf writes a table of libraries, a table of goals, and the notes', 
       ['bare', '1.00 ×'],
       ['ours', '0.90 ×'],
     ],
-    goals: [atLeast(0.95, 0.9, 'ours')],
+    goals: [atLeast(0.95, [0.9], 'ours'), atLeast(0.95, [0.9, 0.94, 0.98], 'theirs')],
     notes: ['A note.'],
   };
   expect(markdownOf(report)).toBe(
@@ -21,18 +21,29 @@ test('markdownOf writes a table of libraries, a table of goals, and the notes', 
 | bare |  1.00 × |
 | ours |  0.90 × |
 
-| goal          | measured | reached |
-| ------------- | -------: | ------: |
-| ours ≥ 0.95 × |   0.90 × |  **no** |
+| goal            |            measured | reached |
+| --------------- | ------------------: | ------: |
+| ours ≥ 0.95 ×   |              0.90 × |  **no** |
+| theirs ≥ 0.95 × | 0.94 ×, spread 0.04 | unclear |
 
 A note.`.trimStart(),
   );
 });
 
 test('a goal compares the measured value, not the rounded one', () => {
-  expect(atLeast(1, 0.999, 'ours')).toEqual({ goal: 'ours ≥ 1 ×', measured: '1.00 ×', isReached: false });
-  expect(atLeast(1, 1, 'ours', 1.25).measured).toBe('1.00 × (by CPU 1.25 ×)');
-  expect(atMost(1.3, 1.3, 'ours')).toEqual({ goal: 'ours ≤ 1.30 ×', measured: '1.30 ×', isReached: true });
+  expect(atLeast(1, [0.999], 'ours')).toEqual({ goal: 'ours ≥ 1 ×', measured: '1.00 ×', isReached: false });
+  expect(atMost(1.3, [1.3], 'ours')).toEqual({ goal: 'ours ≤ 1.30 ×', measured: '1.30 ×', isReached: true });
+});
+
+test('a goal has no verdict if the spread is larger than the distance to it', () => {
+  expect(atLeast(1, [1.1, 1.2, 1.3], 'ours').isReached).toBe(true);
+  expect(atLeast(1, [0.9, 1.05, 1.3], 'ours').isReached).toBeUndefined();
+  expect(atMost(1, [1.1, 1.2, 1.3], 'ours').isReached).toBe(false);
+  expect(atMost(1, [0.9, 0.99, 1.3], 'ours').isReached).toBeUndefined();
+});
+
+test('cells returns the median, the minimum and the spread', () => {
+  expect(cells([1, 2, 3, 4, 5])).toEqual(['3.00 ×', '1.00 ×', '2.00']);
 });
 
 test('times writes fewer decimals for larger ratios', () => {

@@ -2,8 +2,11 @@
 export type Protection =
   | 'bare'
   | 'no-op, reads the header'
+  | 'handler that reads the header'
   | 'ours, opaque'
   | 'ours, JWT'
+  | 'ours, withToken, opaque'
+  | 'ours, withToken, JWT'
   | '@fastify/jwt with cache'
   | 'hono/jwt';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { introspect } from '@acme/introspect-hono';
 import { createAdaptorServer } from '@hono/node-server';
-import { Hono, type MiddlewareHandler } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { jwt } from 'hono/jwt';
 import { cachingAuthorizer } from '../caching-authorizer.js';
 import { zitadelResponse } from '../zitadel-response.js';
@@ -9,17 +9,26 @@ import { type ApiSettings, hello, type Protection } from './api.js';
 
 /** Starts the API on a free port, and returns its origin. */
 export async function startHonoApi({ protection, publicPem }: ApiSettings): Promise<string> {
-  const byIntrospection = () => introspect(cachingAuthorizer(() => zitadelResponse(1))).requireToken();
+  const introspection = () => introspect(cachingAuthorizer(() => zitadelResponse(1)));
+  const byMiddleware = () => introspection().requireToken();
+  const byHandler = () => introspection().withToken({}, (c) => c.json(hello));
   const middleware: Partial<Record<Protection, () => MiddlewareHandler>> = {
     'no-op, reads the header': () => readTheHeader,
     'hono/jwt': () => jwt({ secret: publicPem, alg: 'RS256' }),
-    'ours, opaque': byIntrospection,
-    'ours, JWT': byIntrospection,
+    'ours, opaque': byMiddleware,
+    'ours, JWT': byMiddleware,
+  };
+  const handlers: Partial<Record<Protection, () => (c: Context) => Response | Promise<Response>>> = {
+    'handler that reads the header': () => (c) =>
+      c.req.header('authorization') === undefined ? c.text('no credentials', 401) : c.json(hello),
+    'ours, withToken, opaque': byHandler,
+    'ours, withToken, JWT': byHandler,
   };
   const app = new Hono();
+  const handler = handlers[protection]?.() ?? ((c: Context) => c.json(hello));
   const protect = middleware[protection]?.();
-  if (protect === undefined) app.get('/hello', (c) => c.json(hello));
-  else app.get('/hello', protect, (c) => c.json(hello));
+  if (protect === undefined) app.get('/hello', handler);
+  else app.get('/hello', protect, handler);
 
   const server = createAdaptorServer({ fetch: app.fetch });
   server.listen(0, '127.0.0.1');

@@ -1,7 +1,7 @@
 // Whether a cache hit costs more if the cache has more entries. Each cache has its own process. They are measured in turns.
 import { isQuick } from '../quick.js';
-import { atMost, type Report, times } from '../report.js';
-import { inRounds, median, medianRatio } from '../rounds.js';
+import { atMost, cells, columnsOf, type Report } from '../report.js';
+import { inRounds, median, ratios } from '../rounds.js';
 import { serve, startWorker } from '../worker.js';
 
 const small = 100;
@@ -22,13 +22,13 @@ async function report(): Promise<Report> {
   for (const worker of workers) worker.end();
 
   const ratio = (size: number, kind: string) =>
-    medianRatio(samples[nameOf(size, kind)] ?? [], samples[nameOf(small, kind)] ?? []);
+    ratios(samples[nameOf(size, kind)] ?? [], samples[nameOf(small, kind)] ?? []);
   return {
     title: 'A cache hit, as the cache grows',
-    columns: ['entries', ...kinds.flatMap((kind) => [kind, 'CPU µs'])],
+    columns: ['entries', ...kinds.flatMap((kind) => [...columnsOf(kind), 'CPU µs'])],
     rows: sizes.map((size) => [
       size.toLocaleString('en'),
-      ...kinds.flatMap((kind) => [times(ratio(size, kind)), median(samples[nameOf(size, kind)] ?? []).toFixed(2)]),
+      ...kinds.flatMap((kind) => [...cells(ratio(size, kind)), median(samples[nameOf(size, kind)] ?? []).toFixed(2)]),
     ]),
     goals: sizes
       .slice(1)

@@ -1,7 +1,7 @@
 // The memory of cached responses, beside the same JSON parsed and stored. Each has its own process.
 import { isQuick } from '../quick.js';
-import { atMost, type Report, times } from '../report.js';
-import { inRounds, median, medianRatio } from '../rounds.js';
+import { atMost, cells, columnsOf, type Report } from '../report.js';
+import { inRounds, median, ratios } from '../rounds.js';
 import { runWorker, serve } from '../worker.js';
 import { zitadelResponse } from '../zitadel-response.js';
 
@@ -22,13 +22,13 @@ async function report(): Promise<Report> {
   const base = samples['the JSON parsed, in a list'];
   return {
     title: `Memory of ${responses.toLocaleString('en')} responses of ZITADEL`,
-    columns: ['', 'of the parsed JSON', 'bytes per response'],
+    columns: ['', ...columnsOf('of the parsed JSON'), 'bytes per response'],
     rows: Object.entries(samples).map(([name, values]) => [
       name,
-      times(medianRatio(values, base)),
+      ...cells(ratios(values, base)),
       (median(values) / responses).toFixed(0),
     ]),
-    goals: [atMost(1.3, medianRatio(samples['ours, the cache'], base), 'the cache, of the parsed JSON')],
+    goals: [atMost(1.3, ratios(samples['ours, the cache'], base), 'the cache, of the parsed JSON')],
     notes: [
       `Heap and external memory after a garbage collection. A response is ${zitadelResponse(0).length} bytes of JSON.`,
     ],

@@ -10,7 +10,9 @@ const workingSet = 100;
 const randomHits = 10_000;
 
 const exp = Math.floor(Date.now() / 1000) + 43_200;
-const authorizer = cachingAuthorizer((token) => JSON.stringify({ active: true, sub: token, exp }), entries);
+const authorizer = cachingAuthorizer((token) => JSON.stringify({ active: true, sub: token, exp }), {
+  maxEntries: entries,
+});
 const guard = authorizer.guard();
 for (let number = 0; number < entries; number++) await guard(`Bearer ${opaqueToken(number)}`);
 globalThis.gc?.(); // only once: the sweep of a large heap takes long, and would be measured

@@ -12,7 +12,7 @@ const holders: Record<string, () => unknown> = {
   map: () =>
     new Map(numbers.map((number): [string, unknown] => [opaqueToken(number), JSON.parse(zitadelResponse(number))])),
   ours: async () => {
-    const authorizer = cachingAuthorizer((token) => zitadelResponse(Number.parseInt(token, 10)), count);
+    const authorizer = cachingAuthorizer((token) => zitadelResponse(Number.parseInt(token, 10)), { maxEntries: count });
     const guard = authorizer.guard();
     for (const number of numbers) await guard(`Bearer ${opaqueToken(number)}`);
     const { active } = authorizer.stats().entries;
