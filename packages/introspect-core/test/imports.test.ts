@@ -15,6 +15,7 @@ const ownDependencies: Record<string, readonly string[]> = {
   'extensions/opentelemetry': ['@opentelemetry/api'],
   'extensions/private-key-jwt': ['jose'],
   'extensions/undici': ['undici', 'node:buffer', 'node:net', 'node:zlib'],
+  'extensions/web': ['@acme/introspect-core/adapter'],
   'extensions/zitadel': ['@acme/introspect-core/jwt-prefilter', 'jose'],
 };
 /** Entry points that know a vendor: its claims, or its key files. */

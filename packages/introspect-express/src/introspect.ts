@@ -10,7 +10,6 @@ import type {
 import {
   type AdapterExtras,
   adapterOptions,
-  asError,
   type ChooseAuthorizer,
   isDecided,
   isHangUp,
@@ -142,4 +141,10 @@ export function introspect(input: object): object {
       ),
     introspectionOf: (req: Request) => tokenOrThrow(req.introspection, req.path, 'req.introspection'),
   };
+}
+
+/** Returns what an app threw, as an object: Express takes `undefined` for success, and the text `route` for a command. */
+function asError(error: unknown): object {
+  if (typeof error === 'object' && error !== null) return error;
+  return new Error(`The guard failed: a function of the app threw ${String(error)} instead of an error`);
 }

@@ -12,7 +12,6 @@ import {
   type AdapterExtras,
   type AuthorizerOrChooser,
   adapterOptions,
-  asError,
   type Decision,
   type Denial,
   isDecided,
@@ -210,7 +209,8 @@ function sendDenial(reply: FastifyReply, { status, headers, body }: Denial): voi
 function callBack(end: Promise<unknown>, done: (error?: Error) => void): undefined {
   end.then(
     () => done(),
-    (error) => done(asError(error) as Error),
+    // For Fastify, done(undefined) means that there was no error.
+    (error) => done(error || new Error(`The guard failed: a function of the app threw ${error} instead of an error`)),
   );
 }
 

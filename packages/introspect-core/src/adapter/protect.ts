@@ -75,15 +75,6 @@ export function isHangUp(error: unknown, { signal }: RequestContext): boolean {
 }
 
 /**
- * Returns an error that `protect` rejected with, for the callback of a framework. Where the app threw something else, it
- * returns an `Error`: a framework may take `undefined` for success, and Express takes the text `route` for a command.
- */
-export function asError(error: unknown): object {
-  if (typeof error === 'object' && error !== null) return error;
-  return new Error(`The guard failed: a function of the app threw ${String(error)} instead of an error`);
-}
-
-/**
  * Returns the token of a guarded request. For `introspectionOf` of adapters.
  *
  * @param token `null` if an optional guard accepted the request without a token; `undefined` if no guard accepted it
