@@ -33,20 +33,26 @@ export function optionsObject<const Entries extends v.ObjectEntries>(entries: En
   type Options = v.InferInput<v.StrictObjectSchema<Entries, undefined>>;
   return v.pipe(
     v.custom<Options>((value) => typeof value === 'object' && value !== null, 'must be an object'),
-    v.rawCheck(({ dataset: { value: input }, addIssue }) => {
-      const key = inheritedName(Object(input), Object.keys(entries));
-      if (key === undefined) return;
-      addIssue({
-        message: inherited,
-        path: [{ type: 'object', origin: 'key', input: Object(input), key, value: null }],
-      });
+    v.rawCheck(({ dataset: { value }, addIssue }) => {
+      const input = Object(value);
+      const pathOf = (key: string) => [{ type: 'object', origin: 'key', input, key, value: null }] as const;
+      const key = inheritedName(input, Object.keys(entries));
+      if (key !== undefined) addIssue({ message: inherited, path: [...pathOf(key)] });
+      // Before the check for missing options: an option with a wrong name is both unknown and missing.
+      const unknown = Object.getOwnPropertyNames(input).find((name) => !Object.hasOwn(entries, name));
+      if (key !== undefined || unknown === undefined) return;
+      const message = knownOptions(unknown, Object.keys(entries), missingNames(entries, input));
+      addIssue({ expected: 'never', message, path: [...pathOf(unknown)] });
     }),
     v.transform((value): Options => ownMembers(Object(value)) as Options),
-    v.strictObject(entries, (issue) => {
-      if (issue.expected === 'never') return knownOptions(String(issue.input), Object.keys(entries));
-      return issue.received === 'undefined' ? 'is missing' : 'must be an object';
-    }),
+    v.strictObject(entries, 'is missing'),
   );
+}
+
+/** Returns the names of the options that an object must have, but lacks. */
+function missingNames(entries: v.ObjectEntries, options: object): string[] {
+  const needed = Object.entries(entries).filter(([, { type }]) => !/optional$/.test(type));
+  return needed.map(([name]) => name).filter((name) => !Object.hasOwn(options, name));
 }
 
 /** Returns what is wrong with an option that does not exist: which options exist, and which one is probably meant. */
@@ -54,18 +60,26 @@ export function unknownOption(name: string, names: readonly string[]): string {
   return `unknown option "${name}"; ${knownOptions(name, names)}`;
 }
 
-function knownOptions(unknown: string, names: readonly string[]): string {
-  return `known options: ${names.join(', ')}${suggestion(unknown, names)}`;
+/** If no known name resembles the unknown one, it suggests the only one that is missing. */
+function knownOptions(unknown: string, names: readonly string[], missing: readonly string[] = []): string {
+  const [only = '', ...others] = missing;
+  const likely = only !== '' && others.length === 0 ? `; did you mean "${only}"?` : '';
+  return `known options: ${names.join(', ')}${suggestion(unknown, names) || likely}`;
 }
 
-/** Returns `; did you mean "…"?` with the known name that differs in at most two letters, or an empty text. */
+/**
+ * Returns `; did you mean "…"?` with the known name that differs in at most two letters, or that begins or ends with an
+ * unknown name of six letters or more. Returns an empty text if there is none.
+ */
 export function suggestion(unknown: string, names: readonly string[]): string {
   const lowerCase = unknown.toLowerCase();
   for (let edits = 0; edits <= Math.min(2, unknown.length / 3); edits++) {
     const near = names.find((name) => isNear(name.toLowerCase(), lowerCase, edits));
     if (near !== undefined) return `; did you mean "${near}"?`;
   }
-  return '';
+  const isPart = (name: string) => name.startsWith(lowerCase) || name.endsWith(lowerCase);
+  const longer = unknown.length < 6 ? undefined : names.find((name) => isPart(name.toLowerCase()));
+  return longer === undefined ? '' : `; did you mean "${longer}"?`;
 }
 
 /** Returns whether `edits` insertions, deletions, replacements or swaps of two neighbours make the texts equal. */

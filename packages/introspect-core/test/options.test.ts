@@ -169,6 +169,9 @@ describe('an unknown option', () => {
     ['ehaders', 'headers'], // two swapped
     ['timeout', 'timeoutMs'], // two missing
     ['cleintSecert', 'clientSecret'], // two swapped, twice
+    ['secret', 'clientSecret'], // its end
+    ['Endpoint', 'introspectionEndpoint'], // its end, in another case
+    ['maxResponse', 'maxResponseBytes'], // its beginning
   ])('"%s" → the error suggests "%s"', (name, suggestion) => {
     const message = new RegExp(
       `^IntrospectionClient: unknown option "${name}"; known options: issuer, .*; did you mean "${suggestion}"\\?$`,
@@ -176,7 +179,7 @@ describe('an unknown option', () => {
     expect(client({ ...api, [name]: 'canary' })).toThrow(message);
   });
 
-  it.each(['foo', 'no', '', 'retries', 'clientSecretFile'])('"%s", like no other → no suggestion', (name) => {
+  it.each(['foo', 'no', '', 'url', 'retries', 'clientSecretFile'])('"%s", like no other → no suggestion', (name) => {
     const message = new RegExp(`^IntrospectionClient: unknown option "${name}"; known options: issuer, .*, onEvent$`);
     expect(client({ ...api, [name]: 'canary' })).toThrow(message);
   });
@@ -187,5 +190,20 @@ describe('an unknown option', () => {
         'IntrospectionClient: unknown option "retry.attempt"; known options: attempts, attemptTimeoutMs; did you mean "attempts"?',
       ),
     );
+  });
+
+  it.each(['ttl', 'maxAge', 'maxAgeSecond', 'seconds'])(
+    '"cache.%s" in place of the one option that is needed → the error names both, and suggests the needed one',
+    (name) => {
+      expect(authorizer({ ...api, cache: { [name]: 60 } })).toThrow(
+        new TypeError(
+          `Authorizer: unknown option "cache.${name}"; known options: maxAgeSeconds, inactiveMaxAgeSeconds, refreshAfterSeconds, maxAgeIfErrorSeconds, maxEntries, maxBytes, frontEntries, store, localMaxAgeSeconds; did you mean "maxAgeSeconds"?`,
+        ),
+      );
+    },
+  );
+
+  it('beside all options that are needed → no suggestion', () => {
+    expect(authorizer({ ...api, cache: { maxAgeSeconds: 60, ttl: 60 } })).toThrow(/; known options: [A-Za-z, ]+$/);
   });
 });
