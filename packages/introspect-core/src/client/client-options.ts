@@ -9,6 +9,7 @@ import { urlProblem } from '../protocol/secure-url.js';
 import { issuerProblem } from '../protocol/server-metadata.js';
 import type { Transport } from '../transport/transport.js';
 import type { CircuitBreakerSettings } from './circuit-breaker.js';
+import { checkPresence, checkValues } from './client-options-presence.js';
 import { clientOptionsSchema } from './client-options-schema.js';
 import { type ClientSecret, clientSecretBasic } from './client-secret.js';
 import type { LimitSettings } from './rate-limiter.js';
@@ -170,11 +171,13 @@ export interface IntrospectionClientSettings extends IntrospectionRequestSetting
  * @throws TypeError that names the option
  */
 export function introspectionClientSettings(options: IntrospectionClientOptions): IntrospectionClientSettings {
+  checkValues(Object(options));
   const {
     introspectionEndpoint: endpoint,
     onEvent,
     ...checked
   } = checkedOptions('IntrospectionClient', clientOptionsSchema, options);
+  checkPresence({ ...checked, introspectionEndpoint: endpoint });
   const { issuer, metadataUrl, allowInsecureHttp } = checked;
   const clientAuthentication = authenticationOf(checked);
   if (clientAuthentication.needsIssuer === true && issuer === undefined) {
@@ -185,9 +188,6 @@ export function introspectionClientSettings(options: IntrospectionClientOptions)
   rejectOption('introspectionEndpoint', endpoint && urlProblem(endpoint, allowInsecureHttp));
   if (metadataUrl !== undefined && issuer === undefined) {
     throw new TypeError('IntrospectionClient: "issuer" is needed with "metadataUrl": the document must name it');
-  }
-  if (issuer === undefined && endpoint === undefined) {
-    throw new TypeError('IntrospectionClient: "issuer" or "introspectionEndpoint" is needed');
   }
   const { origin } = new URL(endpoint ?? metadataUrl ?? String(issuer));
   const { attempts, attemptTimeoutMs = checked.timeoutMs / attempts } = checked.retry;
@@ -216,15 +216,11 @@ function authenticationOf({
   v.InferOutput<typeof clientOptionsSchema>,
   'clientId' | 'clientSecret' | 'clientAuthentication'
 >): ClientAuthentication {
-  if (clientAuthentication !== undefined) {
-    if (clientId === undefined && clientSecret === undefined) return clientAuthentication;
-    throw new TypeError(
-      'IntrospectionClient: use either "clientAuthentication" or "clientId" and "clientSecret", not both',
-    );
-  }
-  if (clientId === undefined) throw new TypeError('IntrospectionClient: "clientId" is missing');
-  if (clientSecret === undefined) throw new TypeError('IntrospectionClient: "clientSecret" is missing');
-  return clientSecretBasic({ clientId, clientSecret });
+  if (clientAuthentication === undefined) return clientSecretBasic({ clientId, clientSecret });
+  if (clientId === undefined && clientSecret === undefined) return clientAuthentication;
+  throw new TypeError(
+    'IntrospectionClient: use either "clientAuthentication" or "clientId" and "clientSecret", not both',
+  );
 }
 
 function rejectOption(option: string, problem: string | undefined): void {

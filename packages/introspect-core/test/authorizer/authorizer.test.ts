@@ -328,11 +328,13 @@ describe('the options of an authorizer', () => {
   });
 
   const client = new IntrospectionClient({ issuer: 'https://a.example.com', clientId: 'c', clientSecret: 's' });
+  const allMissing =
+    '"issuer" (or "introspectionEndpoint"), "clientId" and "clientSecret" are missing: pass them, or use fromEnv() or another preset, which read them from the environment';
 
   it.each<[string, unknown, string]>([
-    ['undefined', undefined, 'IntrospectionClient: "clientId" is missing'],
-    ['null', null, 'IntrospectionClient: "clientId" is missing'],
-    ['neither a client nor client options', { audience: 'a' }, 'IntrospectionClient: "clientId" is missing'],
+    ['undefined', undefined, `IntrospectionClient: ${allMissing}`],
+    ['null', null, `IntrospectionClient: ${allMissing}`],
+    ['neither a client nor client options', { audience: 'a' }, `IntrospectionClient: ${allMissing}`],
     ['an invalid client', { client: {} }, 'Authorizer: "client" must be an IntrospectionClient'],
     ['a client with client options', { client, issuer: 'x' }, 'Authorizer: "issuer" cannot be combined with "client"'],
     ['a client with an unknown option', { client, audiance: 'x' }, 'Authorizer: unknown option "audiance"'],

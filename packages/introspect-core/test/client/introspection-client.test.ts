@@ -97,7 +97,22 @@ describe('at construction', () => {
     [
       'neither issuer nor endpoint',
       { clientId: 'c', clientSecret: 's' },
-      '"issuer" or "introspectionEndpoint" is needed',
+      '"issuer" (or "introspectionEndpoint") is missing: pass it, or use fromEnv() or another preset, which read it from the environment',
+    ],
+    [
+      'an empty object',
+      {},
+      '"issuer" (or "introspectionEndpoint"), "clientId" and "clientSecret" are missing: pass them, ',
+    ],
+    [
+      'neither id nor secret',
+      { issuer: 'https://a.example' },
+      '"clientId" and "clientSecret" are missing: pass them, ',
+    ],
+    [
+      'three unset variables',
+      { issuer: undefined, clientId: '', clientSecret: 'undefined' },
+      '"issuer", "clientId" and "clientSecret" have no value: are environment variables unset?',
     ],
     ['an empty issuer', { ...valid, issuer: '' }, '"issuer" must not be empty'],
     ['a hint with a lone surrogate', { ...valid, tokenTypeHint: '\ud800' }, '"tokenTypeHint" must not have lone'],
