@@ -5,6 +5,7 @@ import {
   isIntrospectionError,
   MissingTokenError,
 } from '../errors/errors.js';
+import { malformedToken } from '../errors/malformed-token.js';
 import type { EventEmitter } from '../events/event-emitter.js';
 import type { IntrospectEvent } from '../events/events.js';
 import type { FailureLog, FrameworkLog } from '../events/failure-log.js';
@@ -66,7 +67,9 @@ export class Decider {
         const judged = this.#judge(cached, request, policy);
         return isToken(judged) ? this.#allow(judged) : this.#settle(judged, request, options);
       }
-      checkToken(token, this.#maxTokenLength, policy.challenge); // a cached token was checked before
+      // A cached token was checked before. A token without a field can be malformed, but not its field.
+      if (options.token !== undefined && /[\s,]/.test(token)) throw malformedToken(token, policy.challenge);
+      checkToken(token, this.#maxTokenLength, policy.challenge);
       return this.#settle(this.#introspect(token, request, policy, options), request, options);
     } catch (error) {
       return this.#deny(error, request, options);

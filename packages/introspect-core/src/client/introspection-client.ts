@@ -1,4 +1,4 @@
-import { InvalidTokenError } from '../errors/errors.js';
+import { hasScheme, malformedToken } from '../errors/malformed-token.js';
 import type { Priority } from '../events/events.js';
 import type { IntrospectionResponse } from '../protocol/active-token.js';
 import { introspectionRequests } from '../protocol/introspection-request.js';
@@ -97,7 +97,9 @@ export class IntrospectionClient {
    *
    * @param options.signal ends the call when it is aborted
    * @param options.priority which calls get a slot first when `limits` are reached. Default `"normal"`
-   * @throws InvalidTokenError (`malformed`) if the token is empty or has a lone surrogate, without a request
+   * @param token the token alone, without the scheme `Bearer`. `bearerToken` reads it from an `Authorization` field
+   * @throws InvalidTokenError (`malformed`) if the token is empty, has a lone surrogate, or begins with the scheme
+   * `Bearer` or `DPoP`, without a request
    * @throws InvalidTokenError (`unsupported_token_type`) if the server does not introspect tokens of this kind
    * @throws UnavailableError if the server is unreachable, late, overloaded or broken, or if the client rejected the call
    * @throws InvalidResponseError if the response is not an introspection response
@@ -108,7 +110,9 @@ export class IntrospectionClient {
     token: string,
     { signal, priority = 'normal' }: { signal?: AbortSignal; priority?: Priority } = {},
   ): Promise<IntrospectionResponse> {
-    if (typeof token !== 'string' || token === '' || !token.isWellFormed()) throw new InvalidTokenError('malformed');
+    if (typeof token !== 'string' || token === '' || !token.isWellFormed() || hasScheme(token)) {
+      throw malformedToken(token);
+    }
     signal?.throwIfAborted();
     const { timeoutMs, monotonicNow } = this.#settings;
     const startedAt = monotonicNow();

@@ -42,9 +42,14 @@ export abstract class AuthorizationError extends ErrorWithResponse {
   /**
    * @param sentence the message and the `error_description`
    * @param response the error code on the wire, and further challenge parameters. Without `challenge` there is none
+   * @param hint follows the sentence in the message, and is not in the response
    */
-  constructor(sentence: string, { error, challenge }: { error?: string; challenge?: ChallengeParameters }) {
-    super(sentence);
+  constructor(
+    sentence: string,
+    { error, challenge }: { error?: string; challenge?: ChallengeParameters },
+    hint?: string,
+  ) {
+    super(hint === undefined ? sentence : `${sentence}: ${hint}`);
     const described = error === undefined ? {} : { error, error_description: sentence };
     this.body = Object.freeze(described);
     this.headers = Object.freeze(
@@ -130,8 +135,9 @@ export class InvalidTokenError extends AuthorizationError {
     /** Why the token was rejected. */
     readonly reason: InvalidTokenReason,
     challenge: ChallengeParameters = {},
+    hint?: string,
   ) {
-    super(sentences[reason], { error: 'invalid_token', challenge });
+    super(sentences[reason], { error: 'invalid_token', challenge }, hint);
   }
 }
 

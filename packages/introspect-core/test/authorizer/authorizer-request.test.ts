@@ -42,12 +42,27 @@ describe('authorize', () => {
     ['', 'malformed'],
     [undefined, 'malformed'],
     ['a"b', 'malformed'],
+    ['good good', 'malformed'],
+    ['good,good', 'malformed'],
+    ['good\n', 'malformed'],
+    ['Bearer good', 'malformed'],
     ['x'.repeat(16_385), 'too_long'],
   ])('rejects { token: %j } as an invalid token, also where the policy is optional', async (token, reason) => {
     const request = { token: token as string };
     await expect(authorizer.authorize(request)).rejects.toMatchObject({ code: 'invalid_token', reason });
     await expect(authorizer.authorize(request, { optional: true })).rejects.toMatchObject({ reason });
   });
+
+  it.each(['Bearer good', 'bearer  good', 'DPoP good'])(
+    'rejects { token: %j } with a message about the scheme, which the response does not have',
+    async (token) => {
+      await expect(authorizer.authorize({ token })).rejects.toMatchObject({
+        message:
+          'The access token is malformed: it begins with the scheme of an Authorization field; pass the token alone, which bearerToken() reads from the field',
+        body: { error: 'invalid_token', error_description: 'The access token is malformed' },
+      });
+    },
+  );
 
   it.each(['', undefined, 'a"b'])('rejects { token: %j } with the challenge of the authorizer', async (token) => {
     const named = new Authorizer({ issuer: server.origin, clientId: 'api', clientSecret: 's', realm: 'items' });
