@@ -161,8 +161,9 @@ export function readServerMetadata(
 }
 
 function slashHint(named: unknown, issuer: string): string {
-  if (named === `${issuer}/`) return ': it ends with a slash there, so end the option with one';
-  if (issuer === `${String(named)}/`) return ': it ends without a slash there, so remove the last one of the option';
+  if (named === `${issuer}/`) return ': it ends with a slash there, so add one at the end of the option';
+  if (issuer === `${String(named)}/`)
+    return ': it does not end with a slash there, so remove the slash at the end of the option';
   return ': they must be equal, character by character';
 }
 
