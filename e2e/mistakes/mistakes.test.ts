@@ -49,6 +49,9 @@ const handle = () => {
   return 'the handler ran';
 };
 
+/** A function that gets what its types forbid. */
+type Loose = (...given: unknown[]) => never;
+
 /** What came of a request: the status, and the message of the error that the framework got. */
 interface Outcome {
   status: number;
@@ -309,6 +312,9 @@ it.each<[written: unknown, says: string]>([
   expect(await messageOf(() => new Authorizer(options).authorize(written as never))).toBe(says);
 });
 
+const throughFastify =
+  'app.requireToken is not a hook itself: call it, and use what it returns, as in { onRequest: app.requireToken() }';
+
 @Controller('x')
 class NoGuard {
   @Get() x(@Introspection() token: unknown) {
@@ -334,6 +340,24 @@ it.each<[written: string, run: () => Promise<Outcome>, status: number, says?: st
     },
     0,
     'app.requireToken is not a function',
+  ],
+  [
+    'Fastify: { onRequest: app.requireToken }, not called',
+    () => requestFastify((app) => app.get('/x', { onRequest: app.requireToken as never }, handle)),
+    0,
+    throughFastify,
+  ],
+  [
+    'Fastify: { preHandler: [app.requireToken] }, not called',
+    () => requestFastify((app) => app.get('/x', { preHandler: [app.requireToken as never] }, handle)),
+    0,
+    throughFastify,
+  ],
+  [
+    "Fastify: app.addHook('onRequest', app.requireToken), not called",
+    () => requestFastify((app) => app.addHook('onRequest', app.requireToken as never).get('/x', handle)),
+    500,
+    throughFastify,
   ],
   [
     'Fastify: introspectionOf on a route without a guard',

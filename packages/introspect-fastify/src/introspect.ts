@@ -113,7 +113,8 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
     nodeTransport(() => import('@acme/introspect-core/undici')),
   );
 
-  const requireToken = (policy?: Policy): TokenHook => {
+  const requireToken = (policy?: Policy, ...others: unknown[]): TokenHook => {
+    if (others.length > 0) throw new TypeError(notCalled); // Fastify has called it as a hook
     const decide = protect(source, policy, writeLine);
     const hook = (hookRequest: HookRequest, hookReply: HookReply, done?: (error?: Error) => void) => {
       const request = hookRequest as FastifyRequest;
@@ -138,7 +139,10 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
       throw new Error('app.authorizer: a function chooses the authorizer for each request, so there is not one');
     },
   });
-  app.addHook('onRoute', sendDenials);
+  app.addHook('onRoute', (route) => {
+    if (Object.values(route).flat().includes(requireToken)) throw new TypeError(notCalled);
+    sendDenials(route);
+  });
   app.addHook('onClose', close);
   if (extras.global) {
     const hook = requireToken();
@@ -148,6 +152,9 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
   }
   if (metadata) app.get(metadata.path, { config: { public: true } }, async () => metadata.document);
 };
+
+const notCalled =
+  'app.requireToken is not a hook itself: call it, and use what it returns, as in { onRequest: app.requireToken() }';
 
 function writeLine({ level, message, code, suppressed }: LogEntry, { log }: FastifyRequest): void {
   log[level]({ code, suppressed }, message);
