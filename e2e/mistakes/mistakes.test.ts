@@ -312,6 +312,8 @@ it.each<[written: unknown, says: string]>([
   expect(await messageOf(() => new Authorizer(options).authorize(written as never))).toBe(says);
 });
 
+const throughHono =
+  'requireToken takes a policy alone, and returns the middleware: call it, as in app.use(requireToken()). Pass options or an Authorizer to introspect()';
 const throughFastify =
   'app.requireToken is not a hook itself: call it, and use what it returns, as in { onRequest: app.requireToken() }';
 
@@ -376,6 +378,30 @@ it.each<[written: string, run: () => Promise<Outcome>, status: number, says?: st
       ),
     500,
     'The request to /x has no token, and its guard is optional: use request.introspection, which is null then',
+  ],
+  [
+    'Hono: app.use(requireToken), not called',
+    () => requestHono((app, { requireToken }) => app.use(requireToken as never)),
+    500,
+    throughHono,
+  ],
+  [
+    "Hono: app.get('/x', requireToken), not called",
+    () => requestHono((app, { requireToken }) => app.get('/x', requireToken as never)),
+    500,
+    throughHono,
+  ],
+  [
+    'Hono: requireToken(options, policy)',
+    () => requestHono((app, { requireToken }) => app.use((requireToken as Loose)(options, { scopes: ['a'] }))),
+    0,
+    throughHono,
+  ],
+  [
+    'Hono: requireToken(authorizer, policy)',
+    () => requestHono((app, { requireToken }) => app.use((requireToken as Loose)(new Authorizer(options), {}))),
+    0,
+    throughHono,
   ],
   [
     'Hono: introspectionOf(c) on a route without a guard',

@@ -35,6 +35,9 @@ export interface IntrospectionEnv<Token extends ActiveToken | null = ActiveToken
   Variables: { introspection: Token };
 }
 
+const onlyPolicy =
+  'requireToken takes a policy alone, and returns the middleware: call it, as in app.use(requireToken()). Pass options or an Authorizer to introspect()';
+
 type Proceed = (token: ActiveToken | null | undefined) => Response | Promise<unknown>;
 
 /** What guards of one authorizer share. */
@@ -126,7 +129,8 @@ export function introspect(input: object): object {
 
   return {
     authorizer,
-    requireToken(policy?: Policy) {
+    requireToken(policy?: Policy, ...others: unknown[]) {
+      if (others.length > 0) throw new TypeError(onlyPolicy);
       const run = guard(policy);
       return function requireToken(c: Context, next: () => Promise<void>) {
         return run(c, next);
