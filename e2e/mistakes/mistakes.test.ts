@@ -8,7 +8,7 @@ import {
 } from '@acme/introspect-core';
 import { introspect as fastifyIntrospect, introspectionOf as fastifyIntrospectionOf } from '@acme/introspect-fastify';
 import { introspect as honoIntrospect } from '@acme/introspect-hono';
-import { IntrospectGuard, Introspection, IntrospectModule, RequireToken } from '@acme/introspect-nestjs';
+import { IntrospectGuard, Introspection, IntrospectModule, Public, RequireToken } from '@acme/introspect-nestjs';
 import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import {
   Controller,
@@ -431,6 +431,49 @@ it.each<[written: string, run: () => Promise<Outcome>, status: number, says?: st
     'No guard accepted a token for NoGuard.x: guard it with @RequireToken()',
   ],
   ['NestJS: @RequireToken() without @UseGuards()', () => requestNest(NoUseGuards), 401],
+  [
+    'NestJS: @RequireToken, not called',
+    async () => {
+      @Controller('x')
+      class NotCalled {
+        @Get() @(RequireToken as Loose) x() {
+          return handle();
+        }
+      }
+      return requestNest(NotCalled);
+    },
+    0,
+    '@RequireToken is not a decorator itself: call it, as in @RequireToken()',
+  ],
+  [
+    'NestJS: @RequireToken, not called, on a controller',
+    async () => {
+      @(RequireToken as Loose)
+      @Controller('x')
+      class NotCalled {
+        @Get() x() {
+          return handle();
+        }
+      }
+      return requestNest(NotCalled);
+    },
+    0,
+    '@RequireToken is not a decorator itself: call it, as in @RequireToken()',
+  ],
+  [
+    'NestJS: @Public, not called',
+    async () => {
+      @Controller('x')
+      class NotCalled {
+        @Get() @(Public as Loose) x() {
+          return handle();
+        }
+      }
+      return requestNest(NotCalled);
+    },
+    0,
+    '@Public is not a decorator itself: call it, as in @Public()',
+  ],
   [
     'NestJS: @UseGuards(IntrospectGuard) without the module',
     async () => {

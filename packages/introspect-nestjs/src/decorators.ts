@@ -1,4 +1,4 @@
-import type { AnyAuthorizer, Authorizer, PolicyOf } from '@acme/introspect-core';
+import type { AnyAuthorizer, Authorizer, Policy, PolicyOf } from '@acme/introspect-core';
 import { checkPolicy } from '@acme/introspect-core/adapter';
 import { applyDecorators, UseGuards } from '@nestjs/common';
 import { IntrospectGuard, type PlatformRequest } from './introspect-guard.js';
@@ -24,7 +24,9 @@ import { accessOf, setAccess } from './route-policies.js';
  */
 export function RequireToken<Of extends AnyAuthorizer = Authorizer>(
   policy?: PolicyOf<Of, PlatformRequest>,
-): ClassDecorator & MethodDecorator {
+): ClassDecorator & MethodDecorator;
+export function RequireToken(policy?: Policy, ...others: unknown[]): ClassDecorator & MethodDecorator {
+  checkCalled('@RequireToken', [policy, ...others]);
   const own = policy ?? {};
   checkPolicy(own);
   return applyDecorators((target: object, name?: string | symbol, descriptor?: PropertyDescriptor) => {
@@ -41,8 +43,16 @@ export function RequireToken<Of extends AnyAuthorizer = Authorizer>(
  * On a controller, it opens each route that has no `@RequireToken()` of its own, and cancels the policies of the base
  * classes.
  */
-export function Public(): ClassDecorator & MethodDecorator {
+export function Public(): ClassDecorator & MethodDecorator;
+export function Public(...given: unknown[]): ClassDecorator & MethodDecorator {
+  checkCalled('@Public', given);
   return (target: object, _?: string | symbol, descriptor?: PropertyDescriptor) => {
     setAccess('public', descriptor?.value ?? target);
   };
+}
+
+/** @throws TypeError if a function that returns a decorator was used as one: it gets a class, or a method */
+function checkCalled(name: string, [first, ...others]: unknown[]): void {
+  if (typeof first !== 'function' && others.length === 0) return;
+  throw new TypeError(`${name} is not a decorator itself: call it, as in ${name}()`);
 }
