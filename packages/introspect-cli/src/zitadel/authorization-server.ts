@@ -1,4 +1,9 @@
-import { fetchMetadata, type IntrospectionClientOptions } from '@acme/introspect-core';
+import {
+  checkMetadata,
+  fetchMetadata,
+  type IntrospectionClientOptions,
+  type MetadataVerdict,
+} from '@acme/introspect-core';
 import type { Connection } from '../connection.js';
 import { exitCodes, Failure } from '../failure.js';
 import { checkSecure, requestJson } from '../http/json-request.js';
@@ -29,7 +34,9 @@ export async function discover(connection: Connection, metadataUrl?: string): Pr
     url,
     status,
     value = {},
-  } = await (metadataUrl === undefined ? fetchMetadata(address, get) : get(metadataUrl));
+  } = await (metadataUrl === undefined
+    ? fetchMetadata(address, get, (response) => metadataVerdict(response.status, response.value, connection))
+    : get(metadataUrl));
   if (status !== 200) {
     const advice =
       instanceHost === undefined
@@ -56,6 +63,25 @@ export async function discover(connection: Connection, metadataUrl?: string): Pr
       return endpoint;
     },
   };
+}
+
+/**
+ * Returns what a response means for the search of the metadata, by the rules of the SDK: it goes on after a document of
+ * this issuer that does not name the introspection endpoint.
+ *
+ * @param status `undefined` without a response
+ */
+export function metadataVerdict(
+  status: number | undefined,
+  metadata: object | undefined,
+  connection: Connection,
+): MetadataVerdict {
+  if (status === undefined || status === 429 || status >= 500) return 'final';
+  if (status !== 200 || metadata === undefined) return 'unusable';
+  const settings = { issuer: connection.issuer, allowInsecureHttp: false };
+  const { named, isSameIssuer, url } = checkMetadata('introspection_endpoint', metadata, settings);
+  if (!isSameIssuer && !isOfInstanceHost(named, connection)) return 'unusable';
+  return url === undefined ? 'incomplete' : 'final';
 }
 
 type ClientOptions = { issuer: string } & Pick<IntrospectionClientOptions, 'introspectionEndpoint' | 'headers'>;

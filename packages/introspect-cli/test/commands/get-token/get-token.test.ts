@@ -58,6 +58,24 @@ describe('introspect get-token', () => {
     expect((await introspect(['get-token'], { env })).code).toBe(0);
   });
 
+  it('reads the metadata at the path of RFC 8414 if the first document names no introspection endpoint', async () => {
+    const project = await zitadelProject();
+    const env = await registered(project);
+    const { origin } = project.zitadel;
+    project.zitadel.at('/.well-known/openid-configuration', json({ issuer: origin }));
+    project.zitadel.at(
+      '/.well-known/oauth-authorization-server',
+      json({
+        issuer: origin,
+        token_endpoint: `${origin}/oauth/v2/token`,
+        introspection_endpoint: `${origin}/oauth/v2/introspect`,
+      }),
+    );
+    const { code, stdout } = await introspect(['get-token', '--json'], { env });
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ scope: expect.stringContaining('openid profile') });
+  });
+
   it('prints the token response with --json', async () => {
     const project = await zitadelProject();
     const env = await registered(project);

@@ -1,7 +1,7 @@
 import { checkMetadata, fetchMetadata } from '@acme/introspect-core';
 import type { ApiLocation } from '../../../api-location.js';
 import type { Connection } from '../../../connection.js';
-import { connectedUrl, isOfInstanceHost } from '../../../zitadel/authorization-server.js';
+import { connectedUrl, isOfInstanceHost, metadataVerdict } from '../../../zitadel/authorization-server.js';
 import { type Check, checked, type Finding, skipped } from '../finding.js';
 import { type AuthenticationMethod, diagnose } from '../outcome.js';
 import { noResponseFinding, type RawResponse, sendRaw } from '../raw-response.js';
@@ -44,7 +44,11 @@ export async function checkDiscovery(
   }
   const { address, headers, instanceHost } = connection;
   const get = (url: string) => sendRaw({ url, headers, timeoutMs });
-  const response = await (metadataUrl === undefined ? fetchMetadata(address, get) : get(metadataUrl));
+  const response = await (metadataUrl === undefined
+    ? fetchMetadata(address, get, (each) =>
+        metadataVerdict(each.status, each.status === undefined ? undefined : each.json, connection),
+      )
+    : get(metadataUrl));
   const { url } = response;
   if (response.status === undefined) {
     const check = checked('discovery', url, [noResponseFinding(response, timeoutMs)]);

@@ -91,6 +91,23 @@ describe('introspect doctor with metadata', () => {
     expect(statuses.clock).toBe('skipped');
   });
 
+  it('without an endpoint, and with one at the path of RFC 8414, like django-oauth-toolkit reports no finding', async () => {
+    server.at(path, metadata({ introspection_endpoint: undefined }));
+    server.at('/.well-known/oauth-authorization-server', metadata({}));
+    const { found, statuses } = await examined(apiOf(server));
+    expect(found).toEqual([]);
+    expect(statuses).toMatchObject({ discovery: 'ok', credentials: 'ok' });
+  });
+
+  it.each<[string, () => ScriptedResponse]>([
+    ['a document of another issuer', () => metadata({ issuer: 'https://public.example' })],
+    ['a login page', () => respond({ headers: { 'content-type': 'text/html' }, body: canary })],
+  ])('without an endpoint, before %s, reports the missing endpoint', async (_, second) => {
+    server.at(path, metadata({ introspection_endpoint: undefined }));
+    server.at('/.well-known/oauth-authorization-server', second());
+    expect((await examined(apiOf(server))).found).toEqual(['discovery: no_introspection_endpoint']);
+  });
+
   it('at the path of RFC 8414 reports no finding', async () => {
     server.at(path, respond({ status: 404 }));
     server.at('/.well-known/oauth-authorization-server', metadata({}));
