@@ -12,6 +12,12 @@ export interface App {
   readonly isInactive: boolean;
 }
 
+export interface Project {
+  readonly id: string;
+  /** Whether it was deactivated: the server then rejects the credentials of its apps. */
+  readonly isInactive: boolean;
+}
+
 export interface User {
   readonly id: string;
   /** Whether the user is not a service user. A person gets no client secret, and is never removed. */
@@ -59,10 +65,10 @@ export class ManagementApi {
     }
   }
 
-  async findProject(name: string): Promise<string | undefined> {
+  async findProject(name: string): Promise<Project | undefined> {
     const found = await this.#client.search('/projects/_search', { queries: [{ nameQuery: equal({ name }) }] });
     const project = found.find((each) => each.name === name);
-    return project && text(project, 'id');
+    return project && { id: text(project, 'id'), isInactive: project.state === 'PROJECT_STATE_INACTIVE' };
   }
 
   async addProject(name: string): Promise<string> {

@@ -62,7 +62,7 @@ export async function registerApi(plan: Plan): Promise<Registered> {
 async function registerProject({ api, wanted: { project: name }, existing, journal, clock }: Plan): Promise<Resource> {
   const { value: id, created } = await findOrCreate(clock, existing.projectId, {
     create: () => api.addProject(name),
-    find: () => api.findProject(name),
+    find: async () => (await api.findProject(name))?.id,
   });
   await journal.saveRecord({ project: { id, name, made: created || isOurs(journal.record.project, id) } });
   return { id, name, made: created };

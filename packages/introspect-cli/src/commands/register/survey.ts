@@ -29,10 +29,17 @@ export interface Survey {
 /**
  * Finds everything by its name, and changes nothing.
  *
- * @throws Failure if the user of this name is a person, who would get a secret and roles
+ * @throws Failure if the project is inactive, or if the user of this name is a person, who would get a secret and roles
  */
 export async function survey(api: ManagementApi, wanted: Wanted): Promise<Survey> {
-  const projectId = await api.findProject(wanted.project);
+  const project = await api.findProject(wanted.project);
+  if (project?.isInactive) {
+    throw usage(
+      `The project ${wanted.project} is inactive, so the server rejects the credentials of its apps`,
+      'Activate it in the console, or set --project to another name.',
+    );
+  }
+  const projectId = project?.id;
   const user = wanted.serviceUser === undefined ? undefined : await api.findUser(wanted.serviceUser);
   if (user?.isPerson) {
     throw usage(

@@ -63,6 +63,25 @@ describe('introspect register', () => {
     expect(project.zitadel.writes()).toHaveLength(writes);
   });
 
+  it.each([[[]], [['--rotate']], [['--dry-run']]])(
+    'rejects an inactive project, and changes nothing: %j',
+    async (flags) => {
+      const project = await zitadelProject();
+      await project.run('register', '--project', 'shop');
+      const writes = project.zitadel.writes().length;
+      const projects = [{ id: '1', name: 'shop', state: 'PROJECT_STATE_INACTIVE' }];
+      project.zitadel.intercept((request, usual) =>
+        request.url.endsWith('/projects/_search') ? json({ result: projects }) : usual,
+      );
+      const { code, stderr } = await project.run('register', '--project', 'shop', ...flags);
+      expect(code).toBe(2);
+      expect(stderr).toBe(
+        'The project shop is inactive, so the server rejects the credentials of its apps\nActivate it in the console, or set --project to another name.\n',
+      );
+      expect(project.zitadel.writes()).toHaveLength(writes);
+    },
+  );
+
   it('refers to doctor after a fault of TLS', async () => {
     const project = await zitadelProject();
     const issuer = project.zitadel.origin.replace('http:', 'https:');
