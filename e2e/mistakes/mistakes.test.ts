@@ -1,4 +1,6 @@
 import 'reflect-metadata';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import {
   Authorizer,
   type AuthorizerOptions,
@@ -6,6 +8,7 @@ import {
   type LogEntry,
   type Policy,
 } from '@acme/introspect-core';
+import { introspect as expressIntrospect } from '@acme/introspect-express';
 import { introspect as fastifyIntrospect, introspectionOf as fastifyIntrospectionOf } from '@acme/introspect-fastify';
 import { introspect as honoIntrospect } from '@acme/introspect-hono';
 import { IntrospectGuard, Introspection, IntrospectModule, Public, RequireToken } from '@acme/introspect-nestjs';
@@ -21,6 +24,7 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
+import express, { type Express } from 'express';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type Context, Hono } from 'hono';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -91,6 +95,26 @@ async function requestHono(
   await add(app, honoIntrospect(options));
   app.get('/x', (c) => c.text(handle()));
   const { status } = await app.request('/x', { headers: { authorization } });
+  return { status, ...(says && { says }) };
+}
+
+/** Sends a request to /x of an app with Express. */
+async function requestExpress(
+  add: (app: Express, bound: ReturnType<typeof expressIntrospect>) => unknown,
+): Promise<Outcome> {
+  const app = express();
+  let says: string | undefined;
+  add(app, expressIntrospect(options));
+  app.get('/x', (_, res) => res.send(handle()));
+  app.use((error: Error, _: unknown, res: { status(code: number): { end(): void } }, __: unknown) => {
+    says = error.message;
+    res.status(500).end();
+  });
+  const http = app.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const { status } = await fetch(`http://127.0.0.1:${(http.address() as AddressInfo).port}/x`);
+  http.close();
+  http.closeAllConnections();
   return { status, ...(says && { says }) };
 }
 
@@ -312,7 +336,7 @@ it.each<[written: unknown, says: string]>([
   expect(await messageOf(() => new Authorizer(options).authorize(written as never))).toBe(says);
 });
 
-const throughHono =
+const withMiddleware =
   'requireToken takes a policy alone, and returns the middleware: call it, as in app.use(requireToken()). Pass options or an Authorizer to introspect()';
 const throughFastify =
   'app.requireToken is not a hook itself: call it, and use what it returns, as in { onRequest: app.requireToken() }';
@@ -383,25 +407,31 @@ it.each<[written: string, run: () => Promise<Outcome>, status: number, says?: st
     'Hono: app.use(requireToken), not called',
     () => requestHono((app, { requireToken }) => app.use(requireToken as never)),
     500,
-    throughHono,
+    withMiddleware,
   ],
   [
     "Hono: app.get('/x', requireToken), not called",
     () => requestHono((app, { requireToken }) => app.get('/x', requireToken as never)),
     500,
-    throughHono,
+    withMiddleware,
+  ],
+  [
+    'Express: app.use(requireToken), not called',
+    () => requestExpress((app, { requireToken }) => app.use(requireToken as never)),
+    500,
+    withMiddleware,
   ],
   [
     'Hono: requireToken(options, policy)',
     () => requestHono((app, { requireToken }) => app.use((requireToken as Loose)(options, { scopes: ['a'] }))),
     0,
-    throughHono,
+    withMiddleware,
   ],
   [
     'Hono: requireToken(authorizer, policy)',
     () => requestHono((app, { requireToken }) => app.use((requireToken as Loose)(new Authorizer(options), {}))),
     0,
-    throughHono,
+    withMiddleware,
   ],
   [
     'Hono: introspectionOf(c) on a route without a guard',

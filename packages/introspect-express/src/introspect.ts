@@ -81,6 +81,9 @@ export interface Introspect<Claims = unknown, Scope extends string = string, Rol
   introspectionOf(req: Request): TokenWithClaims<Claims>;
 }
 
+const onlyPolicy =
+  'requireToken takes a policy alone, and returns the middleware: call it, as in app.use(requireToken()). Pass options or an Authorizer to introspect()';
+
 /** An existing authorizer, or a function that chooses one, with the adapter's own options. */
 type Shared<Of> = SharedAuthorizer<Of> & AdapterExtras;
 
@@ -133,7 +136,10 @@ export function introspect(input: object): object {
 
   return {
     authorizer,
-    requireToken: (policy?: Policy) => guard(policy, (_, __, next) => next()),
+    requireToken(policy?: Policy, ...others: unknown[]) {
+      if (others.length > 0) throw new TypeError(onlyPolicy); // Express has called it as middleware
+      return guard(policy, (_, __, next) => next());
+    },
     withToken: (policy: Policy, handler: (req: Request, res: Response, token: ActiveToken | null) => unknown) =>
       guard(policy, (req, res) =>
         // A preflight that `passPreflight` lets pass has no token, so the handler does not run.
