@@ -40,7 +40,7 @@ export const ofetchTransport: Transport = async ({ url, method, headers, body, s
   return { status, header, body: '' };
 };
 
-/** Reads a body whose length is known and small at once, and any other body as a stream, which costs more. */
+/** Reads a body of known and small length in one call, and any other body as a stream, which costs more. */
 async function readBody(response: Response, maxBytes: number): Promise<BoundedText> {
   const length = response.headers.get('content-length') ?? '';
   // The length is that of the compressed body.
