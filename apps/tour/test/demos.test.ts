@@ -19,7 +19,8 @@ const complete = { ZITADEL_ISSUER: 'https://a.example', ZITADEL_CLIENT_ID: 'c', 
 let local: LocalIssuer;
 let own: Record<string, string>;
 const folder = mkdtempSync(join(tmpdir(), 'introspect-demos-'));
-let running: ChildProcess | undefined;
+/** The programs that the test has started. */
+const running = new Set<ChildProcess>();
 beforeAll(async () => {
   local = await startLocalIssuer();
   const { apiApp, projectId } = local.configuration;
@@ -35,13 +36,14 @@ afterAll(async () => {
   await local.close();
 });
 afterEach(() => {
-  running?.kill('SIGKILL');
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
 });
 
 function run(main: string, args: string[], environment: Record<string, string>) {
   const file = fileURLToPath(new URL(`../../${main}/dist/main.js`, import.meta.url));
   const child = spawn(process.execPath, [file, ...args], { env: { PATH: process.env.PATH ?? '', ...environment } });
-  running = child;
+  running.add(child);
   const printed = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text) => {
     printed.stdout += text;
@@ -283,7 +285,7 @@ describe('the tour with --serve', () => {
     let shared: Awaited<ReturnType<typeof serve>>;
     beforeAll(async () => {
       shared = await serve();
-      running = undefined; // several tests use this process, so none may end it
+      running.clear(); // several tests use this process, so none may end it
     }, 60_000);
     afterAll(() => shared.stop());
 
