@@ -17,7 +17,7 @@ const allowed = {
   authorizer: [...beside, 'request', 'cache', 'client', 'policy', 'lookup'],
   // These import the rest by the package's name, as their users do, so that there is only one copy of it.
   adapter: ['runtime', 'options.ts'],
-  'extensions/([^/]+)': ['extensions/$1', 'runtime', 'options.ts'],
+  'extensions/([^/]+)': ['extensions/$1', 'extensions/explain', 'runtime', 'options.ts'],
 };
 const src = 'packages/introspect-core/src/';
 const cli = 'packages/introspect-cli/src/';

@@ -7,6 +7,7 @@ export default defineConfig({
     'client-secret-jwt': 'src/extensions/private-key-jwt/client-secret-jwt.ts',
     'jwt-prefilter': 'src/extensions/jwt/jwt-prefilter.ts',
     keycloak: 'src/extensions/keycloak/keycloak.ts',
+    'keycloak-explain': 'src/extensions/keycloak/explain.ts',
     opentelemetry: 'src/extensions/opentelemetry/opentelemetry.ts',
     'private-key-jwt': 'src/extensions/private-key-jwt/private-key-jwt.ts',
     undici: 'src/extensions/undici/undici.ts',

@@ -16,10 +16,12 @@ const ownDependencies: Record<string, readonly string[]> = {
   'extensions/private-key-jwt': ['jose'],
   'extensions/undici': ['undici', 'node:buffer', 'node:net', 'node:zlib'],
   'extensions/web': ['@acme/introspect-core/adapter'],
+  'extensions/explain': ['@acme/introspect-core/jwt-prefilter'],
+  'extensions/keycloak': ['@acme/introspect-core/jwt-prefilter'],
   'extensions/zitadel': ['@acme/introspect-core/jwt-prefilter', 'jose'],
 };
 /** Entry points that know a vendor: its claims, or its key files. */
-const isOfVendor = (name: string) => /^extensions\/(keycloak|private-key-jwt|zitadel)\//.test(name);
+const isOfVendor = (name: string) => /^extensions\/(explain|keycloak|private-key-jwt|zitadel)\//.test(name);
 
 describe('the core', () => {
   it.each(files)('$name imports no Node module and no framework', ({ name, code }) => {

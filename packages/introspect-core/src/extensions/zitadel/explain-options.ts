@@ -1,4 +1,4 @@
-import type { PrefilterContext, Transport } from '@acme/introspect-core';
+import type { ExplainTokenOptions } from '../explain/explain-options.js';
 
 /**
  * Which API received the token, and how to fetch the issuer's keys.
@@ -6,29 +6,13 @@ import type { PrefilterContext, Transport } from '@acme/introspect-core';
  * In the option `explainInactive` of an authorizer, pass its context on: `{ ...context, clientId, projectId }`. Then
  * the keys are fetched with the client's own transport and headers, and `transport` and `headers` are not used.
  */
-export interface ExplainInactiveOptions extends Partial<Pick<PrefilterContext, 'fetchKeys' | 'monotonicNow'>> {
-  /** The issuer that this API trusts. */
-  issuer: string | undefined;
-  /** The client id of this API. */
-  clientId: string;
+export interface ExplainInactiveOptions extends ExplainTokenOptions {
   /**
    * The project of this API.
    *
    * @default an audience that names the project is not recognised
    */
   projectId?: string | undefined;
-  /**
-   * Header fields of each request to the issuer, such as `x-zitadel-instance-host`.
-   *
-   * @default {}
-   */
-  headers?: Readonly<Record<string, string>> | undefined;
-  /**
-   * Sends the requests to the issuer.
-   *
-   * @default ofetchTransport
-   */
-  transport?: Transport | undefined;
   /**
    * Whether to send the token to the userinfo endpoint of its own issuer, with `transport` and `headers`. A live token
    * that introspection calls inactive has an audience without this API. Not used if `isZitadel` is `false`.
@@ -43,10 +27,4 @@ export interface ExplainInactiveOptions extends Partial<Pick<PrefilterContext, '
    * @default true
    */
   isZitadel?: boolean | undefined;
-  /**
-   * Milliseconds since the epoch.
-   *
-   * @default Date.now
-   */
-  now?: (() => number) | undefined;
 }

@@ -1,16 +1,19 @@
 /** Explains why ZITADEL may have called a token inactive. For the developers of an API, never for its callers. */
-import { asymmetricAlgorithms, type Jwt, readJwt } from '@acme/introspect-core/jwt-prefilter';
+import type { Jwt } from '@acme/introspect-core/jwt-prefilter';
+import { explainToken } from '../explain/explain-token.js';
+import type { TokenExplanation } from '../explain/explanation.js';
+import { checkOtherAlgorithm, unsupportedSignature } from '../explain/signature-check.js';
+import { quoted } from '../explain/wording.js';
+import { explainAudience, namesApi } from './audience.js';
 import type { ExplainInactiveOptions } from './explain-options.js';
-import type { ZitadelInactiveExplanation } from './explanation.js';
 import { explainOpaque } from './opaque-token.js';
-import { checkOtherAlgorithm, checkSignature } from './signature-check.js';
-import { explainShape } from './token-shape.js';
-import { explainAudience, explainIssuer, explainKind, explainTimes, namesApi } from './unverified-claims.js';
 import { userinfoAccepts } from './userinfo.js';
-import { quoted } from './wording.js';
 
+export type { InactiveCause } from '../explain/explanation.js';
 export type { ExplainInactiveOptions } from './explain-options.js';
-export type { InactiveCause, ZitadelInactiveExplanation } from './explanation.js';
+
+/** Why ZITADEL may have called a token inactive: a cause for programs, and a message for developers. */
+export type ZitadelInactiveExplanation = TokenExplanation;
 
 /**
  * Explains why ZITADEL may have called this token inactive. It reads the claims of a JWT, and verifies the signature with
@@ -28,22 +31,11 @@ export async function explainInactive(
   token: string,
   options: ExplainInactiveOptions,
 ): Promise<ZitadelInactiveExplanation> {
-  for (const name of ['issuer', 'clientId'] as const) {
-    if (typeof options?.[name] !== 'string') throw new TypeError(`explainInactive: "${name}" must be a string`);
-  }
-  if (typeof token !== 'string') throw new TypeError('explainInactive: the token must be a string');
-  const malformed = explainShape(token);
-  if (malformed !== undefined) return malformed;
-  const jwt = readJwt(token);
-  if (jwt === undefined) return explainOpaque(token, options);
-  const foreign = explainIssuer(jwt.claims, options);
-  if (foreign !== undefined) return foreign;
-  const isAsymmetric = asymmetricAlgorithms.some((algorithm) => algorithm === jwt.alg);
-  const { wrong, unchecked } = isAsymmetric ? await checkSignature(jwt, options) : checkOtherAlgorithm(jwt, options);
-  if (wrong !== undefined) return wrong;
-  const explanation = explainTimes(jwt.claims, options) ?? explainKind(jwt.claims) ?? (await explainRest(jwt, options));
-  if (unchecked === undefined) return explanation;
-  return { ...explanation, message: `${explanation.message} Its signature was not checked: ${unchecked}.` };
+  return explainToken(token, options, {
+    opaque: () => explainOpaque(token, options),
+    otherAlgorithm: (jwt) => (options.isZitadel === false ? checkOtherAlgorithm(jwt) : unsupportedSignature),
+    rest: (jwt) => explainRest(jwt, options),
+  });
 }
 
 /** Explains a token that reads as an access token of now. */

@@ -1,18 +1,15 @@
 /** Explains a token that is not a JWT. */
 import { decodeProtectedHeader } from 'jose';
+import type { TokenExplanation } from '../explain/explanation.js';
+import { scopeAdvice } from './audience.js';
 import type { ExplainInactiveOptions } from './explain-options.js';
-import type { ZitadelInactiveExplanation } from './explanation.js';
-import { scopeAdvice } from './unverified-claims.js';
 import { userinfoAccepts } from './userinfo.js';
 
 /** The base64url of an authentication tag of 16 bytes, the last part of a JWE (RFC 7516 §7.1). */
 const tagLength = 22;
 
 /** Explains an opaque token. ZITADEL's opaque access tokens and personal access tokens are JWEs of five parts. */
-export async function explainOpaque(
-  token: string,
-  options: ExplainInactiveOptions,
-): Promise<ZitadelInactiveExplanation> {
+export async function explainOpaque(token: string, options: ExplainInactiveOptions): Promise<TokenExplanation> {
   if (options.isZitadel === false) return opaqueElsewhere;
   const header = jweHeader(token);
   const parts = token.split('.');
@@ -50,7 +47,7 @@ export async function explainOpaque(
 }
 
 /** Without a guess: other servers have opaque tokens of any form. */
-const opaqueElsewhere: ZitadelInactiveExplanation = {
+const opaqueElsewhere: TokenExplanation = {
   cause: 'opaque',
   message: 'It is not a JWT, so nothing can be read from it: only this server knows why it is inactive.',
   advice:

@@ -1,4 +1,4 @@
-import type { ZitadelInactiveExplanation } from './explanation.js';
+import type { TokenExplanation } from './explanation.js';
 
 /** Each damage to a token that can be recognised by its characters. */
 const damages: readonly [pattern: RegExp, message: string, advice: string][] = [
@@ -14,7 +14,7 @@ const damages: readonly [pattern: RegExp, message: string, advice: string][] = [
 ];
 
 /** Explains how a token was damaged on its way to this API, or returns `undefined` if it looks whole. */
-export function explainShape(token: string): ZitadelInactiveExplanation | undefined {
+export function explainShape(token: string): TokenExplanation | undefined {
   const damage = damages.find(([pattern]) => pattern.test(token));
   return damage && { cause: 'malformed', message: damage[1], advice: damage[2] };
 }

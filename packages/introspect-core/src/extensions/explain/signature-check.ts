@@ -1,8 +1,8 @@
 /** Explains a JWT by its signature. */
 import { fetchIssuerKeys, ofetchTransport } from '@acme/introspect-core';
 import { IssuerKeys, type Jwt } from '@acme/introspect-core/jwt-prefilter';
-import type { ExplainInactiveOptions } from './explain-options.js';
-import type { ZitadelInactiveExplanation } from './explanation.js';
+import type { ExplainTokenOptions } from './explain-options.js';
+import type { TokenExplanation } from './explanation.js';
 
 /** Of each request to the issuer. An explanation grants nothing, so plain http is good enough in development. */
 const limits = { timeoutMs: 3000, maxResponseBytes: 262_144, allowInsecureHttp: true };
@@ -18,13 +18,13 @@ interface KnownKeys {
 }
 
 /** What the signature says: an explanation if it is wrong, or why it was not checked. Neither if it is good. */
-interface SignatureCheck {
-  readonly wrong?: ZitadelInactiveExplanation;
+export interface SignatureCheck {
+  readonly wrong?: TokenExplanation;
   readonly unchecked?: string;
 }
 
-/** For an algorithm, or a `crit`, that ZITADEL does not use. */
-const unsupportedSignature: SignatureCheck = {
+/** For an algorithm, or a `crit`, that the issuer does not use. */
+export const unsupportedSignature: SignatureCheck = {
   wrong: {
     cause: 'bad_signature',
     message: 'It is not signed, or in a way that this issuer does not use.',
@@ -59,9 +59,8 @@ const maybeNewKey: SignatureCheck = {
   unchecked: `its key was not among the issuer's keys when they were last fetched, at most ${cooldownMs / 1000} s ago`,
 };
 
-/** Returns what an algorithm that no published key can verify says about the token. */
-export function checkOtherAlgorithm({ alg }: Jwt, { isZitadel = true }: ExplainInactiveOptions): SignatureCheck {
-  if (isZitadel) return unsupportedSignature;
+/** Returns what an algorithm that no published key can verify says about the token, if the server may use any. */
+export function checkOtherAlgorithm({ alg }: Jwt): SignatureCheck {
   if (alg === 'none') return { wrong: { ...unsigned, cause: 'bad_signature' } };
   if (/^HS\d+$/.test(String(alg))) return { unchecked: 'it is signed with a secret that only the server has' };
   return { unchecked: 'its algorithm cannot be verified here' };
@@ -73,12 +72,12 @@ const unsigned = {
 };
 
 /** Verifies the signature of a JWT with the keys of the issuer. */
-export async function checkSignature(jwt: Jwt, options: ExplainInactiveOptions): Promise<SignatureCheck> {
-  const { fetchKeys, transport = ofetchTransport, issuer, headers } = options;
+export async function checkSignature(jwt: Jwt, options: ExplainTokenOptions): Promise<SignatureCheck> {
+  const { fetchKeys, transport = ofetchTransport, issuer, metadataUrl, headers } = options;
   const owner = fetchKeys ?? transport;
   const byIssuer = keysOf.get(owner) ?? new Map<string, KnownKeys>();
   keysOf.set(owner, byIssuer);
-  const name = JSON.stringify([issuer, headers]);
+  const name = JSON.stringify([issuer, metadataUrl, headers]);
   const known = byIssuer.get(name) ?? issuerKeys(options);
   const fetchesBefore = known.fetches;
   const result = await known.keys.verify(jwt);
@@ -92,12 +91,13 @@ export async function checkSignature(jwt: Jwt, options: ExplainInactiveOptions):
 
 function issuerKeys({
   issuer = '',
+  metadataUrl,
   headers = {},
   transport = ofetchTransport,
   now = Date.now,
   monotonicNow = () => performance.now(),
-  fetchKeys = () => fetchIssuerKeys({ issuer, headers, transport, now, ...limits }),
-}: ExplainInactiveOptions): KnownKeys {
+  fetchKeys = () => fetchIssuerKeys({ issuer, metadataUrl, headers, transport, now, ...limits }),
+}: ExplainTokenOptions): KnownKeys {
   const counted = () => {
     known.fetches += 1;
     return fetchKeys();

@@ -14,7 +14,7 @@ export type InactiveCause =
   | 'opaque'
   | 'unknown';
 
-/** Why ZITADEL may have called a token inactive: a cause for programs, and a message for developers. */
-export interface ZitadelInactiveExplanation extends InactiveExplanation {
+/** Why a token may be inactive: a cause for programs, and a message for developers. */
+export interface TokenExplanation extends InactiveExplanation {
   readonly cause: InactiveCause;
 }
