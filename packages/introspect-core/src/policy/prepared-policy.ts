@@ -58,13 +58,18 @@ export function preparePolicy(policy: Policy, expectations: Expectations): Prepa
     challenge,
     judge(response, request, now) {
       const reason = invalidReason(response, expectations, now);
-      if (reason !== undefined) throw new InvalidTokenError(reason, challenge);
+      if (reason !== undefined) {
+        const lacksAudience = reason === 'audience_mismatch' && response.aud === undefined;
+        throw new InvalidTokenError(reason, challenge, lacksAudience ? noAudience : undefined);
+      }
       const token = claims === undefined ? response : claims.read(response);
       const pending = requirement({ token, request, now });
       return pending === undefined ? token : pending.then(() => token);
     },
   };
 }
+
+const noAudience = 'the introspection response has no "aud", so the option "audience" rejects every such token';
 
 /** Returns the parts, and those of their branches at every depth. */
 function withBranches(parts: readonly PolicyPart[]): PolicyPart[] {

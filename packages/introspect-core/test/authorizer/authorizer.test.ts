@@ -241,6 +241,21 @@ describe('an optional policy', () => {
 });
 
 describe('the options of an authorizer', () => {
+  it('says in the message, and not in the response, that a rejected token has no audience at all', async () => {
+    const authorizer = authorizerOf({ audience: 'api' });
+    server.always(active({ sub: 'mickey' }));
+    const error = await errorOf(authorizer.authorize('Bearer a'));
+    expect(error).toMatchObject({
+      reason: 'audience_mismatch',
+      message:
+        'The access token is meant for another audience: the introspection response has no "aud", so the option "audience" rejects every such token',
+      body: { error: 'invalid_token', error_description: 'The access token is meant for another audience' },
+    });
+    server.always(active({ aud: 'other' }));
+    const other = await errorOf(authorizer.authorize('Bearer b'));
+    expect(other).toMatchObject({ message: 'The access token is meant for another audience' });
+  });
+
   it.each<[audience: unknown, aud: unknown, outcome: string]>([
     ['api', 'api', 'ok'],
     ['api', ['other', 'api'], 'ok'],
