@@ -11,6 +11,8 @@ import {
   type StandardSchema,
   type TokenOf,
 } from '@acme/introspect-core';
+import { type KeycloakClaims, keycloak, keycloakRoles } from '@acme/introspect-core/keycloak';
+import { explainInactive } from '@acme/introspect-core/keycloak/explain';
 import { type ZitadelClaims, zitadel } from '@acme/introspect-core/zitadel';
 
 const server = { issuer: 'https://as.example', clientId: 'api', clientSecret: 's' };
@@ -23,6 +25,9 @@ export function requiredOptions(env: Record<string, string | undefined>): void {
   new Authorizer({ client: new IntrospectionClient(server), audience: 'api' });
   new Authorizer(fromEnv({ env, cache: { maxAgeSeconds: 60 } }));
   new Authorizer(zitadel());
+  new Authorizer(
+    keycloak({ explainInactive: (token, context) => explainInactive(token, { ...context, clientId: 'a' }) }),
+  );
   // @ts-expect-error the server and the credentials are missing
   new Authorizer({});
   // @ts-expect-error the secret is missing
@@ -60,7 +65,13 @@ export async function claims(): Promise<void> {
   const preset: ZitadelClaims = (await ofZitadel.authorize('Bearer t')).claims;
   const own = new Authorizer(zitadel({ ...server, claims: schema }));
   const replaced: string = (await own.authorize('Bearer t')).claims.email;
-  void [unknown, email, typed, tenant, optional, id, preset, replaced];
+
+  const ofKeycloak = new Authorizer(keycloak({ ...server, rolesOf: keycloakRoles({ client: 'api' }) }));
+  const names: KeycloakClaims = (await ofKeycloak.authorize('Bearer t')).claims;
+  const clientRoles: readonly string[] | undefined = names.clientRoles.api;
+  // @ts-expect-error the client may have no roles
+  names.clientRoles.api.length;
+  void [unknown, email, typed, tenant, optional, id, preset, replaced, clientRoles];
 }
 
 /** A scope or role outside the vocabulary does not compile. */
@@ -93,6 +104,10 @@ export function vocabularies(): void {
   preset.guard({ anyScope: ['items:raed'] });
   // @ts-expect-error mistyped
   preset.guard({ roles: ['amdin'] });
+  const realm = new Authorizer(keycloak({ ...server, roles: ['admin'] }));
+  realm.guard({ anyRole: ['admin'] });
+  // @ts-expect-error mistyped
+  realm.guard({ anyRole: ['amdin'] });
   // @ts-expect-error mistyped
   new Authorizer(fromEnv({ ...server, scopes: ['items:read'] })).guard({ scopes: ['items:raed'] });
 }
