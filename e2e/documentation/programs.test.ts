@@ -125,6 +125,7 @@ describe('a program in the README', () => {
 describe.each([
   ['docs/getting-started/fastify.md', 'server.mjs'],
   ['docs/getting-started/hono.md', 'server.mjs'],
+  ['docs/getting-started/express.md', 'server.mjs'],
   ['docs/getting-started/nestjs.md', 'server.ts'],
 ])('the program in %s', (page, name) => {
   it('leaves /health open, guards every other route, and checks roles', async () => {
@@ -139,6 +140,7 @@ describe.each([
 describe.each([
   ['fastify', 'server.mjs'],
   ['hono', 'server.mjs'],
+  ['express', 'server.mjs'],
   ['nestjs', 'server.ts'],
 ])('the program in the README of introspect-%s', (framework, name) => {
   it('responds with 401, 200 and 403', async () => {
@@ -168,14 +170,29 @@ describe('the program in the README of introspect-core', () => {
   });
 });
 
-describe('the program with typed claims in docs/getting-started/hono.md', () => {
+describe('the handlers in docs/getting-started/web.md', () => {
+  it('give the token to accepted requests, and respond with 401 and 403 to others', async () => {
+    const file = join(folder, 'web.mjs');
+    await writeFile(file, await programOf('docs/getting-started/web.md', 'server.mjs'));
+    for (const [name, value] of Object.entries(environment())) vi.stubEnv(name, value);
+    const { me, items } = await import(/* @vite-ignore */ file);
+    const request = (token?: string) =>
+      new Request('https://api.example/', token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } });
+    expect(await (await me(request('nobody'))).json()).toEqual({ sub: 'mickey' });
+    const responses = [await me(request()), await items(request('nobody')), await items(request('reader'))];
+    expect(responses.map(({ status }) => status)).toEqual([401, 403, 200]);
+    vi.unstubAllEnvs();
+  });
+});
+
+describe.each(['hono', 'express'])('the program with typed claims in docs/getting-started/%s.md', (framework) => {
   it('checks claims, roles and owners, and responds with its own body', async () => {
     const mickey = { sub: 'mickey', aud: ['42'], email: 'mickey@a.example', auth_time: Math.floor(Date.now() / 1000) };
     server.tokens.set('owner', mickey);
     server.tokens.set('editor', { ...mickey, ...roles('editor') });
     server.tokens.set('old-login', { ...mickey, ...roles('editor'), auth_time: mickey.auth_time - 3600 });
     server.tokens.set('nameless', { ...mickey, email: undefined });
-    const { send } = await startProgram('docs/getting-started/hono.md', 'items.ts');
+    const { send } = await startProgram(`docs/getting-started/${framework}.md`, 'items.ts');
     expect(await (await send('/hello', 'owner')).text()).toBe('Hello mickey@a.example');
     const denied = await send('/hello', 'nameless');
     expect(await denied.json()).toEqual({

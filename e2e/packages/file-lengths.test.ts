@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../../packages', import.meta.url));
 const limits = { 'introspect-core/src/client/circuit-breaker.ts': 120 } as Record<string, number>;
 
 it('each source file of the core and the adapters is short enough to be read in one go', async () => {
-  const folders = ['core', 'fastify', 'hono', 'nestjs'].map((name) => `introspect-${name}/src`);
+  const folders = ['core', 'express', 'fastify', 'hono', 'nestjs'].map((name) => `introspect-${name}/src`);
   const files = await Promise.all(folders.map((folder) => readdir(join(root, folder), { recursive: true })));
   const paths = folders.flatMap((folder, index) => (files[index] ?? []).map((file) => `${folder}/${file}`));
   const tooLong: string[] = [];

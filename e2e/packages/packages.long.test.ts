@@ -23,7 +23,7 @@ const bin = (name: string) => join(root, 'node_modules/.bin', name);
 const { packageManager } = createRequire(import.meta.url)('../../package.json');
 const env = { ...process.env, npm_config_prefer_offline: 'true', npm_config_update_notifier: 'false' };
 
-const packages = ['cli', 'core', 'fastify', 'hono', 'nestjs', 'testing'].map((name) => `introspect-${name}`);
+const packages = ['cli', 'core', 'express', 'fastify', 'hono', 'nestjs', 'testing'].map((name) => `introspect-${name}`);
 let folder: string;
 const tarball = (name: string) => join(folder, `${name}.tgz`);
 
