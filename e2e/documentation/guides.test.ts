@@ -11,15 +11,24 @@ const run = promisify(execFile);
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Writes the programs of a page, each of which begins with the name of its file, and returns the names. */
-async function writePrograms(page: string, folder: string): Promise<string[]> {
-  const programs = (await readFile(join(root, page), 'utf8')).matchAll(/^```[jt]s\n\/\/ (\S+)\.[jt]s\n(.*?)^```$/gms);
-  const names: string[] = [];
-  for (const [, name = '', code = ''] of programs) {
-    names.push(name);
-    await writeFile(join(folder, `${name}.js`), transpiled(code));
+/**
+ * Writes the programs of a page, each of which begins with the name of its file. Compiles them with the `tsconfig.json` of
+ * the page, if it has one. Returns the paths of the tests.
+ */
+async function writeTests(page: string, folder: string): Promise<string[]> {
+  const text = await readFile(join(root, page), 'utf8');
+  const [, tsconfig] = /^echo '(.*?)' > tsconfig\.json$/ms.exec(text) ?? [];
+  const tests: string[] = [];
+  for (const [, name = '', ending, code = ''] of text.matchAll(/^```[jt]s\n\/\/ (\S+)\.([jt]s)\n(.*?)^```$/gms)) {
+    const file = tsconfig === undefined ? `${name}.js` : `${name}.${ending}`;
+    await writeFile(join(folder, file), tsconfig === undefined ? transpiled(code) : code);
+    if (name.endsWith('.test')) tests.push(join(folder, tsconfig === undefined ? '' : 'dist', `${name}.js`));
   }
-  return names;
+  if (tsconfig !== undefined) {
+    await writeFile(join(folder, 'tsconfig.json'), tsconfig);
+    await run(join(root, 'node_modules/.bin/tsc'), [], { cwd: folder }).catch((error) => expect(error.stdout).toBe(''));
+  }
+  return tests;
 }
 
 describe('a reader who copies the programs of', () => {
@@ -31,8 +40,7 @@ describe('a reader who copies the programs of', () => {
     async (page, minimum) => {
       const folder = await mkdtemp(join(here, '.snippets-'));
       try {
-        const names = await writePrograms(page, folder);
-        const tests = names.filter((name) => name.endsWith('.test')).map((name) => join(folder, `${name}.js`));
+        const tests = await writeTests(page, folder);
         expect(tests.length).toBeGreaterThan(0);
         const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env;
         const arguments_ = ['--test', '--test-reporter=tap', ...tests];
