@@ -33,7 +33,7 @@ function errorBody(error: { code: string; body: object }, native: unknown): obje
 /** The authorization server of the API under test, and the time limit of one introspection in milliseconds. */
 export interface ContractServer {
   readonly origin: string;
-  /** @default 10000, enough for a cold process on a busy machine */
+  /** @default 30000: only a fault of the API under test lets an introspection last that long */
   readonly timeoutMs?: number;
 }
 
@@ -41,7 +41,7 @@ export interface ContractServer {
  * Returns the options of the authorizer that protects the API. They turn off retries and the circuit breaker, which would
  * hide a fault of the server.
  */
-export function contractOptions({ origin, timeoutMs = 10_000 }: ContractServer) {
+export function contractOptions({ origin, timeoutMs = 30_000 }: ContractServer) {
   return {
     issuer: origin,
     clientId: 'api',
@@ -60,8 +60,8 @@ export function contractOptions({ origin, timeoutMs = 10_000 }: ContractServer) 
 }
 
 /**
- * The API under test. Its handlers respond with `{"sub": …}`, or with `{"sub": null}` without a token. A handler for
- * `OPTIONS` alone responds with 204 and no body.
+ * The API under test. Its handlers respond with the body `{"sub": …}` and the Content-Type `application/json`. Without a
+ * token, the body is `{"sub": null}`. A handler for `OPTIONS` alone responds with 204 and no body.
  *
  * Its routes are:
  * - those of `contractRoutes`, for `GET` (with `HEAD`) and `OPTIONS`.

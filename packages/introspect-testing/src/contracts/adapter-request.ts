@@ -12,6 +12,8 @@ export interface ContractRequest {
 /** The exact response of an adapter. A field that is `undefined` must be absent. */
 export interface ContractResponse {
   status: number;
+  /** The media type, without its parameters. */
+  'content-type': string | undefined;
   'www-authenticate': string | undefined;
   'cache-control': string | undefined;
   'retry-after': string | undefined;
@@ -31,6 +33,7 @@ export function sendRequest(
       for await (const chunk of response.setEncoding('utf8')) body += chunk;
       resolve({
         status: response.statusCode ?? 0,
+        'content-type': response.headers['content-type']?.replace(/;.*/, ''),
         'www-authenticate': response.headers['www-authenticate'],
         'cache-control': response.headers['cache-control'],
         'retry-after': response.headers['retry-after'],

@@ -8,6 +8,7 @@ export const bearer = (token: string): Fields => [['Authorization', `Bearer ${to
 /** Returns the response of the handler. */
 export const passed = (sub: string | null): ContractResponse => ({
   status: 200,
+  'content-type': 'application/json',
   'www-authenticate': undefined,
   'cache-control': undefined,
   'retry-after': undefined,
@@ -16,6 +17,7 @@ export const passed = (sub: string | null): ContractResponse => ({
 /** Returns the response to a request that the adapter rejects. */
 const rejected = (status: number, challenge: string | undefined, body: object): ContractResponse => ({
   status,
+  'content-type': 'application/json',
   'www-authenticate': challenge,
   'cache-control': 'no-store',
   'retry-after': undefined,

@@ -10,10 +10,14 @@ interface HangUpSetup {
   readonly server: ScriptedServer;
 }
 
-/** A caller who hangs up. The adapter must run no handler, and the API must go on serving. */
+/** Longer than a good adapter needs on a busy machine, and shorter than the default time limit of introspection. */
+const endMs = 10_000;
+
+/** A caller who hangs up. */
 export interface HangUpCase {
+  /** A sentence that says what must happen. */
   name: string;
-  /** Rejects with an assertion error if a handler runs, or if the API does not serve afterwards. */
+  /** Rejects with an assertion error that says what happened instead. */
   check(setup: HangUpSetup): Promise<void>;
 }
 
@@ -45,7 +49,7 @@ async function checkUnharmed(setup: HangUpSetup, hangUp: () => Promise<void>): P
 
 function duringRejection(name: string, response: ScriptedResponse, token?: string): HangUpCase {
   return {
-    name: `a caller who hangs up while its rejection is held back: ${name}`,
+    name: `runs no handler and serves further requests after a caller hung up while its rejection was held back: ${name}`,
     check: (setup) =>
       checkUnharmed(setup, async () => {
         setup.server.always(response);
@@ -59,23 +63,40 @@ function duringRejection(name: string, response: ScriptedResponse, token?: strin
   };
 }
 
+/** Hangs up while the token is being introspected. Resolves when the introspection request has ended. */
+async function hangUpDuringIntrospection(setup: HangUpSetup): Promise<void> {
+  const { server } = setup;
+  server.always(hangBeforeHeaders());
+  const number = server.introspections.length + 1;
+  const hangUp = send(setup, 'late');
+  const introspection = await server.introspection(number);
+  hangUp();
+  await introspection.over;
+}
+
 /** All hang-ups of the contract. Run them one after the other, on the API that was started for the contract. */
 export const hangUpCases: readonly HangUpCase[] = [
   duringRejection('no token', inactive()),
   duringRejection('an inactive token', inactive(), 'bad'),
   duringRejection('a token of another audience', json({ active: true, aud: 'another' }), 'foreign'),
   {
-    name: 'a caller who hangs up while its token is being introspected',
+    name: 'runs no handler and serves further requests after a caller hung up while its token was being introspected',
     check: (setup) =>
       checkUnharmed(setup, async () => {
-        const { server } = setup;
-        server.always(hangBeforeHeaders());
-        const number = server.introspections.length + 1;
-        const hangUp = send(setup, 'late');
-        const introspection = await server.introspection(number);
-        hangUp();
-        await introspection.over;
+        await hangUpDuringIntrospection(setup);
         await passTime(setup);
       }),
+  },
+  {
+    name: 'ends the introspection request when its only caller hangs up',
+    async check(setup) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<string>((resolve) => {
+        timer = setTimeout(resolve, endMs, 'late');
+      });
+      const first = await Promise.race([hangUpDuringIntrospection(setup), late]).finally(() => clearTimeout(timer));
+      const advice = 'pass the response to nodeRequestContext, or set "signal" in the context of the request';
+      assert.notEqual(first, 'late', `the introspection request went on after its only caller hung up: ${advice}`);
+    },
   },
 ];

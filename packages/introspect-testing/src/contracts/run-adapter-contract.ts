@@ -59,11 +59,7 @@ export function runAdapterContract({ serve, it, afterAll }: AdapterContractOptio
     'Does each of the 20 requests get a response?',
   );
   for (const { name, check } of hangUpCases) {
-    declare(
-      `runs no handler and serves further requests after ${name}`,
-      async () => check(await usual.start()),
-      'Does the app await hold.wait() at /slow, for a denial too?',
-    );
+    declare(name, async () => check(await usual.start()), 'Does the app await hold.wait() at /slow, for a denial too?');
   }
 }
 

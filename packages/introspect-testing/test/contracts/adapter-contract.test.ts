@@ -29,6 +29,7 @@ async function unguardedApi(): Promise<ContractApi> {
   const hold = responseHold();
   const http = createServer((request, response) => {
     handled++;
+    response.setHeader('Content-Type', 'application/json');
     const respond = () => response.end(JSON.stringify({ sub: null }));
     if (request.url === '/slow') hold.wait().then(respond);
     else respond();
@@ -54,7 +55,7 @@ it('the adapter contract declares one test for each case and each hang-up, and o
 it('the adapter contract accepts an API without a guard only where no token is required', async () => {
   const passed: string[] = [];
   for (const [name, run] of declared(unguardedApi)) {
-    if (name.endsWith('while its token is being introspected') || name.includes('concurrent')) continue; // they wait for an introspection request
+    if (/ introspect(ed$|ion request )/.test(name)) continue; // they wait for an introspection request
     await run().then(
       () => passed.push(name),
       () => {},
