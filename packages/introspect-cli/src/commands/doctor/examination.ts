@@ -30,7 +30,7 @@ export async function* examine({ configuration, token, timeoutMs, clock }: Exami
   yield dns;
   if (dns.status === 'error') return 'the host must first have an address';
 
-  const connection = await checkConnection(address, timeoutMs);
+  const connection = await checkConnection(address, { headers: api.headers, timeoutMs });
   yield connection;
   if (connection.status === 'error') return 'there must first be a connection';
 

@@ -1,11 +1,19 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { networkError } from '../../../http/network-error.js';
 import { type Check, checked, type Finding } from '../finding.js';
+import type { RawRequest } from '../raw-response.js';
 import { certificateFindings, daysLeft } from './certificate.js';
 import { bareHost } from './dns.js';
 
-/** Checks whether the host accepts connections, and for https whether its certificate is trusted. Sends no request. */
-export async function checkConnection(url: URL, timeoutMs: number): Promise<Check> {
+/**
+ * Checks whether the host accepts connections, and for https whether its certificate is trusted. Sends no request by
+ * https, and by http a HEAD of the root.
+ */
+export async function checkConnection(
+  url: URL,
+  { headers, timeoutMs }: Pick<RawRequest, 'headers' | 'timeoutMs'>,
+): Promise<Check> {
   const host = bareHost(url.hostname);
   const isHttps = url.protocol === 'https:';
   const port = Number(url.port) || (isHttps ? 443 : 80);
@@ -16,6 +24,10 @@ export async function checkConnection(url: URL, timeoutMs: number): Promise<Chec
   tcp.destroy();
   if (tcpProblem !== undefined) return checked('connection', hostAndPort, [unreachable(tcpProblem, timeoutMs)]);
 
+  // A server of plain http logs a TLS handshake as an error, or waits for its end.
+  if (!isHttps && (await respondsToHttp(url, { headers, timeoutMs }))) {
+    return checked('connection', `${hostAndPort}, plain http`, []);
+  }
   // Accepts any certificate, only to examine it. No request is sent here, and later requests do check it.
   const tls = connectTls({ host, port, rejectUnauthorized: false, ...(!isIP(host) && { servername: host }) });
   const tlsProblem = await problemOf(tls, 'secureConnect', timeoutMs);
@@ -27,6 +39,23 @@ export async function checkConnection(url: URL, timeoutMs: number): Promise<Chec
     return checkCertificate(tls, host, hostAndPort);
   } finally {
     tls.destroy();
+  }
+}
+
+/**
+ * Returns false if the port may be one of TLS: it ends the connection, or responds 400 in plain text. Returns true after
+ * a timeout, because TLS ends the connection as soon as it reads plain http.
+ */
+async function respondsToHttp(
+  { origin }: URL,
+  { headers, timeoutMs }: Pick<RawRequest, 'headers' | 'timeoutMs'>,
+): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const { status } = await fetch(origin, { method: 'HEAD', headers, redirect: 'manual', signal });
+    return status !== 400;
+  } catch (error) {
+    return networkError(error) === undefined;
   }
 }
 

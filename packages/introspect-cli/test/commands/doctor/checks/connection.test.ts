@@ -1,6 +1,6 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { json, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type CertificateOptions, makeCertificate } from '../../../../../../e2e/certificate.js';
 import { unreachable } from '../../../../src/commands/doctor/checks/connection.js';
@@ -76,6 +76,41 @@ describe('introspect doctor with a port', () => {
     await front.close();
   });
 
+  it('of plain http gets no TLS handshake', async () => {
+    const firstBytes: number[] = [];
+    const upstream = Number(new URL(server.origin).port);
+    const { close, origin } = await listen((socket) => {
+      socket.once('data', (chunk) => {
+        firstBytes.push(chunk[0] ?? 0);
+        forward(socket, upstream, chunk);
+      });
+    });
+    const issuer = origin.replace('https:', 'http:');
+    server.at(
+      '/.well-known/openid-configuration',
+      json({ issuer, introspection_endpoint: server.introspectionEndpoint.replace(server.origin, issuer) }),
+    );
+    const { found } = await examined({ ...apiOf(server), ZITADEL_ISSUER: issuer });
+    close();
+    expect(found).toEqual([]);
+    expect(firstBytes.length).toBeGreaterThan(0);
+    expect(firstBytes).not.toContain(0x16); // begins each TLS handshake (RFC 8446 §5.1)
+  });
+
+  it('of TLS that responds 400 to plain http is recognised, like that of nginx', async () => {
+    const front = await startTlsFront(server, await makeCertificate());
+    const { close, origin } = await listen((socket) => {
+      socket.once('data', (chunk) => {
+        if (chunk[0] !== 0x16) return void socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n');
+        forward(socket, Number(new URL(front.origin).port), chunk);
+      });
+    });
+    const { found } = await examined({ ...apiOf(server), ZITADEL_ISSUER: origin.replace('https:', 'http:') });
+    close();
+    await front.close();
+    expect(found).toEqual(['connection: https_on_http']);
+  });
+
   it('on which no server listens reports connection_refused', async () => {
     await server.close();
     expect((await examined(apiOf(server))).found).toEqual(['connection: connection_refused']);
@@ -96,6 +131,14 @@ describe('introspect doctor with a port', () => {
     expect(unreachable('ENETUNREACH', 300)).toMatchObject({ code: 'host_unreachable', severity: 'error' });
   });
 });
+
+/** Connects a socket with a port of this machine, after its first bytes. */
+function forward(socket: Socket, port: number, first: Buffer): void {
+  const forwarded = connect(port, '127.0.0.1').on('error', () => {});
+  forwarded.write(first);
+  socket.pipe(forwarded).pipe(socket);
+  socket.once('close', () => forwarded.destroy());
+}
 
 async function listen(meet: (socket: Socket) => void): Promise<{ origin: string; close(): void }> {
   const sockets = new Set<Socket>();
