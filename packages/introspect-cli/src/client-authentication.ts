@@ -2,16 +2,21 @@ import {
   bearerAuthentication,
   type ClientAuthentication,
   type ClientCredentials,
+  clientSecretBasic,
   clientSecretPost,
   noClientAuthentication,
 } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
+import { checkedOptions } from './checked-options.js';
 import { usage } from './failure.js';
 import type { Settings } from './terminal/settings.js';
 import { variables } from './variables.js';
 
-/** How a command authenticates at the introspection endpoint, as the value of `--auth`. */
-export const authMethods = ['basic', 'post', 'key', 'bearer', 'none'] as const;
+/**
+ * How a command authenticates at the introspection endpoint, as the value of `--auth`. `basic-raw` is HTTP Basic without
+ * form encoding, for servers that do not decode it.
+ */
+export const authMethods = ['basic', 'basic-raw', 'post', 'key', 'bearer', 'none'] as const;
 export type AuthMethod = (typeof authMethods)[number];
 
 /** The options that say how to authenticate. */
@@ -61,8 +66,18 @@ export async function credentialsOf(
   }
   const clientId = clientIdOf(settings, flags);
   const clientSecret = await clientSecretOf(secret);
-  if (method === 'post') return { clientAuthentication: clientSecretPost({ clientId, clientSecret }) };
-  return { clientId, clientSecret };
+  return { clientAuthentication: secretAuthentication(method, { clientId, clientSecret }) };
+}
+
+/** @throws Failure if the client id cannot be sent by this method */
+export function secretAuthentication(
+  method: 'basic' | 'basic-raw' | 'post',
+  credentials: { clientId: string; clientSecret: string },
+): ClientAuthentication {
+  return checkedOptions(() => {
+    if (method === 'post') return clientSecretPost(credentials);
+    return clientSecretBasic({ ...credentials, encoding: method === 'basic' ? 'form' : 'raw' });
+  });
 }
 
 /** @throws Failure if it is missing */

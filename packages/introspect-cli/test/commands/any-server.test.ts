@@ -84,8 +84,16 @@ describe('--metadata-url', () => {
   });
 });
 
+type Received = { field: (name: string) => readonly string[] };
+const isBasic =
+  (credentials: string) =>
+  ({ field }: Received) =>
+    field('authorization')[0] === `Basic ${btoa(credentials)}`;
+
 describe('--auth', () => {
   it.each([
+    ['basic', {}, { authorization: [`Basic ${btoa('api:canary%2Bsecret')}`] }],
+    ['basic-raw', {}, { authorization: [`Basic ${btoa('api:canary+secret')}`] }],
     ['post', {}, { authorization: [], client_id: 'api', client_secret: clientSecret }],
     ['bearer', { INTROSPECT_BEARER_TOKEN: 'canary.key' }, { authorization: ['Bearer canary.key'] }],
     ['none', {}, { authorization: [] }],
@@ -103,6 +111,7 @@ describe('--auth', () => {
   });
 
   it.each([
+    ['basic-raw', isBasic('api:canary+secret')],
     ['post', ({ form }: { form: URLSearchParams }) => form.get('client_secret') === clientSecret],
     [
       'bearer',
@@ -131,6 +140,31 @@ describe('--auth', () => {
     expect(report.checks.flatMap(({ findings }) => findings)[0]?.cause).toContain(cause);
   });
 
+  it.each([
+    ['basic', 'api:canary+secret'],
+    ['basic-raw', 'api:canary%2Bsecret'],
+  ])('%s that the server rejects because it decodes otherwise is explained by doctor', async (auth, accepted) => {
+    server.at(endpointPath, (response, request) => {
+      (isBasic(accepted)(request) ? inactive() : json({ error: 'invalid_client' }, { status: 401 }))(response, request);
+    });
+    const { INTROSPECT_TOKEN, ...api } = env;
+    const given = { ...api, INTROSPECT_ENDPOINT: endpoint() };
+    const { report } = await examined(given, '--auth', auth);
+    const [finding] = report.checks.flatMap(({ findings }) => findings);
+    expect(finding?.fix).toContain('try the other one of --auth basic and basic-raw');
+    const plain = await examined({ ...given, INTROSPECT_CLIENT_SECRET: 'plain' }, '--auth', auth);
+    expect(JSON.stringify(plain.report)).not.toContain('basic-raw.');
+  });
+
+  it('basic-raw with a colon in the client id is rejected before a request', async () => {
+    const given = { ...env, INTROSPECT_CLIENT_ID: 'a:b', INTROSPECT_ENDPOINT: endpoint() };
+    for (const command of ['token', 'doctor']) {
+      const { code, stderr } = await introspect([command, '--auth', 'basic-raw'], { env: given });
+      expect([code, stderr]).toEqual([2, expect.stringContaining('"clientId" must not have a colon')]);
+    }
+    expect(last()).toBeUndefined();
+  });
+
   it('key without an issuer names what is missing', async () => {
     const env = { INTROSPECT_ENDPOINT: endpoint(), INTROSPECT_AUTH: 'key' };
     const { code, stderr } = await introspect(['doctor'], { env });
@@ -141,7 +175,7 @@ describe('--auth', () => {
     const { code, stderr } = await introspect(['token'], {
       env: { ...env, INTROSPECT_ENDPOINT: endpoint(), INTROSPECT_AUTH: 'canary' },
     });
-    expect([code, stderr]).toEqual([2, 'INTROSPECT_AUTH must be one of basic, post, key, bearer, none\n']);
+    expect([code, stderr]).toEqual([2, 'INTROSPECT_AUTH must be one of basic, basic-raw, post, key, bearer, none\n']);
   });
 });
 

@@ -2,7 +2,7 @@ import { IntrospectionClient, ofetchTransport, type Transport, type TransportReq
 import { apiClientOptions } from '../../api-client-options.js';
 import { type ApiFlags, apiLocationOf } from '../../api-location.js';
 import { checkedOptions } from '../../checked-options.js';
-import { credentialsOf } from '../../client-authentication.js';
+import { authMethodOf, clientIdOf, credentialsOf } from '../../client-authentication.js';
 import type { Output } from '../../terminal/output.js';
 import type { Settings } from '../../terminal/settings.js';
 import { variables } from '../../variables.js';
@@ -26,6 +26,8 @@ export async function curlOf(settings: Settings, flags: ApiFlags, output: Output
   const form = new URLSearchParams(body);
   const assertion = form.get(assertionField);
   const isPost = form.has(secretField);
+  const isRaw = authMethodOf(settings, flags) === 'basic-raw';
+  const secret = isRaw ? unencoded(variables.clientSecret) : encoded(variables.clientSecret);
   const isBearer = headers.authorization?.startsWith('Bearer ') === true;
   for (const name of ['token', assertionField, secretField]) form.delete(name);
   if (assertion !== null) {
@@ -36,7 +38,7 @@ export async function curlOf(settings: Settings, flags: ApiFlags, output: Output
   const config = [
     ...(clientId === undefined
       ? []
-      : [`printf 'user = "%s:%s"\\n' ${quoted(clientId)} ${encoded(variables.clientSecret)}`]),
+      : [`printf 'user = "%s:%s"\\n' ${quoted(isRaw ? escaped(clientIdOf(settings, flags)) : clientId)} ${secret}`]),
     ...(isBearer ? [`printf 'header = "Authorization: Bearer %s"\\n' ${fromEnv(variables.bearerToken)}`] : []),
     ...(isPost ? [`printf 'data = "${secretField}=%s"\\n' ${encoded(variables.clientSecret)}`] : []),
     `printf 'data = "token=%s"\\n' ${encoded(variables.token)}`,
@@ -53,8 +55,16 @@ export async function curlOf(settings: Settings, flags: ApiFlags, output: Output
 
 /** Form-encoded, so that the value contains no quote, which the config of curl would need escaped. */
 function encoded(names: readonly string[]): string {
-  return `"$(node -p 'encodeURIComponent(${names.map((name) => `process.env.${name}`).join('||')})')"`;
+  return `"$(node -p 'encodeURIComponent(${firstOf(names)})')"`;
 }
+
+/** As it is, in the quotes of the config of curl. */
+function unencoded(names: readonly string[]): string {
+  return `"$(node -p 'String(${firstOf(names)}).replace(/["\\\\]/g,"\\\\$&")')"`;
+}
+
+const firstOf = (names: readonly string[]) => names.map((name) => `process.env.${name}`).join('||');
+const escaped = (text: string) => text.replace(/["\\]/g, '\\$&');
 
 /** A bearer token contains no quote (RFC 6750 §2.1). */
 function fromEnv(name: string): string {

@@ -64,6 +64,18 @@ describe('introspect token --curl', () => {
     },
   );
 
+  it.each(['canary"\\n" quoted', "canary' $HOME `id` %s %22", 'canary\\'])(
+    'sends any secret without form encoding for basic-raw: %s',
+    async (odd) => {
+      const { ZITADEL_CLIENT_SECRET, ZITADEL_TOKEN, ...api } = env;
+      const others = { ...api, ZITADEL_CLIENT_ID: 'api "ß' };
+      const { stdout } = await introspect(['token', '--curl', '--auth', 'basic-raw'], { env: others });
+      await runWithoutSecretArguments(stdout, { ...others, ZITADEL_CLIENT_SECRET: odd, ZITADEL_TOKEN: token });
+      const credentials = server.introspections[0]?.field('authorization')[0]?.slice('Basic '.length) ?? '';
+      expect(Buffer.from(credentials, 'base64').toString()).toBe(`api "ß:${odd}`);
+    },
+  );
+
   it('prints an assertion if there is a key file, and warns about it', async () => {
     server.always(active());
     const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs1', format: 'pem' });

@@ -1,9 +1,4 @@
-import {
-  type ClientAuthentication,
-  clientSecretBasic,
-  clientSecretPost,
-  noClientAuthentication,
-} from '@acme/introspect-core';
+import { type ClientAuthentication, noClientAuthentication } from '@acme/introspect-core';
 import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { type ApiFlags, type ApiLocation, apiLocationOf } from '../../../api-location.js';
 import {
@@ -12,6 +7,7 @@ import {
   clientIdOf,
   clientSecretOf,
   readKeyFile,
+  secretAuthentication,
 } from '../../../client-authentication.js';
 import { usage } from '../../../failure.js';
 import type { Settings } from '../../../terminal/settings.js';
@@ -80,9 +76,8 @@ async function examineCredentials(flags: ApiFlags, settings: Settings): Promise<
   const clientSecret = await clientSecretOf(secret);
   const findings = [...oddities('client_id', clientId), ...oddities('client_secret', clientSecret)];
   if (looksLikeClientId(clientSecret) && !looksLikeClientId(clientId)) findings.push(swapped);
-  return auth === 'post'
-    ? { method: 'client_secret_post', authentication: clientSecretPost({ clientId, clientSecret }), findings }
-    : { method: 'client_secret_basic', authentication: clientSecretBasic({ clientId, clientSecret }), findings };
+  const authentication = secretAuthentication(auth, { clientId, clientSecret });
+  return { method: auth === 'post' ? 'client_secret_post' : 'client_secret_basic', authentication, findings };
 }
 
 function examineKeyFile(flags: ApiFlags, settings: Settings): Credentials {

@@ -1,9 +1,4 @@
-import {
-  basicCredentials,
-  type ClientAuthentication,
-  IntrospectionClient,
-  isIntrospectionError,
-} from '@acme/introspect-core';
+import { type ClientAuthentication, IntrospectionClient, isIntrospectionError } from '@acme/introspect-core';
 import { type Check, checked, type Finding } from '../finding.js';
 import { type AuthenticationMethod, diagnose } from '../outcome.js';
 import { type NoResponse, noResponseFinding, type RawResponse, sendRaw } from '../raw-response.js';
@@ -25,16 +20,36 @@ const inventedToken = 'a-token-that-introspect-doctor-invented';
 export async function checkCredentials(target: Target): Promise<Check> {
   const how = target.method === 'none' ? 'without credentials' : `by ${target.method}`;
   const detail = `introspected an invented token, ${how}`;
-  const response = await introspectRaw(target);
+  let sent = '';
+  const response = await introspectRaw(target, ({ headers: { authorization = '' } }) => {
+    sent = authorization;
+  });
   if (response === undefined) return checked('credentials', detail, [unusableKey]);
   const finding =
     response.status === undefined
       ? noResponseFinding(response, target.timeoutMs)
       : diagnose(response, target.method, target.isZitadel);
-  if (finding !== undefined) return checked('credentials', detail, [finding]);
+  if (finding !== undefined) {
+    const fix = `${finding.fix}${rejectsClient(response) ? encodingHint(sent) : ''}`;
+    return checked('credentials', detail, [{ ...finding, fix }]);
+  }
   const findings = [await controlFinding(target), await sdkFinding(target)].filter((each) => each !== undefined);
   const accepted = target.method === 'none' ? `${detail}: accepted` : 'accepted; wrong ones are rejected';
   return checked('credentials', findings.length === 0 ? accepted : detail, findings);
+}
+
+function rejectsClient({ status, ...response }: RawResponse | NoResponse): boolean {
+  const error = 'json' in response ? response.json?.error : undefined;
+  return status === 401 || error === 'invalid_client' || error === 'unauthorized_client';
+}
+
+/** Returns what to add to the fix if the encodings of HTTP Basic differ for these credentials. They are not part of it. */
+function encodingHint(authorization: string): string {
+  if (!authorization.startsWith('Basic ')) return '';
+  const isSame = /^[\w.*-]+:[\w.*-]*$/.test(atob(authorization.slice('Basic '.length)));
+  return isSame
+    ? ''
+    : ' Servers differ in how they decode the characters of these credentials: try the other one of --auth basic and basic-raw.';
 }
 
 type Form = { headers: Record<string, string>; body: URLSearchParams };
@@ -57,9 +72,9 @@ export async function introspectRaw(
 
 /** Checks that the server rejects wrong credentials. Otherwise its response says nothing about the right ones. */
 async function controlFinding(target: Target): Promise<Finding | undefined> {
-  const { method, authentication, isZitadel } = target;
+  const { method, isZitadel } = target;
   if (method === 'none') return undefined;
-  const response = await introspectRaw(target, (form) => spoilers[method](form, authentication.clientId));
+  const response = await introspectRaw(target, spoilers[method]);
   if (response?.status === undefined) return controlUnclear;
   if (response.status === 200) {
     if (method === 'private_key_jwt') return isZitadel ? unprovenKey : unprovenKeyElsewhere;
@@ -71,9 +86,10 @@ async function controlFinding(target: Target): Promise<Finding | undefined> {
 const wrong = 'wrong-on-purpose';
 
 /** How the credentials of each method are made wrong. */
-const spoilers: Record<Exclude<AuthenticationMethod, 'none'>, (form: Form, clientId: string) => void> = {
-  client_secret_basic({ headers }, clientId) {
-    headers.authorization = basicCredentials(clientId, wrong);
+const spoilers: Record<Exclude<AuthenticationMethod, 'none'>, (form: Form) => void> = {
+  client_secret_basic({ headers }) {
+    const [id] = atob(headers.authorization?.replace('Basic ', '') ?? '').split(':', 1); // as encoded
+    headers.authorization = `Basic ${btoa(`${id}:${wrong}`)}`;
   },
   client_secret_post: ({ body }) => body.set('client_secret', wrong),
   private_key_jwt: spoilSignature,
