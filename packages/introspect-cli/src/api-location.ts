@@ -31,7 +31,11 @@ export function withApiFlags(command: Command): Command {
       ).choices(authMethods),
     )
     .option('--client-id <id>', 'Client id of the API (INTROSPECT_CLIENT_ID or ZITADEL_CLIENT_ID)')
-    .option('--key-file <path>', 'Key file of the API, as ZITADEL creates it (INTROSPECT_KEY_FILE or ZITADEL_KEY_FILE)')
+    .option(
+      '--key-file <path>',
+      "Private key of the API: ZITADEL's key file, a PEM or a JWK (INTROSPECT_KEY_FILE or ZITADEL_KEY_FILE)",
+    )
+    .option('--key-id <id>', 'Id of a PEM or JWK at the server, sent as kid (INTROSPECT_KEY_ID)')
     .option('--project-id <id>', 'Project id of the API, at ZITADEL (ZITADEL_PROJECT_ID)');
 }
 

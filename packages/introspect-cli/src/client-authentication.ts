@@ -6,9 +6,9 @@ import {
   clientSecretPost,
   noClientAuthentication,
 } from '@acme/introspect-core';
-import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { checkedOptions } from './checked-options.js';
 import { usage } from './failure.js';
+import { type KeySettings, keyAuthentication } from './key-file.js';
 import type { Settings } from './terminal/settings.js';
 import { variables } from './variables.js';
 
@@ -24,6 +24,7 @@ export interface AuthFlags {
   auth?: AuthMethod;
   clientId?: string;
   keyFile?: string;
+  keyId?: string;
 }
 
 /**
@@ -57,12 +58,8 @@ export async function credentialsOf(
   if (method === 'none') return { clientAuthentication: noClientAuthentication({ clientId: optionalId ?? 'none' }) };
   if (method === 'bearer') return { clientAuthentication: await bearerAuthenticationOf(optionalId, secret) };
   if (method === 'key') {
-    const json = readKeyFile(settings, flags);
-    try {
-      return { clientAuthentication: privateKeyJwt({ keyJson: json }) };
-    } catch (error) {
-      throw usage(error instanceof TypeError ? error.message : 'The key in the key file is damaged');
-    }
+    const text = readKeyFile(settings, flags);
+    return { clientAuthentication: checkedOptions(() => keyAuthentication(text, keySettings(settings, flags))) };
   }
   const clientId = clientIdOf(settings, flags);
   const clientSecret = await clientSecretOf(secret);
@@ -87,6 +84,16 @@ export function clientIdOf(settings: Settings, flags: AuthFlags): string {
 
 export function clientSecretOf(secret: ReadSecret): Promise<string> {
   return secret(variables.clientSecret, "The API's client secret");
+}
+
+/** Returns what a key file may lack: client id and key id. */
+export function keySettings(settings: Settings, flags: AuthFlags): KeySettings {
+  return {
+    clientId: () => clientIdOf(settings, flags),
+    keyId: () =>
+      settings.required(flags.keyId, '--key-id', variables.keyId, 'The key id (kid) of the key at the server'),
+    optionalKeyId: () => settings.text(flags.keyId, variables.keyId),
+  };
 }
 
 /** @throws Failure if it is missing or cannot be read */

@@ -10,6 +10,7 @@ export const variables = {
   clientId: ['INTROSPECT_CLIENT_ID', 'ZITADEL_CLIENT_ID'],
   clientSecret: ['INTROSPECT_CLIENT_SECRET', 'ZITADEL_CLIENT_SECRET'],
   keyFile: ['INTROSPECT_KEY_FILE', 'ZITADEL_KEY_FILE'],
+  keyId: 'INTROSPECT_KEY_ID',
   bearerToken: 'INTROSPECT_BEARER_TOKEN',
   token: ['INTROSPECT_TOKEN', 'ZITADEL_TOKEN'],
 } as const;

@@ -1,15 +1,17 @@
 import { type ClientAuthentication, noClientAuthentication } from '@acme/introspect-core';
-import { privateKeyJwt } from '@acme/introspect-core/private-key-jwt';
 import { type ApiFlags, type ApiLocation, apiLocationOf } from '../../../api-location.js';
 import {
   authMethodOf,
   bearerAuthenticationOf,
   clientIdOf,
   clientSecretOf,
+  keySettings,
   readKeyFile,
   secretAuthentication,
 } from '../../../client-authentication.js';
 import { usage } from '../../../failure.js';
+import { jsonObject } from '../../../http/json-object.js';
+import { keyAuthentication } from '../../../key-file.js';
 import type { Settings } from '../../../terminal/settings.js';
 import { variables } from '../../../variables.js';
 import { type Check, checked, type Finding } from '../finding.js';
@@ -81,21 +83,15 @@ async function examineCredentials(flags: ApiFlags, settings: Settings): Promise<
 }
 
 function examineKeyFile(flags: ApiFlags, settings: Settings): Credentials {
-  const json = readKeyFile(settings, flags);
+  const text = readKeyFile(settings, flags);
   const findings = settings.text(undefined, variables.clientSecret) === undefined ? [] : [twoCredentials];
   try {
-    return { method: 'private_key_jwt', authentication: privateKeyJwt({ keyJson: json }), findings };
-  } catch {
-    const finding = isServiceAccount(json) ? serviceAccount : unusableKeyFile;
+    const authentication = keyAuthentication(text, keySettings(settings, flags));
+    return { method: 'private_key_jwt', authentication, findings };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const finding = jsonObject(text)?.type === 'serviceaccount' ? serviceAccount : unusableKeyFile(error.message);
     return { method: 'private_key_jwt', authentication: undefined, findings: [...findings, finding] };
-  }
-}
-
-function isServiceAccount(json: string): boolean {
-  try {
-    return Object(JSON.parse(json)).type === 'serviceaccount';
-  } catch {
-    return false;
   }
 }
 
@@ -153,10 +149,11 @@ const serviceAccount: Finding = {
   fix: 'Open the API application in its project, add a key of type JSON there, and use that file.',
 };
 
-const unusableKeyFile: Finding = {
+/** @param reason why the key cannot be used, without a part of it */
+const unusableKeyFile = (reason: string): Finding => ({
   code: 'key_file_unusable',
   severity: 'error',
-  seen: "The key file is not an application's key file",
-  cause: 'It is not the JSON that ZITADEL creates for an application ("type": "application"), or its key is not PEM.',
-  fix: 'Download the key again, and use the file unchanged.',
-};
+  seen: 'The key file cannot be used',
+  cause: `${reason}.`,
+  fix: "Use ZITADEL's key file unchanged, or a private key as PEM or JWK, with --client-id and --key-id.",
+});

@@ -131,7 +131,7 @@ const unusableKey: Finding = {
   code: 'key_unusable',
   severity: 'error',
   seen: 'The key in the key file cannot sign',
-  cause: 'It is damaged, or it is not an RSA key.',
+  cause: 'It is damaged, or this version of Node does not support it.',
   fix: 'Download the key again, and use the file unchanged.',
 };
 
