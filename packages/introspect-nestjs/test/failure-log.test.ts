@@ -1,5 +1,5 @@
 import { json, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
-import { Controller, type DynamicModule, Get, type LoggerService } from '@nestjs/common';
+import { All, Controller, type DynamicModule, Get, type LoggerService } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Authorizer, IntrospectModule, RequireToken } from '../src/index.js';
 import { bearer, createApp, listen, optionsOf, platforms } from './nest-app.js';
@@ -11,6 +11,11 @@ const rejected = json({ error: 'invalid_client' }, { status: 401 });
 class MeController {
   @Get('me')
   me() {
+    return {};
+  }
+
+  @All('any')
+  any() {
     return {};
   }
 }
@@ -65,6 +70,16 @@ describe.each(platforms)('the log of NestJS on %s', (_, adapter) => {
     expect(lines).toEqual([]);
     expect((await send('/me', bearer('t'))).status).toBe(503);
     expect(lines).toEqual([['warn', expect.stringContaining('(unavailable)'), 'IntrospectModule']]);
+  });
+
+  it('Logger.warn gets one hint when a guard has denied CORS preflights', async () => {
+    const send = await start(adapter, IntrospectModule.forRoot(optionsOf(server)));
+    const fields: [string, string][] = [
+      ['Origin', 'https://app.example'],
+      ['Access-Control-Request-Method', 'GET'],
+    ];
+    for (const _ of [1, 2]) expect((await send('OPTIONS /any', ...fields)).status).toBe(401);
+    expect(lines).toEqual([['warn', expect.stringContaining('Register CORS before the guard'), 'IntrospectModule']]);
   });
 
   it('a log function replaces Logger, and log: false silences it', async () => {

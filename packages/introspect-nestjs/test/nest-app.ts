@@ -47,12 +47,13 @@ export function createApp(
   return NestFactory.create(moduleOf(parts), adapter(), { logger, abortOnError: false, forceCloseConnections: true });
 }
 
-/** Starts to listen, and returns a function that sends a request. */
+/** Starts to listen, and returns a function that sends a request: to a path, or to a method and a path. */
 export async function listen(app: INestApplication) {
   await app.listen(0, '127.0.0.1');
   const origin = await app.getUrl();
-  return async (path: string, ...fields: [string, string][]) => {
-    const response: ContractResponse = await sendRequest(origin, { path, fields });
+  return async (target: string, ...fields: [string, string][]) => {
+    const [path = '', method = 'GET'] = target.split(' ').reverse();
+    const response: ContractResponse = await sendRequest(origin, { method, path, fields });
     return {
       status: response.status,
       challenge: response['www-authenticate'],
