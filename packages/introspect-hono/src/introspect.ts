@@ -38,6 +38,8 @@ export interface IntrospectionEnv<Token extends ActiveToken | null = ActiveToken
 const onlyPolicy =
   'requireToken takes a policy alone, and returns the middleware: call it, as in app.use(requireToken()). Pass options or an Authorizer to introspect()';
 
+const noHandler = 'withToken takes a policy and a handler: pass {} as the policy to accept every valid token';
+
 type Proceed = (token: ActiveToken | null | undefined) => Response | Promise<unknown>;
 
 /** What guards of one authorizer share. */
@@ -137,6 +139,7 @@ export function introspect(input: object): object {
       };
     },
     withToken(policy: Policy, handler: (c: Context, token: ActiveToken | null) => Response | Promise<Response>) {
+      if (typeof handler !== 'function') throw new TypeError(noHandler);
       const run = guard(policy);
       return (c: Context) =>
         // A preflight that `passPreflight` lets pass has no token, so the handler does not run.
