@@ -1,6 +1,7 @@
 import { introspect, ofetchTransport } from '@acme/introspect-hono';
 import { Hono } from 'hono';
 import { contractApp } from '../../contract/apis/hono-app.js';
+import { webContractApp } from '../../contract/apis/web-app.js';
 import { authorizerCases } from './authorizer-cases.js';
 import { clientCases, patient } from './client-cases.js';
 import { honoCases } from './hono-cases.js';
@@ -53,6 +54,9 @@ export function createApp(settings: Settings, end: () => void, ownCases: readonl
   app.get('/arrived', (c) => c.json(arrived));
   const cache = { maxAgeSeconds: 60, refreshAfterSeconds: 0 };
   app.get('/renewed', introspect({ ...options, cache }).requireToken(), (c) => c.json(c.var.introspection));
-  app.route('/', contractApp({ origin: settings.scriptedOrigin, timeoutMs: 500 }).app);
+  const contract = { origin: settings.scriptedOrigin, timeoutMs: 500 };
+  const web = webContractApp(contract);
+  app.all('/web/*', (c) => web.fetch(new Request(c.req.url.replace('/web/', '/'), c.req.raw)));
+  app.route('/', contractApp(contract).app);
   return app;
 }

@@ -30,6 +30,19 @@ async function claimsOf(origin: string, path: string): Promise<{ count?: number 
   return JSON.parse(body);
 }
 
+/** Returns the cases of the contract, for the API under a path. */
+function contractOf(adapter: string, server: ScriptedServer, under: string): ServedCase[] {
+  return contractCases(server).map(({ name, request, response, server: script, introspections = 1 }) => ({
+    name: `the contract of ${adapter}: ${name}`,
+    async run(origin) {
+      const before = server.introspections.length;
+      server.always(script ?? inactive());
+      assertEqual(await sendRequest(origin, { ...request, path: `${under}${request.path}` }), response);
+      assertEqual(server.introspections.length - before, introspections);
+    },
+  }));
+}
+
 /**
  * Returns the contract first, because the cases after it can leave requests behind that the contract would count.
  *
@@ -37,17 +50,8 @@ async function claimsOf(origin: string, path: string): Promise<{ count?: number 
  */
 export function servedCases(server: ScriptedServer, sharesPromises: boolean): ServedCase[] {
   return [
-    ...contractCases(server).map(
-      ({ name, request, response, server: script, introspections = 1 }): ServedCase => ({
-        name: `the contract: ${name}`,
-        async run(origin) {
-          const before = server.introspections.length;
-          server.always(script ?? inactive());
-          assertEqual(await sendRequest(origin, request), response);
-          assertEqual(server.introspections.length - before, introspections);
-        },
-      }),
-    ),
+    ...contractOf('Hono', server, ''),
+    ...contractOf('web-standard requests', server, '/web'),
     {
       name: `twenty requests with one token get responses, by ${sharesPromises ? 'one introspection request' : 'one introspection request each'}`,
       async run(origin) {
