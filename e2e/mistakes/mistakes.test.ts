@@ -338,8 +338,7 @@ it.each<[written: unknown, says: string]>([
 
 const withMiddleware =
   'requireToken takes a policy alone, and returns the middleware: call it, as in app.use(requireToken()). Pass options or an Authorizer to introspect()';
-const throughFastify =
-  'app.requireToken is not a hook itself: call it, and use what it returns, as in { onRequest: app.requireToken() }';
+const throughFastify = 'app.requireToken is not a hook itself: call it, as in { onRequest: app.requireToken() }';
 
 @Controller('x')
 class NoGuard {

@@ -50,9 +50,8 @@ export type IntrospectOptions = IntrospectExtras &
  * For a denied request, it sends the response and never calls `done`, and its promise never resolves. So code after
  * `await hook(request, reply)` runs only for accepted requests. To combine conditions, use a policy with `anyOf`.
  *
- * With `done` it returns `undefined`: it calls `done()` after it accepted the token, and `done(error)` for an error of
- * the app, such as a `check` that throws. An async hook of your own must not give it `done`, and must await its
- * promise.
+ * With `done` it returns `undefined`. It calls `done()` after it accepted the token, and `done(error)` for an error of
+ * the app. An async hook of your own must await its promise, and must not give it `done`.
  */
 export interface TokenHook {
   (request: HookRequest, reply: HookReply, done: (error?: Error) => void): undefined;
@@ -139,10 +138,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
       throw new Error('app.authorizer: a function chooses the authorizer for each request, so there is not one');
     },
   });
-  app.addHook('onRoute', (route) => {
-    if (Object.values(route).flat().includes(requireToken)) throw new TypeError(notCalled);
-    sendDenials(route);
-  });
+  app.addHook('onRoute', (route) => sendDenials(route, requireToken));
   app.addHook('onClose', close);
   if (extras.global) {
     const hook = requireToken();
@@ -153,8 +149,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
   if (metadata) app.get(metadata.path, { config: { public: true } }, async () => metadata.document);
 };
 
-const notCalled =
-  'app.requireToken is not a hook itself: call it, and use what it returns, as in { onRequest: app.requireToken() }';
+const notCalled = 'app.requireToken is not a hook itself: call it, as in { onRequest: app.requireToken() }';
 
 function writeLine({ level, message, code, suppressed }: LogEntry, { log }: FastifyRequest): void {
   log[level]({ code, suppressed }, message);
@@ -191,9 +186,10 @@ async function carryOut(
 
 /**
  * Lets a route send denials as they are, after the hooks of `onError` have seen the error. The error handler of the app
- * gets all other errors.
+ * gets all other errors. Throws a TypeError for a route that has `requireToken` itself as a hook.
  */
-function sendDenials(route: RouteOptions): void {
+function sendDenials(route: RouteOptions, requireToken: unknown): void {
+  if (Object.values(route).flat().includes(requireToken)) throw new TypeError(notCalled);
   const { errorHandler = passOn } = route;
   route.config = Object.assign({}, route.config, { [sendsDenials]: true });
   route.errorHandler = (error, request, reply) => {
@@ -222,9 +218,8 @@ function callBack(end: Promise<unknown>, done: (error?: Error) => void): undefin
 }
 
 /**
- * Returns whether Fastify has begun its own response because the route's `handlerTimeout` is over.
- *
- * Reads `signal` only on routes with `handlerTimeout`: elsewhere, reading it would add a listener.
+ * Returns whether Fastify has begun its own response because the route's `handlerTimeout` is over. Reads `signal` only
+ * on routes with `handlerTimeout`: elsewhere, reading it would add a listener.
  */
 function hasTimedOut(request: FastifyRequest): boolean {
   return request.routeOptions.handlerTimeout > 0 && request.signal.reason?.code === 'FST_ERR_HANDLER_TIMEOUT';
