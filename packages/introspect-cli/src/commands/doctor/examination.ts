@@ -30,7 +30,10 @@ export async function* examine({ configuration, token, timeoutMs, clock }: Exami
   yield dns;
   if (dns.status === 'error') return 'the host must first have an address';
 
-  const connection = await checkConnection(address, { headers: api.headers, timeoutMs });
+  // Not the endpoint itself: a request there needs credentials.
+  const metadataUrl = api.metadataUrl ?? `${address.origin}/.well-known/openid-configuration`;
+  const probe = api.endpoint === undefined ? metadataUrl : address.origin;
+  const connection = await checkConnection(address, { probe, headers: api.headers, timeoutMs });
   yield connection;
   if (connection.status === 'error') return 'there must first be a connection';
 

@@ -8,11 +8,11 @@ import { bareHost } from './dns.js';
 
 /**
  * Checks whether the host accepts connections, and for https whether its certificate is trusted. Sends no request by
- * https, and by http a HEAD of the root.
+ * https, and by http a HEAD of `probe`.
  */
 export async function checkConnection(
   url: URL,
-  { headers, timeoutMs }: Pick<RawRequest, 'headers' | 'timeoutMs'>,
+  { probe, headers, timeoutMs }: Pick<RawRequest, 'headers' | 'timeoutMs'> & { probe: string },
 ): Promise<Check> {
   const host = bareHost(url.hostname);
   const isHttps = url.protocol === 'https:';
@@ -25,7 +25,7 @@ export async function checkConnection(
   if (tcpProblem !== undefined) return checked('connection', hostAndPort, [unreachable(tcpProblem, timeoutMs)]);
 
   // A server of plain http logs a TLS handshake as an error, or waits for its end.
-  if (!isHttps && (await respondsToHttp(url, { headers, timeoutMs }))) {
+  if (!isHttps && (await respondsToHttp({ url: probe, headers, timeoutMs }))) {
     return checked('connection', `${hostAndPort}, plain http`, []);
   }
   // Accepts any certificate, only to examine it. No request is sent here, and later requests do check it.
@@ -46,13 +46,10 @@ export async function checkConnection(
  * Returns false if the port may be one of TLS: it ends the connection, or responds 400 in plain text. Returns true after
  * a timeout, because TLS ends the connection as soon as it reads plain http.
  */
-async function respondsToHttp(
-  { origin }: URL,
-  { headers, timeoutMs }: Pick<RawRequest, 'headers' | 'timeoutMs'>,
-): Promise<boolean> {
+async function respondsToHttp({ url, headers, timeoutMs }: RawRequest): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(timeoutMs);
-    const { status } = await fetch(origin, { method: 'HEAD', headers, redirect: 'manual', signal });
+    const { status } = await fetch(url, { method: 'HEAD', headers, redirect: 'manual', signal });
     return status !== 400;
   } catch (error) {
     return networkError(error) === undefined;

@@ -30,7 +30,7 @@ export async function checkCredentials(target: Target): Promise<Check> {
       ? noResponseFinding(response, target.timeoutMs)
       : diagnose(response, target.method, target.isZitadel);
   if (finding !== undefined) {
-    const fix = `${finding.fix}${rejectsClient(response) ? encodingHint(sent) : ''}`;
+    const fix = `${finding.fix}${!target.isZitadel && rejectsClient(response) ? encodingHint(sent) : ''}`;
     return checked('credentials', detail, [{ ...finding, fix }]);
   }
   const findings = [await controlFinding(target), await sdkFinding(target)].filter((each) => each !== undefined);
