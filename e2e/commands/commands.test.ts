@@ -17,8 +17,8 @@ describe('npm start -- --serve', () => {
       printed += text;
     });
     await vi.waitFor(() => expect(printed).toContain('Ctrl-C ends everything'), { timeout: 240_000, interval: 100 });
-    const origins = [...printed.matchAll(/^(?:Fastify|NestJS|Hono): (\S+)$/gm)].map(([, origin]) => origin);
-    expect(origins).toHaveLength(3);
+    const origins = [...printed.matchAll(/^(?:Fastify|NestJS|Hono|Express): (\S+)$/gm)].map(([, origin]) => origin);
+    expect(origins).toHaveLength(4);
     const lines = printed.split('\n');
     expect(lines.filter((line) => line.length > 100)).toEqual([]);
     expect(lines.findIndex((line) => line.startsWith('The local issuer'))).toBeLessThan(10); // npm prints 3 lines too

@@ -1,17 +1,23 @@
 import { type Demo, demoSettings } from 'demo';
+import { startExpressDemo } from 'express-demo';
 import { startFastifyDemo } from 'fastify-demo';
 import { startHonoDemo } from 'hono-demo';
 import { startNestjsDemo } from 'nestjs-demo';
 
-const starters = { Fastify: startFastifyDemo, NestJS: startNestjsDemo, Hono: startHonoDemo };
+const starters = {
+  Fastify: startFastifyDemo,
+  NestJS: startNestjsDemo,
+  Hono: startHonoDemo,
+  Express: startExpressDemo,
+};
 
-/** The three demo APIs, running. */
+/** The demo APIs, running. */
 export interface Demos {
   readonly byName: Readonly<Record<string, Demo>>;
   close(): Promise<void>;
 }
 
-/** Starts all three demos on these ports. Without ports, they listen on free ones and do not log failures: the tour shows them. */
+/** Starts all demos on these ports. Without ports, they listen on free ones and do not log failures: the tour shows them. */
 export async function startDemos(environment: NodeJS.ProcessEnv, ports?: readonly number[]): Promise<Demos> {
   const { PORT: _, RESOURCE: __, ...settings } = environment;
   const byName: Record<string, Demo> = {};

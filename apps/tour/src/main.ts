@@ -9,7 +9,7 @@ import { createTerminal, styles } from './terminal.js';
 import type { Step } from './tour.js';
 import { type ZitadelSettings, zitadelSettings, zitadelTour } from './zitadel-tour.js';
 
-/** The issuer listens on this port, and the demos on the next three. */
+/** The issuer listens on this port, and the demos on the next four. */
 const defaultPort = 4600;
 const colors = process.stdout.isTTY && !process.env.NO_COLOR;
 const terminal = createTerminal(colors, (text) => void process.stdout.write(text));
@@ -28,8 +28,8 @@ async function main(): Promise<void> {
 function readArguments(): { serve: boolean; port: number } {
   const { values } = parseArgs({ options: { serve: { type: 'boolean', default: false }, port: { type: 'string' } } });
   const port = Number(values.port ?? defaultPort);
-  if (!Number.isInteger(port) || port < 0 || port > 65_532 || values.port === '') {
-    throw new Error('--port must be a number from 0 to 65532: the first of four ports, or 0 for free ports.');
+  if (!Number.isInteger(port) || port < 0 || port > 65_531 || values.port === '') {
+    throw new Error('--port must be a number from 0 to 65531: the first of five ports, or 0 for free ports.');
   }
   return { serve: values.serve, port };
 }
@@ -70,7 +70,7 @@ async function tourLocally(): Promise<void> {
       { title: 'GET /me with a revoked token', path: '/me', token: revoked },
     ]);
     await local.close();
-    rows.push(...(await requestAll(demos, [{ title: 'GET /me while the issuer is down', path: '/me', token: all }])));
+    rows.push(...(await requestAll(demos, [{ title: 'GET /me, the issuer is down', path: '/me', token: all }])));
     showTable(rows);
     terminal.write(
       dim('\nThis issuer grants scopes of the API, as many servers do. ZITADEL grants none: use roles.\n'),
@@ -120,8 +120,8 @@ async function requestAll(demos: Demos, requests: readonly DemoRequest[]): Promi
 }
 
 function showTable(rows: readonly DemoRow[]): void {
-  terminal.write(`\n${bold('The same API in three frameworks')}, each protected by one line\n`);
-  terminal.write(dim('The column = says that the three responses are equal: status, challenge and body.\n'));
+  terminal.write(`\n${bold('The same API in four frameworks')}, each protected by one line\n`);
+  terminal.write(dim('The column = says that all responses are equal: status, challenge and body.\n'));
   terminal.write(`\n${table(rows)}\n`);
 }
 
@@ -134,7 +134,7 @@ async function threeTokens(local: LocalIssuer): Promise<[all: string, readOnly: 
 
 function sayGoodbye(): void {
   terminal.write(`\n${bold('That was the tour.')} Next: README.md for the API, docs/zitadel.md for your ZITADEL,\n`);
-  terminal.write('and `npm start -- --serve` to keep the three demo APIs running and try them yourself.\n');
+  terminal.write('and `npm start -- --serve` to keep the demo APIs running and try them yourself.\n');
 }
 
 try {

@@ -15,7 +15,7 @@ interface Example {
   path: string;
 }
 
-/** Runs the local issuer and the three demos until Ctrl-C. The reader can stop and start the issuer. */
+/** Runs the local issuer and the demos until Ctrl-C. The reader can stop and start the issuer. */
 export async function serveLocally(firstPort: number, terminal: Terminal): Promise<void> {
   const [issuerPort, ...demoPorts] = await portsFrom(firstPort);
   const local = await startLocalIssuer({ port: issuerPort ?? 0 });
@@ -28,7 +28,7 @@ export async function serveLocally(firstPort: number, terminal: Terminal): Promi
   };
   const demos = await startDemos(variables, demoPorts);
   const { bold } = styles(terminal);
-  terminal.write(`\n${bold('The local issuer and the same API in three frameworks are running.')}\n\n`);
+  terminal.write(`\n${bold('The local issuer and the same API in four frameworks are running.')}\n\n`);
   terminal.write(`Issuer: ${local.issuer}\n`);
   showDemos(demos, terminal);
   terminal.write(`\n${bold('Paste these variables into another terminal.')} An API of yours can use them too.\n`);
@@ -59,13 +59,13 @@ export async function serveLocally(firstPort: number, terminal: Terminal): Promi
   await Promise.all([demos.close(), local.close()]);
 }
 
-/** Runs the three demos with the reader's own server until Ctrl-C. */
+/** Runs the demos with the reader's own server until Ctrl-C. */
 export async function serveWith(environment: NodeJS.ProcessEnv, firstPort: number, terminal: Terminal): Promise<void> {
   const [, ...demoPorts] = await portsFrom(firstPort);
   const demos = await startDemos(environment, demoPorts);
   const token = isForAnyServer(environment) ? '$TOKEN' : '$ZITADEL_TOKEN';
   const { bold } = styles(terminal);
-  terminal.write(`\n${bold('The same API in three frameworks is running.')} It introspects at your server.\n\n`);
+  terminal.write(`\n${bold('The same API in four frameworks is running.')} It introspects at your server.\n\n`);
   showDemos(demos, terminal);
   showExamples(
     demos,
@@ -156,18 +156,18 @@ async function untilStopped(terminal: Terminal): Promise<void> {
 }
 
 /**
- * Returns four ports, in sequence. If `first` is 0, each is 0, which means a free port.
+ * Returns five ports, in sequence. If `first` is 0, each is 0, which means a free port.
  *
  * @throws Error naming the ports that other programs use
  */
 async function portsFrom(first: number): Promise<number[]> {
   if (first === 0) return [0, 0, 0, 0];
-  const ports = [first, first + 1, first + 2, first + 3];
+  const ports = [first, first + 1, first + 2, first + 3, first + 4];
   const taken: number[] = [];
   for (const port of ports) if (!(await isFree(port))) taken.push(port);
   if (taken.length === 0) return ports;
   throw new Error(
-    `Another program uses port ${taken.join(' and ')}. Stop it, or choose the first of four other ports, ` +
+    `Another program uses port ${taken.join(' and ')}. Stop it, or choose the first of five other ports, ` +
       `for example: npm start -- --serve --port ${first + 100}`,
   );
 }

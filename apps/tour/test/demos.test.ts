@@ -62,7 +62,7 @@ function run(main: string, args: string[], environment: Record<string, string>) 
   return { child, printed, until, ended };
 }
 
-describe.each(['fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
+describe.each(['express-demo', 'fastify-demo', 'hono-demo', 'nestjs-demo'])('%s', (demo) => {
   async function start(environment = own) {
     const program = run(demo, [], environment);
     await program.until('Ctrl-C');
@@ -278,7 +278,7 @@ describe('the tour with --serve', () => {
     };
     return { ...program, originOf, variable, stop };
   };
-  const frameworks = ['Fastify', 'NestJS', 'Hono'];
+  const frameworks = ['Fastify', 'NestJS', 'Hono', 'Express'];
   const bearer = (token = '') => ({ headers: { authorization: `Bearer ${token}` } });
 
   describe('of the local issuer', () => {
@@ -366,15 +366,18 @@ describe('the tour with --serve', () => {
       );
       return Promise.all(responses);
     };
-    expect(await statuses()).toEqual([200, 200, 200]);
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
     child.stdin.write('stop\n');
     await until('The issuer is stopped');
-    expect(await statuses()).toEqual([503, 503, 503]);
+    expect(await statuses()).toEqual([503, 503, 503, 503]);
     child.stdin.write('nonsense\n');
     await until('Type start and press Enter: the issuer is stopped');
     child.stdin.write('start\n');
     await until('The issuer is running again');
-    await vi.waitFor(async () => expect(await statuses()).toEqual([200, 200, 200]), { timeout: 30_000, interval: 100 });
+    await vi.waitFor(async () => expect(await statuses()).toEqual([200, 200, 200, 200]), {
+      timeout: 30_000,
+      interval: 100,
+    });
     await stop();
   });
 
@@ -391,14 +394,14 @@ describe('the tour with --serve', () => {
     await stop({ signals: 2 });
   });
 
-  it('listens on four ports in sequence, and names the port that another program uses', async () => {
-    const first = await fourFreePorts();
+  it('listens on five ports in sequence, and names the port that another program uses', async () => {
+    const first = await fiveFreePorts();
     const { originOf, stop } = await serve({}, String(first));
     const ports = ['Issuer', ...frameworks].map((name) => Number(new URL(originOf(name)).port));
-    expect(ports).toEqual([first, first + 1, first + 2, first + 3]);
-    const second = run('tour', ['--serve', '--port', String(first + 3)], {});
+    expect(ports).toEqual([first, first + 1, first + 2, first + 3, first + 4]);
+    const second = run('tour', ['--serve', '--port', String(first + 4)], {});
     expect(await second.ended).toEqual([1, null]);
-    expect(second.printed.stderr).toContain(`Another program uses port ${first + 3}. Stop it, or choose`);
+    expect(second.printed.stderr).toContain(`Another program uses port ${first + 4}. Stop it, or choose`);
     await stop();
   });
 
@@ -439,12 +442,12 @@ describe('the tour with --serve', () => {
   });
 });
 
-/** Returns the first of four ports in sequence that are free now. */
-async function fourFreePorts(): Promise<number> {
+/** Returns the first of five ports in sequence that are free now. */
+async function fiveFreePorts(): Promise<number> {
   for (;;) {
     const first = await freePort();
-    if (first > 65_530) continue;
-    const servers = [0, 1, 2, 3].map((offset) => createServer().listen(first + offset, '127.0.0.1'));
+    if (first > 65_529) continue;
+    const servers = [0, 1, 2, 3, 4].map((offset) => createServer().listen(first + offset, '127.0.0.1'));
     const listening = await Promise.allSettled(servers.map((server) => once(server, 'listening')));
     await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
     if (listening.every(({ status }) => status === 'fulfilled')) return first;

@@ -73,25 +73,25 @@ describe('the tour of the local issuer', () => {
     expect(wideLines(printed.stdout)).toEqual([]);
   });
 
-  it('shows the responses of three frameworks in a table: they are equal', () => {
+  it('shows the responses of all frameworks in a table: they are equal', () => {
     const { stdout } = printed;
-    const rest = stdout.split('The same API in three frameworks')[1] ?? '';
+    const rest = stdout.split('The same API in four frameworks')[1] ?? '';
     expect(rest.indexOf('The column = says')).toBeLessThan(rest.indexOf('Fastify'));
     const rows = [...rest.matchAll(/^ {3}((?:GET|POST) .*?) {2,}(.*)$/gm)].map(([, title, cells]) => [
       title,
       cells?.split(/ {2,}/),
     ]);
-    const three = (status: string, ...error: string[]) => [status, status, status, '=', ...error];
+    const four = (status: string, ...error: string[]) => [status, status, status, status, '=', ...error];
     expect(rows).toEqual([
-      ['GET /me without a token', three('401')],
-      ['GET /me with a token', three('200')],
-      ['GET /admin with the role', three('200')],
-      ['GET /admin, the role missing', three('403', 'access_denied')],
-      ['GET /items with the scope', three('200')],
-      ['POST /items, a scope missing', three('403', 'insufficient_scope')],
-      ['GET /recent, no login known', three('401', 'insufficient_user_authentication')],
-      ['GET /me with a revoked token', three('401', 'invalid_token')],
-      ['GET /me while the issuer is down', three('503', 'temporarily_unavailable')],
+      ['GET /me without a token', four('401')],
+      ['GET /me with a token', four('200')],
+      ['GET /admin with the role', four('200')],
+      ['GET /admin, the role missing', four('403', 'access_denied')],
+      ['GET /items with the scope', four('200')],
+      ['POST /items, a scope missing', four('403', 'insufficient_scope')],
+      ['GET /recent, no login known', four('401', 'insufficient_user_authentication')],
+      ['GET /me with a revoked token', four('401', 'invalid_token')],
+      ['GET /me, the issuer is down', four('503', 'temporarily_unavailable')],
     ]);
   });
 
@@ -134,8 +134,8 @@ describe("the tour of the reader's own server", () => {
     expect(stdout).toContain("{ active: true, sub: 'me' }");
     expect(stdout).toContain('throws InvalidClientError');
     expect(stdout).toContain('(ECONNREFUSED)');
-    expect(stdout).toMatch(/GET \/me with your token +200 +200 +200 +=/);
-    expect(stdout).toMatch(/GET \/items with your token +403 +403 +403 += +insufficient_scope/);
+    expect(stdout).toMatch(/GET \/me with your token +200 +200 +200 +200 +=/);
+    expect(stdout).toMatch(/GET \/items with your token +403 +403 +403 +403 += +insufficient_scope/);
     expect(stdout).toContain('ZITADEL grants to nobody');
     expect(stdout).not.toContain('my own secret');
     expect(stdout).not.toContain('my+own+secret');
@@ -186,7 +186,7 @@ describe("the tour of the reader's own server", () => {
       const { code, stdout, stderr } = await tour(withKey());
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       expect(stdout).toContain("{ active: true, sub: 'mickey' }");
-      expect(stdout).toMatch(/GET \/me with your token +200 +200 +200 +=/);
+      expect(stdout).toMatch(/GET \/me with your token +200 +200 +200 +200 +=/);
       expect(stdout).not.toContain('my-token');
       expect(stdout).not.toContain('PRIVATE KEY');
       expect(wideLines(stdout)).toEqual([]);
