@@ -60,6 +60,7 @@ export type { LookupStats } from './lookup/lookup-stats.js';
 export type { Prefilter, PrefilterContext, PrefilterVerdict } from './lookup/prefilter.js';
 export type { ClaimsSource, StandardSchema } from './policy/claims-reader.js';
 export { checkPolicy, combinedPolicy } from './policy/combined-policy.js';
+export { withImpliedScopes } from './policy/implied-scopes.js';
 export type { Policy, PolicyBranch, RoutePolicy } from './policy/policy.js';
 export type {
   ActiveToken,
