@@ -49,6 +49,8 @@ export type Guard<Token> = (request: AuthorizerRequest) => Promise<Token>;
 export class Authorizer<Claims = unknown, Scope extends string = string, Role extends string = string> {
   /** The option `passPreflight`. Adapters use it; `authorize` and `guard` do not. */
   readonly passPreflight: boolean;
+  /** The option `audience` as a list; `undefined` if the audience of a token is not checked. */
+  readonly audience: readonly string[] | undefined;
   readonly #client: IntrospectionClient;
   readonly #expectations: Expectations;
   readonly #errorBody: ErrorBody | undefined;
@@ -74,6 +76,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     this.#resource = checked.resource;
     const emit = (event: LookupEvent) => this.#lookup.emit(event);
     this.#expectations = expectationsOf(checked, settings.issuer, emit);
+    this.audience = this.#expectations.audience?.slice();
     const { prefilter, explainInactive } = checked;
     const context = prefilterContext(settings, this.#expectations, () => emit({ type: 'jwks_failed' }));
     this.#lookup = new TokenLookup(this.#client, checked.cache, {
