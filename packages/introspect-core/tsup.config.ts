@@ -8,6 +8,7 @@ export default defineConfig({
     'jwt-prefilter': 'src/extensions/jwt/jwt-prefilter.ts',
     keycloak: 'src/extensions/keycloak/keycloak.ts',
     'keycloak-explain': 'src/extensions/keycloak/explain.ts',
+    mcp: 'src/extensions/mcp/mcp.ts',
     opentelemetry: 'src/extensions/opentelemetry/opentelemetry.ts',
     'private-key-jwt': 'src/extensions/private-key-jwt/private-key-jwt.ts',
     undici: 'src/extensions/undici/undici.ts',

@@ -12,6 +12,7 @@ const isExtension = (name: string) => /^(adapter|extensions)\//.test(name);
 /** What a folder of entry points needs in addition, so that nobody else pays for it. */
 const ownDependencies: Record<string, readonly string[]> = {
   'extensions/jwt': ['jose'],
+  'extensions/mcp': ['@acme/introspect-core/adapter'],
   'extensions/opentelemetry': ['@opentelemetry/api'],
   'extensions/private-key-jwt': ['jose'],
   'extensions/undici': ['undici', 'node:buffer', 'node:net', 'node:zlib'],
