@@ -92,11 +92,16 @@ function zitadelServer(environment: NodeJS.ProcessEnv): AuthorizerOptions {
   return options as AuthorizerOptions;
 }
 
-/** Runs a demo as a program. Prints its URL, and closes it on Ctrl-C or SIGTERM. */
-export async function runDemo(name: string, start: (settings: DemoSettings) => Promise<Demo>): Promise<void> {
+/** Runs a demo as a program. Prints its URL and some of its paths, and closes it on Ctrl-C or SIGTERM. */
+export async function runDemo(
+  name: string,
+  start: (settings: DemoSettings) => Promise<Demo>,
+  paths: readonly string[] = ['/public', '/me'],
+): Promise<void> {
   try {
     const demo = await start(await demoSettings(process.env));
-    console.log(`${name} demo: ${demo.origin}   (try ${demo.origin}/public and ${demo.origin}/me; Ctrl-C stops it)`);
+    const urls = paths.map((path) => demo.origin + path).join(' and ');
+    console.log(`${name} demo: ${demo.origin}   (try ${urls}; Ctrl-C stops it)`);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void demo.close());
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
