@@ -13,6 +13,7 @@ const run = promisify(execFile);
 
 /** A program of a document that listens. */
 interface Program {
+  readonly origin: string;
   /** Sends a request, and returns the response. */
   send(path: string, token?: string, method?: string): Promise<Response>;
   stop(): Promise<void>;
@@ -63,6 +64,7 @@ async function start(file: string): Promise<Program> {
   const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'ignore', 'inherit'] });
   const ended = once(child, 'exit');
   const program: Program = {
+    origin: `http://localhost:${port}`,
     send(path, token, method = 'GET') {
       const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
       return fetch(`http://localhost:${port}${path}`, { method, headers });
@@ -231,5 +233,60 @@ describe('the guard with hasRole in docs/zitadel.md', () => {
     await expect(guard('Bearer foreign')).rejects.toMatchObject({ status: 403 });
     await expect(guard('Bearer silent')).rejects.toMatchObject({ status: 403 });
     await zitadel.close();
+  });
+});
+
+describe('a program in docs/mcp.md', () => {
+  const callTool = (name: string, token?: string, url = 'https://mcp.example.com/mcp') =>
+    new Request(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: {} } }),
+    });
+  const summary = async (response: Response) => [
+    response.status,
+    /"text":"([^"]*)"|"error":"(\w+)"/
+      .exec(await response.text())
+      ?.slice(1)
+      .find(Boolean),
+  ];
+
+  it('for Express serves the document, runs a tool for every user, and another one for administrators', async () => {
+    server.tokens.set('admin', { sub: 'minnie', aud: ['42'], ...roles('admin') });
+    const { origin, send } = await startProgram('docs/mcp.md', 'server.mjs');
+    const sent = (name: string, token?: string) => fetch(callTool(name, token, `${origin}/mcp`));
+    const path = '/.well-known/oauth-protected-resource/mcp';
+    const challenge = (await sent('list_items')).headers.get('www-authenticate');
+    expect(challenge).toBe(`Bearer resource_metadata="${origin}${path}"`);
+    expect(await (await send(path)).json()).toMatchObject({
+      resource: `${origin}/mcp`,
+      authorization_servers: [server.origin],
+      scopes_supported: ['openid', 'urn:zitadel:iam:org:project:id:42:aud'],
+    });
+    expect(await summary(await sent('list_items', 'nobody'))).toEqual([200, 'hammer, for mickey']);
+    expect(await summary(await sent('delete_items', 'nobody'))).toEqual([403, 'access_denied']);
+    expect(await summary(await sent('delete_items', 'admin'))).toEqual([200, 'deleted']);
+    await server.close();
+    expect(await summary(await sent('list_items', 'nobody'))).toEqual([503, 'temporarily_unavailable']);
+  });
+
+  it('for web-standard handlers runs a tool for a token with the scope', async () => {
+    const aud = 'https://mcp.example.com/mcp';
+    server.tokens.set('reads', { sub: 'minnie', aud, scope: 'items:read' });
+    server.tokens.set('lacks', { sub: 'minnie', aud });
+    for (const [name, value] of Object.entries(environment())) {
+      vi.stubEnv(name.replace('ZITADEL', 'INTROSPECT'), value);
+    }
+    const file = join(folder, 'mcp-worker.mjs');
+    await writeFile(file, await programOf('docs/mcp.md', 'worker.mjs'));
+    const { default: worker } = await import(file);
+    vi.unstubAllEnvs();
+    expect(await summary(await worker.fetch(callTool('list_items', 'reads')))).toEqual([200, 'hammer']);
+    expect(await summary(await worker.fetch(callTool('list_items', 'lacks')))).toEqual([403, 'insufficient_scope']);
+    expect(await summary(await worker.fetch(callTool('list_items', 'nobody')))).toEqual([401, 'invalid_token']);
   });
 });

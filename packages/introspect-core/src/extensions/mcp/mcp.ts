@@ -11,3 +11,5 @@ export {
   toNodeHandler,
 } from './node-handler.js';
 export type { ScopeImplies } from './scope-implications.js';
+export type { SdkErrorClasses } from './sdk-errors.js';
+export { type McpVerifier, type McpVerifierOptions, mcpVerifier } from './verifier.js';
