@@ -21,6 +21,10 @@ export interface McpAuthorizedRequest extends McpNodeRequest {
 export interface McpNodeResponse extends NodeResponse {
   /** Whether the header fields have been sent. */
   readonly headersSent: boolean;
+  /** The status to send. */
+  statusCode: number;
+  /** Sets a header field, in place of one with the same name. */
+  setHeader(name: string, value: string): unknown;
   /** Sends the status and the header fields. */
   writeHead(status: number, headers?: Record<string, string>): unknown;
   /** Sends a part of the body. */
@@ -69,14 +73,15 @@ export function toNodeHandler<
       if (outcome instanceof Response) return await send(outcome, response);
       if (outcome === undefined) Reflect.deleteProperty(request, 'auth');
       else Object.assign(request, { auth: outcome });
-      if (handler === undefined) next?.();
-      else await (handler as object as McpNodeListener)(request, response, request.body);
+      if (handler !== undefined) await (handler as object as McpNodeListener)(request, response, request.body);
+      else if (next !== undefined) next();
+      else throw new TypeError('toNodeHandler: nothing handles the request; pass a handler as the second argument');
     } catch (error) {
       if (context.signal?.aborted) return; // the caller has gone
       if (next !== undefined) return next(asError(error));
       console.error(error);
-      if (!response.headersSent) response.writeHead(500, { 'Content-Type': 'application/json' });
-      if (!response.writableEnded) response.end(JSON.stringify({ error: 'server_error' }));
+      if (response.headersSent) response.end();
+      else await send(Response.json({ error: 'server_error' }, { status: 500 }), response);
     }
   };
 }
@@ -96,9 +101,9 @@ async function readBody(request: McpNodeRequest, maxBytes: number): Promise<Read
 }
 
 async function send(from: Response, response: McpNodeResponse): Promise<void> {
-  const headers = Object.fromEntries(from.headers);
   const body = await from.text();
-  // The rest of a body that is too large is not read.
-  response.writeHead(from.status, from.status === 413 ? { ...headers, connection: 'close' } : headers);
+  response.statusCode = from.status;
+  for (const [name, value] of from.headers) response.setHeader(name, value);
+  if (from.status === 413) response.setHeader('Connection', 'close'); // the rest of the body is not read
   response.end(body);
 }

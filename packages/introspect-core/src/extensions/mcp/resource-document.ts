@@ -32,6 +32,6 @@ export function documentResponse(
 
 /** Returns the path without a trailing slash, because some clients keep that of the resource. */
 function pathOf(url: string): string {
-  const path = url.startsWith('/') ? (url.split('?', 1)[0] ?? '') : new URL(url).pathname;
+  const path = URL.canParse(url) ? new URL(url).pathname : (url.split('?', 1)[0] ?? '');
   return path.replace(/\/$/, '');
 }

@@ -92,6 +92,7 @@ describe.each<[string, (gate: ReturnType<typeof gateWith>) => Listener]>([
 
   it('sends the response of the gate with its header fields', async () => {
     const response = await post(await serve(listenerOf(gateWith())), undefined, { method: 'tools/call' });
+    expect(response.headers.get('content-length')).toBe('2');
     expect([response.status, response.headers.get('www-authenticate'), response.headers.get('cache-control')]).toEqual([
       401,
       'Bearer scope="write", resource_metadata="http://127.0.0.1/.well-known/oauth-protected-resource/mcp"',
@@ -190,6 +191,22 @@ describe('toNodeHandler', () => {
     const response = await post(await serve(failing), 'reader', {});
     expect([response.status, await response.json()]).toEqual([500, { error: 'server_error' }]);
     expect(print.mock.calls).toEqual([[error]]);
+  });
+
+  it('says that it has no handler, on node:http', async () => {
+    const print = vi.spyOn(console, 'error').mockImplementation(() => {});
+    expect((await post(await serve(toNodeHandler(gateWith({}))), 'reader', {})).status).toBe(500);
+    expect(String(print.mock.calls)).toContain('pass a handler as the second argument');
+  });
+
+  it('ends a response that has begun when the handler fails', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    const failing = toNodeHandler(gateWith({ scopes: ['read'] }), (_, response) => {
+      response.writeHead(200);
+      response.write('a part');
+      throw new RangeError('mine');
+    });
+    expect(await (await post(await serve(failing), 'reader', {})).text()).toBe('a part');
   });
 
   it('neither runs the handler nor prints for a caller who has hung up', async () => {
