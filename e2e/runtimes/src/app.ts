@@ -7,6 +7,7 @@ import { clientCases, patient } from './client-cases.js';
 import { honoCases } from './hono-cases.js';
 import { jwtCases } from './jwt-cases.js';
 import { keyCases } from './key-cases.js';
+import { mcpCases } from './mcp-cases.js';
 import { platformCases } from './platform-cases.js';
 import type { RuntimeCase, Settings } from './runtime-case.js';
 import { transportCases } from './transport-cases.js';
@@ -18,6 +19,7 @@ const casesOfAll = [
   ...keyCases,
   ...jwtCases,
   ...honoCases,
+  ...mcpCases,
   ...transportCases('ofetch', ofetchTransport),
 ];
 
