@@ -7,6 +7,7 @@ import { json, respond, type ScriptedServer, startScriptedServer } from '@acme/i
 import { requireBearerAuth } from '@modelcontextprotocol/express';
 import * as errors from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import { requireBearerAuth as requireBearerAuthOfVersion1 } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
+import { createMcpHandler, McpServer, requireScopes } from '@modelcontextprotocol/server';
 import express from 'express';
 import { withMcpAuth } from 'mcp-handler';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -156,6 +157,48 @@ describe('docs/mcp.md', () => {
     expect(named.map((names) => names.sort())).toEqual([
       knownOptions(() => mcpGate(authorizer, {}, { unknown: 1 } as never)).sort(),
       knownOptions(() => mcpVerifier(authorizer, { unknown: 1 } as never)).sort(),
+    ]);
+  });
+});
+
+describe('a tool with requireScopes of the SDK', () => {
+  it('accepts implied scopes, and challenges with the document of the gate', async () => {
+    const authorizer = new Authorizer({
+      introspectionEndpoint: server.introspectionEndpoint,
+      clientId: 'api',
+      clientSecret: 'secret',
+      resource: 'https://mcp.example/mcp',
+    });
+    const gate = mcpGate(authorizer, { scopes: ['read'] }, { scopeImplies: { write: ['read', 'draft'] } });
+    const mcp = createMcpHandler(() => {
+      const tools = new McpServer({ name: 'test', version: '1.0.0' });
+      tools.registerTool('save', { scopeChallenge: requireScopes('draft') }, () => ({ content: [] }));
+      return tools;
+    });
+    server.tokens.set('writer', { sub: 'mickey', scope: 'write' });
+    const call = async (token: string) => {
+      const headers = {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+      };
+      const body = JSON.stringify({
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'tools/call',
+        params: { name: 'save', arguments: {} },
+      });
+      const request = new Request('https://mcp.example/mcp', { method: 'POST', headers, body });
+      const auth = await gate(request);
+      return auth instanceof Response ? auth : mcp.fetch(request, { authInfo: auth });
+    };
+    expect((await call('writer')).status).toBe(200);
+    const response = await call('good');
+    expect([response.status, response.headers.get('www-authenticate')]).toEqual([
+      403,
+      expect.stringContaining(
+        'scope="draft", resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"',
+      ),
     ]);
   });
 });
