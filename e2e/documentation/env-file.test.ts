@@ -24,7 +24,7 @@ it('npm start runs with the file that register has written, as docs/zitadel.md s
       .replace('npm start', `node ${join(root, 'apps/tour/dist/main.js')}`); // without its installation and build
     const { stdout } = await run('sh', ['-ec', script], { cwd: folder, env: { PATH: process.env.PATH } });
     expect(stdout).toContain(`A tour of ${zitadel.origin}`);
-    expect(stdout).toMatch(/GET \/me with your token +200 +200 +200 +=/);
+    expect(stdout).toMatch(/GET \/me with your token +200 +200 +200 +200 +=/);
   } finally {
     await zitadel.close();
     await rm(folder, { recursive: true });
