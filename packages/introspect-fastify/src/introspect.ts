@@ -25,7 +25,7 @@ import {
   type SharedAuthorizer,
   tokenOrThrow,
 } from '@acme/introspect-core/adapter';
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { FastifyBaseLogger, FastifyPluginAsync, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import fp from 'fastify-plugin';
 
 /** The plugin's own options. */
@@ -114,7 +114,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
 
   const requireToken = (policy?: Policy, ...others: unknown[]): TokenHook => {
     if (others.length > 0) throw new TypeError(notCalled); // Fastify has called it as a hook
-    const decide = protect(source, policy, writeLine);
+    const decide = protect(source, policy, discards(app.log) ? undefined : writeLine);
     const hook = (hookRequest: HookRequest, hookReply: HookReply, done?: (error?: Error) => void) => {
       const request = hookRequest as FastifyRequest;
       const context = nodeRequestContext(request.raw, hookReply.raw, request);
@@ -153,6 +153,11 @@ const notCalled = 'app.requireToken is not a hook itself: call it, as in { onReq
 
 function writeLine({ level, message, code, suppressed }: LogEntry, { log }: FastifyRequest): void {
   log[level]({ code, suppressed }, message);
+}
+
+/** Returns whether this is the log of an app without a logger: the same empty function for all levels. */
+function discards(log: FastifyBaseLogger): boolean {
+  return log.error === log.warn && log.level === undefined; // a silent log of pino has a level
 }
 
 function accept(request: FastifyRequest, token: ActiveToken | null | undefined): void {

@@ -1,5 +1,5 @@
 import { json, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Authorizer, type IntrospectOptions, introspect, type LogEntry } from '../src/index.js';
 
@@ -61,6 +61,27 @@ describe('request.log', () => {
     await server.close();
     expect(await send(optionsOf())).toBe(503);
     expect(lines).toMatchObject([{ level: 40, code: 'unavailable' }]);
+  });
+
+  it('console gets the line in an app without a logger, because request.log discards each line', async () => {
+    const print = vi.spyOn(console, 'error').mockReturnValue();
+    app = Fastify();
+    server.always(rejected);
+    expect(await send(optionsOf())).toBe(503);
+    expect(print.mock.calls).toEqual([[expect.stringMatching(/^Token introspection failed \(invalid_client\)/)]]);
+    print.mockRestore();
+  });
+
+  it.each<[string, FastifyServerOptions, false | undefined]>([
+    ['the level silent', { logger: { level: 'silent' } }, undefined],
+    ['the option log: false', {}, false],
+  ])('console gets nothing in an app with %s', async (_, settings, log) => {
+    const print = vi.spyOn(console, 'error').mockReturnValue();
+    app = Fastify(settings) as FastifyInstance;
+    server.always(rejected);
+    expect(await send(optionsOf(log))).toBe(503);
+    expect(print).not.toHaveBeenCalled();
+    print.mockRestore();
   });
 
   it('request.log gets nothing for an accepted and for a rejected token', async () => {
