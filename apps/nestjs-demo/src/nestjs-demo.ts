@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { IntrospectModule } from '@acme/introspect-nestjs';
-import { Module } from '@nestjs/common';
+import { Module, type NestApplicationOptions } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Demo, DemoSettings } from 'demo';
@@ -16,7 +16,12 @@ export async function startNestjsDemo({ port, ...settings }: DemoSettings): Prom
     imports: [IntrospectModule.forRoot({ ...settings.authorizer, serveResourceMetadata: true })],
     controllers: [DemoController],
   };
-  const options = { logger: false, abortOnError: false, forceCloseConnections: true } as const;
+  // The log says why introspection failed. The lines about the start of the app are left out.
+  const options = {
+    logger: ['error', 'warn'],
+    abortOnError: false,
+    forceCloseConnections: true,
+  } satisfies NestApplicationOptions;
   const app = await NestFactory.create(module, new ExpressAdapter(), options);
   await app.listen(port, '127.0.0.1');
   return { origin: `http://127.0.0.1:${port}`, close: () => app.close() };
