@@ -68,8 +68,8 @@ export function attempt(
         const response = await send(transport, { ...request, signal, maxResponseBytes });
         // Perhaps a filter in front of the server rejected this one token.
         if (response.status === 403 && !rejectsClient(response)) outcome = 'responded';
-        return readIntrospectionResponse(response, originOf(url), now, () =>
-          encodingHint(clientAuthentication, request.headers.authorization),
+        return readIntrospectionResponse(response, originOf(url), now, (isRejection) =>
+          encodingHint(clientAuthentication, request.headers.authorization, isRejection),
         );
       });
     } catch (error) {

@@ -68,15 +68,22 @@ export function withBasicEncoding(authentication: ClientAuthentication, encoding
 }
 
 /**
- * Returns a part of a message that names the other encoding of HTTP Basic, if the rejected credentials differ in it.
- * Otherwise returns an empty text. No part of the credentials is in it.
+ * Returns a part of a message that names the other encoding of HTTP Basic, if the credentials differ in it. Otherwise
+ * returns an empty text. No part of the credentials is in it.
+ *
+ * @param isRejection whether the server rejected the credentials. Another error can only mean that it could not decode
+ * raw ones
  */
-export function encodingHint(authentication: ClientAuthentication, authorization: string | undefined): string {
+export function encodingHint(
+  authentication: ClientAuthentication,
+  authorization: string | undefined,
+  isRejection: boolean,
+): string {
   const encoding = basicEncodings.get(authentication);
   if (encoding === undefined || authorization === undefined) return '';
   const sent = atob(authorization.slice('Basic '.length));
   // Form encoding writes all other characters as "+" or "%".
-  if (encoding === 'form') return /[+%]/.test(sent) ? formHint : '';
+  if (encoding === 'form') return isRejection && /[+%]/.test(sent) ? formHint : '';
   const colon = sent.indexOf(':');
   return [sent.slice(0, colon), sent.slice(colon + 1)].every(isFormEncoded) ? '' : rawHint;
 }

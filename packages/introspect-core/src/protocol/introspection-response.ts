@@ -39,14 +39,14 @@ const inactive: InactiveToken = Object.freeze({ active: false });
  *
  * Does not validate the token: expiry, audience and issuer are not checked here.
  *
- * @param credentialsHint returns what to add to the message if the server rejected our credentials
+ * @param credentialsHint returns what to add to the message of a rejection of our credentials, or of another OAuth error
  * @throws InvalidTokenError (`unsupported_token_type`), InvalidClientError, UnavailableError, InvalidResponseError
  */
 export function readIntrospectionResponse(
   response: TransportResponse,
   origin: string,
   now: () => number,
-  credentialsHint?: () => string,
+  credentialsHint?: (isRejection: boolean) => string,
 ): IntrospectionResponse {
   if (response.status !== 200) throw introspectionStatusError(response, origin, now, credentialsHint);
   const members = readJsonObject(response, origin);

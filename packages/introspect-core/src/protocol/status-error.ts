@@ -26,13 +26,13 @@ const namedErrors = [
  * Returns the error for an introspection response whose status is not 200 (RFC 7662 §2.3). The server's own text is
  * never part of it.
  *
- * @param credentialsHint returns what to add to the message if the server rejected our credentials
+ * @param credentialsHint returns what to add to the message of a rejection of our credentials, or of another OAuth error
  */
 export function introspectionStatusError(
   response: TransportResponse,
   origin: string,
   now: () => number,
-  credentialsHint: () => string = () => '',
+  credentialsHint: (isRejection: boolean) => string = () => '',
 ): InvalidTokenError | IntrospectionError {
   const { status } = response;
   const code = errorCode(response);
@@ -43,14 +43,15 @@ export function introspectionStatusError(
     if (!code) return statusError(response, origin, now);
     return new InvalidResponseError(
       `${origin} responded with ${status} and ${named}, so the URL is right: check the type of this client (confidential), ` +
-        'its authentication method, whether the server requires HTTPS, and whether the realm or tenant is enabled',
+        'its authentication method, whether the server requires HTTPS, and whether the realm or tenant is enabled' +
+        credentialsHint(false),
     );
   }
   const reported = code ? `${status}, ${named}` : status;
   return new InvalidClientError(
     `${origin} rejected this API's own credentials (${reported}): check client id and secret, whether the secret was rotated, ` +
       'and that the client is active and may introspect; a client made a moment ago may need some seconds' +
-      credentialsHint(),
+      credentialsHint(true),
   );
 }
 

@@ -1,5 +1,6 @@
 import {
   active,
+  json,
   respond,
   type ScriptedResponse,
   type ScriptedServer,
@@ -199,6 +200,19 @@ describe('the message of a rejection', () => {
       expect(message).toContain("try clientSecretBasic({ encoding: 'form' })");
       expect(message).not.toMatch(/canary|Y2FuYXJ5/i);
     }
+  });
+
+  it('names the form encoding if a server that decodes responds to raw credentials with 400 invalid_request', async () => {
+    server.always(json({ error: 'invalid_request' }, { status: 400 }));
+    const messageOf = async (encoding: 'form' | 'raw') =>
+      String(
+        await clientWith(clientSecretBasic({ ...special, encoding }))
+          .introspect('t')
+          .catch((error) => error),
+      );
+    expect(await messageOf('raw')).toMatch(/so the URL is right: .*try clientSecretBasic\(\{ encoding: 'form' \}\)$/);
+    expect(await messageOf('raw')).not.toMatch(/canary|Y2FuYXJ5/i);
+    expect(await messageOf('form')).not.toContain('encod');
   });
 
   it.each<[string, ClientAuthentication]>([

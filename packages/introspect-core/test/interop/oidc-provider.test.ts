@@ -4,7 +4,13 @@ import Provider from 'oidc-provider';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { clientSecretJwt } from '../../src/extensions/private-key-jwt/client-secret-jwt.js';
 import { privateKeyJwt } from '../../src/extensions/private-key-jwt/private-key-jwt.js';
-import { Authorizer, clientSecretPost, type IntrospectEvent, IntrospectionClient } from '../../src/index.js';
+import {
+  Authorizer,
+  clientSecretBasic,
+  clientSecretPost,
+  type IntrospectEvent,
+  IntrospectionClient,
+} from '../../src/index.js';
 import { listen } from '../support/network.js';
 
 const resourceServer = { clientId: 'resource@server', clientSecret: 'p@ss+w%rd: &=' };
@@ -114,6 +120,16 @@ describe('oidc-provider', () => {
       code: 'invalid_client',
       message: expect.stringContaining('(401)'),
     });
+  });
+
+  it('oidc-provider responds with 400 to credentials that are not form-encoded, and the message names the encoding', async () => {
+    const clientAuthentication = clientSecretBasic({ ...resourceServer, encoding: 'raw' });
+    await expect(new IntrospectionClient({ issuer, clientAuthentication }).introspect('garbage')).rejects.toMatchObject(
+      {
+        code: 'invalid_response',
+        message: expect.stringMatching(/\b400 and "invalid_request", so the URL is right: .*\{ encoding: 'form' \}/),
+      },
+    );
   });
 
   it('oidc-provider rejects an assertion that it has seen, and then the client sends a new one', async () => {
