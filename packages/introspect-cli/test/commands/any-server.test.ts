@@ -1,7 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { active, inactive, json, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { exportJWK, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { introspect } from '../support/introspect.js';
 import { examined } from '../support/run-doctor.js';
@@ -242,7 +244,46 @@ describe('an inactive token of a server that is not ZITADEL', () => {
   it('is judged by doctor without ZITADEL', async () => {
     server.at(endpointPath, inactive());
     const { report } = await examined({ ...env, INTROSPECT_ENDPOINT: endpoint() }, '--auth', 'none');
-    expect(JSON.stringify(report.checks.find(({ name }) => name === 'token')?.findings)).not.toMatch(/zitadel:/i);
+    const check = report.checks.find(({ name }) => name === 'token');
+    expect(check).toMatchObject({ findings: [{ code: 'token_inactive' }] });
+    expect(JSON.stringify(check)).not.toMatch(/zitadel/i);
+  });
+});
+
+describe('an inactive token of Keycloak', () => {
+  const issuer = 'https://public.example/realms/shop';
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const explain = async (INTROSPECT_TOKEN: string) => {
+    const realm = `${server.origin}/auth/realms/shop`;
+    const path = '/auth/realms/shop/protocol/openid-connect/token/introspect';
+    server.at(path, inactive());
+    server.at('/keys', json({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256' }] }));
+    server.at(
+      '/auth/realms/shop/meta',
+      json({ issuer, introspection_endpoint: `${server.origin}${path}`, jwks_uri: `${server.origin}/keys` }),
+    );
+    const api = { ...env, INTROSPECT_TOKEN, INTROSPECT_ISSUER: issuer, INTROSPECT_METADATA_URL: `${realm}/meta` };
+    const { code, stdout } = await introspect(['token'], { env: api });
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^inactive\n/)]);
+    expect(stdout).not.toMatch(/zitadel|not checked/i);
+    return stdout;
+  };
+
+  it('is explained with the audience mapper, by keys that --metadata-url names', async () => {
+    const token = await new SignJWT({ iss: issuer, aud: ['account'] })
+      .setProtectedHeader({ alg: 'RS256', kid: 'k' })
+      .sign(privateKey);
+    const stdout = await explain(token);
+    expect(stdout).toContain(`Its audience ["account"] lacks this API's client id "api".`);
+    expect(stdout).toContain('Add a mapper of the type "Audience"');
+  });
+
+  it('is recognised as a forged one, and not by its audience, if no key of the realm signed it', async () => {
+    const { privateKey: other } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const token = await new SignJWT({ iss: issuer, aud: ['account'] })
+      .setProtectedHeader({ alg: 'RS256', kid: 'k' })
+      .sign(other);
+    expect(await explain(token)).toContain('Its signature is wrong');
   });
 });
 

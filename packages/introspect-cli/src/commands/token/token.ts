@@ -4,7 +4,6 @@ import {
   ofetchTransport,
   type Transport,
 } from '@acme/introspect-core';
-import { explainInactive } from '@acme/introspect-core/zitadel/explain';
 import { apiClientOptions } from '../../api-client-options.js';
 import { type ApiFlags, apiLocationOf, withApiFlags } from '../../api-location.js';
 import { checkedOptions } from '../../checked-options.js';
@@ -15,6 +14,7 @@ import { styled } from '../../terminal/output.js';
 import { variables } from '../../variables.js';
 import { connectedUrl } from '../../zitadel/authorization-server.js';
 import { isZitadel } from '../../zitadel/is-zitadel.js';
+import { explanationOf, type InactiveToken } from './inactive-explanation.js';
 import { curlOf } from './token-curl.js';
 import { kindWarning } from './token-kind.js';
 import { tokenTable } from './token-table.js';
@@ -84,28 +84,20 @@ export const tokenCommand: Command<TokenFlags> = {
           ? request
           : { ...request, url: connectedUrl(request.url, { issuer, address }) },
       );
-    const { headers } = location;
-    const seen = { token, clientId, issuer, headers, transport: toAddress, isZitadel: ofZitadel };
-    await showInactive(response, seen, flags, context);
+    const { headers, metadataUrl, instanceHost } = location;
+    const projectId = settings.text(flags.projectId, 'ZITADEL_PROJECT_ID');
+    const seen = { token, clientId, issuer, projectId, headers, metadataUrl, transport: toAddress };
+    await showInactive(response, { ...seen, endpoint, instanceHost }, context);
     return exitCodes.no;
   },
 };
 
 async function showInactive(
   response: IntrospectionResponse,
-  {
-    token,
-    issuer,
-    ...seen
-  }: { token: string; issuer: string | undefined } & Omit<Parameters<typeof explainInactive>[1], 'issuer'>,
-  flags: TokenFlags,
-  { settings, output }: Context,
+  seen: InactiveToken,
+  { output }: Pick<Context, 'output'>,
 ): Promise<void> {
-  const projectId = settings.text(flags.projectId, 'ZITADEL_PROJECT_ID');
-  const explanation =
-    issuer === undefined
-      ? { cause: 'unknown', ...withoutIssuer }
-      : await explainInactive(token, { ...seen, issuer, projectId, checkUserinfo: true });
+  const explanation = seen.issuer === undefined ? { cause: 'unknown', ...withoutIssuer } : await explanationOf(seen);
   const { message, advice } = explanation;
   const lines = [[styled('red', 'inactive')], '', message, ...(advice === undefined ? [] : [advice])];
   output.result({ ...response, explanation }, lines);
