@@ -149,7 +149,7 @@ const unprovenKey: Finding = {
   severity: 'warning',
   seen: 'The server accepts an assertion with a broken signature like the right one',
   cause: 'The server does not read the assertion: ZITADEL responds "inactive" if it cannot parse it, for every token.',
-  fix: 'Check that no proxy changes the form, and set ZITADEL_TOKEN to a token that is active.',
+  fix: 'Check that no proxy changes the form, and set INTROSPECT_TOKEN to a token that is active.',
 };
 
 const unprovenKeyElsewhere: Finding = {

@@ -18,14 +18,14 @@ export async function checkKnownToken(
     const { active } = await client.introspect(token);
     return checked(
       'token',
-      `ZITADEL_TOKEN is ${active ? 'active' : 'inactive'}`,
+      `the given token is ${active ? 'active' : 'inactive'}`,
       active ? [] : [isZitadel ? inactive : inactiveElsewhere],
     );
   } catch (error) {
     if (isAuthorizationError(error) && error.code === 'invalid_token' && error.reason === 'unsupported_token_type')
-      return checked('token', 'ZITADEL_TOKEN', [unsupported]);
+      return checked('token', 'the given token', [unsupported]);
     if (!isIntrospectionError(error)) throw error;
-    return checked('token', 'ZITADEL_TOKEN', [
+    return checked('token', 'the given token', [
       {
         code: `token_${error.code}`,
         severity: 'error',
@@ -40,7 +40,7 @@ export async function checkKnownToken(
 const unsupported: Finding = {
   code: 'token_unsupported_token_type',
   severity: 'error',
-  seen: 'The server does not introspect tokens like ZITADEL_TOKEN',
+  seen: 'The server does not introspect tokens of this kind',
   cause: 'It responds with 400 unsupported_token_type, as some servers do for every JWT.',
   fix: 'Configure the server to issue opaque access tokens for this API, or verify JWTs locally.',
 };
@@ -48,7 +48,7 @@ const unsupported: Finding = {
 const inactive: Finding = {
   code: 'token_inactive',
   severity: 'warning',
-  seen: 'The server calls the token of ZITADEL_TOKEN inactive',
+  seen: 'The server calls the given token inactive',
   cause:
     'It has expired, was revoked or was replaced by a refresh, its audience contains neither this client nor its project, or the server had an internal error.',
   fix: 'Run "introspect token" to see why. A service user\'s token needs the scope urn:zitadel:iam:org:project:id:<project id>:aud.',
