@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { introspect as introspectInExpress } from '@acme/introspect-express';
 import { introspect } from '@acme/introspect-fastify';
 import { introspect as introspectInHono } from '@acme/introspect-hono';
 import { IntrospectGuard, IntrospectModule } from '@acme/introspect-nestjs';
@@ -27,6 +28,7 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import express, { type ErrorRequestHandler } from 'express';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -130,6 +132,30 @@ async function startHono(): Promise<Api> {
   return { origin: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, close };
 }
 
+/** Starts an app with middleware that waits before the guard, and before the end of a response. */
+async function startExpress(): Promise<Api> {
+  const app = express();
+  app.use((_, response, next) => {
+    holdEnd(response, tally);
+    tally.wait().then(() => next());
+  });
+  const { requireToken, withToken } = introspectInExpress(options());
+  app.all('/early', requireToken(), (req, res) => res.json(tally.handle(req.headers.authorization)));
+  app.all(
+    '/late',
+    express.json(),
+    withToken({}, (req, res) => res.json(tally.handle(req.headers.authorization))),
+  );
+  app.use(((_error, _req, res, _next) => res.status(400).end()) as ErrorRequestHandler); // a body that is cut short
+  const http = app.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const close = async () => {
+    http.close();
+    http.closeAllConnections();
+  };
+  return { origin: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, close };
+}
+
 async function startNest(create: (module: Type) => Promise<INestApplication>): Promise<Api> {
   @Controller()
   @UseGuards(IntrospectGuard)
@@ -208,6 +234,7 @@ async function hangUp(port: number): Promise<void> {
 describe.each<[string, () => Promise<Api>]>([
   ['Fastify', startFastify],
   ['Hono on node-server', startHono],
+  ['Express', startExpress],
   ['NestJS on Express', startNestExpress],
   ['NestJS on Fastify', startNestFastify],
 ])('%s, with slow hooks or middleware', (adapter, start) => {

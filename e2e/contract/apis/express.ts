@@ -7,6 +7,7 @@ import {
   type ContractServer,
   contractOptions,
   contractRoutes,
+  holdEnd,
   responseHold,
 } from '@acme/introspect-testing';
 import express, { type RequestHandler } from 'express';
@@ -51,11 +52,7 @@ async function startApi(create: typeof express, server: ContractServer): Promise
     });
   app.get('/composed', composed);
   app.use('/slow', (_, res, next) => {
-    const { end } = res;
-    res.end = ((...args: Parameters<typeof end>) => {
-      void hold.wait().then(() => end.apply(res, args));
-      return res;
-    }) as typeof end;
+    holdEnd(res, hold);
     next();
   });
   app.get('/slow', guard, countedSubOf);
