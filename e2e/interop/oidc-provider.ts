@@ -13,6 +13,8 @@ export interface OidcProvider {
   api: { clientId: string; clientSecret: string };
   /** Requests a token of the client that has the role `admin`, or of one that has no role. */
   getToken(request: { client: 'admin' | 'reader'; scope?: string }): Promise<string>;
+  /** Makes the refresh token of a user who logged in with a client. */
+  getRefreshToken(): Promise<string>;
   revoke(token: string): Promise<void>;
   /** Closes each connection without a response, until `recover` is called. */
   fail(): void;
@@ -35,7 +37,7 @@ export async function startOidcProvider(): Promise<OidcProvider> {
       { ...common, client_id: 'reader', grant_types: ['client_credentials'] },
     ],
     jwks: { keys: [generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' })] },
-    scopes,
+    scopes: ['openid', 'offline_access', ...scopes],
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
@@ -68,6 +70,15 @@ export async function startOidcProvider(): Promise<OidcProvider> {
       const { access_token: token } = (await response.json()) as { access_token: string };
       clients.set(token, client);
       return token;
+    },
+    async getRefreshToken() {
+      const client = await provider.Client.find('reader');
+      if (client === undefined) throw new Error('the client does not exist');
+      const scope = 'openid offline_access';
+      const grant = new provider.Grant({ accountId: 'alice', clientId: client.clientId });
+      grant.addOIDCScope(scope);
+      const refreshToken = { accountId: 'alice', client, grantId: await grant.save(), scope };
+      return new provider.RefreshToken(refreshToken as never).save();
     },
     async revoke(token) {
       await post('/token/revocation', clients.get(token) ?? '', { token });
