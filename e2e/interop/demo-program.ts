@@ -48,8 +48,10 @@ export async function startDemoProgram(name: DemoName, environment: Record<strin
     async request(path, token, method = 'GET') {
       const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
       const response = await fetch(`${origin}${path}`, { method, headers });
+      const text = await response.text();
+      const body: unknown = text === '' ? undefined : JSON.parse(text); // Node responds with 431 without a body
       const challenge = response.headers.get('www-authenticate');
-      return { status: response.status, body: await response.json(), challenge };
+      return { status: response.status, body, challenge };
     },
     log: () => errors,
     async end() {
