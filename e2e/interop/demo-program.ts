@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** The folder of a demo in `apps`. */
-export type DemoName = 'fastify-demo' | 'hono-demo' | 'nestjs-demo';
+export type DemoName = 'express-demo' | 'fastify-demo' | 'hono-demo' | 'nestjs-demo';
 
 /** A demo that runs as a program of its own. */
 export interface DemoProgram {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { type DemoName, type DemoProgram, startDemoProgram } from './demo-program.js';
 import { type OidcProvider, startOidcProvider } from './oidc-provider.js';
 
-const demos: readonly DemoName[] = ['fastify-demo', 'hono-demo', 'nestjs-demo'];
+const demos: readonly DemoName[] = ['express-demo', 'fastify-demo', 'hono-demo', 'nestjs-demo'];
 
 let server: OidcProvider;
 let environment: Record<string, string>;

@@ -2,7 +2,7 @@ import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testi
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { type DemoName, startDemoProgram } from './demo-program.js';
 
-const demos: readonly DemoName[] = ['fastify-demo', 'hono-demo', 'nestjs-demo'];
+const demos: readonly DemoName[] = ['express-demo', 'fastify-demo', 'hono-demo', 'nestjs-demo'];
 /** The length of an access token that Keycloak made for a member of 300 groups. */
 const ofManyGroups = 'k'.repeat(11_359);
 /** Longer than the default of Node for all header fields, and than the default of `maxTokenLength`. */
