@@ -4,6 +4,15 @@
  */
 const endLength = 43;
 
+/** A token of the table. */
+export interface FrontEntry {
+  readonly token: string;
+  /** The key of its response in the cache. */
+  readonly key: string;
+  /** When a lookup through the table last made the entry of the cache the most recently used one, in monotonic time. */
+  usedAt: number;
+}
+
 /**
  * A small table of tokens that were used recently, with their cache keys. It saves the hash, which is the largest part
  * of the time of a cache hit.
@@ -16,17 +25,17 @@ const endLength = 43;
  */
 export class FrontTable {
   readonly #maxTokens: number;
-  readonly #tokens = new Map<string, { readonly token: string; readonly key: string }>();
+  readonly #tokens = new Map<string, FrontEntry>();
 
   /** @param maxTokens how many tokens it holds at most; 0 holds none */
   constructor(maxTokens: number) {
     this.#maxTokens = maxTokens;
   }
 
-  /** Returns the cache key of a token, or `undefined` if the table does not have it. */
-  keyOf(token: string): string | undefined {
+  /** Returns what the table has about a token, or `undefined`. */
+  find(token: string): FrontEntry | undefined {
     const known = this.#tokens.get(token.slice(-endLength));
-    return known?.token === token ? known.key : undefined;
+    return known?.token === token ? known : undefined;
   }
 
   /** Adds a token. Replaces one with the same end, or the oldest one if the table is full. */
@@ -35,7 +44,7 @@ export class FrontTable {
     const end = token.slice(-endLength);
     this.#tokens.delete(end);
     if (this.#tokens.size >= this.#maxTokens) this.#tokens.delete(this.#tokens.keys().next().value ?? '');
-    this.#tokens.set(end, { token, key });
+    this.#tokens.set(end, { token, key, usedAt: Number.NEGATIVE_INFINITY });
   }
 
   delete(token: string): void {

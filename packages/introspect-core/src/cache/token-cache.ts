@@ -5,10 +5,13 @@ import { BoundedEntries } from './bounded-entries.js';
 import { activeEntry, type CachedResponse, type CacheEntry, inactiveEntry } from './cache-entry.js';
 import type { CacheSettings } from './cache-options.js';
 import { type ClockTime, hasExpired, hasPassed, isFresh, isUsableIfError } from './freshness.js';
+import type { FrontEntry } from './front-table.js';
 import type { Invalidations } from './invalidations.js';
 
 /** An inactive response is rechecked if the token was active less than this ago: the server may have a brief fault. */
 const recheckWindowMs = 60_000;
+/** How often hits through the front table change the order of eviction. */
+const recencyMs = 1000;
 /** After a refresh has begun, no other one begins for this time, whether it succeeds or fails. */
 const refreshPauseMs = 500;
 
@@ -83,11 +86,16 @@ export class TokenCache {
    * Returns a fresh entry that is younger than `maxResponseAgeMs`.
    *
    * @param wasRead whether the shared cache was just read for this key, so that the entry need not be compared again
+   * @param known what the front table has: then it makes the entry the most recently used one only once a second
    */
-  fresh(key: string, maxResponseAgeMs: number, wasRead = false): CacheEntry | undefined {
-    const entry = this.#active.get(key) ?? this.#inactive.get(key);
+  fresh(key: string, maxResponseAgeMs: number, wasRead = false, known?: FrontEntry): CacheEntry | undefined {
+    const entry = known === undefined ? (this.#active.get(key) ?? this.#inactive.get(key)) : this.#active.peek(key);
     if (entry === undefined) return undefined;
     const time = this.#clockTime();
+    if (known !== undefined && time.monotonicNow - known.usedAt >= recencyMs) {
+      known.usedAt = time.monotonicNow;
+      this.#active.get(key);
+    }
     const entryTime = this.#entryTime(entry, time);
     const ageMs = entryTime - entry.requestedAt;
     if (!isFresh(entry.response, ageMs, this.#settings) || ageMs >= maxResponseAgeMs) return undefined;

@@ -109,15 +109,15 @@ export class TokenLookup {
    */
   cached(token: string, maxResponseAgeMs: number): IntrospectionResponse | undefined {
     if (this.#cache === undefined || this.#keysArePromises) return undefined;
-    const knownKey = this.#front.keyOf(token);
-    const key = knownKey ?? this.#keyOf(token);
+    const known = this.#front.find(token);
+    const key = known?.key ?? this.#keyOf(token);
     this.#keysArePromises = typeof key !== 'string';
-    const entry = typeof key === 'string' ? this.#cache.fresh(key, maxResponseAgeMs) : undefined;
+    const entry = typeof key === 'string' ? this.#cache.fresh(key, maxResponseAgeMs, false, known) : undefined;
     if (entry === undefined || this.#cache.isRefreshDue(entry)) {
-      if (knownKey !== undefined) this.#front.delete(token);
+      if (known !== undefined) this.#front.delete(token);
       return undefined;
     }
-    if (knownKey === undefined && typeof key === 'string' && entry.response.active) this.#front.add(token, key);
+    if (known === undefined && typeof key === 'string' && entry.response.active) this.#front.add(token, key);
     this.#stats.emit({ type: 'cache_hit', active: entry.response.active });
     return entry.prepared;
   }
