@@ -8,7 +8,7 @@ export interface ApiProcess {
   readonly origin: string;
   /** Returns the resident memory now and its maximum, in MB, or `undefined` on a system without /proc. */
   memory(): Promise<{ now: number; most: number } | undefined>;
-  /** Ends the process, and returns its exit code and what it wrote to stderr. */
+  /** Ends the process, and returns its exit code, and what it wrote to stderr beside the log of failed introspections. */
   stop(): Promise<{ code: number | null; stderr: string }>;
 }
 
@@ -56,7 +56,7 @@ export async function startApi(environment: Record<string, string>): Promise<Api
       const impatient = setTimeout(kill, stopMs);
       const code = await closed;
       clearTimeout(impatient);
-      return { code, stderr };
+      return { code, stderr: stderr.replaceAll(/^Token introspection failed .*\n?/gm, '') };
     },
   };
 }

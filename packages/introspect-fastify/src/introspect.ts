@@ -25,7 +25,7 @@ import {
   type SharedAuthorizer,
   tokenOrThrow,
 } from '@acme/introspect-core/adapter';
-import type { FastifyBaseLogger, FastifyPluginAsync, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import fp from 'fastify-plugin';
 
 /** The plugin's own options. */
@@ -101,7 +101,7 @@ declare module 'fastify' {
 /** The `config` of a route has it if its error handler sends denials. A route before the plugin lacks it. */
 const sendsDenials = Symbol('introspect');
 const denials = new WeakMap<FastifyRequest, Denial>();
-/** Requests that an optional guard has accepted without a token. */
+/** Accepted by an optional guard. */
 const withoutToken = new WeakSet<object>();
 
 const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
@@ -112,9 +112,12 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
     nodeTransport(() => import('@acme/introspect-core/undici')),
   );
 
+  // The log of an app without a logger is the same empty function for all levels. A silent log of pino has a level.
+  const hasLogger = app.log.error !== app.log.warn || app.log.level !== undefined;
+
   const requireToken = (policy?: Policy, ...others: unknown[]): TokenHook => {
     if (others.length > 0) throw new TypeError(notCalled); // Fastify has called it as a hook
-    const decide = protect(source, policy, discards(app.log) ? undefined : writeLine);
+    const decide = protect(source, policy, hasLogger ? writeLine : undefined);
     const hook = (hookRequest: HookRequest, hookReply: HookReply, done?: (error?: Error) => void) => {
       const request = hookRequest as FastifyRequest;
       const context = nodeRequestContext(request.raw, hookReply.raw, request);
@@ -153,11 +156,6 @@ const notCalled = 'app.requireToken is not a hook itself: call it, as in { onReq
 
 function writeLine({ level, message, code, suppressed }: LogEntry, { log }: FastifyRequest): void {
   log[level]({ code, suppressed }, message);
-}
-
-/** Returns whether this is the log of an app without a logger: the same empty function for all levels. */
-function discards(log: FastifyBaseLogger): boolean {
-  return log.error === log.warn && log.level === undefined; // a silent log of pino has a level
 }
 
 function accept(request: FastifyRequest, token: ActiveToken | null | undefined): void {
@@ -204,9 +202,7 @@ function sendDenials(route: RouteOptions, requireToken: unknown): void {
 }
 
 /** Lets Fastify call the error handler of the route's scope. */
-async function passOn(error: unknown): Promise<never> {
-  throw error;
-}
+const passOn = (error: unknown): Promise<never> => Promise.reject(error);
 
 function sendDenial(reply: FastifyReply, { status, headers, body }: Denial): void {
   for (const [name, value] of headers) reply.header(name, value);
@@ -222,11 +218,9 @@ function callBack(end: Promise<unknown>, done: (error?: Error) => void): undefin
   );
 }
 
-/**
- * Returns whether Fastify has begun its own response because the route's `handlerTimeout` is over. Reads `signal` only
- * on routes with `handlerTimeout`: elsewhere, reading it would add a listener.
- */
+/** Returns whether Fastify has begun its own response because the route's `handlerTimeout` is over. */
 function hasTimedOut(request: FastifyRequest): boolean {
+  // On a route without `handlerTimeout`, reading `signal` would add a listener.
   return request.routeOptions.handlerTimeout > 0 && request.signal.reason?.code === 'FST_ERR_HANDLER_TIMEOUT';
 }
 
