@@ -33,7 +33,7 @@ async function writeTests(page: string, folder: string): Promise<string[]> {
 
 describe('a reader who copies the programs of', () => {
   it.each([
-    ['docs/testing.md', 3],
+    ['docs/testing.md', 4],
     ['docs/writing-an-adapter.md', 82],
   ])(
     '%s has tests that pass',
