@@ -32,6 +32,7 @@ const frameworks: Record<string, readonly Protection[]> = {
     'ours, JWT',
   ],
   NestJS: ['bare', 'no-op, reads the header', 'ours, opaque', 'ours, JWT'],
+  Express: ['bare', 'no-op, reads the header', 'ours, opaque', 'ours, JWT'],
 };
 
 async function report(): Promise<Report> {
@@ -74,6 +75,7 @@ async function report(): Promise<Report> {
       goal(0.95, 'Hono', `ours, withToken, ${kind}`, 'handler that reads the header'),
       goal(0.93, 'Hono', `ours, ${kind}`, 'no-op, reads the header'),
       goal(0.95, 'NestJS', `ours, ${kind}`, 'no-op, reads the header'),
+      goal(0.95, 'Express', `ours, ${kind}`, 'no-op, reads the header'),
     ]),
     notes: [
       'NestJS runs on Fastify. JWTs are signed with RS256. CPU is that of the API alone; the goals compare it.',

@@ -7,6 +7,7 @@ const settings = { protection: protection as Protection, publicPem };
 
 // Only the framework that runs is imported.
 const starts: Record<string, () => Promise<string>> = {
+  Express: async () => (await import('../apis/express-api.js')).startExpressApi(settings),
   Fastify: async () => (await import('../apis/fastify-api.js')).startFastifyApi(settings),
   Hono: async () => (await import('../apis/hono-api.js')).startHonoApi(settings),
   NestJS: async () => (await import('../apis/nest-api.js')).startNestApi(settings),
