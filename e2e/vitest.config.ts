@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     name: 'repository',
     fsModuleCache: false,
-    include: ['{commands,contract,documentation,interop,mistakes,packages,types}/*.test.ts'],
+    include: ['{commands,contract,documentation,interop,mistakes,packages,recipes,types}/*.test.ts'],
     exclude: ['**/*.long.test.ts'],
     testTimeout: 300_000,
     hookTimeout: 300_000,
