@@ -93,6 +93,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
         ),
     });
     const failures = new FailureLog(settings);
+    if (checked.cache?.store !== undefined && checked.cache.storeSecrets === undefined) failures.unsealedStore();
     this.#decider = new Decider(this.#lookup, { ...settings, failures, maxTokenLength: checked.maxTokenLength });
   }
 

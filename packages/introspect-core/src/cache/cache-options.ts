@@ -72,6 +72,16 @@ export interface CacheOptions {
    */
   store?: CacheStore;
   /**
+   * With a `store`: the secret that seals what this process writes there, or the current secret and the previous one. Each
+   * has at least 32 characters, for example of `openssl rand -base64 32`. Nobody without the secret can read an entry,
+   * make a token active, or see whose tokens were invalidated.
+   *
+   * All processes need the same secret. To replace it, first set `[new, old]` in all processes, then the new one alone.
+   *
+   * @default undefined: entries are not sealed, which is logged once
+   */
+  storeSecret?: string | readonly [current: string, previous: string] | undefined;
+  /**
    * With a `store`: how long this process uses an active response before it reads the store again, in seconds.
    *
    * @default 5
@@ -89,6 +99,8 @@ export interface CacheSettings {
   maxBytes: number;
   frontEntries: number;
   store: CacheStore | undefined;
+  /** The current secret first. `undefined`: entries are not sealed. */
+  storeSecrets: readonly [string, ...string[]] | undefined;
   localMaxAgeMs: number;
 }
 
@@ -123,6 +135,18 @@ function count(min: number) {
   return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(maxEntries, message));
 }
 
+const secretMessage =
+  'must be a secret of at least 32 characters, or a list of the current secret and the previous one';
+
+function isStoreSecret(value: unknown): boolean {
+  const secrets = Array.isArray(value) && value.length === 2 ? value : [value];
+  return secrets.every((secret) => typeof secret === 'string' && secret.length >= 32);
+}
+
+function secretsOf(given: CacheOptions['storeSecret']): CacheSettings['storeSecrets'] {
+  return typeof given === 'string' ? [given] : given;
+}
+
 /** The part of `maxAgeSeconds` after which a response is refreshed by default. */
 const defaultRefreshPart = 0.8;
 
@@ -148,6 +172,7 @@ const schema = optionsObject({
       'must have functions "get", "set" and "delete", and may have functions "onInvalidate", "lease" and "close"',
     ),
   ),
+  storeSecret: v.optional(v.custom<NonNullable<CacheOptions['storeSecret']>>(isStoreSecret, secretMessage)),
   localMaxAgeSeconds: v.optional(seconds(), 5),
 });
 
@@ -187,6 +212,7 @@ export const cacheOptions = v.pipe(
       maxBytes: checked.maxBytes ?? Math.max(defaultMaxBytes, checked.maxEntries * defaultBytesPerEntry),
       frontEntries: checked.frontEntries,
       store: checked.store,
+      storeSecrets: secretsOf(checked.storeSecret),
       localMaxAgeMs: checked.localMaxAgeSeconds * 1000,
     }),
   ),

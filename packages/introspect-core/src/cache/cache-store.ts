@@ -2,8 +2,8 @@
  * The interface of a shared cache, for example Redis. Several processes can share it behind their caches in memory.
  *
  * Keys and values are opaque. Values contain the claims of active tokens, but never a token. Inactive responses are not
- * stored. Protect the store like the introspection responses. Values are not authenticated: anyone who can write to the
- * store can make a token active.
+ * stored. With `storeSecret`, entries are sealed: nobody without the secret can read or make one. Without it, protect the
+ * store like the introspection responses: anyone who can write to it can make a token active.
  *
  * If a function throws, rejects or takes longer than 250 ms, the cache goes on without it and emits `store_failed`. A
  * failed `get` counts as a miss. Only `Authorizer.invalidate` rejects, because other processes may not know of it.

@@ -5,7 +5,8 @@ import { maxSharedSeconds } from './cache-options.js';
 import type { CacheStore } from './cache-store.js';
 import { expiryOf } from './freshness.js';
 import { type Invalidations, type TombstoneName, tombstoneSlackMs } from './invalidations.js';
-import { isTombstoneKey, type SharedEntry, StoreClient } from './store-client.js';
+import { type SharedEntry, StoreClient } from './store-client.js';
+import type { LookupKey, StoreCodec } from './store-codec.js';
 import type { TokenCache } from './token-cache.js';
 
 /** A tombstone stays as long as a process may use a response that it concerns, whatever the settings of that process. */
@@ -19,7 +20,7 @@ export interface SharedCacheSettings {
   /** How long a response may be used at most. */
   lifetimeMs: number;
   leaseMs: number;
-  keyOf: (text: string) => string | Promise<string>;
+  codec: StoreCodec;
   onFailure: (operation: StoreOperation) => void;
 }
 
@@ -53,10 +54,12 @@ export class SharedCache {
     this.#stopListening = stopListening;
   }
 
-  #onChange(key: unknown): void {
-    if (typeof key !== 'string' || key === '' || isTombstoneKey(key)) this.#cache.revalidateAll();
-    else this.#cache.revalidate(key);
-    for (const read of this.#reads.get(String(key)) ?? []) read.wasChanged = true;
+  #onChange(storeKey: unknown): void {
+    const change = this.#store.changeOf(storeKey);
+    if (change === 'any') this.#cache.revalidateAll();
+    if (change === 'any' || change.key === undefined) return;
+    this.#cache.revalidate(change.key);
+    for (const read of this.#reads.get(change.key) ?? []) read.wasChanged = true;
   }
 
   /**
@@ -64,14 +67,15 @@ export class SharedCache {
    *
    * Deletes the entry in memory if another process has invalidated it.
    */
-  async read(key: string): Promise<boolean> {
+  async read(lookup: LookupKey): Promise<boolean> {
+    const { key } = lookup;
     const { age, steadyNow } = this.#settings;
     const { epoch } = this.#cache;
     const local = this.#cache.activeEntry(key);
     const read = { wasChanged: false };
     const reads = this.#reads.get(key) ?? new Set();
     this.#reads.set(key, reads.add(read));
-    const result = await this.#store.read(key, local && this.#sharedEntry(local));
+    const result = await this.#store.read(lookup, local && this.#sharedEntry(local));
     reads.delete(read);
     if (reads.size === 0) this.#reads.delete(key);
     // An unconfirmed entry stays: without it, an older active response could be promoted and used.
@@ -88,34 +92,34 @@ export class SharedCache {
   }
 
   /** Writes an active response to the store, for as long as it may be used. Never rejects. */
-  async share(key: string, received: CachedResponse): Promise<void> {
+  async share(lookup: LookupKey, received: CachedResponse): Promise<void> {
     const { now, age, steadyNow, lifetimeMs } = this.#settings;
     const entry = this.#sharedEntry(received);
     if (entry === undefined) return;
     steadyNow(); // reads the wall clock, so that this clock never returns an earlier time than that of the entry
     const ttlMs = Math.floor(Math.min(lifetimeMs - age.ageMs(received), expiryOf(entry.token) - now()));
-    if (ttlMs > 0) await this.#store.write(key, entry, ttlMs);
+    if (ttlMs > 0) await this.#store.write(lookup, entry, ttlMs);
   }
 
   /** Deletes the entry of a key from the store. Never rejects. */
-  delete(key: string): Promise<void> {
-    return this.#store.delete(key);
+  delete(lookup: LookupKey): Promise<void> {
+    return this.#store.delete(lookup);
   }
 
   /**
-   * Creates a tombstone for all processes, and deletes the entry of `key`.
+   * Creates a tombstone for all processes, and deletes the entry of a token.
    *
    * @throws UnavailableError if the store failed
    */
-  async invalidate(name: TombstoneName, key: string | undefined): Promise<void> {
+  async invalidate(name: TombstoneName, lookup: LookupKey | undefined): Promise<void> {
     const createdAt = this.#settings.steadyNow();
     const added = this.#store.addTombstone(name, { createdAt, ttlMs: tombstoneTtlMs });
-    await Promise.all([added, key === undefined ? undefined : this.delete(key)]);
+    await Promise.all([added, lookup === undefined ? undefined : this.delete(lookup)]);
   }
 
   /** Returns whether this process may refresh the response of a key: `true` to one of the processes that share it. */
-  mayRefresh(key: string): Promise<boolean> {
-    return this.#store.lease(key, this.#settings.leaseMs);
+  mayRefresh(lookup: LookupKey): Promise<boolean> {
+    return this.#store.lease(lookup, this.#settings.leaseMs);
   }
 
   /** Stops listening to the store, and closes it. Never rejects. */

@@ -5,6 +5,7 @@ import { readIntrospectionResponse } from '../protocol/introspection-response.js
 import { withDeadline } from '../runtime/deadline.js';
 import type { CacheStore } from './cache-store.js';
 import { isAfterTombstone, type TombstoneName, tombstoneNames } from './invalidations.js';
+import type { EntryPlace, LookupKey, StoreCodec } from './store-codec.js';
 
 /** An active response as processes share it. */
 export interface SharedEntry {
@@ -37,25 +38,24 @@ export function isTombstoneKey(key: string): boolean {
 export class StoreClient {
   readonly #store: CacheStore;
   readonly #now: () => number;
-  readonly #keyOf: (text: string) => string | Promise<string>;
+  readonly #codec: StoreCodec;
   readonly #onFailure: (operation: StoreOperation) => void;
 
   constructor(
     store: CacheStore,
     {
       now,
-      keyOf,
+      codec,
       onFailure,
     }: {
       now: () => number;
-      /** Hashes the name of a tombstone, as it hashes a token. */
-      keyOf: (text: string) => string | Promise<string>;
+      codec: StoreCodec;
       onFailure: (operation: StoreOperation) => void;
     },
   ) {
     this.#store = store;
     this.#now = now;
-    this.#keyOf = keyOf;
+    this.#codec = codec;
     this.#onFailure = onFailure;
   }
 
@@ -65,15 +65,15 @@ export class StoreClient {
    *
    * Returns `undefined` if the store failed.
    */
-  async read(key: string, local?: SharedEntry): Promise<StoreReadResult | undefined> {
+  async read(lookup: LookupKey, local?: SharedEntry): Promise<StoreReadResult | undefined> {
+    const { key } = lookup;
     try {
-      const [value, localTombstone] = await Promise.all([
-        this.#run('get', () => this.#store.get(key)),
+      const [entry, localTombstone] = await Promise.all([
+        this.#latestEntry(lookup),
         local && this.#latestTombstone(tombstoneNames(key, local.token)),
       ]);
       const isLocalInvalidated =
         local !== undefined && localTombstone !== undefined && !isAfterTombstone(local.requestedAt, localTombstone);
-      const entry = this.#parse(value);
       if (entry === undefined) return { isLocalInvalidated };
       const names = tombstoneNames(key, entry.token);
       const hasSameNames = local !== undefined && names.join() === tombstoneNames(key, local.token).join();
@@ -86,14 +86,22 @@ export class StoreClient {
   }
 
   /** Writes an entry. Never rejects. */
-  async write(key: string, { token, requestedAt }: SharedEntry, ttlMs: number): Promise<void> {
-    const value = `${Math.floor(requestedAt)} ${JSON.stringify(token)}`;
-    await this.#run('set', () => this.#store.set(key, value, ttlMs)).catch(() => {});
+  async write(lookup: LookupKey, { token, requestedAt }: SharedEntry, ttlMs: number): Promise<void> {
+    const write = async () => {
+      const [place] = await this.#codec.placesOf(lookup);
+      const value = await place.encode({ requestedAt: Math.floor(requestedAt), body: JSON.stringify(token) });
+      await this.#store.set(place.storeKey, value, ttlMs);
+    };
+    await this.#run('set', write).catch(() => {});
   }
 
   /** Deletes an entry. Never rejects. */
-  async delete(key: string): Promise<void> {
-    await this.#run('delete', () => this.#store.delete(key)).catch(() => {});
+  async delete(lookup: LookupKey): Promise<void> {
+    const deleteAll = async () => {
+      const places = await this.#codec.placesOf(lookup);
+      await Promise.all(places.map(async ({ storeKey }) => this.#store.delete(storeKey)));
+    };
+    await this.#run('delete', deleteAll).catch(() => {});
   }
 
   /** Listens to changes by other processes, if the store can report them. Returns a function that ends it. */
@@ -106,16 +114,29 @@ export class StoreClient {
     }
   }
 
+  /**
+   * Returns what a report of the store says: the cache key of the entry that has changed, or that any entry may have
+   * changed. The key is `undefined` if this process has not used that entry recently.
+   */
+  changeOf(storeKey: unknown): 'any' | { key: string | undefined } {
+    if (typeof storeKey !== 'string' || storeKey === '' || isTombstoneKey(storeKey)) return 'any';
+    return { key: this.#codec.cacheKeyOf(storeKey) };
+  }
+
   /** Closes the store, if it can be closed. Never rejects. */
   async close(): Promise<void> {
     await this.#run('close', async () => this.#store.close?.()).catch(() => {});
   }
 
   /** Returns whether this process must refresh the response of a key: also if the store has no leases, or failed. */
-  async lease(key: string, ttlMs: number): Promise<boolean> {
+  async lease(lookup: LookupKey, ttlMs: number): Promise<boolean> {
     const { lease } = this.#store;
     if (lease === undefined) return true;
-    return this.#run('lease', () => lease.call(this.#store, key, ttlMs)).catch(() => true);
+    const take = async () => {
+      const [{ storeKey }] = await this.#codec.placesOf(lookup);
+      return lease.call(this.#store, storeKey, ttlMs);
+    };
+    return this.#run('lease', take).catch(() => true);
   }
 
   /**
@@ -124,36 +145,51 @@ export class StoreClient {
    * @throws UnavailableError if the store failed
    */
   async addTombstone(name: TombstoneName, { createdAt, ttlMs }: { createdAt: number; ttlMs: number }): Promise<void> {
-    const key = await this.#tombstoneKey(name);
-    const existing = Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '');
-    const latest = existing > createdAt ? existing : createdAt; // the clock of another process may be ahead
-    // It writes an unchanged tombstone too, so that the store notifies the other processes.
-    await this.#run('set', () => this.#store.set(key, String(latest), ttlMs));
+    await Promise.all(
+      (await this.#tombstoneKeys([name])).map(async (key) => {
+        const existing = Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '');
+        const latest = existing > createdAt ? existing : createdAt; // the clock of another process may be ahead
+        // It writes an unchanged tombstone too, so that the store notifies the other processes.
+        await this.#run('set', () => this.#store.set(key, String(latest), ttlMs));
+      }),
+    );
   }
 
   /** Returns when the latest of these tombstones was created: `-Infinity` without any, NaN if one is unreadable. */
   async #latestTombstone(names: TombstoneName[]): Promise<number> {
-    const times = names.map(async (name) => {
-      const key = await this.#tombstoneKey(name);
-      return Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '-Infinity');
-    });
+    const times = (await this.#tombstoneKeys(names)).map(async (key) =>
+      Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '-Infinity'),
+    );
     return Math.max(...(await Promise.all(times)));
   }
 
   /** A bearer token contains no colon, but a name does. So no token has the key of a tombstone. */
-  async #tombstoneKey(name: TombstoneName): Promise<string> {
-    return tombstonePrefix + (await this.#keyOf(name));
+  async #tombstoneKeys(names: TombstoneName[]): Promise<string[]> {
+    const keys = await Promise.all(names.map((name) => this.#codec.tombstoneKeys(name)));
+    return keys.flat().map((key) => tombstonePrefix + key);
   }
 
-  #parse(value: string | undefined): SharedEntry | undefined {
+  /** Reads each place of an entry. Returns the entry that was requested last. */
+  async #latestEntry(lookup: LookupKey): Promise<SharedEntry | undefined> {
+    const entries = (await this.#codec.placesOf(lookup)).map(async (place) =>
+      this.#decode(place, await this.#run('get', () => this.#store.get(place.storeKey))),
+    );
+    return (await Promise.all(entries)).reduce((latest, entry) =>
+      latest === undefined || (entry !== undefined && entry.requestedAt > latest.requestedAt) ? entry : latest,
+    );
+  }
+
+  async #decode(place: EntryPlace, value: string | undefined): Promise<SharedEntry | undefined> {
     if (value === undefined || value === null) return undefined;
-    const [, digits, body = ''] = /^(\d{1,15}) (.*)$/s.exec(value) ?? [];
-    const response = { status: 200, header: () => 'application/json', body };
     try {
-      const token = readIntrospectionResponse(response, 'The cache store', this.#now);
-      if (token.active && digits !== undefined) return { token, requestedAt: Number(digits) };
+      const { requestedAt, body } = (await place.decode(value)) ?? {};
+      if (requestedAt !== undefined && body !== undefined) {
+        const response = { status: 200, header: () => 'application/json', body };
+        const token = readIntrospectionResponse(response, 'The cache store', this.#now);
+        if (token.active) return { token, requestedAt };
+      }
     } catch {}
-    this.#onFailure('get'); // another program wrote this value
+    this.#onFailure('get'); // this cache did not write this value here
     return undefined;
   }
 

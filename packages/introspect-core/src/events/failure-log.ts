@@ -5,8 +5,8 @@ export interface LogEntry {
   /** `warn` if waiting may help, or if no request failed because of it; otherwise `error`. */
   readonly level: 'error' | 'warn';
   /**
-   * `invalid_client`, `invalid_response` and `unsupported_token_type` have the level `error`; `unavailable` and
-   * `preflight_denied` have the level `warn`.
+   * `invalid_client`, `invalid_response` and `unsupported_token_type` have the level `error`; `unavailable`,
+   * `preflight_denied` and `unsealed_store` have the level `warn`.
    */
   readonly code: string;
   /** What happened, and what to do. It is one line, and holds no token, no secret and no text from the server. */
@@ -93,6 +93,18 @@ export class FailureLog {
       'A CORS preflight reached a guard and was denied with 401, so browsers cannot call this route. ' +
       'Register CORS before the guard: a preflight has no token';
     this.#write({ level: 'warn', code: 'preflight_denied', message, suppressed: 0 }, target);
+  }
+
+  /** Logs that the shared cache has no secret. */
+  unsealedStore(): void {
+    if (this.#log === false) return;
+    const message =
+      'The cache has a "store" but no "cache.storeSecret": anyone who can read the store sees the claims of all tokens, and ' +
+      'anyone who can write to it can make a token active. Set "cache.storeSecret" to a secret of at least 32 characters';
+    this.#write(
+      { level: 'warn', code: 'unsealed_store', message, suppressed: 0 },
+      { log: undefined, native: undefined },
+    );
   }
 
   /** An error of the log is ignored: no request may fail because a line cannot be written. */

@@ -13,7 +13,7 @@ export type ReadShared = (query: TokenQuery) => Promise<boolean>;
 export function readShared(sharedCache: SharedCache | undefined): ReadShared {
   if (sharedCache === undefined) return async () => false;
   const reads = new SingleFlight<boolean>(() => true);
-  return ({ key, request }) => reads.join(key, { signal: request.signal }, () => sharedCache.read(key));
+  return (query) => reads.join(query.key, { signal: query.request.signal }, () => sharedCache.read(query));
 }
 
 /**

@@ -25,7 +25,7 @@ export function backgroundRefresh({
   return async (query) => {
     if (signal.aborted) return;
     try {
-      if ((await sharedCache?.mayRefresh(query.key)) === false) {
+      if ((await sharedCache?.mayRefresh(query)) === false) {
         cache.revalidate(query.key); // another process refreshes it
         return;
       }

@@ -54,14 +54,15 @@ export class ServerLookup {
    * Lets the prefilter judge the token, introspects it, rechecks it if it is suddenly inactive, and repeats the
    * introspection while the response was invalidated meanwhile. Then it caches the last response.
    */
-  async find({ key, token, maxResponseAgeMs }: TokenQuery, signal: AbortSignal): Promise<LookupResult> {
+  async find(query: TokenQuery, signal: AbortSignal): Promise<LookupResult> {
+    const { key, token, maxResponseAgeMs } = query;
     const { cache, sharedCache, invalidations, timeLimit, hooks, emit } = this.#parts;
     const endsAt = timeLimit.endFromNow();
     const inTime = (priority: Priority) =>
       timeLimit.run(endsAt, signal, (signal) => this.#introspect(token, priority, signal));
     const wasActive = cache?.hasActive(key) === true;
     // This query may not use what the store has. But if it has an active response, an inactive one is rechecked.
-    if (maxResponseAgeMs === 0) void sharedCache?.read(key);
+    if (maxResponseAgeMs === 0) void sharedCache?.read(query);
     // The prefilter rejects forged tokens. A token that the server itself recently called active is not forged.
     const prefilter = wasActive ? undefined : hooks.prefilter;
     const verdict = prefilter === undefined ? 'introspect' : await prefilter(token, signal);
@@ -70,7 +71,7 @@ export class ServerLookup {
     let last = await (prefilter === undefined ? this.#introspect(token, priority, signal) : inTime(priority));
     const isSharedActive = cache?.activeEntry(key) !== undefined; // it may be in the store, too
     const isNowInactive = isSharedActive && !last.received.response.active;
-    const removal = isNowInactive ? sharedCache?.delete(key) : undefined;
+    const removal = isNowInactive ? sharedCache?.delete(query) : undefined;
     if (!last.received.response.active && cache?.markUnconfirmed(key, last.received)) {
       const waitMs = recheckDelayMs + recheckJitterMs * Math.random();
       await delay(Math.min(waitMs, timeLimit.leftMs(endsAt) / 2), signal);
@@ -84,15 +85,15 @@ export class ServerLookup {
     if (invalidations.invalidates(key, last.received)) {
       return { from: 'server', ...last, isLast: true, pendingWrite: removal };
     }
-    return { from: 'server', ...last, isLast: false, pendingWrite: this.#cache(key, last.received) ?? removal };
+    return { from: 'server', ...last, isLast: false, pendingWrite: this.#cache(query, last.received) ?? removal };
   }
 
   /** Caches a response, and returns the write to the shared cache. Inactive responses are not shared. */
-  #cache(key: string, received: CachedResponse): Promise<void> | undefined {
+  #cache(query: TokenQuery, received: CachedResponse): Promise<void> | undefined {
     const { cache, sharedCache, emit } = this.#parts;
-    const outcome = cache?.set(key, received);
+    const outcome = cache?.set(query.key, received);
     if (outcome === 'too_large') emit({ type: 'too_large_to_cache' });
-    return outcome === 'cached' && received.response.active ? sharedCache?.share(key, received) : undefined;
+    return outcome === 'cached' && received.response.active ? sharedCache?.share(query, received) : undefined;
   }
 
   async #introspect(token: string, priority: Priority, signal: AbortSignal): Promise<Introspected> {

@@ -2,19 +2,17 @@ import { cacheKey } from '../cache/cache-key.js';
 import type { CacheSettings } from '../cache/cache-options.js';
 import { FrontTable } from '../cache/front-table.js';
 import { type InvalidationTarget, parseTarget } from '../cache/invalidation-target.js';
-import { Invalidations, type TombstoneName, tombstoneSlackMs } from '../cache/invalidations.js';
-import { SharedCache } from '../cache/shared-cache.js';
-import { TokenCache } from '../cache/token-cache.js';
-import type { IntrospectionClientSettings } from '../client/client-options.js';
+import type { Invalidations, TombstoneName } from '../cache/invalidations.js';
+import type { SharedCache } from '../cache/shared-cache.js';
+import type { TokenCache } from '../cache/token-cache.js';
 import { hasMetRateLimit, type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
 import type { InvalidTokenReason } from '../errors/errors.js';
-import type { StoreOperation } from '../events/events.js';
 import type { IntrospectionResponse } from '../protocol/active-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import { AgeClock, type Moment } from '../runtime/age-clock.js';
-import { steadyClock } from '../runtime/steady-clock.js';
 import { finishSharedWrite } from './finish-shared-write.js';
 import { joinFlight } from './join-flight.js';
+import { createCaches } from './lookup-caches.js';
 import { LookupDeadline } from './lookup-deadline.js';
 import { compose, type Lookup, type LookupResult, type TokenQuery } from './lookup-pipeline.js';
 import { LookupCounters, type LookupEvent, type LookupStats } from './lookup-stats.js';
@@ -174,7 +172,7 @@ export class TokenLookup {
     if (kind === 'token') this.#cache?.delete(text);
     if (kind === 'all') this.#cache?.clear();
     this.#stats.emit({ type: 'invalidated', by: kind });
-    await this.#sharedCache?.invalidate(name, kind === 'token' ? text : undefined);
+    await this.#sharedCache?.invalidate(name, kind === 'token' ? { key: text, token: value } : undefined);
   }
 
   stats(): LookupStats {
@@ -192,41 +190,4 @@ export class TokenLookup {
   emit(event: LookupEvent): void {
     this.#stats.emit(event);
   }
-}
-
-/** Creates the tombstones, and the cache in memory and the shared cache if they are configured. */
-function createCaches(
-  cacheSettings: CacheSettings | undefined,
-  {
-    settings: { now, monotonicNow, timeoutMs },
-    keyOf,
-    age,
-    prepare,
-    emit,
-  }: {
-    settings: IntrospectionClientSettings;
-    keyOf: (text: string) => string | Promise<string>;
-    age: AgeClock;
-    prepare: LookupHooks['prepare'];
-    emit: (event: LookupEvent) => void;
-  },
-): { invalidations: Invalidations; cache?: TokenCache; sharedCache?: SharedCache } {
-  const lifetimeMs = Math.max(cacheSettings?.maxAgeMs ?? 0, cacheSettings?.maxAgeIfErrorMs ?? 0);
-  const invalidationLifetimeMs = lifetimeMs + tombstoneSlackMs;
-  const steadyNow = steadyClock({ now, monotonicNow }, invalidationLifetimeMs);
-  const invalidations = new Invalidations({ monotonicNow, steadyNow }, invalidationLifetimeMs);
-  if (cacheSettings === undefined) return { invalidations };
-  const cache = new TokenCache(cacheSettings, { now, monotonicNow, steadyNow, age }, invalidations, prepare);
-  const { store, refreshAfterMs } = cacheSettings;
-  if (store === undefined) return { invalidations, cache };
-  const sharedCache = new SharedCache(store, cache, invalidations, {
-    now,
-    steadyNow,
-    age,
-    lifetimeMs,
-    leaseMs: Math.max(1, Math.floor(Math.min(timeoutMs, refreshAfterMs))),
-    keyOf,
-    onFailure: (operation: StoreOperation) => emit({ type: 'store_failed', operation }),
-  });
-  return { invalidations, cache, sharedCache };
 }

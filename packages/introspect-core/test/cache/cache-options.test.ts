@@ -37,6 +37,7 @@ describe('the option "cache"', () => {
       maxBytes: 67_108_864,
       frontEntries: 512,
       store: undefined,
+      storeSecrets: undefined,
       localMaxAgeMs: 5000,
     });
     const all = {
@@ -123,10 +124,35 @@ describe('the option "cache"', () => {
     '"cache.store" must have functions "get", "set" and "delete"',
   ]);
 
+  const secret = 'canary-0123456789-0123456789-012';
+  const badSecrets = [null, 5, '', secret.slice(1), [], [secret], [secret, secret.slice(1)], [secret, secret, secret]];
+  const badStoreSecrets = badSecrets.map((storeSecret): [object, string] => [
+    { maxAgeSeconds: 60, store, storeSecret },
+    '"cache.storeSecret" must be a secret of at least 32 characters, or a list of the current secret and the previous one',
+  ]);
+
+  it.each([
+    [secret, [secret]],
+    [
+      [secret, 'x'.repeat(32)],
+      [secret, 'x'.repeat(32)],
+    ],
+  ])('has the current secret first: %j', (storeSecret, expected) => {
+    const parsed = v.parse(cacheOptions, { maxAgeSeconds: 60, store, storeSecret: storeSecret as string });
+    expect(parsed.storeSecrets).toEqual(expected);
+  });
+
+  it('with a secret that is too short: the error does not contain the secret', () => {
+    expect(construct({ maxAgeSeconds: 60, store, storeSecret: 'canary' })).toThrow(
+      expect.not.objectContaining({ message: expect.stringContaining('canary') }),
+    );
+  });
+
   it.each<[unknown, string]>([
     ...badSeconds,
     ...badEntries,
     ...badStores,
+    ...badStoreSecrets,
     [true, '"cache" must be an object'],
     [null, '"cache" must be an object'],
     [60, '"cache" must be an object'],

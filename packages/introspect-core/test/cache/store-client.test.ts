@@ -1,31 +1,33 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { CacheStore } from '../../src/cache/cache-store.js';
 import { isTombstoneKey, StoreClient } from '../../src/cache/store-client.js';
+import { plainCodec } from '../../src/cache/store-codec.js';
 import type { ActiveToken } from '../../src/index.js';
 import { Clocks } from '../support/clocks.js';
 import { mapStore } from '../support/map-store.js';
 
+const k = { key: 'k', token: 't' };
 const token: ActiveToken = { active: true, sub: 's', aud: ['a'] };
 
 function setUp(members: Partial<CacheStore> = {}) {
   const clocks = new Clocks();
   const store = mapStore(clocks);
   const onFailure = vi.fn();
-  const keyOf = (text: string) => `key-of-${text}`;
+  const codec = plainCodec((text) => `key-of-${text}`);
   return {
     clocks,
     store,
     onFailure,
-    client: new StoreClient({ ...store, ...members }, { now: clocks.now, keyOf, onFailure }),
+    client: new StoreClient({ ...store, ...members }, { now: clocks.now, codec, onFailure }),
   };
 }
 
 describe('an entry in the store', () => {
   it('is read as it was written, with the time of its request', async () => {
     const { client, store, clocks, onFailure } = setUp();
-    await client.write('k', { token, requestedAt: clocks.wallMs + 0.9 }, 1000);
+    await client.write(k, { token, requestedAt: clocks.wallMs + 0.9 }, 1000);
     expect(store.set.mock.calls).toEqual([['k', `1750000000000 ${JSON.stringify(token)}`, 1000]]);
-    expect(await client.read('k')).toEqual({
+    expect(await client.read(k)).toEqual({
       entry: { token, requestedAt: 1_750_000_000_000 },
       isLocalInvalidated: false,
     });
@@ -35,27 +37,27 @@ describe('an entry in the store', () => {
   it('is read even if another program has written line breaks into it', async () => {
     const get = async (key: string) => (isTombstoneKey(key) ? undefined : '5 {\n"active": true\n}');
     const { client } = setUp({ get });
-    expect((await client.read('k'))?.entry).toEqual({ token: { active: true }, requestedAt: 5 });
+    expect((await client.read(k))?.entry).toEqual({ token: { active: true }, requestedAt: 5 });
   });
 
   it('is not read after it was deleted', async () => {
     const { client, clocks } = setUp();
-    await client.write('k', { token, requestedAt: clocks.wallMs }, 1000);
-    await client.delete('k');
-    expect(await client.read('k')).toEqual({ isLocalInvalidated: false });
+    await client.write(k, { token, requestedAt: clocks.wallMs }, 1000);
+    await client.delete(k);
+    expect(await client.read(k)).toEqual({ isLocalInvalidated: false });
   });
 
   it('is frozen at every level', async () => {
     const { client, clocks } = setUp();
-    await client.write('k', { token, requestedAt: clocks.wallMs }, 1000);
-    const read = (await client.read('k'))?.entry?.token;
+    await client.write(k, { token, requestedAt: clocks.wallMs }, 1000);
+    const read = (await client.read(k))?.entry?.token;
     for (const part of [read, read?.aud]) expect(part).toSatisfy(Object.isFrozen);
   });
 
   it('is not read if a tombstone of one of its names was created at or after its request', async () => {
     const { client, clocks } = setUp();
-    const write = () => client.write('k', { token, requestedAt: clocks.wallMs }, 600_000);
-    const read = async () => (await client.read('k'))?.entry;
+    const write = () => client.write(k, { token, requestedAt: clocks.wallMs }, 600_000);
+    const read = async () => (await client.read(k))?.entry;
     await write();
     await client.addTombstone('sub:other', { createdAt: clocks.wallMs, ttlMs: 600_000 });
     expect(await read()).toBeDefined();
@@ -73,13 +75,13 @@ describe('an entry in the store', () => {
   it.each(['{"active":true}', '5 {"active":false}', '5 {"active":true,"exp":"never"}', '5 [', '-5 {"active":true}'])(
     'is not read from an invalid value: %s',
     async (value) => {
-      expect(await setUp({ get: async () => value }).client.read('k')).toEqual({ isLocalInvalidated: false });
+      expect(await setUp({ get: async () => value }).client.read(k)).toEqual({ isLocalInvalidated: false });
     },
   );
 
   it('is not read if a tombstone is unreadable, because its time is unknown', async () => {
     const get = async (key: string) => (isTombstoneKey(key) ? 'soon' : `5 ${JSON.stringify(token)}`);
-    expect(await setUp({ get }).client.read('k')).toEqual({ isLocalInvalidated: false });
+    expect(await setUp({ get }).client.read(k)).toEqual({ isLocalInvalidated: false });
   });
 });
 
@@ -88,28 +90,28 @@ describe('a read with the entry that this process has in memory', () => {
 
   it('says that a tombstone invalidates the entry in memory, whether or not the store has a newer one', async () => {
     const { client, clocks } = setUp();
-    expect(await client.read('k', local)).toEqual({ isLocalInvalidated: false });
+    expect(await client.read(k, local)).toEqual({ isLocalInvalidated: false });
     await client.addTombstone('sub:s', { createdAt: clocks.wallMs, ttlMs: 600_000 });
-    expect(await client.read('k', local)).toEqual({ isLocalInvalidated: true });
+    expect(await client.read(k, local)).toEqual({ isLocalInvalidated: true });
     clocks.pass(6);
-    await client.write('k', { token, requestedAt: clocks.wallMs }, 1000);
+    await client.write(k, { token, requestedAt: clocks.wallMs }, 1000);
     const newer = { token, requestedAt: clocks.wallMs };
-    expect(await client.read('k', local)).toEqual({ entry: newer, isLocalInvalidated: true });
-    expect(await client.read('k', newer)).toEqual({ entry: newer, isLocalInvalidated: false });
+    expect(await client.read(k, local)).toEqual({ entry: newer, isLocalInvalidated: true });
+    expect(await client.read(k, newer)).toEqual({ entry: newer, isLocalInvalidated: false });
   });
 
   it('does not apply the tombstones of a different entry in the store to the entry in memory', async () => {
     const { client, clocks } = setUp();
     const other: ActiveToken = { active: true, sub: 'other' };
-    await client.write('k', { token: other, requestedAt: clocks.wallMs }, 1000);
+    await client.write(k, { token: other, requestedAt: clocks.wallMs }, 1000);
     await client.addTombstone('sub:other', { createdAt: clocks.wallMs, ttlMs: 600_000 });
-    expect(await client.read('k', local)).toEqual({ isLocalInvalidated: false });
+    expect(await client.read(k, local)).toEqual({ isLocalInvalidated: false });
   });
 
   it('reads each tombstone once if both entries have the same names', async () => {
     const { client, store, clocks } = setUp();
-    await client.write('k', { token, requestedAt: clocks.wallMs }, 1000);
-    await client.read('k', local);
+    await client.write(k, { token, requestedAt: clocks.wallMs }, 1000);
+    await client.read(k, local);
     expect(store.get.mock.calls.flat().sort()).toEqual([
       'k',
       'tombstone.key-of-all:',
@@ -157,30 +159,30 @@ describe('a store', () => {
       }
     }
     const onFailure = vi.fn();
-    const client = new StoreClient(new Store(), { now: () => 5, keyOf: async (text) => text, onFailure });
-    expect(await client.lease('k', 1)).toBe(true);
-    await client.write('k', { token, requestedAt: 5 }, 1);
-    expect((await client.read('k'))?.entry).toEqual({ token, requestedAt: 5 });
-    expect(await client.lease('k', 1)).toBe(false);
-    await client.delete('k');
-    expect(await client.read('k')).toEqual({ isLocalInvalidated: false });
+    const client = new StoreClient(new Store(), { now: () => 5, codec: plainCodec(async (text) => text), onFailure });
+    expect(await client.lease(k, 1)).toBe(true);
+    await client.write(k, { token, requestedAt: 5 }, 1);
+    expect((await client.read(k))?.entry).toEqual({ token, requestedAt: 5 });
+    expect(await client.lease(k, 1)).toBe(false);
+    await client.delete(k);
+    expect(await client.read(k)).toEqual({ isLocalInvalidated: false });
     expect(onFailure).not.toHaveBeenCalled();
   });
 
   it('without leases lets every process refresh', async () => {
-    expect(await setUp().client.lease('k', 1000)).toBe(true);
+    expect(await setUp().client.lease(k, 1000)).toBe(true);
   });
 
   it.each<[string, Partial<CacheStore>, (client: StoreClient) => Promise<unknown>, unknown]>([
-    ['get', { get: () => Promise.reject(new Error()) }, (client) => client.read('k'), undefined],
+    ['get', { get: () => Promise.reject(new Error()) }, (client) => client.read(k), undefined],
     [
       'set',
       { set: () => Promise.reject(new Error()) },
-      (client) => client.write('k', { token, requestedAt: 1 }, 1),
+      (client) => client.write(k, { token, requestedAt: 1 }, 1),
       undefined,
     ],
-    ['delete', { delete: () => Promise.reject(new Error()) }, (client) => client.delete('k'), undefined],
-    ['lease', { lease: () => Promise.reject(new Error()) }, (client) => client.lease('k', 1), true],
+    ['delete', { delete: () => Promise.reject(new Error()) }, (client) => client.delete(k), undefined],
+    ['lease', { lease: () => Promise.reject(new Error()) }, (client) => client.lease(k, 1), true],
   ])('that fails to %s is reported, and counts as a miss', async (operation, members, act, outcome) => {
     const { client, onFailure } = setUp(members);
     expect(await act(client)).toBe(outcome);

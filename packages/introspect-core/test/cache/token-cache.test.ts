@@ -28,6 +28,7 @@ const cacheOf = (settings: Partial<CacheSettings> = {}) =>
       maxBytes: 1000,
       frontEntries: 0,
       store: undefined,
+      storeSecrets: undefined,
       localMaxAgeMs: 5 * seconds,
       ...settings,
     },

@@ -86,7 +86,7 @@ describe('a read of the shared cache', () => {
     const both = Promise.all([read(parts.query()), read(parts.query())]);
     resolve(true);
     expect(await both).toEqual([true, true]);
-    expect(sharedCache.read.mock.calls).toEqual([['k']]);
+    expect(sharedCache.read).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ key: 'k', token: 't' }));
   });
 
   it('a read without a shared cache returns false', async () => {

@@ -26,6 +26,7 @@ export function cachingAuthorizer(server: ScriptedServer, clocks: Clocks, { cach
     clientId: 'api',
     clientSecret: 'secret',
     retry: { attempts: 1 },
+    ...(cache?.store !== undefined && { log: false }), // otherwise it warns that the store is not sealed
     now: clocks.now,
     monotonicNow: clocks.monotonicNow,
     onEvent: (event) => void (event.type !== 'introspected' && events.push(event)),

@@ -25,6 +25,7 @@ export function lookupParts(cacheSettings: Partial<CacheSettings> = {}) {
       maxBytes: 1000,
       frontEntries: 0,
       store: undefined,
+      storeSecrets: undefined,
       localMaxAgeMs: 5000,
       ...cacheSettings,
     },

@@ -15,9 +15,12 @@ export const tokens = [
 /** Token indexes, some more often than others, so that much happens to these tokens. */
 export const tokenIndex = fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 4, 5);
 
+const secrets = ['the current secret of the model....', 'the previous secret of the model...'] as const;
+
 /** The configuration of one run of the model. */
 export interface Setting {
-  readonly cache: Required<Omit<CacheOptions, 'store' | 'refreshAfterSeconds' | 'maxBytes'>> & {
+  readonly cache: Required<Omit<CacheOptions, 'store' | 'storeSecret' | 'refreshAfterSeconds' | 'maxBytes'>> & {
+    storeSecret?: string | readonly [string, string];
     refreshAfterSeconds?: number | false;
   };
   /** Undefined for one process without a shared store. */
@@ -41,15 +44,17 @@ export const settings: fc.Arbitrary<Setting> = fc
     frontEntries: fc.constantFrom(0, 1, 2, 512),
     localMaxAgeSeconds: fc.constantFrom(0, 1, 5, 30),
     store: fc.constantFrom<(StoreKind | undefined)[]>(undefined, undefined, 'plain', 'lease', 'notifies', 'both'),
+    secrets: fc.constantFrom(undefined, secrets[0], secrets),
     isWorkerd: fc.constantFrom(false, false, false, true),
     timeoutMs: fc.constantFrom(2000, 5000),
     clockSteps: fc.boolean(),
     chance: fc.nat(),
   })
-  .map(({ store, isWorkerd, timeoutMs, clockSteps, chance, refreshPart, stalePart, ...cache }) => ({
+  .map(({ store, isWorkerd, timeoutMs, clockSteps, chance, refreshPart, stalePart, secrets, ...cache }) => ({
     cache: {
       ...cache,
       ...(refreshPart !== 'default' && { refreshAfterSeconds: refreshPart && cache.maxAgeSeconds * refreshPart }),
+      ...(secrets !== undefined && { storeSecret: secrets }),
       maxAgeIfErrorSeconds: cache.maxAgeSeconds * stalePart,
     },
     store,

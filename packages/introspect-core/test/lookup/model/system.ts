@@ -189,6 +189,7 @@ export class System {
       clientId: 'api',
       clientSecret: 'secret',
       retry: { attempts: 1 },
+      log: false,
       circuitBreaker: false,
       timeoutMs,
       now: () => this.time.wall,
