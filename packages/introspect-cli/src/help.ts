@@ -8,7 +8,7 @@ export interface HelpSections {
 
 const commonVariables = {
   INTROSPECTION_ENDPOINT: 'Endpoint at an internal address, with ZITADEL_INSTANCE_HOST',
-  NODE_EXTRA_CA_CERTS: 'PEM file of authorities that Node trusts too',
+  NODE_EXTRA_CA_CERTS: 'PEM file of certificate authorities that Node trusts beside its own',
   NO_COLOR: 'Turn colours off',
   FORCE_COLOR: 'Turn colours on without a terminal',
 };

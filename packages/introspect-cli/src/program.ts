@@ -55,17 +55,22 @@ export async function run(argv: readonly string[], system: System, clock = syste
   add(doctorCommand);
   add(registerCommand);
   add(getTokenCommand);
+  const names = [...program.commands.map((command) => command.name()), 'help'];
+  const commandOf = ([first = '']: readonly string[]) => names.find((name) => name === first);
 
   try {
     if (argv.length === 0) {
       program.outputHelp();
       return showHelp();
     }
-    await program.parseAsync(argv, { from: 'user' });
+    // With --help, commander does not look at the name of the command.
+    await program.parseAsync(isOption(argv[0]) || commandOf(argv) !== undefined ? argv : argv.slice(0, 1), {
+      from: 'user',
+    });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return showHelp();
-    return report(failureOf(error), outputOf(wantsJson, system));
+    return report(failureOf(error, commandOf(argv)), outputOf(wantsJson, system));
   }
 }
 
@@ -75,9 +80,13 @@ function report({ exitCode, code, message, advice }: Failure, output: Output): E
   return exitCode;
 }
 
-function failureOf(error: unknown): Failure {
+function isOption(word: string | undefined): boolean {
+  return word?.startsWith('-') === true;
+}
+
+function failureOf(error: unknown, command: string | undefined): Failure {
   if (error instanceof Failure) return error;
-  if (error instanceof CommanderError) return wrongUsage(error);
+  if (error instanceof CommanderError) return wrongUsage(error, command);
   if (isIntrospectionError(error)) return new Failure(exitCodes.failed, error.code, error.message);
   if (isAuthorizationError(error) && error.code === 'invalid_token') return badToken(error.reason, error.message);
   return internalError(error);

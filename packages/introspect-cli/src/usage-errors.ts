@@ -6,21 +6,30 @@ const helpAdvice = 'Run introspect --help to see all commands and options.';
 /**
  * Returns the error for a command line that commander rejects.
  *
+ * @param command the command whose options were read, if its name is known
+ *
  * Shows a word that was typed only if it resembles a known one: otherwise it may be a secret in the wrong place.
  */
-export function wrongUsage({ code, message }: CommanderError): Failure {
-  if (code === 'commander.unknownOption') return unknownOption(message);
+export function wrongUsage({ code, message }: CommanderError, command?: string): Failure {
+  const optionAdvice = command === undefined ? helpAdvice : `Run introspect ${command} --help to see its options.`;
+  if (code === 'commander.unknownOption') return unknownOption(message, optionAdvice);
   if (code === 'commander.unknownCommand') return unknownCommand(message);
   if (code === 'commander.excessArguments') {
-    return usage('Too many arguments', 'Tokens and other secrets are not taken from the command line.');
+    return usage('too many arguments', 'Tokens and other secrets are not taken from the command line.');
   }
   if (code === 'commander.invalidArgument') {
-    return usage(message.replace(/^error: (.*) argument '.*' is invalid/s, '$1: its argument is invalid'));
+    return usage(
+      message.replace(
+        /^error: option '(?:-\w, )?(--[\w-]+).*' argument '.*' is invalid/s,
+        'the value of $1 is invalid',
+      ),
+      optionAdvice,
+    );
   }
   return usage(message.replace(/^error: /, ''));
 }
 
-function unknownOption(message: string): Failure {
+function unknownOption(message: string, optionAdvice: string): Failure {
   const [, option = ''] = /'(--?[a-z-]+)/i.exec(message) ?? [];
   const similar = similarTo(message);
   if (option.startsWith('--env-file')) {
@@ -36,7 +45,7 @@ function unknownOption(message: string): Failure {
       : `unknown option ${option}; did you mean ${similar}?`,
     isSecret
       ? 'Secrets are not taken from the command line: set them in the environment or in the file of --env, or write them to stdin.'
-      : helpAdvice,
+      : optionAdvice,
   );
 }
 

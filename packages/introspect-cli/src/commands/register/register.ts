@@ -32,7 +32,7 @@ export const registerCommand: Command<RegisterFlags> = {
         'Write this env file; a path that ends in .json is the key file, with .env beside it',
         '.env',
       )
-      .option('--force', 'Overwrite existing files, but no variables of others')
+      .option('--force', 'Overwrite existing files, and keep variables that register did not write')
       .option('--rotate', 'Create new credentials for an existing API or service user')
       .option('--dry-run', 'Print the changes without applying them')
       .option('--undo', 'Remove what was created for the env file of --out'),

@@ -245,7 +245,9 @@ describe('introspect register', () => {
   it('rejects an unknown --auth, without showing it', async () => {
     const { code, stderr } = await introspect(['register', '--auth', "canary' secret"]);
     expect(code).toBe(2);
-    expect(stderr).toBe("option '--auth <method>': its argument is invalid. Allowed choices are basic, key.\n");
+    expect(stderr).toBe(
+      'the value of --auth is invalid. Allowed choices are basic, key.\nRun introspect register --help to see its options.\n',
+    );
   });
 
   it('sends no PAT to the target of a redirect', async () => {

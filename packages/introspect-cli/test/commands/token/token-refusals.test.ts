@@ -14,7 +14,7 @@ beforeEach(async () => {
 
 describe('introspect token reports', () => {
   it.each([
-    ['an unknown option', ['--colour'], 'unknown option --colour\nRun introspect --help'],
+    ['an unknown option', ['--colour'], 'unknown option --colour\nRun introspect token --help to see its options.'],
     [
       'a misspelt option with the similar one',
       ['--isuer', 'canary'],
@@ -34,7 +34,7 @@ describe('introspect token reports', () => {
     [
       'a token as an argument',
       ['canary-token'],
-      'Too many arguments\nTokens and other secrets are not taken from the command line',
+      'too many arguments\nTokens and other secrets are not taken from the command line',
     ],
     ['an option without its value', ['--issuer'], "option '--issuer <url>' argument missing"],
     ['an issuer that is not a URL', ['--issuer', 'https://u:canary@[acme'], 'The issuer is not a URL\n'],
@@ -144,8 +144,8 @@ describe('introspect token reports', () => {
     expect(code).toBe(2);
   });
 
-  it('a misspelt command with the similar one', async () => {
-    const { code, stderr } = await introspect(['tokn']);
+  it.each([[['tokn']], [['tokn', '--help']]])('a misspelt command with the similar one: %j', async (argv) => {
+    const { code, stderr } = await introspect(argv);
     expect(stderr).toMatch(/^unknown command tokn; did you mean token\?\n/);
     expect(code).toBe(2);
   });
