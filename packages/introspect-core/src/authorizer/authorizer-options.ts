@@ -24,13 +24,6 @@ export interface AuthorizerSettings<
    */
   audience?: string | readonly string[];
   /**
-   * Further values of `iss` that belong to the same server, such as other domains of one instance of ZITADEL. A token
-   * with one of them is accepted like a token of `issuer`. Discovery uses `issuer` alone.
-   *
-   * @default only `issuer` is accepted
-   */
-  issuerAliases?: readonly string[];
-  /**
    * The response's `token_type` must be one of these, such as `['Bearer']`. Upper and lower case are the same
    * (RFC 6749 §5.1). A response without `token_type` is rejected (`not_an_access_token`).
    *

@@ -75,9 +75,6 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     this.#readiness = new Readiness(checked.client, settings.monotonicNow);
     this.#resource = checked.resource;
     const emit = (event: LookupEvent) => this.#lookup.emit(event);
-    if (checked.issuerAliases !== undefined && settings.issuer === undefined) {
-      throw new TypeError('Authorizer: "issuerAliases" needs "issuer": without it, every issuer is accepted');
-    }
     this.#expectations = expectationsOf(checked, settings.issuer, emit);
     this.audience = this.#expectations.audience?.slice();
     const { prefilter, explainInactive } = checked;

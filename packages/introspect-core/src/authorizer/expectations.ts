@@ -15,7 +15,6 @@ export function expectationsOf(
   return {
     clockSkewSeconds: options.clockSkewSeconds,
     issuer,
-    issuerAliases: options.issuerAliases?.slice(),
     audience: typeof audience === 'string' ? [audience] : audience?.slice(),
     tokenTypes: tokenTypes?.flatMap((type) => [type, type.toLowerCase()]),
     scopes: options.scopes?.slice(),

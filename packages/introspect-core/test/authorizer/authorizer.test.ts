@@ -241,22 +241,6 @@ describe('an optional policy', () => {
 });
 
 describe('the options of an authorizer', () => {
-  it('accepts a token of an alias of its issuer, and of no other issuer', async () => {
-    const authorizer = new Authorizer({
-      issuer: server.origin,
-      issuerAliases: ['https://alias.example'],
-      clientId: 'api',
-      clientSecret: 'secret',
-    });
-    server.always(active({ iss: 'https://alias.example', sub: 'mickey' }));
-    await expect(authorizer.authorize('Bearer a')).resolves.toMatchObject({ sub: 'mickey' });
-    server.always(active({ iss: 'https://other.example' }));
-    await expect(authorizer.authorize('Bearer b')).rejects.toMatchObject({ reason: 'issuer_mismatch' });
-    expect(() => authorizerOf({ issuerAliases: ['https://alias.example'] })).toThrow(
-      'Authorizer: "issuerAliases" needs "issuer"',
-    );
-  });
-
   it('says in the message, and not in the response, that a rejected token has no audience at all', async () => {
     const authorizer = authorizerOf({ audience: 'api' });
     server.always(active({ sub: 'mickey' }));
