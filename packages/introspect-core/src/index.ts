@@ -1,10 +1,12 @@
 export { type AnyAuthorizer, isAuthorizer, type PolicyOf, type TokenOf } from './authorizer/any-authorizer.js';
-export { Authorizer, type AuthorizerStats, type Guard } from './authorizer/authorizer.js';
+export { Authorizer } from './authorizer/authorizer.js';
 export type { AuthorizerOptions, AuthorizerSettings } from './authorizer/authorizer-options.js';
 export { authorizerOptionNames } from './authorizer/authorizer-options-schema.js';
-export type { AuthorizerRequest } from './authorizer/authorizer-request.js';
+export type { AuthorizerRequest, Guard } from './authorizer/authorizer-request.js';
+export type { AuthorizerStats } from './authorizer/authorizer-stats.js';
 export { type Decision, type Denial, denial, isDecided } from './authorizer/decision.js';
 export { type FromEnvOptions, fromEnv } from './authorizer/from-env.js';
+export { type IssuersOptions, issuers } from './authorizer/issuer-selector.js';
 export type { CacheOptions } from './cache/cache-options.js';
 export type { CacheStore } from './cache/cache-store.js';
 export type { InvalidationTarget } from './cache/invalidation-target.js';

@@ -35,6 +35,7 @@ const entries = {
         : v.pipe(v.string('must be a string, or a list of strings'), v.nonEmpty(isEmpty)),
     ),
   ),
+  issuerAliases: narrowing(textList()),
   tokenTypes: narrowing(textList()),
   claims: narrowing(v.custom<Settings['claims']>(isClaimsSource, 'must be a Standard Schema or a function')),
   scopes: narrowing(scopeList),

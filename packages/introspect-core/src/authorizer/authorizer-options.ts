@@ -24,6 +24,15 @@ export interface AuthorizerSettings<
    */
   audience?: string | readonly string[];
   /**
+   * Further values of `iss` that mean the same authorization server as `issuer`, such as the other domains of a ZITADEL
+   * instance. Nothing else changes: requests are sent to the endpoint of `issuer`. Needs `issuer`.
+   *
+   * Warning: list only names under which this server itself issues tokens.
+   *
+   * @default only `issuer` is accepted
+   */
+  issuerAliases?: readonly string[];
+  /**
    * The response's `token_type` must be one of these, such as `['Bearer']`. Upper and lower case are the same
    * (RFC 6749 §5.1). A response without `token_type` is rejected (`not_an_access_token`).
    *

@@ -7,6 +7,12 @@ import type { RequestContext } from '../request/request-context.js';
  */
 export type AuthorizerRequest = Credentials | Request | RequestContext | { readonly token: string };
 
+/**
+ * Decides about one request, by a policy that was checked when the guard was made. Resolves with the active token, or
+ * with `null` if the policy is optional and there are no bearer credentials. Rejects like `authorize`.
+ */
+export type Guard<Token> = (request: AuthorizerRequest) => Promise<Token>;
+
 type Context = RequestContext & { readonly token?: string };
 
 /**

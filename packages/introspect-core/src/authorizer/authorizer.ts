@@ -1,14 +1,13 @@
 import type { InvalidationTarget } from '../cache/invalidation-target.js';
-import type { ClientStats } from '../client/client-stats.js';
 import { type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
 import { FailureLog, type FrameworkLog } from '../events/failure-log.js';
 import { boundPrefilter, prefilterContext } from '../lookup/bound-prefilter.js';
 import { explainer } from '../lookup/inactive-explanation.js';
-import type { LookupEvent, LookupStats } from '../lookup/lookup-stats.js';
+import type { LookupEvent } from '../lookup/lookup-stats.js';
 import { TokenLookup } from '../lookup/token-lookup.js';
 import { combinedPolicy } from '../policy/combined-policy.js';
 import type { Policy, RoutePolicy } from '../policy/policy.js';
-import { type Expectations, type PreparedPolicy, preparePolicy } from '../policy/prepared-policy.js';
+import { type Expectations, preparePolicy } from '../policy/prepared-policy.js';
 import type { RouteToken } from '../protocol/active-token.js';
 import {
   type ProtectedResourceMetadata,
@@ -17,28 +16,20 @@ import {
 } from '../protocol/protected-resource-metadata.js';
 import type { RequestContext } from '../request/request-context.js';
 import { brand } from './authorizer-brand.js';
+import { type AuthorizerInternals, type DecideRoute, internals } from './authorizer-internals.js';
 import type { AuthorizerOptions } from './authorizer-options.js';
 import { checkedAuthorizerOptions } from './authorizer-options-schema.js';
-import { type AuthorizerRequest, contextOf, givenToken } from './authorizer-request.js';
+import { type AuthorizerRequest, contextOf, type Guard, givenToken } from './authorizer-request.js';
+import type { AuthorizerStats } from './authorizer-stats.js';
 import { Decider } from './decider.js';
-import { type Decision, type ErrorBody, isDecided } from './decision.js';
+import { type Decision, type ErrorBody, grantedToken, isDecided } from './decision.js';
 import { expectationsOf } from './expectations.js';
 import { Readiness } from './readiness.js';
-
-/** Counters and states of an authorizer and its client, for a health page. */
-export interface AuthorizerStats extends LookupStats, ClientStats {}
-
-/**
- * Decides about one request, by a policy that was checked when the guard was made. Resolves with the active token, or
- * with `null` if the policy is optional and there are no bearer credentials. Rejects like {@link Authorizer.authorize}.
- */
-export type Guard<Token> = (request: AuthorizerRequest) => Promise<Token>;
 
 /**
  * Decides whether a request may pass: reads its bearer token, introspects it, and judges the response by a policy.
  *
- * One authorizer is one issuer and one client. For several issuers, choose an authorizer for each request. Without the
- * option `audience`, the audience of a token is not checked.
+ * One authorizer is one issuer and one client. For several issuers, use `issuers`. Without the option `audience`, the audience of a token is not checked.
  *
  * @example
  * ```ts
@@ -57,8 +48,8 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   readonly #decider: Decider;
   readonly #lookup: TokenLookup;
   readonly #resource: string | undefined;
-  /** The empty policy. It is prepared at first use, because `policyProblem` may reject an empty policy. */
-  #anyToken: PreparedPolicy | undefined;
+  /** The guard of the empty policy. It is made at first use, because `policyProblem` may reject an empty policy. */
+  #anyToken: Guard<RouteToken<Claims, false>> | undefined;
   readonly #readiness: Readiness;
 
   /**
@@ -110,8 +101,8 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     policy?: RoutePolicy<Claims, Scope, Role, unknown, Optional>,
   ): Promise<RouteToken<Claims, Optional>> {
     if (policy !== undefined) return this.guard(policy)(request);
-    this.#anyToken ??= preparePolicy({}, this.#expectations);
-    return tokenOf<Claims, Optional>(await this.#decide(request, this.#anyToken));
+    this.#anyToken ??= this.guard<false>();
+    return (await this.#anyToken(request)) as RouteToken<Claims, Optional>;
   }
 
   /**
@@ -127,10 +118,12 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   guard<Optional extends boolean = false>(
     policy?: RoutePolicy<Claims, Scope, Role, unknown, Optional>,
   ): Guard<RouteToken<Claims, Optional>> {
-    const prepared = preparePolicy((policy === undefined ? {} : policy) as Policy, this.#expectations);
+    const decide = this.#decisions((policy === undefined ? {} : policy) as Policy);
     return async (request) => {
-      const decision = this.#decide(request, prepared);
-      return tokenOf<Claims, Optional>(isDecided(decision) ? decision : await decision);
+      const context = contextOf(request);
+      const token = givenToken(context);
+      const decision = decide(context, { token, rejection: undefined, isRoute: false, log: undefined });
+      return grantedToken<Claims, Optional>(isDecided(decision) ? decision : await decision);
     };
   }
 
@@ -158,7 +151,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    */
   decider(policy: Policy = {}, log?: FrameworkLog): (request: RequestContext) => Decision | Promise<Decision> {
     const prepared = preparePolicy(policy, this.#expectations);
-    const options = { token: undefined, errorBody: this.#errorBody, log };
+    const options = { token: undefined, rejection: undefined, errorBody: this.#errorBody, log };
     return (request) => this.#decider.decide(request, prepared, options);
   }
 
@@ -224,23 +217,31 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     };
   }
 
-  #decide(request: AuthorizerRequest, policy: PreparedPolicy): Decision | Promise<Decision> {
-    const context = contextOf(request);
-    return this.#decider.decide(context, policy, { token: givenToken(context), errorBody: undefined, log: undefined });
+  #decisions(policy: Policy): DecideRoute {
+    const prepared = preparePolicy(policy, this.#expectations);
+    return (request, { token, rejection, isRoute, log }) =>
+      this.#decider.decide(request, prepared, {
+        token,
+        rejection,
+        errorBody: isRoute ? this.#errorBody : undefined,
+        log,
+      });
+  }
+
+  /** @internal */
+  get [internals](): AuthorizerInternals {
+    const { issuer, issuerAliases = [] } = this.#expectations;
+    const issuers = issuer === undefined ? [] : [issuer];
+    return {
+      issuers,
+      acceptedIssuers: [...issuers, ...issuerAliases],
+      resource: this.#resource,
+      decisions: (policy) => this.#decisions(policy),
+    };
   }
 
   /** @internal */
   get [brand](): true {
     return true;
   }
-}
-
-/**
- * Returns the token, whose claims the policy has checked.
- *
- * @throws the error of a denial
- */
-function tokenOf<Claims, Optional extends boolean>(decision: Decision): RouteToken<Claims, Optional> {
-  if (decision.allowed) return (decision.token ?? null) as RouteToken<Claims, Optional>;
-  throw decision.error;
 }

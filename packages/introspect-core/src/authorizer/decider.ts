@@ -21,6 +21,8 @@ import { type Decision, denial, type ErrorBody, permission } from './decision.js
 interface DecisionOptions {
   /** A token that did not come in an `Authorization` field. */
   readonly token: string | undefined;
+  /** Why the token is rejected without a lookup. A missing or malformed token is rejected as such. */
+  readonly rejection: InvalidTokenReason | undefined;
   /** Makes the body of a denial. Without it, the error's own body is used. */
   readonly errorBody: ErrorBody | undefined;
   /** Writes log lines where the framework logs. Without it, they go to `console`. */
@@ -62,7 +64,8 @@ export class Decider {
         if (policy.optional) return this.#allow(null);
         return this.#deny(new MissingTokenError(policy.missingChallenge), request, options);
       }
-      const cached = this.#lookup.cached(token, policy.maxResponseAgeMs);
+      const { rejection } = options;
+      const cached = rejection === undefined ? this.#lookup.cached(token, policy.maxResponseAgeMs) : undefined;
       if (cached !== undefined) {
         const judged = this.#judge(cached, request, policy);
         return isToken(judged) ? this.#allow(judged) : this.#settle(judged, request, options);
@@ -70,6 +73,7 @@ export class Decider {
       // A cached token was checked before. A token without a field can be malformed, but not its field.
       if (options.token !== undefined && /[\s,]/.test(token)) throw malformedToken(token, policy.challenge);
       checkToken(token, this.#maxTokenLength, policy.challenge);
+      if (rejection !== undefined) throw new InvalidTokenError(rejection, policy.challenge);
       return this.#settle(this.#introspect(token, request, policy, options), request, options);
     } catch (error) {
       return this.#deny(error, request, options);

@@ -4,7 +4,7 @@ import {
   isAuthorizationError,
   isIntrospectionError,
 } from '../errors/errors.js';
-import type { ActiveToken } from '../protocol/active-token.js';
+import type { ActiveToken, RouteToken } from '../protocol/active-token.js';
 import { isPromise } from '../runtime/is-promise.js';
 
 /** What an adapter does with a request: it runs the handler with the token, or sends the response. */
@@ -70,4 +70,14 @@ export function denial(error: unknown, errorBody?: ErrorBody, native?: unknown):
   } catch (thrown) {
     return Promise.reject(thrown);
   }
+}
+
+/**
+ * Returns the token, whose claims the policy has checked.
+ *
+ * @throws the error of a denial
+ */
+export function grantedToken<Claims, Optional extends boolean>(decision: Decision): RouteToken<Claims, Optional> {
+  if (decision.allowed) return (decision.token ?? null) as RouteToken<Claims, Optional>;
+  throw decision.error;
 }

@@ -7,6 +7,8 @@ export interface TokenExpectations {
   /** In seconds. Absent: 0 for `exp`, and {@link defaultSkewSeconds} for `nbf` and for an `auth_time` in the future. */
   clockSkewSeconds?: number | undefined;
   issuer?: string | undefined;
+  /** Further values of `iss` that the issuer uses. */
+  issuerAliases?: readonly string[] | undefined;
   /** The token's `aud` must contain one of them. */
   audience?: readonly string[] | undefined;
   /** The token's `token_type`, as received or in lower case, must be one of them. */
@@ -42,12 +44,14 @@ export function invalidReason(
 /** Returns the first reason to reject a token because of `exp`, `nbf` or `iss`. An absent claim passes. */
 export function timeOrIssuerReason(
   { exp, nbf, iss }: { exp?: number | undefined; nbf?: number | undefined; iss?: string | undefined },
-  { clockSkewSeconds, issuer }: Pick<TokenExpectations, 'clockSkewSeconds' | 'issuer'>,
+  { clockSkewSeconds, issuer, issuerAliases }: Pick<TokenExpectations, 'clockSkewSeconds' | 'issuer' | 'issuerAliases'>,
   now: number,
 ): 'expired' | 'not_yet_valid' | 'issuer_mismatch' | undefined {
   if (exp !== undefined && now >= exp + (clockSkewSeconds ?? 0)) return 'expired';
   if (nbf !== undefined && nbf > now + (clockSkewSeconds ?? defaultSkewSeconds)) return 'not_yet_valid';
-  if (issuer !== undefined && iss !== undefined && iss !== issuer) return 'issuer_mismatch';
+  if (issuer !== undefined && iss !== undefined && iss !== issuer && issuerAliases?.includes(iss) !== true) {
+    return 'issuer_mismatch';
+  }
   return undefined;
 }
 

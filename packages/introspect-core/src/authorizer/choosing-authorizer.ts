@@ -1,0 +1,160 @@
+import { type InvalidationTarget, parseTarget } from '../cache/invalidation-target.js';
+import type { InvalidTokenReason } from '../errors/errors.js';
+import type { FrameworkLog } from '../events/failure-log.js';
+import { checkPolicy, combinedPolicy } from '../policy/combined-policy.js';
+import type { Policy, RoutePolicy } from '../policy/policy.js';
+import type { RouteToken } from '../protocol/active-token.js';
+import type { RequestContext } from '../request/request-context.js';
+import type { Authorizer } from './authorizer.js';
+import { brand } from './authorizer-brand.js';
+import { type AuthorizerInternals, type DecideRoute, internals } from './authorizer-internals.js';
+import { type AuthorizerRequest, contextOf, type Guard, givenToken } from './authorizer-request.js';
+import type { AuthorizerStats } from './authorizer-stats.js';
+import { type Decision, denial, grantedToken, isDecided } from './decision.js';
+
+/** The public members of an authorizer: those of the class without its private ones. */
+export type AuthorizerMembers<Claims, Scope extends string, Role extends string> = Pick<
+  Authorizer<Claims, Scope, Role>,
+  keyof Authorizer
+>;
+
+/** The authorizer of a request. */
+export interface Choice<Member> {
+  readonly authorizer: Member;
+  /** Why this authorizer rejects the token without a lookup. */
+  readonly rejection?: InvalidTokenReason;
+}
+
+/** Chooses among several authorizers. */
+export interface Selector<Member> {
+  /** Those that are known at construction. Each policy is checked by all of them. */
+  readonly fixed: readonly Member[];
+  /** Those that exist now. */
+  members(): readonly Member[];
+  /** Decides with the authorizer of a request. Without a promise if the authorizer exists. */
+  decide(
+    request: RequestContext,
+    token: string | undefined,
+    by: (choice: Choice<Member>) => Decision | Promise<Decision>,
+    policy: Policy,
+  ): Decision | Promise<Decision>;
+  stats(): AuthorizerStats;
+  resourceMetadata(): ReturnType<Authorizer['resourceMetadata']>;
+  close(): Promise<void>;
+}
+
+/** An authorizer that passes each request on to one of several. It has no cache, limits or circuit breaker of its own. */
+export class ChoosingAuthorizer<Claims, Scope extends string, Role extends string>
+  implements AuthorizerMembers<Claims, Scope, Role>
+{
+  readonly passPreflight: boolean;
+  readonly audience: readonly string[] | undefined;
+  readonly #selector: Selector<Authorizer<Claims, Scope, Role>>;
+  readonly #internals: AuthorizerInternals;
+
+  constructor(
+    selector: Selector<Authorizer<Claims, Scope, Role>>,
+    { issuers, acceptedIssuers, resource }: Omit<AuthorizerInternals, 'decisions'>,
+  ) {
+    const { fixed } = selector;
+    const audiences = fixed.map(({ audience }) => audience);
+    this.#selector = selector;
+    this.passPreflight = fixed.length > 0 && fixed.every(({ passPreflight }) => passPreflight);
+    this.audience =
+      audiences.length === 0 || audiences.includes(undefined)
+        ? undefined
+        : [...new Set(audiences.flatMap((each) => each ?? []))];
+    this.#internals = { issuers, acceptedIssuers, resource, decisions: (policy) => this.#decisions(policy) };
+  }
+
+  async authorize<Optional extends boolean = false>(
+    request: AuthorizerRequest,
+    policy?: RoutePolicy<Claims, Scope, Role, unknown, Optional>,
+  ): Promise<RouteToken<Claims, Optional>> {
+    return this.guard(policy)(request);
+  }
+
+  guard<Optional extends boolean = false>(
+    policy?: RoutePolicy<Claims, Scope, Role, unknown, Optional>,
+  ): Guard<RouteToken<Claims, Optional>> {
+    const decide = this.#decisions((policy === undefined ? {} : policy) as Policy);
+    return async (request) => {
+      const context = contextOf(request);
+      const token = givenToken(context);
+      const decision = decide(context, { token, rejection: undefined, isRoute: false, log: undefined });
+      return grantedToken<Claims, Optional>(isDecided(decision) ? decision : await decision);
+    };
+  }
+
+  policy<Optional extends boolean = false>(
+    ...policies: [first?: RoutePolicy<Claims, Scope, Role, unknown, Optional>, ...others: Policy<Claims, Scope, Role>[]]
+  ): RoutePolicy<Claims, Scope, Role, unknown, Optional> {
+    for (const authorizer of this.#selector.fixed) authorizer.policy(...policies);
+    return combinedPolicy(policies as Policy[]) as RoutePolicy<Claims, Scope, Role, unknown, Optional>;
+  }
+
+  decider(policy: Policy = {}, log?: FrameworkLog): (request: RequestContext) => Decision | Promise<Decision> {
+    const decide = this.#decisions(policy);
+    const options = { token: undefined, rejection: undefined, isRoute: true, log };
+    return (request) => decide(request, options);
+  }
+
+  async ready(): Promise<void> {
+    await allOf(this.#selector.members().map((each) => each.ready()));
+  }
+
+  async invalidate(target: InvalidationTarget): Promise<void> {
+    parseTarget(target);
+    await allOf(this.#selector.members().map((each) => each.invalidate(target)));
+  }
+
+  stats(): AuthorizerStats {
+    return this.#selector.stats();
+  }
+
+  close(): Promise<void> {
+    return this.#selector.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  resourceMetadata(): ReturnType<Authorizer['resourceMetadata']> {
+    return this.#selector.resourceMetadata();
+  }
+
+  get [brand](): true {
+    return true;
+  }
+
+  get [internals](): AuthorizerInternals {
+    return this.#internals;
+  }
+
+  #decisions(policy: Policy): DecideRoute {
+    checkPolicy(policy);
+    const known = new WeakMap<object, DecideRoute>();
+    const decisionsOf = (authorizer: Authorizer<Claims, Scope, Role>) => {
+      const decide = known.get(authorizer) ?? authorizer[internals].decisions(policy);
+      known.set(authorizer, decide);
+      return decide;
+    };
+    for (const authorizer of this.#selector.fixed) decisionsOf(authorizer);
+    return (request, options) => {
+      try {
+        const by = ({ authorizer, rejection = options.rejection }: Choice<Authorizer<Claims, Scope, Role>>) =>
+          decisionsOf(authorizer)(request, { ...options, rejection });
+        const decision = this.#selector.decide(request, options.token, by, policy);
+        return isDecided(decision) ? decision : decision.catch((error: unknown) => denial(error));
+      } catch (error) {
+        return denial(error);
+      }
+    };
+  }
+}
+
+/** Waits for all promises, and then rejects with the first error. */
+export async function allOf(promises: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
+}

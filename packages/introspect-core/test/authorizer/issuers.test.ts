@@ -1,0 +1,310 @@
+import { hangBeforeHeaders, json, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { protect } from '../../src/adapter/index.js';
+import { Authorizer, type AuthorizerOptions, isAuthorizer, isDecided, issuers } from '../../src/index.js';
+import { outcomeOf, rejectionOf } from '../support/authorizer.js';
+import { scripted } from '../support/scripted-transport.js';
+
+let a: ScriptedServer;
+let b: ScriptedServer;
+beforeEach(async () => {
+  [a, b] = await Promise.all([startScriptedServer(), startScriptedServer()]);
+});
+afterEach(() => Promise.all([a.close(), b.close()]));
+
+const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+/** An unsigned JWT: only its form matters here. */
+const jwt = (claims: object) => `${part({ alg: 'RS256' })}.${part(claims)}.c2ln`;
+const tokenOf = (server: ScriptedServer, sub = 'alice') => jwt({ iss: server.origin, sub });
+const sent = (server: ScriptedServer) => server.introspections.map(({ form }) => form.get('token'));
+
+const authorizerOf = (server: ScriptedServer, options: Partial<AuthorizerOptions> = {}) =>
+  new Authorizer({
+    issuer: server.origin,
+    introspectionEndpoint: server.introspectionEndpoint,
+    clientId: 'api',
+    clientSecret: 'secret',
+    retry: { attempts: 1 },
+    ...options,
+  } as AuthorizerOptions);
+
+describe('issuers: the choice', () => {
+  it('sends each JWT only to the server that its iss names', async () => {
+    const authorizer = issuers([authorizerOf(a), authorizerOf(b)]);
+    a.tokens.set(tokenOf(a), { sub: 'of-a', iss: a.origin });
+    b.tokens.set(tokenOf(b), { sub: 'of-b', iss: b.origin });
+    expect(await authorizer.authorize(`Bearer ${tokenOf(a)}`)).toMatchObject({ sub: 'of-a' });
+    expect(await authorizer.guard()({ token: tokenOf(b) })).toMatchObject({ sub: 'of-b' });
+    expect([sent(a), sent(b)]).toEqual([[tokenOf(a)], [tokenOf(b)]]);
+  });
+
+  it('rejects a JWT of an unknown issuer with 401, without a request', async () => {
+    const authorizer = issuers([authorizerOf(a), authorizerOf(b)]);
+    for (const iss of ['https://other.example', `${a.origin}/`, '', 1, null, ['x']]) {
+      expect(await outcomeOf(authorizer.authorize(`Bearer ${jwt({ iss })}`))).toBe('issuer_mismatch');
+    }
+    expect([sent(a), sent(b)]).toEqual([[], []]);
+  });
+
+  it('rejects tokens without an issuer with 401 and without a request, if there is no rule for opaque tokens', async () => {
+    const authorizer = issuers([authorizerOf(a), authorizerOf(b)]);
+    for (const token of ['opaque', jwt({ sub: 'x' }), 'a.b.c', 'a.b.c.d.e', 'a.b', `x.${part([1])}.y`]) {
+      expect(await outcomeOf(authorizer.authorize({ token }))).toBe('issuer_mismatch');
+    }
+    expect([sent(a), sent(b)]).toEqual([[], []]);
+  });
+
+  it('sends tokens without an issuer to the authorizer of "opaque" alone', async () => {
+    const [first, second] = [authorizerOf(a), authorizerOf(b)];
+    const authorizer = issuers([first, second], { opaque: second });
+    b.tokens.set('opaque', { sub: 'of-b' });
+    expect(await authorizer.authorize('Bearer opaque')).toMatchObject({ sub: 'of-b' });
+    expect(await outcomeOf(authorizer.authorize(`Bearer ${jwt({ sub: 'x' })}`))).toBe('inactive');
+    expect(sent(a)).toEqual([]);
+    expect(sent(b)).toHaveLength(2);
+  });
+
+  it('lets a function choose by the request for tokens without an issuer', async () => {
+    const [first, second] = [authorizerOf(a), authorizerOf(b)];
+    const authorizer = issuers([first, second], {
+      opaque: ({ url }) => (url === '/a' ? first : url === '/b' ? second : url === '/c' ? authorizerOf(a) : undefined),
+    });
+    b.tokens.set('opaque', {});
+    const authorize = (url: string) => outcomeOf(authorizer.authorize({ authorization: 'Bearer opaque', url }));
+    expect([await authorize('/b'), await authorize('/a'), await authorize('/')]).toEqual([
+      'ok',
+      'inactive',
+      'issuer_mismatch',
+    ]);
+    await expect(authorize('/c')).rejects.toThrow(
+      'issuers: the function "opaque" must return an authorizer of the list',
+    );
+  });
+
+  it('rejects a token if the chosen server names another issuer in its response', async () => {
+    const authorizer = issuers([authorizerOf(a), authorizerOf(b)]);
+    a.tokens.set(tokenOf(a), { iss: b.origin });
+    expect(await outcomeOf(authorizer.authorize(`Bearer ${tokenOf(a)}`))).toBe('issuer_mismatch');
+    expect(sent(b)).toEqual([]);
+  });
+
+  it('chooses by an alias of an issuer too', async () => {
+    const issuerAliases = ['https://login.example', 'https://old.example'];
+    const authorizer = issuers([authorizerOf(a, { issuerAliases }), authorizerOf(b)]);
+    const token = jwt({ iss: 'https://old.example' });
+    a.tokens.set(token, { iss: 'https://login.example' });
+    expect(await outcomeOf(authorizer.authorize({ token }))).toBe('ok');
+    expect(sent(b)).toEqual([]);
+  });
+
+  it('decides without a promise on a cache hit', async () => {
+    const cache = { maxAgeSeconds: 60 };
+    const decide = issuers([authorizerOf(a, { cache }), authorizerOf(b, { cache })]).decider();
+    a.tokens.set(tokenOf(a), { sub: 'of-a' });
+    const request = { authorization: `Bearer ${tokenOf(a)}` };
+    expect(isDecided(decide(request))).toBe(false);
+    await a.introspection(1);
+    await decide(request);
+    const decision = decide(request);
+    expect(isDecided(decision)).toBe(true);
+    expect(decision).toMatchObject({ allowed: true, token: { sub: 'of-a' } });
+  });
+});
+
+describe('issuers: the interface of an authorizer', () => {
+  it('is recognised as an authorizer, and protects routes', async () => {
+    const authorizer = issuers([authorizerOf(a), authorizerOf(b)]);
+    expect(isAuthorizer(authorizer)).toBe(true);
+    b.tokens.set(tokenOf(b), { scope: 'read' });
+    const native = {};
+    const decide = protect(authorizer, { scopes: ['read'] });
+    expect(await decide({ authorization: `Bearer ${tokenOf(b)}`, native })).toMatchObject({ allowed: true });
+    expect(await decide({ authorization: undefined, native })).toMatchObject({ status: 401 });
+    expect(await decide({ authorization: 'Bearer a b', native })).toMatchObject({ status: 400 });
+    const unknown = { authorization: `Bearer ${jwt({ iss: 'https://x.example' })}`, native };
+    expect(await decide(unknown)).toMatchObject({ status: 401, error: { reason: 'issuer_mismatch' } });
+  });
+
+  it('denies an unknown issuer with the challenge and the body of the authorizer for opaque tokens', async () => {
+    const other = authorizerOf(b, { realm: 'b', errorBody: () => ({ problem: 'b' }) });
+    const decide = issuers([authorizerOf(a, { realm: 'a' }), other], { opaque: other }).decider();
+    const denied = await decide({ authorization: `Bearer ${jwt({ iss: 'https://x.example' })}` });
+    expect(denied).toMatchObject({ body: '{"problem":"b"}' });
+    expect(JSON.stringify(denied)).toContain('realm=\\"b\\", error=\\"invalid_token\\"');
+  });
+
+  it('lets a request without a token pass an optional policy', async () => {
+    const authorizer = issuers([authorizerOf(a), authorizerOf(b)]);
+    expect(await authorizer.authorize(undefined, { optional: true })).toBeNull();
+  });
+
+  it('checks each policy by every authorizer when a guard is made', () => {
+    const authorizer = issuers([authorizerOf(a), authorizerOf(b, { scopes: ['read'] })]);
+    for (const make of ['guard', 'policy', 'decider'] as const) {
+      expect(() => authorizer[make]({ scopes: ['write'] })).toThrow(TypeError);
+      expect(() => authorizer[make]({ scope: 'read' } as object)).toThrow(TypeError);
+    }
+    expect(authorizer.policy({ scopes: ['read'] })).toEqual({ scopes: ['read'] });
+  });
+
+  it('lists all issuers in the resource metadata, and no alias', () => {
+    const resource = 'https://api.example/v1';
+    const issuerAliases = ['https://login.example'];
+    const authorizer = issuers([authorizerOf(a, { issuerAliases }), authorizerOf(b, { resource })]);
+    expect(authorizer.resourceMetadata()).toEqual({
+      path: '/.well-known/oauth-protected-resource/v1',
+      document: { resource, authorization_servers: [a.origin, b.origin], bearer_methods_supported: ['header'] },
+    });
+    expect(() => issuers([authorizerOf(a)]).resourceMetadata()).toThrow('configure "resource"');
+  });
+
+  it('lets a preflight pass, and names an audience, only if every authorizer does', () => {
+    const strict = issuers([authorizerOf(a, { passPreflight: true, audience: 'x' }), authorizerOf(b)]);
+    expect([strict.passPreflight, strict.audience]).toEqual([false, undefined]);
+    const options = { passPreflight: true, audience: ['x', 'y'] };
+    const open = issuers([authorizerOf(a, options), authorizerOf(b, options)]);
+    expect([open.passPreflight, open.audience]).toEqual([true, ['x', 'y']]);
+  });
+
+  it('accepts another selector in its list', async () => {
+    const authorizer = issuers([issuers([authorizerOf(a)]), authorizerOf(b)]);
+    a.tokens.set(tokenOf(a), {});
+    expect(await outcomeOf(authorizer.authorize({ token: tokenOf(a) }))).toBe('ok');
+    expect(await outcomeOf(authorizer.authorize({ token: jwt({ iss: 'x' }) }))).toBe('issuer_mismatch');
+  });
+
+  it('ready rejects if one server is not ready', async () => {
+    const authorizer = issuers([authorizerOf(a), authorizerOf(b)]);
+    await authorizer.ready();
+    expect([a.introspections.length, b.introspections.length]).toEqual([1, 1]);
+    const failing = issuers([authorizerOf(a), authorizerOf(b)]);
+    b.always(respond({ status: 500 }));
+    expect(await outcomeOf(failing.ready())).toBe('unavailable');
+  });
+
+  it('invalidate, stats and close apply to every authorizer', async () => {
+    const members = [a, b].map((server) => authorizerOf(server, { cache: { maxAgeSeconds: 60 } }));
+    await using authorizer = issuers(members);
+    for (const server of [a, b]) {
+      server.tokens.set(tokenOf(server), { sub: 'alice' });
+      await authorizer.authorize({ token: tokenOf(server) });
+    }
+    expect(authorizer.stats()).toMatchObject({
+      entries: { active: 2 },
+      requests: { active: 2 },
+      circuitBreaker: 'closed',
+    });
+    await authorizer.invalidate({ sub: 'alice' });
+    for (const server of [a, b]) await authorizer.authorize({ token: tokenOf(server) });
+    expect([a.introspections.length, b.introspections.length]).toEqual([2, 2]);
+    expect(authorizer.stats().lookups.invalidated).toBe(2);
+    expect(await rejectionOf(authorizer.invalidate({} as never))).toBeInstanceOf(TypeError);
+  });
+});
+
+describe('issuers: two issuers do not influence each other', () => {
+  const bothFor = (options: Partial<AuthorizerOptions>) => {
+    const members = [a, b].map((server) => authorizerOf(server, options));
+    for (const server of [a, b]) server.tokens.set(tokenOf(server), { sub: server.origin });
+    return { members, authorizer: issuers(members) };
+  };
+
+  it('an open circuit breaker of one leaves the other closed', async () => {
+    const { authorizer, members } = bothFor({ circuitBreaker: { minimumRequests: 1, openMs: 60_000 } });
+    a.always(respond({ status: 500 }));
+    expect(await outcomeOf(authorizer.authorize({ token: tokenOf(a) }))).toBe('unavailable');
+    expect(await outcomeOf(authorizer.authorize({ token: tokenOf(b) }))).toBe('ok');
+    expect(members.map((each) => each.stats().circuitBreaker)).toEqual(['open', 'closed']);
+    expect(authorizer.stats().circuitBreaker).toBe('open');
+  });
+
+  it('a used-up limit of one delays no request of the other', async () => {
+    const { authorizer } = bothFor({ limits: { concurrent: 1 } });
+    a.next(hangBeforeHeaders());
+    const controller = new AbortController();
+    const request = { authorization: `Bearer ${tokenOf(a)}`, signal: controller.signal };
+    const pending = authorizer.authorize(request).catch(() => 'aborted');
+    await a.introspection(1);
+    expect(await authorizer.authorize({ token: tokenOf(b) })).toMatchObject({ sub: b.origin });
+    controller.abort();
+    expect(await pending).toBe('aborted');
+  });
+
+  it('each has its own cache and its own flights, also for one opaque token', async () => {
+    const members = [a, b].map((server) => authorizerOf(server, { cache: { maxAgeSeconds: 60 } }));
+    const [first, second] = members;
+    const authorizer = issuers(members, { opaque: ({ url }) => (url === '/a' ? first : second) });
+    for (const server of [a, b]) server.tokens.set('same', { sub: server.origin });
+    const authorize = (url: string) => authorizer.authorize({ authorization: 'Bearer same', url });
+    const tokens = await Promise.all(['/a', '/b', '/a', '/b'].map(authorize));
+    expect(tokens.map((token) => token.sub)).toEqual([a.origin, b.origin, a.origin, b.origin]);
+    expect([a.introspections.length, b.introspections.length]).toEqual([1, 1]);
+    await first?.invalidate({ all: true });
+    await Promise.all(['/a', '/b'].map(authorize));
+    expect([a.introspections.length, b.introspections.length]).toEqual([2, 1]);
+  });
+
+  it('each challenges with its own realm', async () => {
+    const authorizer = issuers([authorizerOf(a, { realm: 'a' }), authorizerOf(b, { realm: 'b' })]);
+    for (const [server, realm] of [
+      [a, 'a'],
+      [b, 'b'],
+    ] as const) {
+      server.always(json({ active: false }));
+      const error = await rejectionOf(authorizer.authorize({ token: tokenOf(server) }));
+      expect(error).toHaveProperty('headers.0.1', expect.stringContaining(`realm="${realm}"`));
+    }
+  });
+});
+
+describe('issuers: what it rejects at construction', () => {
+  const one = () => authorizerOf(a);
+  it.each([
+    ['an empty list', () => issuers([]), 'pass a list of authorizers'],
+    ['no list', () => issuers(one() as never), 'pass a list of authorizers'],
+    ['another value in the list', () => issuers([one(), {} as never]), 'pass a list of authorizers'],
+    ['two with the same issuer', () => issuers([one(), one()]), 'two authorizers have the issuer'],
+    [
+      'an alias that is the issuer of another',
+      () => issuers([one(), authorizerOf(b, { issuerAliases: [a.origin] })]),
+      'two authorizers have the issuer',
+    ],
+    ['one without an issuer', () => issuers([one(), new Authorizer(scripted)]), 'at index 1 has no "issuer"'],
+    ['"opaque" outside the list', () => issuers([one()], { opaque: authorizerOf(b) }), '"opaque" must be'],
+    ['"opaque" that is undefined', () => issuers([one()], { opaque: undefined } as never), '"opaque" must be'],
+    ['an unknown option', () => issuers([one()], { opaq: 1 } as never), 'unknown option "opaq"'],
+    [
+      'different resources',
+      () =>
+        issuers([
+          authorizerOf(a, { resource: 'https://x.example' }),
+          authorizerOf(b, { resource: 'https://y.example' }),
+        ]),
+      'different "resource"',
+    ],
+  ])('rejects %s', (_, make, message) => {
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(message);
+  });
+});
+
+describe('issuerAliases', () => {
+  it('accepts the aliases like the issuer, and no other issuer', async () => {
+    const authorizer = authorizerOf(a, { issuerAliases: ['https://login.example'] });
+    a.tokens
+      .set('one', { iss: a.origin })
+      .set('two', { iss: 'https://login.example' })
+      .set('three', { iss: 'https://x' });
+    const outcomes = ['one', 'two', 'three'].map((token) => outcomeOf(authorizer.authorize({ token })));
+    expect(await Promise.all(outcomes)).toEqual(['ok', 'ok', 'issuer_mismatch']);
+  });
+
+  it('rejects aliases that are empty, undefined, or without an issuer', () => {
+    for (const issuerAliases of [[], [''], undefined, 'https://login.example']) {
+      expect(() => authorizerOf(a, { issuerAliases } as object)).toThrow('Authorizer: "issuerAliases');
+    }
+    expect(() => new Authorizer({ ...scripted, issuerAliases: ['https://x.example'] })).toThrow(
+      'Authorizer: "issuerAliases" needs the option "issuer"',
+    );
+  });
+});
