@@ -7,6 +7,7 @@ export type { AuthorizerStats } from './authorizer/authorizer-stats.js';
 export { type Decision, type Denial, denial, isDecided } from './authorizer/decision.js';
 export { type FromEnvOptions, fromEnv } from './authorizer/from-env.js';
 export { type IssuersOptions, issuers } from './authorizer/issuer-selector.js';
+export { type TenantsOptions, tenants } from './authorizer/tenant-selector.js';
 export type { CacheOptions } from './cache/cache-options.js';
 export type { CacheStore } from './cache/cache-store.js';
 export type { InvalidationTarget } from './cache/invalidation-target.js';

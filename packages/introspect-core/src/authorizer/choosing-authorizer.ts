@@ -1,16 +1,17 @@
 import { type InvalidationTarget, parseTarget } from '../cache/invalidation-target.js';
-import type { InvalidTokenReason } from '../errors/errors.js';
+import { InvalidTokenError, type InvalidTokenReason, MissingTokenError } from '../errors/errors.js';
 import type { FrameworkLog } from '../events/failure-log.js';
-import { checkPolicy, combinedPolicy } from '../policy/combined-policy.js';
-import type { Policy, RoutePolicy } from '../policy/policy.js';
+import { combinedPolicy } from '../policy/combined-policy.js';
+import { type Policy, partsOf, type RoutePolicy } from '../policy/policy.js';
 import type { RouteToken } from '../protocol/active-token.js';
+import { bearerToken } from '../request/bearer-token.js';
 import type { RequestContext } from '../request/request-context.js';
 import type { Authorizer } from './authorizer.js';
 import { brand } from './authorizer-brand.js';
 import { type AuthorizerInternals, type DecideRoute, internals } from './authorizer-internals.js';
 import { type AuthorizerRequest, contextOf, type Guard, givenToken } from './authorizer-request.js';
 import type { AuthorizerStats } from './authorizer-stats.js';
-import { type Decision, denial, grantedToken, isDecided } from './decision.js';
+import { type Decision, denial, grantedToken, isDecided, permission } from './decision.js';
 
 /** The public members of an authorizer: those of the class without its private ones. */
 export type AuthorizerMembers<Claims, Scope extends string, Role extends string> = Pick<
@@ -23,6 +24,8 @@ export interface Choice<Member> {
   readonly authorizer: Member;
   /** Why this authorizer rejects the token without a lookup. */
   readonly rejection?: InvalidTokenReason;
+  /** Call it once, when the request no longer needs the authorizer. */
+  readonly release?: () => void;
 }
 
 /** Chooses among several authorizers. */
@@ -31,13 +34,15 @@ export interface Selector<Member> {
   readonly fixed: readonly Member[];
   /** Those that exist now. */
   members(): readonly Member[];
-  /** Decides with the authorizer of a request. Without a promise if the authorizer exists. */
-  decide(
+  /**
+   * Returns the authorizer of a request, without a promise if it exists. Returns `undefined` if there is none.
+   *
+   * @param token a token that did not come in an `Authorization` field
+   */
+  choose(
     request: RequestContext,
     token: string | undefined,
-    by: (choice: Choice<Member>) => Decision | Promise<Decision>,
-    policy: Policy,
-  ): Decision | Promise<Decision>;
+  ): Choice<Member> | undefined | Promise<Choice<Member> | undefined>;
   stats(): AuthorizerStats;
   resourceMetadata(): ReturnType<Authorizer['resourceMetadata']>;
   close(): Promise<void>;
@@ -133,7 +138,7 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
   }
 
   #decisions(policy: Policy): DecideRoute {
-    checkPolicy(policy);
+    const isOptional = partsOf(policy).every(({ optional }) => optional === true);
     const known = new WeakMap<object, DecideRoute>();
     const decisionsOf = (authorizer: Authorizer<Claims, Scope, Role>) => {
       const decide = known.get(authorizer) ?? authorizer[internals].decisions(policy);
@@ -142,15 +147,43 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
     };
     for (const authorizer of this.#selector.fixed) decisionsOf(authorizer);
     return (request, options) => {
+      const by = (choice: Choice<Authorizer<Claims, Scope, Role>> | undefined) => {
+        if (choice === undefined) return denialWithout(request, options.token, isOptional);
+        const { authorizer, rejection = options.rejection, release } = choice;
+        try {
+          const decision = decisionsOf(authorizer)(request, { ...options, rejection });
+          if (release === undefined) return decision;
+          if (!isDecided(decision)) return decision.finally(release);
+          release();
+          return decision;
+        } catch (error) {
+          release?.();
+          throw error;
+        }
+      };
       try {
-        const by = ({ authorizer, rejection = options.rejection }: Choice<Authorizer<Claims, Scope, Role>>) =>
-          decisionsOf(authorizer)(request, { ...options, rejection });
-        const decision = this.#selector.decide(request, options.token, by, policy);
-        return isDecided(decision) ? decision : decision.catch((error: unknown) => denial(error));
+        const choice = this.#selector.choose(request, options.token);
+        if (choice !== undefined && 'then' in choice) return choice.then(by).catch((error: unknown) => denial(error));
+        return by(choice);
       } catch (error) {
         return denial(error);
       }
     };
+  }
+}
+
+/** Returns the decision about a request that has no authorizer: of an unknown tenant. */
+function denialWithout(
+  { authorization }: RequestContext,
+  given: string | undefined,
+  isOptional: boolean,
+): Decision | Promise<Decision> {
+  try {
+    const token = given ?? bearerToken(authorization);
+    if (token === undefined) return isOptional ? permission(null) : denial(new MissingTokenError());
+    return denial(new InvalidTokenError('issuer_mismatch'));
+  } catch (error) {
+    return denial(error);
   }
 }
 

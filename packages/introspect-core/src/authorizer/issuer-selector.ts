@@ -67,11 +67,7 @@ export function issuers<Claims = unknown, Scope extends string = string, Role ex
   const selector = {
     fixed: members,
     members: () => members,
-    decide: (
-      request: RequestContext,
-      token: string | undefined,
-      by: (choice: Choice<Member>) => ReturnType<ReturnType<Member['decider']>>,
-    ) => by(choose(request, token)),
+    choose,
     stats: () => combinedStats(members.map((each) => each.stats())),
     close: () => allOf(members.map((each) => each.close())),
     resourceMetadata: () => {
