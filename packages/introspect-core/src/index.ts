@@ -8,6 +8,7 @@ export { type Decision, type Denial, denial, isDecided } from './authorizer/deci
 export { type FromEnvOptions, fromEnv } from './authorizer/from-env.js';
 export { type IssuersOptions, issuers } from './authorizer/issuer-selector.js';
 export { type TenantsOptions, tenants } from './authorizer/tenant-selector.js';
+export type { TokenWatch, WatchOptions } from './authorizer/token-watch.js';
 export type { CacheOptions } from './cache/cache-options.js';
 export type { CacheStore } from './cache/cache-store.js';
 export type { InvalidationTarget } from './cache/invalidation-target.js';

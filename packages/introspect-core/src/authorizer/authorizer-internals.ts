@@ -1,6 +1,7 @@
 import type { InvalidTokenReason } from '../errors/errors.js';
 import type { FrameworkLog } from '../events/failure-log.js';
 import type { Policy } from '../policy/policy.js';
+import type { TokenExpectations } from '../policy/token-validation.js';
 import type { RequestContext } from '../request/request-context.js';
 import type { Decision } from './decision.js';
 
@@ -37,3 +38,13 @@ export interface AuthorizerInternals {
 
 /** Registered, because an application can hold two copies of this package, such as its ESM and its CommonJS build. */
 export const internals: unique symbol = Symbol.for('@acme/introspect-core/authorizer-internals');
+
+/** @param decisions returns the function that decides by a policy */
+export function internalsOf(
+  { issuer, issuerAliases = [] }: TokenExpectations,
+  resource: string | undefined,
+  decisions: AuthorizerInternals['decisions'],
+): AuthorizerInternals {
+  const issuers = issuer === undefined ? [] : [issuer];
+  return { issuers, acceptedIssuers: [...issuers, ...issuerAliases], resource, decisions };
+}

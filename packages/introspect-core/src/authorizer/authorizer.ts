@@ -1,22 +1,16 @@
 import type { InvalidationTarget } from '../cache/invalidation-target.js';
 import { type IntrospectionClient, settingsOf } from '../client/introspection-client.js';
 import { FailureLog, type FrameworkLog } from '../events/failure-log.js';
-import { boundPrefilter, prefilterContext } from '../lookup/bound-prefilter.js';
-import { explainer } from '../lookup/inactive-explanation.js';
 import type { LookupEvent } from '../lookup/lookup-stats.js';
-import { TokenLookup } from '../lookup/token-lookup.js';
+import type { TokenLookup } from '../lookup/token-lookup.js';
 import { combinedPolicy } from '../policy/combined-policy.js';
 import type { Policy, RoutePolicy } from '../policy/policy.js';
-import { type Expectations, preparePolicy } from '../policy/prepared-policy.js';
+import { type Expectations, type PreparedPolicy, preparePolicy } from '../policy/prepared-policy.js';
 import type { RouteToken } from '../protocol/active-token.js';
-import {
-  type ProtectedResourceMetadata,
-  protectedResourceMetadata,
-  protectedResourceMetadataUrl,
-} from '../protocol/protected-resource-metadata.js';
+import type { ProtectedResourceMetadata } from '../protocol/protected-resource-metadata.js';
 import type { RequestContext } from '../request/request-context.js';
 import { brand } from './authorizer-brand.js';
-import { type AuthorizerInternals, type DecideRoute, internals } from './authorizer-internals.js';
+import { type AuthorizerInternals, type DecideRoute, internals, internalsOf } from './authorizer-internals.js';
 import type { AuthorizerOptions } from './authorizer-options.js';
 import { checkedAuthorizerOptions } from './authorizer-options-schema.js';
 import { type AuthorizerRequest, contextOf, type Guard, givenToken } from './authorizer-request.js';
@@ -24,7 +18,12 @@ import type { AuthorizerStats } from './authorizer-stats.js';
 import { Decider } from './decider.js';
 import { type Decision, type ErrorBody, grantedToken, isDecided } from './decision.js';
 import { expectationsOf } from './expectations.js';
+import { lookupOf } from './lookup-of.js';
 import { Readiness } from './readiness.js';
+import { resourceDocument } from './resource-document.js';
+import type { TokenWatch, WatchOptions } from './token-watch.js';
+import { TokenWatches } from './token-watches.js';
+import { watchWith } from './watch-with.js';
 
 /**
  * Decides whether a request may pass: reads its bearer token, introspects it, and judges the response by a policy.
@@ -47,6 +46,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   readonly #errorBody: ErrorBody | undefined;
   readonly #decider: Decider;
   readonly #lookup: TokenLookup;
+  readonly #watches: TokenWatches;
   readonly #resource: string | undefined;
   /** The guard of the empty policy. It is made at first use, because `policyProblem` may reject an empty policy. */
   #anyToken: Guard<RouteToken<Claims, false>> | undefined;
@@ -68,18 +68,10 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     const emit = (event: LookupEvent) => this.#lookup.emit(event);
     this.#expectations = expectationsOf(checked, settings.issuer, emit);
     this.audience = this.#expectations.audience?.slice();
-    const { prefilter, explainInactive } = checked;
-    const context = prefilterContext(settings, this.#expectations, () => emit({ type: 'jwks_failed' }));
-    this.#lookup = new TokenLookup(this.#client, checked.cache, {
-      prefilter: prefilter && boundPrefilter(prefilter, { settings, context, emit }),
-      prepare: this.#expectations.claims?.prepare,
-      onInactive:
-        explainInactive &&
-        explainer(
-          (token) => explainInactive(token, context),
-          (why) => emit({ type: 'inactive_explained', ...why }),
-        ),
-    });
+    this.#lookup = lookupOf(this.#client, checked, this.#expectations, emit);
+    this.#watches = new TokenWatches(settings, checked.clockSkewSeconds ?? 0, (...response) =>
+      this.#lookup.freshForMs(...response),
+    );
     const failures = new FailureLog(settings);
     if (checked.cache?.store !== undefined && checked.cache.storeSecrets === undefined) failures.unsealedStore();
     this.#decider = new Decider(this.#lookup, { ...settings, failures, maxTokenLength: checked.maxTokenLength });
@@ -128,6 +120,29 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   }
 
   /**
+   * Decides like `authorize`, and then watches the token of a connection that lasts, such as a WebSocket or an event
+   * stream. The returned signal is aborted when the token expires, is no longer active, or no longer satisfies the policy.
+   *
+   * A failed introspection does not end a connection: the token is checked again after 5 s, and still ends at its `exp`.
+   * Without a cache, each watched token is introspected every 60 s. Do not use it on Cloudflare Workers.
+   *
+   * @example
+   * ```ts
+   * const { token, signal } = await authorizer.watch(request, { scopes: ['events:read'] }, { signal: closed });
+   * signal.addEventListener('abort', () => socket.close(4401));
+   * ```
+   * @throws like `authorize`; an `AbortError` after `close`
+   */
+  watch<Optional extends boolean = false>(
+    request: AuthorizerRequest,
+    policy?: RoutePolicy<Claims, Scope, Role, unknown, Optional>,
+    { signal }: WatchOptions = {},
+  ): Promise<TokenWatch<Claims, Optional>> {
+    const prepared = preparePolicy((policy === undefined ? {} : policy) as Policy, this.#expectations);
+    return watchWith<Claims, Optional>(this.#watches, this.#decisionsBy(prepared), prepared, { request, signal });
+  }
+
+  /**
    * Returns one policy that a token satisfies only if it satisfies each of the given policies. It is optional only if
    * each of them is.
    *
@@ -150,9 +165,9 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * @throws TypeError naming the invalid member of the policy
    */
   decider(policy: Policy = {}, log?: FrameworkLog): (request: RequestContext) => Decision | Promise<Decision> {
-    const prepared = preparePolicy(policy, this.#expectations);
-    const options = { token: undefined, rejection: undefined, errorBody: this.#errorBody, log };
-    return (request) => this.#decider.decide(request, prepared, options);
+    const decide = this.#decisions(policy);
+    const options = { token: undefined, rejection: undefined, isRoute: true, log };
+    return (request) => decide(request, options);
   }
 
   /**
@@ -179,7 +194,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * @throws UnavailableError if the store failed; this process has removed its responses all the same
    */
   invalidate(target: InvalidationTarget): Promise<void> {
-    return this.#lookup.invalidate(target);
+    return this.#lookup.invalidate(target).finally(() => this.#watches.invalidated(target));
   }
 
   /** Returns what this authorizer and its client have done since they were made, for a health page. */
@@ -189,9 +204,10 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
 
   /**
    * Ends what runs in the background, such as refreshes of cached responses and the connection of the cache's `store`.
-   * Requests can still be authorized after it, without background work.
+   * Requests can still be authorized after it, without background work. The signals of all watches are aborted.
    */
   close(): Promise<void> {
+    this.#watches.close();
     return this.#lookup.close();
   }
 
@@ -206,19 +222,14 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * @throws TypeError if `resource` was not configured
    */
   resourceMetadata(): { path: string; document: ProtectedResourceMetadata } {
-    const { issuer, scopes } = this.#expectations;
-    if (this.#resource === undefined) {
-      throw new TypeError('Authorizer: to serve the resource metadata, configure "resource"');
-    }
-    const { pathname } = new URL(protectedResourceMetadataUrl(this.#resource));
-    return {
-      path: pathname,
-      document: protectedResourceMetadata({ resource: this.#resource, issuer, ...(scopes && { scopes }) }),
-    };
+    return resourceDocument(this.#resource, this.#expectations);
   }
 
   #decisions(policy: Policy): DecideRoute {
-    const prepared = preparePolicy(policy, this.#expectations);
+    return this.#decisionsBy(preparePolicy(policy, this.#expectations));
+  }
+
+  #decisionsBy(prepared: PreparedPolicy): DecideRoute {
     return (request, { token, rejection, isRoute, log }) =>
       this.#decider.decide(request, prepared, {
         token,
@@ -230,14 +241,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
 
   /** @internal */
   get [internals](): AuthorizerInternals {
-    const { issuer, issuerAliases = [] } = this.#expectations;
-    const issuers = issuer === undefined ? [] : [issuer];
-    return {
-      issuers,
-      acceptedIssuers: [...issuers, ...issuerAliases],
-      resource: this.#resource,
-      decisions: (policy) => this.#decisions(policy),
-    };
+    return internalsOf(this.#expectations, this.#resource, (policy) => this.#decisions(policy));
   }
 
   /** @internal */

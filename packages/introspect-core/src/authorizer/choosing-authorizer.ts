@@ -6,12 +6,14 @@ import { type Policy, partsOf, type RoutePolicy } from '../policy/policy.js';
 import type { RouteToken } from '../protocol/active-token.js';
 import { bearerToken } from '../request/bearer-token.js';
 import type { RequestContext } from '../request/request-context.js';
+import { onAbort } from '../runtime/on-abort.js';
 import type { Authorizer } from './authorizer.js';
 import { brand } from './authorizer-brand.js';
 import { type AuthorizerInternals, type DecideRoute, internals } from './authorizer-internals.js';
 import { type AuthorizerRequest, contextOf, type Guard, givenToken } from './authorizer-request.js';
 import type { AuthorizerStats } from './authorizer-stats.js';
 import { type Decision, denial, grantedToken, isDecided, permission } from './decision.js';
+import type { TokenWatch, WatchOptions } from './token-watch.js';
 
 /** The public members of an authorizer: those of the class without its private ones. */
 export type AuthorizerMembers<Claims, Scope extends string, Role extends string> = Pick<
@@ -89,6 +91,29 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
       const decision = decide(context, { token, rejection: undefined, isRoute: false, log: undefined });
       return grantedToken<Claims, Optional>(isDecided(decision) ? decision : await decision);
     };
+  }
+
+  async watch<Optional extends boolean = false>(
+    request: AuthorizerRequest,
+    policy?: RoutePolicy<Claims, Scope, Role, unknown, Optional>,
+    options: WatchOptions = {},
+  ): Promise<TokenWatch<Claims, Optional>> {
+    const context = contextOf(request);
+    const choice = await this.#selector.choose(context, givenToken(context));
+    if (choice === undefined || choice.rejection !== undefined) {
+      choice?.release?.();
+      const decided = this.guard(policy)(context);
+      return { token: await decided, signal: options.signal ?? new AbortController().signal };
+    }
+    const { authorizer, release } = choice;
+    try {
+      const watch = await authorizer.watch(context, policy, options);
+      if (release !== undefined) onAbort(watch.signal, release);
+      return watch;
+    } catch (error) {
+      release?.();
+      throw error;
+    }
   }
 
   policy<Optional extends boolean = false>(

@@ -24,6 +24,15 @@ export function isFresh(
   return ageMs < (response.active ? maxAgeMs : inactiveMaxAgeMs);
 }
 
+/** Returns for how many milliseconds an entry of this age can be used without a request or a read of the shared cache. */
+export function freshForMs(
+  { requestedAt, revalidateAt = Number.POSITIVE_INFINITY }: { requestedAt: number; revalidateAt: number | undefined },
+  ageMs: number,
+  maxAgeMs: number,
+): number {
+  return Math.max(0, Math.min(maxAgeMs, revalidateAt - requestedAt) - ageMs);
+}
+
 /** Returns whether an active response of this age may be used while the server is unavailable (RFC 5861 §4). */
 export function isUsableIfError(ageMs: number, { maxAgeIfErrorMs }: CacheSettings): boolean {
   return maxAgeIfErrorMs > 0 && ageMs <= maxAgeIfErrorMs;

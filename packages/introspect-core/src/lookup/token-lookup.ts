@@ -1,5 +1,6 @@
 import { cacheKey } from '../cache/cache-key.js';
 import type { CacheSettings } from '../cache/cache-options.js';
+import { freshForMs } from '../cache/freshness.js';
 import { FrontTable } from '../cache/front-table.js';
 import { type InvalidationTarget, parseTarget } from '../cache/invalidation-target.js';
 import type { Invalidations, TombstoneName } from '../cache/invalidations.js';
@@ -36,6 +37,7 @@ export class TokenLookup {
   readonly #stats: LookupCounters;
   readonly #invalidations: Invalidations;
   readonly #cache: TokenCache | undefined;
+  readonly #maxAgeMs: number;
   readonly #front: FrontTable;
   readonly #sharedCache: SharedCache | undefined;
   readonly #sameRequest: SameRequest;
@@ -95,6 +97,7 @@ export class TokenLookup {
     this.#stats = stats;
     this.#invalidations = invalidations;
     this.#cache = cache;
+    this.#maxAgeMs = cacheSettings?.maxAgeMs ?? 0;
     this.#front = new FrontTable(cacheSettings?.frontEntries ?? 0);
     this.#sharedCache = sharedCache;
     this.#sameRequest = sameRequest;
@@ -152,6 +155,15 @@ export class TokenLookup {
     if (result.from === 'server') return result.received.prepared;
     if (result.failure !== undefined) onStale?.(result.failure);
     return result.response;
+  }
+
+  /**
+   * Resolves with how long the cached active response of a token can be used without a request, in milliseconds. Resolves
+   * with `undefined` if there is none.
+   */
+  async freshForMs(token: string, maxResponseAgeMs: number): Promise<number | undefined> {
+    const entry = this.#cache?.activeEntry(await this.#keyOf(token));
+    return entry && freshForMs(entry, this.#age.ageMs(entry), Math.min(maxResponseAgeMs, this.#maxAgeMs));
   }
 
   /**

@@ -1,0 +1,38 @@
+import type { PreparedPolicy } from '../policy/prepared-policy.js';
+import { bearerCandidate } from '../request/bearer-token.js';
+import type { DecideRoute } from './authorizer-internals.js';
+import { type AuthorizerRequest, contextOf, givenToken } from './authorizer-request.js';
+import { grantedToken } from './decision.js';
+import type { TokenWatch } from './token-watch.js';
+import { contextOfConnection, type TokenWatches } from './token-watches.js';
+
+/**
+ * Decides about a request, and watches its token.
+ *
+ * @throws the error of a denial; an `AbortError` if the watches are closed
+ */
+export async function watchWith<Claims, Optional extends boolean>(
+  watches: TokenWatches,
+  decide: DecideRoute,
+  { challenge, maxResponseAgeMs }: PreparedPolicy,
+  { request, signal }: { request: AuthorizerRequest; signal: AbortSignal | undefined },
+): Promise<TokenWatch<Claims, Optional>> {
+  watches.throwIfClosed();
+  signal?.throwIfAborted();
+  const context = contextOf(request);
+  const options = { rejection: undefined, isRoute: false, log: undefined };
+  const granted = grantedToken<Claims, Optional>(await decide(context, { ...options, token: givenToken(context) }));
+  const token =
+    granted === null ? undefined : (givenToken(context) ?? bearerCandidate(context.authorization, challenge));
+  const controller = new AbortController();
+  const again = contextOfConnection(context, controller.signal);
+  const connection = {
+    token,
+    granted,
+    maxResponseAgeMs,
+    controller,
+    decide: (rejection: 'expired' | undefined) => decide(again, { ...options, token, rejection }),
+  };
+  await watches.add(connection, signal);
+  return { token: granted, signal: controller.signal };
+}
