@@ -121,7 +121,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
 
   /**
    * Decides like `authorize`, and then watches the token of a connection that lasts, such as a WebSocket or an event
-   * stream. The returned signal is aborted when the token expires, is no longer active, or no longer satisfies the policy.
+   * stream. The returned signal is aborted when the token expires, becomes inactive, or no longer satisfies the policy.
    *
    * A failed introspection does not end a connection: the token is checked again after 5 s, and still ends at its `exp`.
    * Without a cache, each watched token is introspected every 60 s. Do not use it on Cloudflare Workers.

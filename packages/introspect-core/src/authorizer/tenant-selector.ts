@@ -17,7 +17,7 @@ import {
 /** The options of {@link tenants}. */
 export interface TenantsOptions {
   /**
-   * How many authorizers are kept. The least recently used one is evicted: it is closed when its running decisions have
+   * How many authorizers may be open at the same time, apart from evicted ones in use. The least recently used one is evicted: it is closed when its running decisions have
    * ended.
    *
    * @default 100
@@ -35,7 +35,7 @@ const schema = optionsObject({
  * keeps it for later requests. Pass it to an adapter, or call its methods, like those of any other authorizer.
  *
  * Each tenant has its own cache, limits and circuit breaker. Concurrent first requests of a tenant share one `load`. A failed
- * `load` is not kept: the next request loads again.
+ * `load` is not cached: the next request loads again.
  *
  * A token of an unknown tenant is rejected with 401 (`issuer_mismatch`), without a request. A policy is checked when it is
  * declared; what depends on the tenant's options, such as `rolesOf`, is checked at the tenant's first request.
