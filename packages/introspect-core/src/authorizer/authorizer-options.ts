@@ -24,8 +24,8 @@ export interface AuthorizerSettings<
    */
   audience?: string | readonly string[];
   /**
-   * Further values of `iss` that mean the same authorization server as `issuer`, such as the other domains of a ZITADEL
-   * instance. Nothing else changes: requests are sent to the endpoint of `issuer`. Needs `issuer`.
+   * Further values of `iss` that mean the same authorization server as `issuer`, such as its other domains.
+   * Nothing else changes: requests are sent to the endpoint of `issuer`. Needs `issuer`.
    *
    * Warning: list only names under which this server itself issues tokens.
    *

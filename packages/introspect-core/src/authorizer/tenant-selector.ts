@@ -17,8 +17,8 @@ import {
 /** The options of {@link tenants}. */
 export interface TenantsOptions {
   /**
-   * How many authorizers may be open at the same time, apart from evicted ones in use. The least recently used one is evicted: it is closed when its running decisions have
-   * ended.
+   * How many authorizers stay open. The least recently used one is evicted: it is closed when its running decisions
+   * and watches have ended.
    *
    * @default 100
    */

@@ -14,7 +14,7 @@ export interface TokenWatch<Claims = unknown, Optional extends boolean = false> 
 /** The options of `watch`. */
 export interface WatchOptions {
   /**
-   * Ends the watch, such as when the connection has closed. Without it, a watch lasts until the token is no longer valid.
+   * Ends the watch, such as when the connection has closed. Without it, a watch lasts until the token becomes invalid.
    */
   signal?: AbortSignal | undefined;
 }
