@@ -197,7 +197,7 @@ describe('an unknown option', () => {
     (name) => {
       expect(authorizer({ ...api, cache: { [name]: 60 } })).toThrow(
         new TypeError(
-          `Authorizer: unknown option "cache.${name}"; known options: maxAgeSeconds, inactiveMaxAgeSeconds, refreshAfterSeconds, maxAgeIfErrorSeconds, maxEntries, maxBytes, frontEntries, store, localMaxAgeSeconds; did you mean "maxAgeSeconds"?`,
+          `Authorizer: unknown option "cache.${name}"; known options: maxAgeSeconds, inactiveMaxAgeSeconds, refreshAfterSeconds, maxAgeIfErrorSeconds, maxEntries, maxBytes, frontEntries, store, storeSecret, localMaxAgeSeconds; did you mean "maxAgeSeconds"?`,
         ),
       );
     },
