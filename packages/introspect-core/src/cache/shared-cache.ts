@@ -14,6 +14,7 @@ const tombstoneTtlMs = maxSharedSeconds * 1000 + tombstoneSlackMs;
 
 export interface SharedCacheSettings {
   now: () => number;
+  monotonicNow: () => number;
   age: AgeClock;
   /** The wall clock, except that it never goes back. The age of another process's response is computed with it. */
   steadyNow: () => number;

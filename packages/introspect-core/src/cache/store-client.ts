@@ -5,6 +5,7 @@ import { readIntrospectionResponse } from '../protocol/introspection-response.js
 import { withDeadline } from '../runtime/deadline.js';
 import type { CacheStore } from './cache-store.js';
 import { isAfterTombstone, type TombstoneName, tombstoneNames } from './invalidations.js';
+import { StoreBreaker } from './store-breaker.js';
 import type { EntryPlace, LookupKey, StoreCodec } from './store-codec.js';
 
 /** An active response as processes share it. */
@@ -33,22 +34,26 @@ export function isTombstoneKey(key: string): boolean {
  * Reads and writes shared entries and tombstones in a {@link CacheStore}.
  *
  * Each call of the store has a time limit. A failure is reported to `onFailure`. The caller sees it as a miss, except in
- * `addTombstone`, which throws.
+ * `addTombstone`, which throws. After several failures, only `addTombstone`, `delete` and `close` call the store: see
+ * {@link StoreBreaker}.
  */
 export class StoreClient {
   readonly #store: CacheStore;
   readonly #now: () => number;
   readonly #codec: StoreCodec;
+  readonly #breaker: StoreBreaker;
   readonly #onFailure: (operation: StoreOperation) => void;
 
   constructor(
     store: CacheStore,
     {
       now,
+      monotonicNow,
       codec,
       onFailure,
     }: {
       now: () => number;
+      monotonicNow: () => number;
       codec: StoreCodec;
       onFailure: (operation: StoreOperation) => void;
     },
@@ -56,6 +61,7 @@ export class StoreClient {
     this.#store = store;
     this.#now = now;
     this.#codec = codec;
+    this.#breaker = new StoreBreaker(monotonicNow);
     this.#onFailure = onFailure;
   }
 
@@ -92,7 +98,7 @@ export class StoreClient {
       const value = await place.encode({ requestedAt: Math.floor(requestedAt), body: JSON.stringify(token) });
       await this.#store.set(place.storeKey, value, ttlMs);
     };
-    await this.#run('set', write).catch(() => {});
+    await this.#breaker.run(() => this.#run('set', write)).catch(() => {});
   }
 
   /** Deletes an entry. Never rejects. */
@@ -136,7 +142,7 @@ export class StoreClient {
       const [{ storeKey }] = await this.#codec.placesOf(lookup);
       return lease.call(this.#store, storeKey, ttlMs);
     };
-    return this.#run('lease', take).catch(() => true);
+    return this.#breaker.run(() => this.#run('lease', take)).catch(() => true);
   }
 
   /**
@@ -158,7 +164,7 @@ export class StoreClient {
   /** Returns when the latest of these tombstones was created: `-Infinity` without any, NaN if one is unreadable. */
   async #latestTombstone(names: TombstoneName[]): Promise<number> {
     const times = (await this.#tombstoneKeys(names)).map(async (key) =>
-      Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '-Infinity'),
+      Number.parseFloat((await this.#get(key)) ?? '-Infinity'),
     );
     return Math.max(...(await Promise.all(times)));
   }
@@ -172,11 +178,15 @@ export class StoreClient {
   /** Reads each place of an entry. Returns the entry that was requested last. */
   async #latestEntry(lookup: LookupKey): Promise<SharedEntry | undefined> {
     const entries = (await this.#codec.placesOf(lookup)).map(async (place) =>
-      this.#decode(place, await this.#run('get', () => this.#store.get(place.storeKey))),
+      this.#decode(place, await this.#get(place.storeKey)),
     );
     return (await Promise.all(entries)).reduce((latest, entry) =>
       latest === undefined || (entry !== undefined && entry.requestedAt > latest.requestedAt) ? entry : latest,
     );
+  }
+
+  #get(key: string): Promise<string | undefined> {
+    return this.#breaker.run(() => this.#run('get', () => this.#store.get(key)));
   }
 
   async #decode(place: EntryPlace, value: string | undefined): Promise<SharedEntry | undefined> {

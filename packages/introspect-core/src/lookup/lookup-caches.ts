@@ -40,6 +40,7 @@ export function createCaches(
   if (store === undefined) return { invalidations, cache };
   const sharedCache = new SharedCache(store, cache, invalidations, {
     now,
+    monotonicNow,
     steadyNow,
     age,
     lifetimeMs,

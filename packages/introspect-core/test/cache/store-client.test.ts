@@ -18,7 +18,10 @@ function setUp(members: Partial<CacheStore> = {}) {
     clocks,
     store,
     onFailure,
-    client: new StoreClient({ ...store, ...members }, { now: clocks.now, codec, onFailure }),
+    client: new StoreClient(
+      { ...store, ...members },
+      { now: clocks.now, monotonicNow: clocks.monotonicNow, codec, onFailure },
+    ),
   };
 }
 
@@ -159,7 +162,12 @@ describe('a store', () => {
       }
     }
     const onFailure = vi.fn();
-    const client = new StoreClient(new Store(), { now: () => 5, codec: plainCodec(async (text) => text), onFailure });
+    const client = new StoreClient(new Store(), {
+      now: () => 5,
+      monotonicNow: () => 5,
+      codec: plainCodec(async (text) => text),
+      onFailure,
+    });
     expect(await client.lease(k, 1)).toBe(true);
     await client.write(k, { token, requestedAt: 5 }, 1);
     expect((await client.read(k))?.entry).toEqual({ token, requestedAt: 5 });

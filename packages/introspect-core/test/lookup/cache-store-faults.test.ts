@@ -133,6 +133,42 @@ describe('a store that hangs', () => {
     ]);
   });
 
+  it('a store that keeps hanging costs no further request its time limit, until a probe has succeeded', async () => {
+    const map = mapStore(clocks);
+    let isHanging = true;
+    const call = <Value>(work: () => Promise<Value>) => (isHanging ? hangs() : work());
+    const store = {
+      get: vi.fn((key: string) => call(() => map.get(key))),
+      set: vi.fn((key: string, value: string, ttlMs: number) => call(() => map.set(key, value, ttlMs))),
+      delete: (key: string) => call(() => map.delete(key)),
+    };
+    const { authorizer, authorize, settle, count } = cachingAuthorizer(server, clocks, { cache: { store } });
+    const tokens = ['1', '2', '3', '4', '5'].map((token) => authorize(token));
+    await until(() => limits() >= 5);
+    vi.advanceTimersByTime(250);
+    await Promise.all(tokens);
+    expect(count('store_failed')).toBe(5);
+    const before = limits();
+    expect(await authorize('good')).toBe('ok'); // no timer runs meanwhile
+    clocks.pass(5);
+    expect(await authorize('good')).toBe('ok'); // this one begins the probe
+    expect(limits()).toBe(before + 1);
+    const invalidated = expect(authorizer.invalidate({ sub: 's' })).rejects.toMatchObject({ code: 'unavailable' });
+    await passLimit(before + 2); // an invalidation calls the store all the same
+    await invalidated;
+    isHanging = false;
+    clocks.pass(5);
+    expect(await authorize('good')).toBe('ok');
+    await settle();
+    await eventLoopTurns(5);
+    clocks.pass(5);
+    expect(await authorize('good')).toBe('ok');
+    await settle();
+    expect(map.entries.size).toBe(1);
+    expect(await cachingAuthorizer(server, clocks, { cache: { store } }).authorize('good')).toBe('ok');
+    expect(server.introspections).toHaveLength(8); // the store had the response of the eighth
+  });
+
   it('a read of the tombstones that hangs is bypassed after another 250 ms for all of them together', async () => {
     const store = mapStore(clocks);
     const first = cachingAuthorizer(server, clocks, { cache: { store } });
