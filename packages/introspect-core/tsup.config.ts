@@ -11,6 +11,7 @@ export default defineConfig({
     mcp: 'src/extensions/mcp/mcp.ts',
     opentelemetry: 'src/extensions/opentelemetry/opentelemetry.ts',
     'private-key-jwt': 'src/extensions/private-key-jwt/private-key-jwt.ts',
+    stores: 'src/extensions/stores/stores.ts',
     undici: 'src/extensions/undici/undici.ts',
     web: 'src/extensions/web/web.ts',
     zitadel: 'src/extensions/zitadel/zitadel.ts',
