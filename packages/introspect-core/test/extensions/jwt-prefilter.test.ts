@@ -362,7 +362,7 @@ describe('a rotation of keys', () => {
   });
 
   it('under load rejects no good token', async () => {
-    const { judge } = filtered({}, { limits: { concurrent: 50 } });
+    const { judge } = filtered({}, { limits: { concurrent: 50 }, timeoutMs: 60_000 });
     const next = await issuerKey('key-2', { iss: server.origin });
     await judge(await key.sign());
     clocks.pass(60);
@@ -381,7 +381,7 @@ describe('a rotation of keys', () => {
   ])(
     'from RSA to ECDSA and to Ed25519 under load rejects no good token when the keys %s',
     async (_, seconds, fetches) => {
-      const { judge } = filtered({}, { limits: { concurrent: 50 } });
+      const { judge } = filtered({}, { limits: { concurrent: 50 }, timeoutMs: 60_000 });
       const claims = { iss: server.origin };
       const keys = await Promise.all(['RS256', 'ES256', 'EdDSA'].map((alg) => issuerKey(`of ${alg}`, claims, alg)));
       for (const [i] of keys.entries()) {
