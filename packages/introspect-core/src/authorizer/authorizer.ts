@@ -164,9 +164,9 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * @throws TypeError naming the invalid member of the policy
    */
   decider(policy: Policy = {}, log?: FrameworkLog): (request: RequestContext) => Decision | Promise<Decision> {
-    const decide = this.#decisions(policy);
-    const options = { token: undefined, rejection: undefined, isRoute: true, log };
-    return (request) => decide(request, options);
+    const prepared = preparePolicy(policy, this.#expectations);
+    const options = { token: undefined, rejection: undefined, errorBody: this.#errorBody, log };
+    return (request) => this.#decider.decide(request, prepared, options);
   }
 
   /**

@@ -17,21 +17,25 @@ export interface ClientStats {
   readonly circuitBreaker: 'closed' | 'open' | 'half_open' | 'off';
 }
 
+/** The counts before the first request. */
+export const noRequests: ClientStats['requests'] = {
+  active: 0,
+  inactive: 0,
+  unsupported_token_type: 0,
+  unavailable: 0,
+  invalid_response: 0,
+  invalid_client: 0,
+  aborted: 0,
+};
+export const nothingShed: ClientStats['shed'] = { limits: 0, circuit_breaker: 0 };
+
 /** Counts the attempts of a client, and emits their events. */
 export class ClientCounters {
   readonly #events: EventEmitter;
   readonly #origin: string;
   readonly #monotonicNow: () => number;
-  readonly #attempts: Record<RequestOutcome, number> = {
-    active: 0,
-    inactive: 0,
-    unsupported_token_type: 0,
-    unavailable: 0,
-    invalid_response: 0,
-    invalid_client: 0,
-    aborted: 0,
-  };
-  readonly #rejections: Record<ShedBy, number> = { limits: 0, circuit_breaker: 0 };
+  readonly #attempts: Record<RequestOutcome, number> = { ...noRequests };
+  readonly #rejections: Record<ShedBy, number> = { ...nothingShed };
   #inFlight = 0;
   #hasEmittedUnsupported = false;
 

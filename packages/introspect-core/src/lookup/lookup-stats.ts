@@ -12,24 +12,27 @@ export interface LookupStats {
   readonly entries: { readonly active: number; readonly inactive: number };
 }
 
+/** The counts before the first lookup. */
+export const noLookups: LookupStats['lookups'] = {
+  cache_hit: 0,
+  cache_miss: 0,
+  coalesced: 0,
+  stale_served: 0,
+  refreshed: 0,
+  rechecked: 0,
+  invalidated: 0,
+  store_failed: 0,
+  prefilter_rejected: 0,
+  jwks_failed: 0,
+  inactive_explained: 0,
+  claims_rejected: 0,
+  too_large_to_cache: 0,
+};
+
 /** Counts the events of lookups, and emits them if there is a listener. */
 export class LookupCounters {
   readonly #events: EventEmitter;
-  readonly #counts: Record<LookupEvent['type'], number> = {
-    cache_hit: 0,
-    cache_miss: 0,
-    coalesced: 0,
-    stale_served: 0,
-    refreshed: 0,
-    rechecked: 0,
-    invalidated: 0,
-    store_failed: 0,
-    prefilter_rejected: 0,
-    jwks_failed: 0,
-    inactive_explained: 0,
-    claims_rejected: 0,
-    too_large_to_cache: 0,
-  };
+  readonly #counts: Record<LookupEvent['type'], number> = { ...noLookups };
 
   constructor(events: EventEmitter) {
     this.#events = events;
