@@ -11,6 +11,7 @@ import {
   type AdapterExtras,
   adapterOptions,
   type ChooseAuthorizer,
+  expectOnlyPolicy,
   isDecided,
   isHangUp,
   nodeRequestContext,
@@ -81,9 +82,6 @@ export interface Introspect<Claims = unknown, Scope extends string = string, Rol
   introspectionOf(req: Request): TokenWithClaims<Claims>;
 }
 
-const onlyPolicy =
-  'requireToken takes a policy alone, and returns the middleware: call it, as in app.use(requireToken()). Pass options or an Authorizer to introspect()';
-
 /** An existing authorizer, or a function that chooses one, with the adapter's own options. */
 type Shared<Of> = SharedAuthorizer<Of> & AdapterExtras;
 
@@ -137,7 +135,7 @@ export function introspect(input: object): object {
   return {
     authorizer,
     requireToken(policy?: Policy, ...others: unknown[]) {
-      if (others.length > 0) throw new TypeError(onlyPolicy); // Express has called it as middleware
+      expectOnlyPolicy(others);
       return guard(policy, (_, __, next) => next());
     },
     withToken: (policy: Policy, handler: (req: Request, res: Response, token: ActiveToken | null) => unknown) =>

@@ -13,6 +13,7 @@ import {
   type ChooseAuthorizer,
   type Decision,
   denialResponse,
+  expectOnlyPolicy,
   isDecided,
   protect,
   requestedMetadata,
@@ -35,9 +36,6 @@ export interface IntrospectionEnv<Token extends ActiveToken | null = ActiveToken
   /** The variables of the context, typed for `c.var`. */
   Variables: { introspection: Token };
 }
-
-const onlyPolicy =
-  'requireToken takes a policy alone, and returns the middleware: call it, as in app.use(requireToken()). Pass options or an Authorizer to introspect()';
 
 const noHandler = 'withToken takes a policy and a handler: pass {} as the policy to accept every valid token';
 
@@ -128,7 +126,7 @@ export function introspect(input: object): object {
   return {
     authorizer,
     requireToken(policy?: Policy, ...others: unknown[]) {
-      if (others.length > 0) throw new TypeError(onlyPolicy);
+      expectOnlyPolicy(others);
       const run = guard(policy);
       return function requireToken(c: Context, next: () => Promise<void>) {
         return run(c, next);

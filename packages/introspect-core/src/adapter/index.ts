@@ -14,6 +14,13 @@ export {
 export { type NodeRequest, type NodeResponse, nodeRequestContext } from './node-request.js';
 export { type DenialResponse, sendDenial } from './node-response.js';
 export { nodeTransport } from './node-transport.js';
-export { isHangUp, type NativeRequestContext, type Protect, protect, tokenOrThrow } from './protect.js';
+export {
+  expectOnlyPolicy,
+  isHangUp,
+  type NativeRequestContext,
+  type Protect,
+  protect,
+  tokenOrThrow,
+} from './protect.js';
 export { type ResourceMetadata, requestedMetadata } from './resource-metadata.js';
 export { denialResponse, type WebRuntime, webRequestContext } from './web-request.js';

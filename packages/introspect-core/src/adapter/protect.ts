@@ -75,6 +75,19 @@ export function isHangUp(error: unknown, { signal }: RequestContext): boolean {
 }
 
 /**
+ * Checks that `requireToken` of an adapter for middleware got a policy alone.
+ *
+ * @param others the arguments after the policy: a framework has called `requireToken` as middleware if there are any
+ * @throws TypeError that says what to write
+ */
+export function expectOnlyPolicy(others: readonly unknown[]): void {
+  if (others.length === 0) return;
+  throw new TypeError(
+    'requireToken takes a policy alone, and returns the middleware: call it, as in app.use(requireToken()). Pass options or an Authorizer to introspect()',
+  );
+}
+
+/**
  * Returns the token of a guarded request. For `introspectionOf` of adapters.
  *
  * @param token `null` if an optional guard accepted the request without a token; `undefined` if no guard accepted it
