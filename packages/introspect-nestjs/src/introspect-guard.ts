@@ -52,6 +52,8 @@ export interface IntrospectExtras extends AdapterExtras {
 }
 
 type Route = Protect<PlatformRequest> | 'public';
+/** Whether a call of a handler may go on. */
+type Verdict = boolean | Promise<boolean>;
 /** Fastify's holds Node's request, Express's is Node's. */
 type FoundRequest = PlatformRequest & NodeRequest & { readonly raw?: NodeRequest };
 
@@ -64,7 +66,8 @@ const writeLine = ({ level, message }: LogEntry) => logger[level](message);
 /** What all guards of one `IntrospectModule` share. It does not hold the options, which may contain a secret. */
 export class IntrospectRuntime {
   readonly options: AdapterOptions<PlatformRequest, IntrospectExtras>;
-  readonly verdicts = new WeakMap<ExecutionContext, boolean | Promise<boolean>>();
+  /** Where a context keeps the verdict. A property costs less for each request than a WeakMap. */
+  readonly verdictKey = Symbol('verdict');
   /** By controller and handler, because two controllers may inherit one handler. */
   readonly #routes = new WeakMap<Type, WeakMap<RouteHandler, Route>>();
 
@@ -83,8 +86,10 @@ export class IntrospectRuntime {
    * @throws TypeError naming what is wrong with the policies of the route
    */
   routeOf(controller: Type, handler: RouteHandler): Route {
+    const known = this.#routes.get(controller)?.get(handler);
+    if (known !== undefined) return known;
     const routes = this.#routes.get(controller) ?? new WeakMap<RouteHandler, Route>();
-    const route = routes.get(handler) ?? this.#newRoute(policiesOf(controller, handler));
+    const route = this.#newRoute(policiesOf(controller, handler));
     this.#routes.set(controller, routes.set(handler, route));
     return route;
   }
@@ -110,14 +115,16 @@ export class IntrospectGuard implements CanActivate {
   }
 
   /** Decides about a call of a handler once, even if it has several guards: Nest gives all of them the same context. */
-  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const { verdicts } = this.#runtime;
-    const verdict = verdicts.get(context) ?? this.#decide(context);
-    verdicts.set(context, verdict);
+  canActivate(context: ExecutionContext): Verdict {
+    const { verdictKey } = this.#runtime;
+    const known: Verdict | undefined = Reflect.get(context, verdictKey);
+    if (known !== undefined) return known;
+    const verdict = this.#decide(context);
+    Reflect.set(context, verdictKey, verdict);
     return verdict;
   }
 
-  #decide(context: ExecutionContext): boolean | Promise<boolean> {
+  #decide(context: ExecutionContext): Verdict {
     const { requestOf } = this.#runtime;
     const route = this.#runtime.routeOf(context.getClass(), context.getHandler());
     if (route === 'public') return true;
@@ -128,7 +135,7 @@ export class IntrospectGuard implements CanActivate {
 
     const settle = (decision: Decision): true => {
       if (decision.allowed) {
-        if (decision.token !== undefined) keepToken(decision.token, context, requestOf);
+        if (decision.token !== undefined) keepToken(decision.token, native, context.getClass(), requestOf);
         return true;
       }
       for (const [name, value] of decision.headers) response?.header(name, value); // Nest drops those of an exception

@@ -4,20 +4,27 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 /** Finds the request of a context. */
 type RequestOf = (context: ExecutionContext) => object | undefined;
 
-/** By the request: nothing else that a handler is called with belongs to one request alone. */
-const tokens = new WeakMap<object, ActiveToken | null>();
+/**
+ * Where a request keeps its token: nothing else that a handler is called with belongs to one request alone. A property
+ * costs less for each request than a WeakMap.
+ */
+const tokenKey = Symbol('@acme/introspect-nestjs/token');
+
+/** A request of the platform. */
+type Keeper = { [tokenKey]?: ActiveToken | null };
+
 /** By the class of a guarded handler. */
 const finders = new WeakMap<object, RequestOf>();
 
-/** Keeps the token that a guard accepted, for the rest of its request. */
-export function keepToken(token: ActiveToken | null, context: ExecutionContext, requestOf: RequestOf): void {
-  tokens.set(Object(requestOf(context)), token);
-  finders.set(context.getClass(), requestOf);
+/** Keeps the token that a guard accepted, for the rest of its request. `requestOf` finds that request again. */
+export function keepToken(token: ActiveToken | null, request: object, controller: object, requestOf: RequestOf): void {
+  (request as Keeper)[tokenKey] = token;
+  if (finders.get(controller) !== requestOf) finders.set(controller, requestOf);
 }
 
 function acceptedToken(context: ExecutionContext): ActiveToken | null {
-  const request = finders.get(context.getClass())?.(context);
-  const token = tokens.get(Object(request));
+  const request: Keeper | undefined = finders.get(context.getClass())?.(context);
+  const token = request?.[tokenKey];
   if (token !== undefined) return token;
   throw new Error(`No guard accepted a token for ${nameOf(context)}: guard it with @RequireToken()`);
 }
