@@ -5,11 +5,14 @@ import { isQuick } from '../quick.js';
 import { atLeast, cells, columnsOf, type Goal, type Report } from '../report.js';
 import { inRounds, median, ratios } from '../rounds.js';
 import { jwtIssuer, opaqueToken } from '../tokens.js';
-import { serve, startWorker } from '../worker.js';
+import { serve, startWorker, type Worker } from '../worker.js';
 
-const processes = isQuick ? 1 : 7;
-const repeats = isQuick ? 1 : 2;
+/** How often all processes are started anew. */
+const generations = isQuick ? 1 : 4;
+const rounds = isQuick ? 1 : 3;
 const seconds = isQuick ? 0.3 : 1;
+/** Until the code of a framework is compiled, a request costs more than later. */
+const warmUpSeconds = isQuick ? 0.3 : 3;
 
 interface Sample {
   perSecond: number;
@@ -84,32 +87,45 @@ async function report(): Promise<Report> {
   };
 }
 
-/** Measures each protection in several processes, in turns. */
+interface RunningApi {
+  readonly worker: Worker;
+  readonly url: string;
+  readonly header: string;
+}
+
+/** Measures the protections in turns. Each has a process of its own, and several of them one after the other. */
 async function measure(
   framework: string,
   protections: readonly Protection[],
   { headers, publicPem }: { headers: { jwt: string; opaque: string }; publicPem: string },
 ): Promise<Samples> {
-  const sample = async (protection: Protection): Promise<Sample> => {
-    const api = await startWorker('./workers/api.js', [framework, protection, publicPem]);
-    const url = `${await api.get<string>('origin')}/hello`;
-    const header = protection.endsWith('opaque') ? headers.opaque : headers.jwt;
-    const samples: Sample[] = [];
-    for (let repeat = -1; repeat < repeats; repeat++) {
-      await api.get('collectGarbage');
-      const cpuBefore = await api.get<number>('cpuMicroseconds');
-      const requests = await load(url, header, seconds);
-      const cpu = (await api.get<number>('cpuMicroseconds')) - cpuBefore;
-      if (repeat >= 0) samples.push({ perSecond: requests / seconds, cpuMicroseconds: cpu / requests }); // the first one warms up
+  const samples: Record<string, Sample[]> = {};
+  for (let generation = 0; generation < generations; generation++) {
+    const apis: RunningApi[] = [];
+    const rivals: Record<string, () => Promise<Sample>> = {};
+    for (const protection of protections) {
+      const worker = await startWorker('./workers/api.js', [framework, protection, publicPem]);
+      const url = `${await worker.get<string>('origin')}/hello`;
+      const api = { worker, url, header: protection.endsWith('opaque') ? headers.opaque : headers.jwt };
+      await load(api.url, api.header, warmUpSeconds);
+      apis.push(api);
+      rivals[protection] = () => sampleOf(api);
     }
-    api.end();
-    return {
-      perSecond: median(samples.map(({ perSecond }) => perSecond)),
-      cpuMicroseconds: median(samples.map(({ cpuMicroseconds }) => cpuMicroseconds)),
-    };
-  };
-  const rivals = Object.fromEntries(protections.map((protection) => [protection, () => sample(protection)]));
-  return inRounds(rivals, { rounds: processes, warmUps: 0 });
+    const measured = await inRounds(rivals, { rounds, warmUps: 0 });
+    for (const protection of protections) {
+      samples[protection] = [...(samples[protection] ?? []), ...(measured[protection] ?? [])];
+    }
+    for (const { worker } of apis) worker.end();
+  }
+  return samples;
+}
+
+async function sampleOf({ worker, url, header }: RunningApi): Promise<Sample> {
+  await worker.get('collectGarbage');
+  const cpuBefore = await worker.get<number>('cpuMicroseconds');
+  const requests = await load(url, header, seconds);
+  const cpu = (await worker.get<number>('cpuMicroseconds')) - cpuBefore;
+  return { perSecond: requests / seconds, cpuMicroseconds: cpu / requests };
 }
 
 function valuesOf(samples: Samples, protection: Protection): { perSecond: number[]; cpu: number[] } {
