@@ -1,15 +1,7 @@
 export * from '@acme/introspect-core';
 export type { SharedAuthorizer } from '@acme/introspect-core/adapter';
 export * from '@acme/introspect-core/keycloak';
-export {
-  hasRole,
-  type ZitadelClaims,
-  type ZitadelOptions,
-  type ZitadelOrganization,
-  type ZitadelRoleOptions,
-  zitadel,
-  zitadelRoles,
-} from '@acme/introspect-core/zitadel';
+export * from '@acme/introspect-core/zitadel';
 export { Public, RequireToken } from './decorators.js';
 export { IntrospectModule, type IntrospectModuleOptions } from './introspect.module.js';
 export { type IntrospectExtras, IntrospectGuard, type PlatformRequest } from './introspect-guard.js';
