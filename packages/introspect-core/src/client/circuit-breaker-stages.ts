@@ -93,7 +93,7 @@ export class CircuitBreakerStages {
           retryAfterSeconds,
         )
       : new UnavailableError(
-          `${this.#origin} is not being called: most recent requests failed ("circuitBreaker" is open)`,
+          `${this.#origin} is not being called: most of the recent introspection requests failed ("circuitBreaker" is open)`,
           retryAfterSeconds,
         );
     throw withTraits(error, { rejectedBy: 'circuit_breaker' });

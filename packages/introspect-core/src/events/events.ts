@@ -57,7 +57,7 @@ export type IntrospectEvent =
   | { readonly type: 'unsupported_token_type'; readonly origin: string }
   /** The client rejected a call without a request, because of its `limits` or its open circuit breaker. */
   | { readonly type: 'shed'; readonly origin: string; readonly by: ShedBy; readonly priority: Priority }
-  /** The circuit breaker opened: most recent requests failed. */
+  /** The circuit breaker opened: too many of the recent attempts failed (`circuitBreaker.failureRate`). */
   | { readonly type: 'breaker_opened'; readonly origin: string }
   /** The circuit breaker closed: the server responded to a probe. */
   | { readonly type: 'breaker_closed'; readonly origin: string }

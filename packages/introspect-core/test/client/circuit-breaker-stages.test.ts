@@ -65,7 +65,7 @@ describe('failFast', () => {
     expect(error).toMatchObject({
       code: 'unavailable',
       retryAfterSeconds: 1,
-      message: `${origin} is not being called: most recent requests failed ("circuitBreaker" is open)`,
+      message: `${origin} is not being called: most of the recent introspection requests failed ("circuitBreaker" is open)`,
     });
     expect(traitsOf(error)).toEqual({ rejectedBy: 'circuit_breaker' });
     expect([calls, rejected]).toEqual([[], [call]]);
