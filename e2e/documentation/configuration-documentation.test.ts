@@ -39,7 +39,7 @@ describe('docs/configuration.md', () => {
 
   it('names every option of the client, and no other', () => {
     const breaker = inGroup('circuitBreaker', () => new IntrospectionClient(unknownIn('circuitBreaker')));
-    const named = [...namedAfter('## Server and credentials'), ...namedAfter('## Requests')];
+    const named = [...namedAfter('## Server and credentials'), ...namedAfter('## Introspection requests')];
     expect(named.sort()).toEqual([...ofClient(), ...breaker].sort());
   });
 
