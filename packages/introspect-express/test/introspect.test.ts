@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { type AddressInfo, connect } from 'node:net';
+import { nodeRequestContext } from '@acme/introspect-core/adapter';
 import {
   hangBeforeHeaders,
   respond,
@@ -10,7 +11,7 @@ import {
 } from '@acme/introspect-testing';
 import express, { type ErrorRequestHandler, type Express, type Request, Router } from 'express';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AccessDeniedError, Authorizer, introspect, type Policy } from '../src/index.js';
+import { AccessDeniedError, Authorizer, introspect, type Policy, type RequestContext } from '../src/index.js';
 
 let server: ScriptedServer;
 const running: (() => Promise<unknown>)[] = [];
@@ -318,4 +319,41 @@ describe('serveResourceMetadata', () => {
     const { serveResourceMetadata: _, ...others } = documented();
     expect((await send(await listen(express().use(introspect(others).requireToken())), path)).status).toBe(401);
   });
+});
+
+describe('authorizer.watch in a handler', () => {
+  it.each([
+    ['Express 5', express],
+    ['Express 4', version4],
+  ])(
+    'watches the token of nodeRequestContext(req), with its path and every Authorization line: %s',
+    async (_, create) => {
+      const { authorizer } = introspect(options());
+      const paths: (string | undefined)[] = [];
+      const policy = {
+        check: (_token: unknown, { url, header }: RequestContext) => paths.push(url, header?.('x-tenant')[0]) > 0,
+      };
+      const events = Router().get('/events', (req, res) => {
+        const closed = new AbortController();
+        res.on('close', () => closed.abort());
+        authorizer.watch(nodeRequestContext(req), policy, { signal: closed.signal }).then(
+          ({ token, signal }) => {
+            res.write(`data: ${token.sub}\n\n`);
+            signal.addEventListener('abort', () => res.end(`data: ${signal.reason.code}\n\n`));
+          },
+          (error) => res.status(error.status).end(),
+        );
+      });
+      const origin = await listen(create().use('/api', events));
+      expect(await send(origin, '/api/events', good, good)).toMatchObject({ status: 400 });
+
+      const response = await fetch(`${origin}/api/events?a=b`, {
+        headers: { authorization: 'Bearer good', 'x-tenant': 'acme' },
+      });
+      expect(paths).toEqual(['/api/events?a=b', 'acme']);
+      server.tokens.delete('good');
+      await authorizer.invalidate({ token: 'good' });
+      expect(await response.text()).toBe('data: mickey\n\ndata: invalid_token\n\n');
+    },
+  );
 });

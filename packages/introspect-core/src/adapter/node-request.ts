@@ -31,12 +31,24 @@ export interface NodeResponse {
  * A Node request as a context. Field lines come from `rawHeaders`: `headers` hides that there were two.
  *
  * What is seldom needed (signal, certificate) is made when it is read.
+ *
+ * @param response tells when the caller has disconnected; without it, the context has no signal
+ * @param native the framework's own request, one object for each request; the request itself by default
  */
+export function nodeRequestContext<Request extends NodeRequest>(
+  request: Request,
+  response?: NodeResponse,
+): NativeRequestContext<Request>;
 export function nodeRequestContext<Native>(
   request: NodeRequest,
   response: NodeResponse | undefined,
   native: Native,
-): NativeRequestContext<Native> {
+): NativeRequestContext<Native>;
+export function nodeRequestContext(
+  request: NodeRequest,
+  response?: NodeResponse,
+  native: unknown = request,
+): NativeRequestContext<unknown> {
   return new NodeRequestContext(request, response, native);
 }
 

@@ -47,6 +47,13 @@ describe('nodeRequestContext', () => {
     response.end();
   });
 
+  it('the request itself is the native request of a context without response and native', async () => {
+    const { request, response } = await exchange(['Authorization', 'Bearer a']);
+    const context = nodeRequestContext(request);
+    expect([context.native, context.authorization, context.signal]).toEqual([request, 'Bearer a', undefined]);
+    response.end();
+  });
+
   it('the signal is aborted when the caller hangs up before the response is written', async () => {
     const { client, request, response } = await exchange([]);
     const { signal, header } = nodeRequestContext(request, response, request);
