@@ -124,6 +124,32 @@ export const authorizerCases: readonly RuntimeCase[] = [
       await Promise.all(work);
     },
   },
+  ...(onWorkerd
+    ? [] // a timer of one request does not run for others
+    : [
+        {
+          name: 'the signal of a watch is aborted when its token has become inactive',
+          async run(settings: Settings) {
+            const authorizer = authorizerOf(settings, { cache: { maxAgeSeconds: 60 } });
+            const token = tokenFor('first-only');
+            const { signal } = await authorizer.watch({ token });
+            assertEqual(signal.aborted, false);
+            await authorizer.invalidate({ token });
+            if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+            assertEqual([signal.reason.code, signal.reason.reason], ['invalid_token', 'inactive']);
+          },
+        },
+        {
+          name: 'a watch that goes on does not keep the process alive',
+          async run(settings: Settings) {
+            const watching = new Request('https://api.example/events', {
+              headers: { authorization: `Bearer ${tokenFor('echo')}` },
+            });
+            const { token, signal } = await authorizerOf(settings).watch(watching, { scopes: ['items:read'] });
+            assertEqual([token.sub, signal.aborted], ['mickey', false]); // the case after the last one sees that the process ends
+          },
+        },
+      ]),
   {
     name: `twenty concurrent requests with one token ${onWorkerd ? 'are all introspected' : 'share one introspection request'}`,
     async run(settings) {

@@ -38,8 +38,10 @@ export function responsesByToken(): ScriptedResponse {
     const { method, body } = request;
     const field = (name: string) => request.field(name).join('|');
     const sent = { method, body, authorization: field('authorization'), type: field('content-type') };
+    const [kind = ''] = token.split('.', 1);
+    const isOver = kind === 'first-only' && count > 1;
     const respondWith =
-      responses[token.split('.', 1)[0] ?? ''] ?? active({ sub: 'mickey', scope: 'items:read', count, sent });
+      responses[isOver ? 'inactive' : kind] ?? active({ sub: 'mickey', scope: 'items:read', count, sent });
     respondWith(response, request);
   };
 }
