@@ -66,6 +66,13 @@ describe('a test file in the README of introspect-testing', () => {
   );
 });
 
+/** What the programs for Bun and Deno use of their runtime. */
+const runtimes = `
+type FetchHandler = (request: Request) => Response | Promise<Response>;
+declare const Bun: { serve(options: { fetch: FetchHandler }): { url: URL } };
+declare const Deno: { serve(handler: FetchHandler): unknown };
+`;
+
 describe('the code in the documentation', () => {
   const recipes = 'docs/recipes.md';
   it.each([
@@ -87,6 +94,8 @@ describe('the code in the documentation', () => {
         }
       }
       expect(files.length).toBeGreaterThan(3);
+      files.push(join(folder, 'runtimes.d.ts'));
+      await writeFile(join(folder, 'runtimes.d.ts'), runtimes);
       const options = [
         '--ignoreConfig',
         '--noEmit',

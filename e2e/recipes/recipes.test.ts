@@ -127,6 +127,9 @@ describe('a recipe in docs/recipes.md', () => {
     expect(names).toEqual([
       'auth.js',
       'fetch.js',
+      'bun.js', // `npm run test:runtimes` runs it, and the next two
+      'deno.js',
+      'worker.js',
       'route.js',
       'hooks.server.js',
       'h3.js',
@@ -141,5 +144,55 @@ describe('the fetch function in docs/recipes.md', () => {
   it('responds with 404 to other paths', async () => {
     const { fetch } = await program('fetch');
     expect((await fetch(new Request('https://api.example/other'))).status).toBe(404);
+  });
+});
+
+describe('a recipe in docs/recipes.md on a runtime with waitUntil', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  type Run = (request: Request, context: { waitUntil(promise: Promise<unknown>): void }) => Promise<Response>;
+  it.each<[string, () => Promise<Run>]>([
+    [
+      'the ctx of a Worker',
+      async () => {
+        const { default: worker } = await program('worker');
+        return (request, ctx) => worker.fetch(request, {}, ctx);
+      },
+    ],
+    [
+      'the event of h3',
+      async () => {
+        const { app } = await program('h3');
+        return (request, context) => app.fetch(Object.assign(request, context));
+      },
+    ],
+  ])('hands over the refresh of a cached response, and responds before it ends: %s', async (_, load) => {
+    const run = await load();
+    const work: Promise<unknown>[] = [];
+    const waitUntil = (promise: Promise<unknown>) => void work.push(promise);
+    const me = async () => {
+      const request = new Request('https://api.example/me', { headers: { authorization: 'Bearer nobody' } });
+      return (await run(request, { waitUntil })).json();
+    };
+    expect([await me(), work.length]).toEqual([{ sub: 'mickey' }, 0]);
+
+    vi.advanceTimersByTime(50_000); // a refresh is due after 48 s
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    server.always(async (response) => {
+      await held;
+      json({ active: true, sub: 'donald', aud: ['42'] })(response);
+    });
+    expect([await me(), work.length]).toEqual([{ sub: 'mickey' }, 1]);
+    release();
+    await work[0];
+    expect(await me()).toEqual({ sub: 'donald' });
   });
 });

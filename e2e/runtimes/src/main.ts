@@ -3,8 +3,9 @@ import { runtimesIn } from './runtimes.js';
 import { suiteOn } from './suite-on.js';
 
 let [passed, failed] = [0, 0];
-for (const runtime of runtimesIn(String(process.argv[2]))) {
-  const { passes, failures } = await suiteOn(runtime);
+const folder = String(process.argv[2]);
+for (const runtime of runtimesIn(folder)) {
+  const { passes, failures } = await suiteOn(runtime, folder);
   console.log(`${runtime.name}: ${passes} passed${failures.length > 0 ? `, ${failures.length} failed` : ''}`);
   for (const failure of failures) console.log(`  ${failure}`);
   passed += passes;

@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { Settings } from './runtime-case.js';
 import { workerdConfiguration } from './workerd-configuration.js';
 
+export type Command = readonly [file: string, ...args: string[]];
+
 /** One way to serve the app. */
 export interface Runtime {
   readonly name: string;
@@ -11,7 +13,12 @@ export interface Runtime {
   /** On workerd, requests share no promise, and only a signal ends the process. */
   readonly isWorkerd: boolean;
   /** Serves the app on a free port, and prints `{"port": …, "version": …}` as its first line; workerd has no version. */
-  command(settings: Settings): Promise<readonly [file: string, ...args: string[]]>;
+  command(settings: Settings): Promise<Command>;
+  /** The program of docs/recipes.md for this runtime. Absent if there is none. */
+  readonly recipe?: {
+    readonly program: string;
+    command(file: string, environment: Readonly<Record<string, string>>): Promise<Command>;
+  };
 }
 
 const binaries = fileURLToPath(new URL('../binaries/', import.meta.url));
@@ -24,6 +31,7 @@ const binaries = fileURLToPath(new URL('../binaries/', import.meta.url));
 export function runtimesIn(folder: string): Runtime[] {
   const built = (file: string) => join(folder, 'dist', file);
   const binary = (path: string) => join(binaries, 'node_modules', path);
+  const bun = binary('bun/bin/bun.exe');
 
   function process(name: string, version: string, ...command: [file: string, ...args: string[]]): Runtime {
     return { name, version, isWorkerd: false, command: async (settings) => [...command, JSON.stringify(settings)] };
@@ -31,21 +39,39 @@ export function runtimesIn(folder: string): Runtime[] {
 
   function workerd(version: string, flags: readonly string[]): Runtime {
     const options = ['--socket-addr=http=127.0.0.1:0', '--control-fd=1'];
+    const workerdBinary = binary('workerd/bin/workerd');
     return {
       name: ['workerd', version, ...flags].join(' '),
       version,
       isWorkerd: true,
       async command(settings) {
-        const file = await workerdConfiguration(built('workerd.js'), settings, flags);
-        return [binary('workerd/bin/workerd'), 'serve', file, ...options];
+        const file = await workerdConfiguration(built('workerd.js'), { SETTINGS: settings }, flags);
+        return [workerdBinary, 'serve', file, ...options];
       },
+      // Without Node's modules, a Worker has no `process.env`.
+      ...(flags.length === 0 && {
+        recipe: {
+          program: 'worker.js',
+          command: async (module, environment) => [
+            workerdBinary,
+            'serve',
+            await workerdConfiguration(module, environment, flags),
+            ...options,
+          ],
+        },
+      }),
     };
   }
 
   function runsOf(alias: string, version: string): Runtime[] {
     switch (alias) {
       case 'bun':
-        return [process(`Bun ${version}`, version, binary('bun/bin/bun.exe'), built('bun.js'))];
+        return [
+          {
+            ...process(`Bun ${version}`, version, bun, built('bun.js')),
+            recipe: { program: 'bun.js', command: async (file) => [bun, file] },
+          },
+        ];
       case 'deno': {
         const permissions = ['--allow-net=127.0.0.1', '--allow-env=JEST_WORKER_ID,UNDICI_NO_WASM_SIMD']; // undici's
         const command = [
@@ -56,7 +82,16 @@ export function runtimesIn(folder: string): Runtime[] {
           ...permissions,
           built('deno.js'),
         ] as const;
-        return [process(`Deno ${version}`, version, ...command)];
+        const [deno] = command;
+        return [
+          {
+            ...process(`Deno ${version}`, version, ...command),
+            recipe: {
+              program: 'deno.js',
+              command: async (file) => [deno, 'run', '--no-prompt', '--allow-net', '--allow-env', file],
+            },
+          },
+        ];
       }
       case 'workerd':
         return [workerd(version, []), workerd(version, ['no_nodejs_compat', 'no_nodejs_compat_v2'])]; // the default has Node's modules

@@ -1,5 +1,6 @@
 import { active, startFaultServer, startScriptedServer } from '@acme/introspect-testing';
 import { keyPairs, publishKeys } from './key-pairs.js';
+import { runRecipe } from './recipe-programs.js';
 import { responsesByToken } from './responses-by-token.js';
 import { start } from './running.js';
 import type { Runtime } from './runtimes.js';
@@ -10,8 +11,12 @@ import { Tally } from './tally.js';
 const caseMs = 60_000;
 const keys = keyPairs();
 
-/** Runs all cases on one runtime: first those inside of it, then those from outside. */
-export async function suiteOn(runtime: Runtime): Promise<Tally> {
+/**
+ * Runs all cases on one runtime: first those inside of it, then those from outside, then the program of docs/recipes.md.
+ *
+ * @param folder where the packages are installed as packed
+ */
+export async function suiteOn(runtime: Runtime, folder: string): Promise<Tally> {
   const tally = new Tally(caseMs);
   const byToken = await startScriptedServer();
   byToken.always(responsesByToken());
@@ -37,6 +42,8 @@ export async function suiteOn(runtime: Runtime): Promise<Tally> {
     } finally {
       await running.kill();
     }
+    const { recipe } = runtime;
+    if (recipe !== undefined) await tally.count('the program of docs/recipes.md', () => runRecipe(recipe, folder));
   } catch (error) {
     tally.failures.push(String(error));
   } finally {

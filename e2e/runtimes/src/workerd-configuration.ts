@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import type { Settings } from './runtime-case.js';
 
-/** Writes what workerd needs to serve a module: a file in a folder of its own, which is gone at the end of this process. */
+/**
+ * Writes what workerd needs to serve a module: a file in a folder of its own, which is gone at the end of this process.
+ *
+ * @param bindings the `env` of the Worker: a text, or an object that becomes JSON, for each name
+ */
 export async function workerdConfiguration(
   module: string,
-  settings: Settings,
+  bindings: Readonly<Record<string, string | object>>,
   flags: readonly string[],
 ): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'introspect-workerd-'));
@@ -23,7 +26,11 @@ export async function workerdConfiguration(
     mainFields: ['browser', 'module', 'main'],
     external: ['cloudflare:*'],
   });
-  writeFileSync(join(folder, 'settings.json'), JSON.stringify(settings));
+  const bindingList = Object.entries(bindings).map(([name, value]) =>
+    typeof value === 'string'
+      ? `(name = "${name}", text = ${JSON.stringify(value)})`
+      : `(name = "${name}", json = ${JSON.stringify(JSON.stringify(value))})`,
+  );
   const file = join(folder, 'config.capnp');
   writeFileSync(
     file,
@@ -33,7 +40,7 @@ const config :Workerd.Config = (
     ( name = "worker",
       worker = (
         modules = [(name = "worker", esModule = embed "worker.js")],
-        bindings = [(name = "SETTINGS", json = embed "settings.json")],
+        bindings = [${bindingList.join(', ')}],
         compatibilityDate = "2026-11-01",
         compatibilityFlags = ${JSON.stringify(flags)},
       ),
