@@ -40,6 +40,7 @@ const schema = optionsObject({
  * A token of an unknown tenant is rejected with 401 (`issuer_mismatch`), without a request. A policy is checked when it is
  * declared; what depends on the tenant's options, such as `rolesOf`, is checked at the tenant's first request.
  * `invalidate`, `ready` and `close` apply to the tenants that are loaded. `stats` has the sums, also of evicted ones.
+ * `resourceMetadata` throws: each tenant has a document of its own.
  *
  * @example
  * ```ts
@@ -129,7 +130,7 @@ class TenantSelector<Member extends Closeable> implements Selector<Member> {
 
   resourceMetadata(): never {
     throw new TypeError(
-      'tenants: each tenant has resource metadata of its own: serve those of the authorizers that load() returns',
+      'tenants: each tenant has resource metadata of its own, and one document for all would list the tenants: serve protectedResourceMetadata({ resource, issuer }) of the requested tenant in a route of your own',
     );
   }
 
