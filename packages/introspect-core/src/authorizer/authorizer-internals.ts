@@ -1,24 +1,6 @@
-import type { InvalidTokenReason } from '../errors/errors.js';
-import type { FrameworkLog } from '../events/failure-log.js';
 import type { Policy } from '../policy/policy.js';
 import type { TokenExpectations } from '../policy/token-validation.js';
-import type { RequestContext } from '../request/request-context.js';
-import type { Decision } from './decision.js';
-
-/** What a decision depends on beside request and policy. All members are required: see `DecisionOptions`. */
-interface RouteOptions {
-  /** A token that did not come in an `Authorization` field. */
-  readonly token: string | undefined;
-  /** Why the token is rejected without a lookup. */
-  readonly rejection: InvalidTokenReason | undefined;
-  /** Whether an adapter sends the denial, so that the option `errorBody` makes its body. */
-  readonly isRoute: boolean;
-  /** Writes log lines where the framework logs. Without it, they go to `console`. */
-  readonly log: FrameworkLog | undefined;
-}
-
-/** Decides about the requests of one policy. Never throws. */
-export type DecideRoute = (request: RequestContext, options: RouteOptions) => Decision | Promise<Decision>;
+import type { DecideRoute } from './route-options.js';
 
 /** What `issuers` and `tenants` need to know of an authorizer. */
 export interface AuthorizerInternals {
@@ -28,6 +10,8 @@ export interface AuthorizerInternals {
   readonly acceptedIssuers: readonly string[];
   /** The option `resource`. */
   readonly resource: string | undefined;
+  /** How many tokens may stay in memory as they are: `frontEntries` of the cache, and 0 without a cache. */
+  readonly frontEntries: number;
   /**
    * Returns the function that decides by a policy.
    *
@@ -42,9 +26,10 @@ export const internals: unique symbol = Symbol.for('@acme/introspect-core/author
 /** @param decisions returns the function that decides by a policy */
 export function internalsOf(
   { issuer, issuerAliases = [] }: TokenExpectations,
-  resource: string | undefined,
+  { resource, cache }: { resource?: string | undefined; cache?: { readonly frontEntries: number } | undefined },
   decisions: AuthorizerInternals['decisions'],
 ): AuthorizerInternals {
   const issuers = issuer === undefined ? [] : [issuer];
-  return { issuers, acceptedIssuers: [...issuers, ...issuerAliases], resource, decisions };
+  const acceptedIssuers = [...issuers, ...issuerAliases];
+  return { issuers, acceptedIssuers, resource, frontEntries: cache?.frontEntries ?? 0, decisions };
 }

@@ -10,7 +10,7 @@ import type { RouteToken } from '../protocol/active-token.js';
 import type { ProtectedResourceMetadata } from '../protocol/protected-resource-metadata.js';
 import type { RequestContext } from '../request/request-context.js';
 import { brand } from './authorizer-brand.js';
-import { type AuthorizerInternals, type DecideRoute, internals, internalsOf } from './authorizer-internals.js';
+import { type AuthorizerInternals, internals, internalsOf } from './authorizer-internals.js';
 import type { AuthorizerOptions } from './authorizer-options.js';
 import { checkedAuthorizerOptions } from './authorizer-options-schema.js';
 import { type AuthorizerRequest, contextOf, type Guard, givenToken } from './authorizer-request.js';
@@ -21,6 +21,7 @@ import { expectationsOf } from './expectations.js';
 import { lookupOf } from './lookup-of.js';
 import { Readiness } from './readiness.js';
 import { resourceDocument } from './resource-document.js';
+import { type DecideRoute, routeDefaults } from './route-options.js';
 import type { TokenWatch, WatchOptions } from './token-watch.js';
 import { TokenWatches } from './token-watches.js';
 import { watchWith } from './watch-with.js';
@@ -46,7 +47,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   readonly #decider: Decider;
   readonly #lookup: TokenLookup;
   readonly #watches: TokenWatches;
-  readonly #resource: string | undefined;
+  readonly #internals: AuthorizerInternals;
   /** The guard of the empty policy. It is made at first use, because `policyProblem` may reject an empty policy. */
   #anyToken: Guard<RouteToken<Claims, false>> | undefined;
   readonly #readiness: Readiness;
@@ -63,9 +64,9 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     this.#client = checked.client;
     this.#errorBody = checked.errorBody;
     this.#readiness = new Readiness(checked.client, settings.monotonicNow);
-    this.#resource = checked.resource;
     const emit = (event: LookupEvent) => this.#lookup.emit(event);
     this.#expectations = expectationsOf(checked, settings.issuer, emit);
+    this.#internals = internalsOf(this.#expectations, checked, (policy) => this.#decisions(policy));
     this.audience = this.#expectations.audience?.slice();
     this.#lookup = lookupOf(this.#client, checked, this.#expectations, emit);
     this.#watches = new TokenWatches(settings, checked.clockSkewSeconds ?? 0, (...response) =>
@@ -113,7 +114,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     return async (request) => {
       const context = contextOf(request);
       const token = givenToken(context);
-      const decision = decide(context, { token, rejection: undefined, isRoute: false, log: undefined });
+      const decision = decide(context, { ...routeDefaults, token });
       return grantedToken<Claims, Optional>(isDecided(decision) ? decision : await decision);
     };
   }
@@ -165,7 +166,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    */
   decider(policy: Policy = {}, log?: FrameworkLog): (request: RequestContext) => Decision | Promise<Decision> {
     const prepared = preparePolicy(policy, this.#expectations);
-    const options = { token: undefined, rejection: undefined, errorBody: this.#errorBody, log };
+    const options = { ...routeDefaults, errorBody: this.#errorBody, log };
     return (request) => this.#decider.decide(request, prepared, options);
   }
 
@@ -221,7 +222,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * @throws TypeError if `resource` was not configured
    */
   resourceMetadata(): { path: string; document: ProtectedResourceMetadata } {
-    return resourceDocument(this.#resource, this.#expectations);
+    return resourceDocument(this.#internals.resource, this.#expectations);
   }
 
   #decisions(policy: Policy): DecideRoute {
@@ -229,18 +230,15 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   }
 
   #decisionsBy(prepared: PreparedPolicy): DecideRoute {
-    return (request, { token, rejection, isRoute, log }) =>
-      this.#decider.decide(request, prepared, {
-        token,
-        rejection,
-        errorBody: isRoute ? this.#errorBody : undefined,
-        log,
-      });
+    return (request, { token, candidate, rejection, isRoute, log }) => {
+      const errorBody = isRoute ? this.#errorBody : undefined;
+      return this.#decider.decide(request, prepared, { token, candidate, rejection, errorBody, log });
+    };
   }
 
   /** @internal */
   get [internals](): AuthorizerInternals {
-    return internalsOf(this.#expectations, this.#resource, (policy) => this.#decisions(policy));
+    return this.#internals;
   }
 
   /** @internal */

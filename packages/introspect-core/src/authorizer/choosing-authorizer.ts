@@ -9,10 +9,11 @@ import type { RequestContext } from '../request/request-context.js';
 import { onAbort } from '../runtime/on-abort.js';
 import type { Authorizer } from './authorizer.js';
 import { brand } from './authorizer-brand.js';
-import { type AuthorizerInternals, type DecideRoute, internals } from './authorizer-internals.js';
+import { type AuthorizerInternals, internals } from './authorizer-internals.js';
 import { type AuthorizerRequest, contextOf, type Guard, givenToken } from './authorizer-request.js';
 import type { AuthorizerStats } from './authorizer-stats.js';
 import { type Decision, denial, grantedToken, isDecided, permission } from './decision.js';
+import { type DecideRoute, type RouteOptions, routeDefaults } from './route-options.js';
 import type { TokenWatch, WatchOptions } from './token-watch.js';
 
 /** The public members of an authorizer: those of the class without its private ones. */
@@ -26,8 +27,10 @@ export interface Choice<Member> {
   readonly authorizer: Member;
   /** Why this authorizer rejects the token without a lookup. */
   readonly rejection?: InvalidTokenReason;
-  /** Call it once, when the request no longer needs the authorizer. */
-  readonly release?: () => void;
+  /** What the selector has read after the scheme `Bearer`. So it is not read twice. */
+  readonly candidate?: string;
+  /** Call it once, when the request no longer needs the authorizer. `isAllowed` says whether it passed. */
+  readonly release?: (isAllowed: boolean) => void;
 }
 
 /** Chooses among several authorizers. */
@@ -59,10 +62,7 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
   readonly #selector: Selector<Authorizer<Claims, Scope, Role>>;
   readonly #internals: AuthorizerInternals;
 
-  constructor(
-    selector: Selector<Authorizer<Claims, Scope, Role>>,
-    { issuers, acceptedIssuers, resource }: Omit<AuthorizerInternals, 'decisions'>,
-  ) {
+  constructor(selector: Selector<Authorizer<Claims, Scope, Role>>, known: Omit<AuthorizerInternals, 'decisions'>) {
     const { fixed } = selector;
     const audiences = fixed.map(({ audience }) => audience);
     this.#selector = selector;
@@ -71,7 +71,7 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
       audiences.length === 0 || audiences.includes(undefined)
         ? undefined
         : [...new Set(audiences.flatMap((each) => each ?? []))];
-    this.#internals = { issuers, acceptedIssuers, resource, decisions: (policy) => this.#decisions(policy) };
+    this.#internals = { ...known, decisions: (policy) => this.#decisions(policy) };
   }
 
   async authorize<Optional extends boolean = false>(
@@ -88,7 +88,7 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
     return async (request) => {
       const context = contextOf(request);
       const token = givenToken(context);
-      const decision = decide(context, { token, rejection: undefined, isRoute: false, log: undefined });
+      const decision = decide(context, { ...routeDefaults, token });
       return grantedToken<Claims, Optional>(isDecided(decision) ? decision : await decision);
     };
   }
@@ -101,17 +101,17 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
     const context = contextOf(request);
     const choice = await this.#selector.choose(context, givenToken(context));
     if (choice === undefined || choice.rejection !== undefined) {
-      choice?.release?.();
+      choice?.release?.(false);
       const decided = this.guard(policy)(context);
       return { token: await decided, signal: options.signal ?? new AbortController().signal };
     }
     const { authorizer, release } = choice;
     try {
       const watch = await authorizer.watch(context, policy, options);
-      if (release !== undefined) onAbort(watch.signal, release);
+      if (release !== undefined) onAbort(watch.signal, () => release(true));
       return watch;
     } catch (error) {
-      release?.();
+      release?.(false);
       throw error;
     }
   }
@@ -125,7 +125,7 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
 
   decider(policy: Policy = {}, log?: FrameworkLog): (request: RequestContext) => Decision | Promise<Decision> {
     const decide = this.#decisions(policy);
-    const options = { token: undefined, rejection: undefined, isRoute: true, log };
+    const options = { ...routeDefaults, isRoute: true, log };
     return (request) => decide(request, options);
   }
 
@@ -171,30 +171,52 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
       return decide;
     };
     for (const authorizer of this.#selector.fixed) decisionsOf(authorizer);
+    const decideBy = (
+      choice: Choice<Authorizer<Claims, Scope, Role>> | undefined,
+      request: RequestContext,
+      options: RouteOptions,
+    ) => {
+      if (choice === undefined) return denialWithout(request, options.token, isOptional);
+      const { authorizer, rejection = options.rejection, candidate, release } = choice;
+      try {
+        const { token, isRoute, log } = options;
+        const decision = decisionsOf(authorizer)(request, { token, candidate, rejection, isRoute, log });
+        return release === undefined ? decision : released(decision, release);
+      } catch (error) {
+        release?.(false);
+        throw error;
+      }
+    };
     return (request, options) => {
-      const by = (choice: Choice<Authorizer<Claims, Scope, Role>> | undefined) => {
-        if (choice === undefined) return denialWithout(request, options.token, isOptional);
-        const { authorizer, rejection = options.rejection, release } = choice;
-        try {
-          const decision = decisionsOf(authorizer)(request, { ...options, rejection });
-          if (release === undefined) return decision;
-          if (!isDecided(decision)) return decision.finally(release);
-          release();
-          return decision;
-        } catch (error) {
-          release?.();
-          throw error;
-        }
-      };
       try {
         const choice = this.#selector.choose(request, options.token);
-        if (choice !== undefined && 'then' in choice) return choice.then(by).catch((error: unknown) => denial(error));
-        return by(choice);
+        if (choice === undefined || !('then' in choice)) return decideBy(choice, request, options);
+        return choice.then((chosen) => decideBy(chosen, request, options)).catch((error: unknown) => denial(error));
       } catch (error) {
         return denial(error);
       }
     };
   }
+}
+
+function released(
+  decision: Decision | Promise<Decision>,
+  release: (isAllowed: boolean) => void,
+): Decision | Promise<Decision> {
+  if (isDecided(decision)) {
+    release(decision.allowed);
+    return decision;
+  }
+  return decision.then(
+    (decided) => {
+      release(decided.allowed);
+      return decided;
+    },
+    (error) => {
+      release(false);
+      throw error;
+    },
+  );
 }
 
 /** Returns the decision about a request that has no authorizer: of an unknown tenant. */

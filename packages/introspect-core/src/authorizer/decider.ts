@@ -21,6 +21,8 @@ import { type Decision, denial, type ErrorBody, permission } from './decision.js
 interface DecisionOptions {
   /** A token that did not come in an `Authorization` field. */
   readonly token: string | undefined;
+  /** What was read after the scheme `Bearer` before. Without it, the field is read. */
+  readonly candidate: string | undefined;
   /** Why the token is rejected without a lookup. A missing or malformed token is rejected as such. */
   readonly rejection: InvalidTokenReason | undefined;
   /** Makes the body of a denial. Without it, the error's own body is used. */
@@ -59,7 +61,7 @@ export class Decider {
    */
   decide(request: RequestContext, policy: PreparedPolicy, options: DecisionOptions): Decision | Promise<Decision> {
     try {
-      const token = options.token ?? bearerCandidate(request.authorization, policy.challenge);
+      const token = options.token ?? options.candidate ?? bearerCandidate(request.authorization, policy.challenge);
       if (token === undefined) {
         if (policy.optional) return this.#allow(null);
         return this.#deny(new MissingTokenError(policy.missingChallenge), request, options);

@@ -71,6 +71,7 @@ export function tenants<Claims = unknown, Scope extends string = string, Role ex
     issuers: [],
     acceptedIssuers: [],
     resource: undefined,
+    frontEntries: 0,
   });
   return chosen as Authorizer<Claims, Scope, Role>;
 }

@@ -1,8 +1,8 @@
 import type { PreparedPolicy } from '../policy/prepared-policy.js';
 import { bearerCandidate } from '../request/bearer-token.js';
-import type { DecideRoute } from './authorizer-internals.js';
 import { type AuthorizerRequest, contextOf, givenToken } from './authorizer-request.js';
 import { grantedToken } from './decision.js';
+import { type DecideRoute, routeDefaults } from './route-options.js';
 import type { TokenWatch } from './token-watch.js';
 import { contextOfConnection, type TokenWatches } from './token-watches.js';
 
@@ -20,8 +20,9 @@ export async function watchWith<Claims, Optional extends boolean>(
   watches.throwIfClosed();
   signal?.throwIfAborted();
   const context = contextOf(request);
-  const options = { rejection: undefined, isRoute: false, log: undefined };
-  const granted = grantedToken<Claims, Optional>(await decide(context, { ...options, token: givenToken(context) }));
+  const granted = grantedToken<Claims, Optional>(
+    await decide(context, { ...routeDefaults, token: givenToken(context) }),
+  );
   const token =
     granted === null ? undefined : (givenToken(context) ?? bearerCandidate(context.authorization, challenge));
   const controller = new AbortController();
@@ -31,7 +32,7 @@ export async function watchWith<Claims, Optional extends boolean>(
     granted,
     maxResponseAgeMs,
     controller,
-    decide: (rejection: 'expired' | undefined) => decide(again, { ...options, token, rejection }),
+    decide: (rejection: 'expired' | undefined) => decide(again, { ...routeDefaults, token, rejection }),
   };
   await watches.add(connection, signal);
   return { token: granted, signal: controller.signal };

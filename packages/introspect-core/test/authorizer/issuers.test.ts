@@ -1,5 +1,5 @@
 import { hangBeforeHeaders, json, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { protect } from '../../src/adapter/index.js';
 import { Authorizer, type AuthorizerOptions, isAuthorizer, isDecided, issuers } from '../../src/index.js';
 import { outcomeOf, rejectionOf } from '../support/authorizer.js';
@@ -108,6 +108,62 @@ describe('issuers: the choice', () => {
     const decision = decide(request);
     expect(isDecided(decision)).toBe(true);
     expect(decision).toMatchObject({ allowed: true, token: { sub: 'of-a' } });
+  });
+});
+
+describe('issuers: the table of accepted JWTs', () => {
+  const cache = { maxAgeSeconds: 60 };
+  /** Counts how often `iss` is decoded. */
+  const decoded = () => vi.spyOn(globalThis, 'atob').mockClear();
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it('decodes the iss of a JWT at its first requests only', async () => {
+    const authorizer = issuers([authorizerOf(a, { cache }), authorizerOf(b, { cache })]);
+    a.tokens.set(tokenOf(a), { iss: a.origin });
+    await authorizer.authorize(`Bearer ${tokenOf(a)}`);
+    const decode = decoded();
+    for (let i = 0; i < 3; i++) await authorizer.authorize(`Bearer ${tokenOf(a)}`);
+    expect([decode.mock.calls.length, a.introspections.length]).toEqual([0, 1]);
+  });
+
+  it('decodes a JWT that ends like an accepted one: the whole token is compared', async () => {
+    const authorizer = issuers([authorizerOf(a, { cache }), authorizerOf(b, { cache })]);
+    const end = `.${'s'.repeat(60)}`;
+    const [ofA, ofB, ofOther] = [a.origin, b.origin, 'https://other.example'].map(
+      (iss) => `e30.${part({ iss })}${end}`,
+    );
+    a.tokens.set(String(ofA), { iss: a.origin });
+    b.tokens.set(String(ofB), { iss: b.origin });
+    for (const token of [ofA, ofB, ofA]) expect(await outcomeOf(authorizer.authorize(`Bearer ${token}`))).toBe('ok');
+    expect(await outcomeOf(authorizer.authorize(`Bearer ${ofOther}`))).toBe('issuer_mismatch');
+    expect([sent(a), sent(b)]).toEqual([[ofA], [ofB]]);
+  });
+
+  it.each([
+    ['a rejected JWT', { cache }, 'bob'],
+    ['a JWT without a cache', {}, 'alice'],
+    ['a JWT with frontEntries: 0', { cache: { ...cache, frontEntries: 0 } }, 'alice'],
+  ])('does not hold %s', async (_, options, sub) => {
+    const authorizer = issuers([authorizerOf(a, options), authorizerOf(b, { cache })]);
+    a.tokens.set(tokenOf(a), { iss: a.origin });
+    await outcomeOf(authorizer.authorize(`Bearer ${tokenOf(a, sub)}`));
+    const decode = decoded();
+    await outcomeOf(authorizer.authorize(`Bearer ${tokenOf(a, sub)}`));
+    expect(decode).toHaveBeenCalledOnce();
+  });
+
+  it('rejects a malformed field of an accepted token as before', async () => {
+    const authorizer = issuers([authorizerOf(a, { cache }), authorizerOf(b, { cache })]);
+    const token = tokenOf(a);
+    a.tokens.set(token, { iss: a.origin });
+    expect(await outcomeOf(authorizer.authorize(`Bearer ${token}`))).toBe('ok');
+    for (const field of [`Bearer ${token}, Bearer x`, `Bearer ${token} x`, `Bearer\t${token}`]) {
+      expect(await outcomeOf(authorizer.authorize(field))).toBe('invalid_request');
+    }
+    expect(await outcomeOf(authorizer.authorize([`Bearer ${token}`, `Bearer ${token}`]))).toBe('invalid_request');
+    expect(await outcomeOf(authorizer.authorize({ token: `${token} x` }))).toBe('malformed');
   });
 });
 
