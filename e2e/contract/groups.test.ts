@@ -121,7 +121,7 @@ describe.each(apis)('%s', (_, start) => {
 
 it('mcpGate and mcpVerifier accept issuers, and the gate serves a document with all of them', async () => {
   const authorizer = issuers([authorizerOf(a), authorizerOf(b)]);
-  const gate = mcpGate(authorizer);
+  const gate = mcpGate(authorizer, {}, { anyAudience: true });
   for (const { origin } of [a, b]) {
     expect(await gate(new Request(resource, { headers: bearer(jwt(origin)) }))).toMatchObject({ token: jwt(origin) });
     expect(await mcpVerifier(authorizer).verifyAccessToken(jwt(origin))).toMatchObject({ token: jwt(origin) });

@@ -167,6 +167,7 @@ describe('a tool with requireScopes of the SDK', () => {
       introspectionEndpoint: server.introspectionEndpoint,
       clientId: 'api',
       clientSecret: 'secret',
+      audience: '42',
       resource: 'https://mcp.example/mcp',
     });
     const gate = mcpGate(authorizer, { scopes: ['read'] }, { scopeImplies: { write: ['read', 'draft'] } });
@@ -175,7 +176,7 @@ describe('a tool with requireScopes of the SDK', () => {
       tools.registerTool('save', { scopeChallenge: requireScopes('draft') }, () => ({ content: [] }));
       return tools;
     });
-    server.tokens.set('writer', { sub: 'mickey', scope: 'write' });
+    server.tokens.set('writer', { sub: 'mickey', aud: '42', scope: 'write' });
     const call = async (token: string) => {
       const headers = {
         authorization: `Bearer ${token}`,

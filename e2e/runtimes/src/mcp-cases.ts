@@ -27,7 +27,7 @@ export const mcpCases: readonly RuntimeCase[] = responses.map(([what, token, bod
     const gate = mcpGate(
       new Authorizer({ ...client, resource }),
       (message) => (message?.params?.name === 'write' ? writing : reading),
-      { maxBodyBytes: 10_000 },
+      { maxBodyBytes: 10_000, anyAudience: true },
     );
     const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${tokenFor(token)}` };
     const request = new Request(resource, { method: 'POST', headers, body });

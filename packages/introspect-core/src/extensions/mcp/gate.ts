@@ -37,6 +37,13 @@ export interface McpGateOptions {
    * @default 4194304 (4 MiB), as in the SDK
    */
   maxBodyBytes?: number;
+  /**
+   * Accepts an authorizer without `audience`. Set it only if the server itself reports tokens for other APIs as inactive,
+   * as ZITADEL does: MCP requires that a token was issued for this server.
+   *
+   * @default false: such an authorizer is a TypeError
+   */
+  anyAudience?: boolean;
 }
 
 /** What some runtimes give beside a request, such as the `ctx` of a Cloudflare Worker. */
@@ -73,7 +80,11 @@ const bytes = 'must be a whole number of bytes, at least 1';
 const schema = optionsObject({
   scopeImplies: scopeImpliesSchema,
   maxBodyBytes: v.optional(v.pipe(v.number(bytes), v.safeInteger(bytes), v.minValue(1, bytes)), 4_194_304),
+  anyAudience: v.optional(v.boolean('must be true or false'), false),
 });
+
+const noAudience =
+  'mcpGate: the authorizer has no "audience", but MCP requires that a token was issued for this server: set "audience" to what your authorization server puts into "aud" ("projectId" of zitadel() sets it). If the server itself reports tokens for other APIs as inactive, you can set "anyAudience" of mcpGate to true instead';
 
 /** These requests open or end a stream. The SDK does not read a body of theirs. */
 const withoutBody = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
@@ -82,8 +93,8 @@ const withoutBody = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
  * Returns the gate of an MCP server, for the authorization specification of MCP, revisions 2026-07-28 and 2025-11-25. It
  * takes the place of `requireBearerAuth` of the SDK, and serves the RFC 9728 document at its well-known path.
  *
- * The authorizer needs `resource`: the URL of the MCP endpoint. Set its `audience` too: MCP requires that a token was
- * issued for this server, and the gate itself does not compare `resource` with `aud`.
+ * The authorizer needs `resource`, the URL of the MCP endpoint, and `audience`: MCP requires that a token was issued for
+ * this server. The gate itself does not compare `resource` with `aud`.
  *
  * `OPTIONS` is guarded like every other method, except for the document: put CORS in front of the gate.
  *
@@ -93,7 +104,8 @@ const withoutBody = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
  * const auth = await gate(request);
  * return auth instanceof Response ? auth : handler.fetch(request, { authInfo: auth });
  * ```
- * @throws TypeError naming the option, or the invalid member of the policy
+ * @throws TypeError naming the option, or the invalid member of the policy; if the authorizer has no `resource` or no
+ * `audience`
  */
 export function mcpGate<
   Claims = unknown,
@@ -112,10 +124,11 @@ export function mcpGate<Optional extends boolean = false>(
 ): McpGate<Optional extends true ? undefined : never>;
 export function mcpGate(authorizer: AnyAuthorizer, policy: unknown = {}, options: object = {}): McpGate<undefined> {
   if (!isAuthorizer(authorizer)) throw new TypeError('mcpGate: pass an Authorizer');
-  const { scopeImplies = {}, maxBodyBytes } = checkedOptions('mcpGate', schema, options);
+  const { scopeImplies = {}, maxBodyBytes, anyAudience } = checkedOptions('mcpGate', schema, options);
   const implications = scopeImplications(scopeImplies);
   const metadata = authorizer.resourceMetadata();
   const server = serverInfoOf(authorizer, metadata, implications.granted);
+  if (!server.checksAudience && !anyAudience) throw new TypeError(noAudience);
   const deciderOf = policyDeciders(policy as McpPolicy<Policy>, (each) =>
     protect<unknown>({ authorizer, passPreflight: false }, withImplied(each, implications)),
   );

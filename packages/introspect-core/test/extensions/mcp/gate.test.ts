@@ -7,7 +7,7 @@ import {
   type McpPolicy,
   mcpGate,
 } from '../../../src/extensions/mcp/mcp.js';
-import { type ActiveToken, Authorizer, type AuthorizerSettings, type Policy } from '../../../src/index.js';
+import { type ActiveToken, Authorizer, type AuthorizerSettings, issuers, type Policy } from '../../../src/index.js';
 
 const resource = 'https://mcp.example/tools/mcp';
 const documentUrl = 'https://mcp.example/.well-known/oauth-protected-resource/tools/mcp';
@@ -175,8 +175,10 @@ describe('the AuthInfo of mcpGate', () => {
       clientSecret: 'secret',
       resource,
     });
-    expect(await passed(mcpGate(open), post('reader'))).not.toHaveProperty('resource');
-    expect(await passed(mcpGate(open), post('t'))).toMatchObject({ resource: new URL(resource) });
+    expect(await passed(mcpGate(open, {}, { anyAudience: true }), post('reader'))).not.toHaveProperty('resource');
+    expect(await passed(mcpGate(open, {}, { anyAudience: true }), post('t'))).toMatchObject({
+      resource: new URL(resource),
+    });
   });
 
   it('has the claims of the authorizer, and no scopes for a token without scope', async () => {
@@ -393,6 +395,23 @@ describe('the arguments of mcpGate', () => {
       () => mcpGate(new Authorizer({ issuer: server.origin, clientId: 'a', clientSecret: 's' })),
       '"resource"',
     ],
+    [
+      'no audience',
+      () => mcpGate(new Authorizer({ issuer: server.origin, clientId: 'a', clientSecret: 's', resource })),
+      'mcpGate: the authorizer has no "audience"',
+    ],
+    [
+      'no audience of one issuer',
+      () =>
+        mcpGate(
+          issuers([
+            authorizerWith(),
+            new Authorizer({ issuer: 'https://b.example', clientId: 'a', clientSecret: 's', resource }),
+          ]),
+        ),
+      'mcpGate: the authorizer has no "audience"',
+    ],
+    ['a text as anyAudience', () => mcpGate(authorizerWith(), {}, { anyAudience: 'yes' as never }), '"anyAudience"'],
     ['an invalid policy', () => mcpGate(authorizerWith(), { scope: 'a' } as never), 'unknown option "scope"'],
     [
       'undefined scopeImplies',

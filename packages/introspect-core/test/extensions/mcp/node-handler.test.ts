@@ -35,7 +35,7 @@ function gateWith(policy: McpPolicy = byMethod, options: McpGateOptions = {}) {
     resource: 'http://127.0.0.1/mcp',
     log: false,
   });
-  return mcpGate(authorizer, policy, options);
+  return mcpGate(authorizer, policy, { anyAudience: true, ...options });
 }
 
 const byMethod: McpPolicy = (message) => ({ scopes: message?.method === 'tools/call' ? ['write'] : ['read'] });
