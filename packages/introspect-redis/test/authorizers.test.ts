@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Authorizer, type CacheStore, type IntrospectEvent } from '@acme/introspect-core';
-import { type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { active, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { createClient } from 'redis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { redisStore } from '../src/index.js';
@@ -44,6 +44,11 @@ describe.runIf(program)('a store in Redis', () => {
     return all;
   }
 
+  /** Waits without an effect on fake timers. */
+  async function until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   describe('behind two authorizers', () => {
     let server: ScriptedServer;
     let now: number;
@@ -58,8 +63,14 @@ describe.runIf(program)('a store in Redis', () => {
       await server.close();
     });
 
+    /** The store, except that this process gets each lease for a miss, and so waits for no other process. */
+    const withoutWaiting = (store: CacheStore): CacheStore => ({
+      ...store,
+      lease: async (key, ttlMs) => key.startsWith('miss.') || (await store.lease?.(key, ttlMs)) === true,
+    });
+
     /** An authorizer of another process, its events, and the keys that its store reports. */
-    async function newProcess(wrapped: (store: CacheStore) => CacheStore = (store) => store) {
+    async function newProcess(wrapped = withoutWaiting) {
       const store = await connected();
       const events: IntrospectEvent[] = [];
       const authorizer = new Authorizer({
@@ -76,7 +87,8 @@ describe.runIf(program)('a store in Redis', () => {
       return { authorize: () => authorizer.authorize('Bearer good'), authorizer, store, events, reported };
     }
 
-    const isShared = () => vi.waitFor(async () => expect(await entries()).toHaveLength(1), 60_000);
+    const values = async () => (await entries()).filter(({ key }) => key.includes('value:'));
+    const isShared = () => vi.waitFor(async () => expect(await values()).toHaveLength(1), 60_000);
 
     it('two authorizers share one introspection through Redis', async () => {
       const [a, b] = [await newProcess(), await newProcess()];
@@ -86,10 +98,51 @@ describe.runIf(program)('a store in Redis', () => {
       await expect(b.authorize()).resolves.toMatchObject({ sub: 'mickey' });
       expect(server.introspections).toHaveLength(1);
       expect(b.events).toContainEqual({ type: 'cache_hit', active: true });
-      const [{ leftMs } = { leftMs: 0 }] = await entries();
+      const [{ leftMs } = { leftMs: 0 }] = await values();
       expect(leftMs).toBeGreaterThan(50_000);
       expect(leftMs).toBeLessThanOrEqual(60_000);
     });
+
+    it.each([
+      ['good', 'active'],
+      ['bad', 'inactive'],
+    ])(
+      'eight processes that get the token "%s" at the same time introspect it once: it is %s',
+      async (token, outcome) => {
+        const release = Promise.withResolvers<void>();
+        const script = server.tokens.has(token) ? active(server.tokens.get(token)) : inactive();
+        server.next((response, request) => void release.promise.then(() => script(response, request)));
+        let leases = 0;
+        let writes = 0;
+        const longMs = 60_000; // a slow machine must not end a lease or a value
+        const counting = (store: CacheStore): CacheStore => ({
+          ...store,
+          lease: async (key) => {
+            const isGiven = await store.lease?.(key, longMs);
+            leases++;
+            return isGiven === true;
+          },
+          set: async (key, value) => {
+            await store.set(key, value, longMs);
+            writes++;
+          },
+        });
+        const processes = await Promise.all(Array.from({ length: 8 }, () => newProcess(counting)));
+        const outcomes = processes.map(({ authorizer }) =>
+          authorizer.authorize(`Bearer ${token}`).then(
+            () => 'active',
+            ({ reason }) => reason,
+          ),
+        );
+        await until(() => leases === 8);
+        await server.introspection(1);
+        release.resolve();
+        await until(() => writes === 1);
+        vi.advanceTimersByTime(20); // the others read Redis again
+        expect(await Promise.all(outcomes)).toEqual(Array(8).fill(outcome));
+        expect(server.introspections).toHaveLength(1);
+      },
+    );
 
     it.each([{ sub: 'mickey' }, { token: 'good' }, { all: true } as const])(
       'an invalidation of %j by one authorizer takes effect in the other immediately',
@@ -115,7 +168,7 @@ describe.runIf(program)('a store in Redis', () => {
       onTestFinished(() => isUp());
       const readStarted = Promise.withResolvers<void>();
       const observed = (store: CacheStore): CacheStore => ({
-        ...store,
+        ...withoutWaiting(store),
         get: (key) => {
           const value = store.get(key);
           readStarted.resolve();

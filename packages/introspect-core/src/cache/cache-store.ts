@@ -1,8 +1,8 @@
 /**
  * The interface of a shared cache, for example Redis. Several processes can share it behind their caches in memory.
  *
- * Keys and values are opaque. Values contain the claims of active tokens, but never a token. Inactive responses are not
- * stored. With `storeSecret`, entries are sealed: nobody without the secret can read or make one. Without it, protect the
+ * Keys and values are opaque. Values contain the claims of active tokens, but never a token. An inactive response is stored
+ * for 500 ms, and only if the store has a `lease`. With `storeSecret`, entries are sealed: nobody without the secret can read or make one. Without it, protect the
  * store like the introspection responses: anyone who can write to it can make a token active.
  *
  * If a function throws, rejects or takes longer than 250 ms, the cache goes on without it and emits `store_failed`. A
@@ -30,9 +30,10 @@ export interface CacheStore {
   onInvalidate?(listener: (key: string) => void): () => void;
   /**
    * Returns `true` to the first caller and `false` to all others, until `ttlMs` milliseconds have passed. The caller that
-   * gets `true` refreshes the response. Must not change the value of the key.
+   * gets `true` refreshes the response, or introspects a token that no process has in its cache. The others wait for its
+   * response, at most 100 ms. Must not change the value of the key.
    *
-   * Without this function, each process refreshes the response.
+   * Without this function, each process does so itself.
    */
   lease?(key: string, ttlMs: number): Promise<boolean>;
   /**

@@ -11,6 +11,8 @@ import type { TokenCache } from './token-cache.js';
 
 /** A tombstone stays as long as a process may use a response that it concerns, whatever the settings of that process. */
 const tombstoneTtlMs = maxSharedSeconds * 1000 + tombstoneSlackMs;
+/** Processes do not wait longer for an inactive response. */
+const inactiveTtlMs = 500;
 
 export interface SharedCacheSettings {
   now: () => number;
@@ -92,14 +94,17 @@ export class SharedCache {
     return this.#cache.promote(key, { response: token, ...age.requestTimeOf(requestedAt, now), sequence, epoch });
   }
 
-  /** Writes an active response to the store, for as long as it may be used. Never rejects. */
+  /**
+   * Writes an active response to the store, for as long as it may be used. Writes an inactive one for 500 ms, only for
+   * processes that wait for it. Never rejects.
+   */
   async share(lookup: LookupKey, received: CachedResponse): Promise<void> {
     const { now, age, steadyNow, lifetimeMs } = this.#settings;
-    const entry = this.#sharedEntry(received);
-    if (entry === undefined) return;
+    const { response: token } = received;
     steadyNow(); // reads the wall clock, so that this clock never returns an earlier time than that of the entry
-    const ttlMs = Math.floor(Math.min(lifetimeMs - age.ageMs(received), expiryOf(entry.token) - now()));
-    if (ttlMs > 0) await this.#store.write(lookup, entry, ttlMs);
+    const usableMs = Math.floor(Math.min(lifetimeMs - age.ageMs(received), expiryOf(token) - now()));
+    const ttlMs = token.active ? usableMs : inactiveTtlMs;
+    if (ttlMs > 0) await this.#store.write(lookup, { token, requestedAt: age.wallTimeOf(received) }, ttlMs);
   }
 
   /** Deletes the entry of a key from the store. Never rejects. */
@@ -121,6 +126,37 @@ export class SharedCache {
   /** Returns whether this process may refresh the response of a key: `true` to one of the processes that share it. */
   mayRefresh(lookup: LookupKey): Promise<boolean> {
     return this.#store.lease(lookup, this.#settings.leaseMs);
+  }
+
+  get hasLeases(): boolean {
+    return this.#store.hasLeases;
+  }
+
+  /** Whether the last call of the store failed. */
+  get isFailing(): boolean {
+    return this.#store.isFailing;
+  }
+
+  /** Returns whether this process has the lease to introspect a token. `undefined` if the store failed. */
+  leaseForMiss(lookup: LookupKey, ttlMs: number): Promise<boolean | undefined> {
+    return this.#store.leaseForMiss(lookup, ttlMs);
+  }
+
+  /**
+   * Copies into memory what the process with the lease has written. An inactive response is ignored if memory has an
+   * active one, which only a second introspection may end.
+   */
+  async readAwaited(lookup: LookupKey): Promise<void> {
+    const [inactive] = await Promise.all([this.#store.readInactive(lookup), this.read(lookup)]);
+    const { key } = lookup;
+    const { steadyNow, age } = this.#settings;
+    const now = steadyNow();
+    if (inactive === undefined || now < inactive.requestedAt || this.#cache.hasActive(key)) return;
+    const { token, requestedAt } = inactive;
+    if (this.#invalidations.invalidatesShared(key, token, requestedAt)) return;
+    const { sequence } = this.#invalidations;
+    const { epoch } = this.#cache;
+    this.#cache.set(key, { response: token, prepared: token, ...age.requestTimeOf(requestedAt, now), sequence, epoch });
   }
 
   /** Stops listening to the store, and closes it. Never rejects. */

@@ -15,6 +15,11 @@ export class StoreBreaker {
     this.#monotonicNow = monotonicNow;
   }
 
+  /** Whether the last call failed. */
+  get isFailing(): boolean {
+    return this.#failures > 0;
+  }
+
   /** Runs a call of the store, or rejects immediately while the store is left alone. */
   async run<Value>(call: () => Promise<Value>): Promise<Value> {
     if (this.#failures < maxFailures) return this.#counted(call);

@@ -1,16 +1,14 @@
-import { UnavailableError } from '../errors/errors.js';
 import type { StoreOperation } from '../events/events.js';
-import type { ActiveToken } from '../protocol/active-token.js';
+import type { ActiveToken, IntrospectionResponse } from '../protocol/active-token.js';
 import { readIntrospectionResponse } from '../protocol/introspection-response.js';
-import { withDeadline } from '../runtime/deadline.js';
 import type { CacheStore } from './cache-store.js';
 import { isAfterTombstone, type TombstoneName, tombstoneNames } from './invalidations.js';
-import { StoreBreaker } from './store-breaker.js';
+import { StoreCalls } from './store-calls.js';
 import type { EntryPlace, LookupKey, StoreCodec } from './store-codec.js';
 
-/** An active response as processes share it. */
-export interface SharedEntry {
-  readonly token: ActiveToken;
+/** A response as processes share it. */
+export interface SharedEntry<Response extends IntrospectionResponse = ActiveToken> {
+  readonly token: Response;
   /** In milliseconds since the epoch, by the wall clock of the process that requested it. */
   readonly requestedAt: number;
 }
@@ -23,8 +21,9 @@ export interface StoreReadResult {
   readonly isLocalInvalidated: boolean;
 }
 
-const storeTimeoutMs = 250;
 const tombstonePrefix = 'tombstone.';
+/** The start of the keys of what processes with the same miss tell each other. */
+const missPrefix = 'miss.';
 
 export function isTombstoneKey(key: string): boolean {
   return key.startsWith(tombstonePrefix);
@@ -35,14 +34,13 @@ export function isTombstoneKey(key: string): boolean {
  *
  * Each call of the store has a time limit. A failure is reported to `onFailure`. The caller sees it as a miss, except in
  * `addTombstone`, which throws. After several failures, only `addTombstone`, `delete` and `close` call the store: see
- * {@link StoreBreaker}.
+ * {@link StoreCalls}.
  */
 export class StoreClient {
   readonly #store: CacheStore;
   readonly #now: () => number;
   readonly #codec: StoreCodec;
-  readonly #breaker: StoreBreaker;
-  readonly #onFailure: (operation: StoreOperation) => void;
+  readonly #calls: StoreCalls;
 
   constructor(
     store: CacheStore,
@@ -61,8 +59,7 @@ export class StoreClient {
     this.#store = store;
     this.#now = now;
     this.#codec = codec;
-    this.#breaker = new StoreBreaker(monotonicNow);
-    this.#onFailure = onFailure;
+    this.#calls = new StoreCalls(monotonicNow, onFailure);
   }
 
   /**
@@ -91,14 +88,18 @@ export class StoreClient {
     }
   }
 
-  /** Writes an entry. Never rejects. */
-  async write(lookup: LookupKey, { token, requestedAt }: SharedEntry, ttlMs: number): Promise<void> {
+  /** Writes an entry, or an inactive response for processes that wait for it. Never rejects. */
+  async write(
+    lookup: LookupKey,
+    { token, requestedAt }: SharedEntry<IntrospectionResponse>,
+    ttlMs: number,
+  ): Promise<void> {
     const write = async () => {
       const [place] = await this.#codec.placesOf(lookup);
       const value = await place.encode({ requestedAt: Math.floor(requestedAt), body: JSON.stringify(token) });
-      await this.#store.set(place.storeKey, value, ttlMs);
+      await this.#store.set((token.active ? '' : missPrefix) + place.storeKey, value, ttlMs);
     };
-    await this.#breaker.run(() => this.#run('set', write)).catch(() => {});
+    await this.#calls.runUnlessFailing('set', write).catch(() => {});
   }
 
   /** Deletes an entry. Never rejects. */
@@ -107,7 +108,7 @@ export class StoreClient {
       const places = await this.#codec.placesOf(lookup);
       await Promise.all(places.map(async ({ storeKey }) => this.#store.delete(storeKey)));
     };
-    await this.#run('delete', deleteAll).catch(() => {});
+    await this.#calls.run('delete', deleteAll).catch(() => {});
   }
 
   /** Listens to changes by other processes, if the store can report them. Returns a function that ends it. */
@@ -115,7 +116,7 @@ export class StoreClient {
     try {
       return this.#store.onInvalidate?.(listener);
     } catch {
-      this.#onFailure('onInvalidate');
+      this.#calls.failed('onInvalidate');
       return undefined;
     }
   }
@@ -131,18 +132,46 @@ export class StoreClient {
 
   /** Closes the store, if it can be closed. Never rejects. */
   async close(): Promise<void> {
-    await this.#run('close', async () => this.#store.close?.()).catch(() => {});
+    await this.#calls.run('close', async () => this.#store.close?.()).catch(() => {});
+  }
+
+  get hasLeases(): boolean {
+    return this.#store.lease !== undefined;
+  }
+
+  /** Whether the last call of the store failed, except those for invalidations. */
+  get isFailing(): boolean {
+    return this.#calls.isFailing;
   }
 
   /** Returns whether this process must refresh the response of a key: also if the store has no leases, or failed. */
   async lease(lookup: LookupKey, ttlMs: number): Promise<boolean> {
+    return (await this.#lease('', lookup, ttlMs)) ?? true;
+  }
+
+  /** Returns whether this process has the lease to introspect a token. `undefined` if the store failed. */
+  leaseForMiss(lookup: LookupKey, ttlMs: number): Promise<boolean | undefined> {
+    return this.#lease(missPrefix, lookup, ttlMs);
+  }
+
+  /** Returns the inactive response that another process wrote for those that wait. `undefined` if the store failed. */
+  async readInactive(lookup: LookupKey): Promise<SharedEntry<IntrospectionResponse> | undefined> {
+    try {
+      const [place] = await this.#codec.placesOf(lookup);
+      return await this.#decode(place, await this.#get(missPrefix + place.storeKey), false);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #lease(prefix: string, lookup: LookupKey, ttlMs: number): Promise<boolean | undefined> {
     const { lease } = this.#store;
-    if (lease === undefined) return true;
+    if (lease === undefined) return undefined;
     const take = async () => {
       const [{ storeKey }] = await this.#codec.placesOf(lookup);
-      return lease.call(this.#store, storeKey, ttlMs);
+      return lease.call(this.#store, prefix + storeKey, ttlMs);
     };
-    return this.#breaker.run(() => this.#run('lease', take)).catch(() => true);
+    return this.#calls.runUnlessFailing('lease', take).catch(() => undefined);
   }
 
   /**
@@ -153,10 +182,10 @@ export class StoreClient {
   async addTombstone(name: TombstoneName, { createdAt, ttlMs }: { createdAt: number; ttlMs: number }): Promise<void> {
     await Promise.all(
       (await this.#tombstoneKeys([name])).map(async (key) => {
-        const existing = Number.parseFloat((await this.#run('get', () => this.#store.get(key))) ?? '');
+        const existing = Number.parseFloat((await this.#calls.run('get', () => this.#store.get(key))) ?? '');
         const latest = existing > createdAt ? existing : createdAt; // the clock of another process may be ahead
         // It writes an unchanged tombstone too, so that the store notifies the other processes.
-        await this.#run('set', () => this.#store.set(key, String(latest), ttlMs));
+        await this.#calls.run('set', () => this.#store.set(key, String(latest), ttlMs));
       }),
     );
   }
@@ -177,43 +206,34 @@ export class StoreClient {
 
   /** Reads each place of an entry. Returns the entry that was requested last. */
   async #latestEntry(lookup: LookupKey): Promise<SharedEntry | undefined> {
-    const entries = (await this.#codec.placesOf(lookup)).map(async (place) =>
-      this.#decode(place, await this.#get(place.storeKey)),
-    );
+    const entries = (await this.#codec.placesOf(lookup)).map(async (place): Promise<SharedEntry | undefined> => {
+      const { token, requestedAt = 0 } = (await this.#decode(place, await this.#get(place.storeKey), true)) ?? {};
+      return token?.active ? { token, requestedAt } : undefined;
+    });
     return (await Promise.all(entries)).reduce((latest, entry) =>
       latest === undefined || (entry !== undefined && entry.requestedAt > latest.requestedAt) ? entry : latest,
     );
   }
 
   #get(key: string): Promise<string | undefined> {
-    return this.#breaker.run(() => this.#run('get', () => this.#store.get(key)));
+    return this.#calls.runUnlessFailing('get', () => this.#store.get(key));
   }
 
-  async #decode(place: EntryPlace, value: string | undefined): Promise<SharedEntry | undefined> {
+  async #decode(
+    place: EntryPlace,
+    value: string | undefined,
+    isActive: boolean,
+  ): Promise<SharedEntry<IntrospectionResponse> | undefined> {
     if (value === undefined || value === null) return undefined;
     try {
       const { requestedAt, body } = (await place.decode(value)) ?? {};
       if (requestedAt !== undefined && body !== undefined) {
         const response = { status: 200, header: () => 'application/json', body };
         const token = readIntrospectionResponse(response, 'The cache store', this.#now);
-        if (token.active) return { token, requestedAt };
+        if (token.active === isActive) return { token, requestedAt };
       }
     } catch {}
-    this.#onFailure('get'); // this cache did not write this value here
+    this.#calls.failed('get'); // this cache did not write this value here
     return undefined;
   }
-
-  async #run<Value>(operation: StoreOperation, work: () => Promise<Value>): Promise<Value> {
-    try {
-      return await withDeadline({ timeoutMs: storeTimeoutMs, late: storeError }, work);
-    } catch {
-      this.#onFailure(operation);
-      throw storeError();
-    }
-  }
-}
-
-/** An error without its cause: the error of a store may contain the key, the value, or the password of the store. */
-function storeError(): UnavailableError {
-  return new UnavailableError(`The cache store failed, or took longer than ${storeTimeoutMs} ms`);
 }

@@ -27,6 +27,8 @@ export interface TokenQuery {
   readonly endsAt: number;
   /** Whether the first response that the server gave could not be used for this request. */
   readonly isRepeat: boolean;
+  /** Whether other processes may wait for the response, because this process has the lease. */
+  readonly isAwaited: boolean;
 }
 
 /** A response that the server gave in this lookup, and how it may be used. */

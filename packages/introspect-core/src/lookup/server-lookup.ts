@@ -85,15 +85,18 @@ export class ServerLookup {
     if (invalidations.invalidates(key, last.received)) {
       return { from: 'server', ...last, isLast: true, pendingWrite: removal };
     }
-    return { from: 'server', ...last, isLast: false, pendingWrite: this.#cache(query, last.received) ?? removal };
+    const write = this.#cache(query, last.received);
+    const pendingWrite = removal && write ? Promise.all([removal, write]).then(() => {}) : (write ?? removal);
+    return { from: 'server', ...last, isLast: false, pendingWrite };
   }
 
-  /** Caches a response, and returns the write to the shared cache. Inactive responses are not shared. */
+  /** Caches a response, and returns the write to the shared cache. Only processes that wait get an inactive response. */
   #cache(query: TokenQuery, received: CachedResponse): Promise<void> | undefined {
     const { cache, sharedCache, emit } = this.#parts;
     const outcome = cache?.set(query.key, received);
     if (outcome === 'too_large') emit({ type: 'too_large_to_cache' });
-    return outcome === 'cached' && received.response.active ? sharedCache?.share(query, received) : undefined;
+    if (outcome !== 'cached') return undefined;
+    return received.response.active || query.isAwaited ? sharedCache?.share(query, received) : undefined;
   }
 
   async #introspect(token: string, priority: Priority, signal: AbortSignal): Promise<Introspected> {

@@ -61,6 +61,10 @@ export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
     return { isShared: (running.next?.waiters ?? 0) > 0, mustWait: true };
   }
 
+  isRunning(key: string): boolean {
+    return this.#flights.has(key);
+  }
+
   async join(
     key: string,
     { signal, accepts = () => true }: JoinOptions<Start>,

@@ -13,6 +13,7 @@ import type { RequestContext } from '../request/request-context.js';
 import { AgeClock, type Moment } from '../runtime/age-clock.js';
 import { finishSharedWrite } from './finish-shared-write.js';
 import { joinFlight } from './join-flight.js';
+import { leaseOnMiss } from './lease-on-miss.js';
 import { createCaches } from './lookup-caches.js';
 import { LookupDeadline } from './lookup-deadline.js';
 import { compose, type Lookup, type LookupResult, type TokenQuery } from './lookup-pipeline.js';
@@ -69,6 +70,8 @@ export class TokenLookup {
     const { signal } = this.#closing;
     const introspect: Lookup = (query) => flights.join(query.key, { signal }, (shared) => work(query, shared));
     const read = readShared(sharedCache);
+    const isIntrospecting = (key: string) => flights.isRunning(key);
+    const { monotonicNow } = settings;
     const isRateLimited = () => hasMetRateLimit(client);
 
     this.#find = compose(
@@ -86,6 +89,9 @@ export class TokenLookup {
               }),
               staleIfError({ cache, readShared: read, isRateLimited, emit }), // RFC 5861 §4
             ]),
+        ...(cache === undefined || sharedCache?.hasLeases !== true
+          ? []
+          : [leaseOnMiss({ cache, sharedCache, isIntrospecting, timeLimit, monotonicNow, emit })]), // one process introspects
         repeatUntilAccepted(invalidations), // repeats while the response is not for this request
         finishSharedWrite, // lets the write to the shared cache end after the response
       ],
@@ -150,6 +156,7 @@ export class TokenLookup {
       invalidationsBefore,
       endsAt,
       isRepeat: false,
+      isAwaited: false,
     });
     if (result.from === 'prefilter') return result.reason;
     if (result.from === 'server') return result.received.prepared;

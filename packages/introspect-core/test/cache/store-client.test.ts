@@ -124,6 +124,29 @@ describe('a read with the entry that this process has in memory', () => {
   });
 });
 
+describe('an inactive response for processes that wait', () => {
+  const inactive = { active: false } as const;
+
+  it('has a key of its own, and is read as it was written', async () => {
+    const { client, store, clocks, onFailure } = setUp();
+    await client.write(k, { token: inactive, requestedAt: clocks.wallMs }, 500);
+    expect(store.set.mock.calls).toEqual([['miss.k', '1750000000000 {"active":false}', 500]]);
+    expect(await client.readInactive(k)).toEqual({ token: inactive, requestedAt: 1_750_000_000_000 });
+    expect(await client.read(k)).toEqual({ isLocalInvalidated: false });
+    expect(onFailure).not.toHaveBeenCalled();
+  });
+
+  it.each([undefined, 'garbage', '5 {"active":true}'])('is not read from the value %j', async (value) => {
+    const { client, onFailure } = setUp({ get: async () => value });
+    expect(await client.readInactive(k)).toBeUndefined();
+    expect(onFailure.mock.calls).toEqual(value === undefined ? [] : [['get']]);
+  });
+
+  it('is not read if the store fails', async () => {
+    expect(await setUp({ get: () => Promise.reject(new Error('down')) }).client.readInactive(k)).toBeUndefined();
+  });
+});
+
 describe('a tombstone', () => {
   it('has a key that no token has, and the time of its creation as value', async () => {
     const { client, clocks, store } = setUp();

@@ -15,11 +15,19 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
+/** Gives this process each lease for a miss, and asks `lease` about those for a refresh. */
+const forRefresh =
+  (lease: NonNullable<CacheStore['lease']>): NonNullable<CacheStore['lease']> =>
+  async (key, ttlMs) =>
+    key.startsWith('miss.') || lease(key, ttlMs);
+
 describe('a lease', () => {
   /** A process whose cached response is due for a refresh. */
   const dueForRefresh = async (lease: NonNullable<CacheStore['lease']>) => {
     server.next(...[1, 2].map((version) => active({ version })));
-    const first = cachingAuthorizer(server, clocks, { cache: { store: { ...store, lease }, refreshAfterSeconds: 10 } });
+    const first = cachingAuthorizer(server, clocks, {
+      cache: { store: { ...store, lease: forRefresh(lease) }, refreshAfterSeconds: 10 },
+    });
     await first.authorize();
     await first.settle();
     clocks.pass(10);
@@ -71,7 +79,7 @@ describe('a lease', () => {
     const lease = vi.fn(async (_key: string, _ttlMs: number) => false);
     const { authorize, settle } = cachingAuthorizer(server, clocks, {
       ...options,
-      cache: { store: { ...store, lease }, ...cache },
+      cache: { store: { ...store, lease: forRefresh(lease) }, ...cache },
     });
     await authorize();
     clocks.pass(11);

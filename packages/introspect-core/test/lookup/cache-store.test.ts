@@ -201,7 +201,7 @@ describe('a write to the store', () => {
     for (const target of targets) await authorizer.invalidate(target);
     expect(lease).toHaveBeenCalled();
     const keys = [store.get, store.set, store.delete, lease].flatMap(({ mock }) => mock.calls.map(([key]) => key));
-    for (const key of keys) expect(key).toMatch(/^(tombstone\.)?[\w-]{43}$/);
+    for (const key of keys) expect(key).toMatch(/^(tombstone\.|miss\.)?[\w-]{43}$/);
     expect(JSON.stringify(store.set.mock.calls)).not.toMatch(/canary-(token|secret)/);
     expect(JSON.stringify(events)).not.toContain('canary');
   });

@@ -63,6 +63,7 @@ export function lookupParts(cacheSettings: Partial<CacheSettings> = {}) {
       invalidationsBefore: invalidations.sequence,
       endsAt: clocks.monotonicMs + 5000,
       isRepeat: false,
+      isAwaited: false,
       ...change,
     }),
   };

@@ -136,7 +136,7 @@ export class History {
     introspection.endsAt = Math.floor(exp) * 1000;
     thread.running = undefined;
     if (outcome === 'inactive') {
-      introspection.confirmed = !this.#isKnownActive(thread) || thread.ended[0]?.outcome === 'inactive';
+      introspection.confirmed = !this.isKnownActive(thread) || thread.ended[0]?.outcome === 'inactive';
       thread.lastInactive = newer(introspection, thread.lastInactive);
     }
     if (outcome === 'active') thread.lastActive = newer(introspection, thread.lastActive);
@@ -181,7 +181,7 @@ export class History {
   /**
    * Returns whether a cached active response makes an inactive one unconfirmed. Returns false if that is not certain.
    */
-  #isKnownActive({ lastActive, lastInactive, invalidated }: Thread): boolean {
+  isKnownActive({ lastActive, lastInactive, invalidated }: Thread): boolean {
     if (lastActive?.ended === undefined || !this.isRoomy || this.setting.isWorkerd) return false;
     if (lastInactive?.confirmed && lastInactive.requested.order > lastActive.requested.order) return false;
     const { requested, ended, endsAt } = lastActive;

@@ -45,6 +45,7 @@ export class Rules {
   rejectedInactive(request: Request): string | undefined {
     const { setting } = this.#history;
     const thread = this.#history.thread(request);
+    if (this.#isPassedOn(request)) return undefined;
     const isAfterInvalidation = (each: Introspection) =>
       each.requested.order > thread.invalidatedAsToken || this.#mayServeInvalidated(request, each);
     const isOwnInactive = (each: Introspection) => each.outcome === 'inactive' && this.#isOwn(request, each);
@@ -69,6 +70,23 @@ export class Rules {
       return 'the server has sent an active response since';
     }
     return this.#counted(request, 'inactive');
+  }
+
+  /**
+   * Returns whether the other process may have passed an inactive response to this one, which waited for it or still has
+   * it in memory.
+   */
+  #isPassedOn(request: Request): boolean {
+    const { setting } = this.#history;
+    const thread = this.#history.thread(request);
+    const inactive = this.#history.elsewhere(request).ended.find(({ outcome }) => outcome === 'inactive');
+    const hasLeases = setting.store === 'lease' || setting.store === 'both';
+    if (!hasLeases || !inactive?.confirmed || this.#history.isKnownActive(thread)) return false;
+    if (inactive.requested.order < thread.invalidatedAsToken) return false;
+    const { requested } = thread.lastResponse ?? {};
+    if (requested !== undefined && requested.elapsed > inactive.requested.elapsed) return false;
+    const maxAgeMs = Math.min(setting.cache.inactiveMaxAgeSeconds * 1000, request.maxResponseAgeMs);
+    return !this.#isDated(inactive) || this.#history.ageMs(inactive) < maxAgeMs;
   }
 
   /** Returns why a request must not be rejected with an error, or undefined if it may be. */

@@ -49,7 +49,10 @@ export class SharedStore {
 
   #set(process: number, key: string, value: string, ttlMs: number): void {
     if (!Number.isInteger(ttlMs) || ttlMs < 1 || ttlMs >= 2 ** 31) this.violations.push(`a time to live of ${ttlMs}`);
-    if (/"active":false|secret-token/.test(value + key)) this.violations.push(`in the store: ${key} ${value}`);
+    const isForWaiting = key.startsWith('miss.') && ttlMs <= 500; // an inactive response for processes that wait for it
+    if (/secret-token/.test(value + key) || (/"active":false/.test(value) && !isForWaiting)) {
+      this.violations.push(`in the store: ${key} ${value}`);
+    }
     this.#entries.set(key, { value, endsAt: this.#time.elapsed + ttlMs });
     this.#notify(process, key);
   }

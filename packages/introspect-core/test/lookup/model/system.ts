@@ -70,8 +70,8 @@ export class System {
   async advance(ms: number): Promise<void> {
     await this.time.advance(ms);
     const { timeoutMs, isWorkerd } = this.setting;
-    // A request may wait for the store four times 250 ms, and on workerd also for two refreshes.
-    const longestMs = (timeoutMs + 1000) * (isWorkerd ? 3 : 1);
+    // A request may wait for the store four times 250 ms and for another process, and on workerd also for two refreshes.
+    const longestMs = (timeoutMs + 1100) * (isWorkerd ? 3 : 1);
     for (const { number, began } of this.history.pending) {
       if (this.time.elapsed - began.elapsed > longestMs) this.#violated(`request ${number} hangs`);
     }
