@@ -119,8 +119,12 @@ export class SharedCache {
    */
   async invalidate(name: TombstoneName, lookup: LookupKey | undefined): Promise<void> {
     const createdAt = this.#settings.steadyNow();
-    const added = this.#store.addTombstone(name, { createdAt, ttlMs: tombstoneTtlMs });
-    await Promise.all([added, lookup === undefined ? undefined : this.delete(lookup)]);
+    try {
+      await this.#store.addTombstone(name, { createdAt, ttlMs: tombstoneTtlMs });
+    } finally {
+      // Only then: a process that found neither the entry nor the tombstone would recheck an inactive token for a second.
+      if (lookup !== undefined) await this.delete(lookup);
+    }
   }
 
   /** Returns whether this process may refresh the response of a key: `true` to one of the processes that share it. */

@@ -69,6 +69,22 @@ describe('an invalidation by one process', () => {
     },
   );
 
+  it('an invalidation of a token writes the tombstone before it deletes the entry', async () => {
+    const { one } = await twoProcesses();
+    const writes: string[] = [];
+    store.set.mockImplementation(async (key) => void writes.push(key.replace(/\..*/, '')));
+    store.delete.mockImplementation(async () => void writes.push('deleted'));
+    await one.authorizer.invalidate({ token: 't' });
+    expect(writes).toEqual(['tombstone', 'deleted']);
+  });
+
+  it('an invalidation of a token deletes the entry although the tombstone could not be written', async () => {
+    const { one } = await twoProcesses();
+    store.set.mockRejectedValue(new Error('the store is down'));
+    await expect(one.authorizer.invalidate({ token: 't' })).rejects.toThrow('The cache store failed');
+    expect(store.delete).toHaveBeenCalledOnce();
+  });
+
   it.each(targets)(
     'an invalidated response is not used by a new process, even if the store does not delete it: %j',
     async (target) => {
