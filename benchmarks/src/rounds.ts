@@ -51,7 +51,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** Returns the value below which this share of the values lies, interpolated between two of them. */
-function quantile(values: readonly number[], share: number): number {
+export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const place = share * (sorted.length - 1);
   const lower = sorted[Math.floor(place)];

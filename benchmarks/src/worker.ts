@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 /** Another process that runs functions by name, one at a time. */
 export interface Worker {
   /** Runs a function there, and returns its result. */
-  get<Result>(name: string): Promise<Result>;
+  get<Result>(name: string, ...args: readonly unknown[]): Promise<Result>;
   end(): void;
 }
 
@@ -29,8 +29,8 @@ export async function startWorker(file: string, args: readonly string[] = []): P
   };
   await nextMessage();
   return {
-    get: async (name) => {
-      child.send(name);
+    get: async (name, ...args) => {
+      child.send({ name, args });
       return nextMessage();
     },
     end: () => void child.kill(),
@@ -38,10 +38,10 @@ export async function startWorker(file: string, args: readonly string[] = []): P
 }
 
 /** Serves functions by name in a worker. Sends a message when it is ready. The process ends with its parent. */
-export function serve(functions: Readonly<Record<string, () => unknown>>): void {
+export function serve(functions: Readonly<Record<string, (...args: never[]) => unknown>>): void {
   process.once('disconnect', () => process.exit());
-  process.on('message', async (name: string) => {
-    process.send?.((await functions[name]?.()) ?? null);
+  process.on('message', async ({ name, args }: { name: string; args: never[] }) => {
+    process.send?.((await functions[name]?.(...args)) ?? null);
   });
   process.send?.('ready');
 }

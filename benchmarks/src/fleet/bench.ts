@@ -1,0 +1,37 @@
+import type { Worker } from '../worker.js';
+
+/** What all measurements of a fleet share. */
+export interface Bench {
+  readonly server: Worker;
+  readonly endpoint: string;
+  readonly redis: Redis;
+  readonly storeSecret: string;
+  readonly isQuick: boolean;
+}
+
+/** The redis-server of a run. */
+export interface Redis {
+  readonly port: number;
+  readonly url: string;
+  command(...words: string[]): Promise<unknown>;
+  /** Makes it hang: its connections stay open, and it sends no response. */
+  freeze(): void;
+  thaw(): void;
+  kill(): Promise<void>;
+  startAgain(): Promise<void>;
+}
+
+/** Returns how many introspection requests arrive during some work. */
+export async function introspectionsDuring(server: Worker, work: () => Promise<unknown>): Promise<number> {
+  const before = await server.get<number>('introspections');
+  await work();
+  return (await server.get<number>('introspections')) - before;
+}
+
+let tokensUsed = 1_000_000;
+
+/** Returns the number of the first of some tokens that no measurement has used before. */
+export function newTokens(count: number): number {
+  tokensUsed += count;
+  return tokensUsed - count;
+}

@@ -1,0 +1,67 @@
+import { atMost, type Report } from '../report.js';
+import { median, quantile } from '../rounds.js';
+import { type Bench, introspectionsDuring, newTokens } from './bench.js';
+import { type Rejection, withFleet } from './fleet.js';
+
+const processes = 8;
+const perBlock = 100;
+
+/** Measures how long an invalidation through one process takes until the last process rejects the token. */
+export async function measureInvalidation({ server, endpoint, redis, storeSecret, isQuick }: Bench): Promise<Report> {
+  const blocks = isQuick ? 1 : 6;
+  const ratios: number[] = [];
+  const all: Record<'rejects' | 'rejected' | 'roundTrip', number[]> = { rejects: [], rejected: [], roundTrip: [] };
+  let wrong = 0;
+  await withFleet(processes, { endpoint, redisUrl: redis.url, storeSecret }, async (fleet) => {
+    const [first, ...others] = fleet;
+    if (first === undefined) return;
+    const isInMemory = async (token: number) => {
+      const lookUps = async () => {
+        for (const each of fleet) await each.get('lookUp', token);
+      };
+      return (await introspectionsDuring(server, lookUps)) === 0;
+    };
+    let token = newTokens(blocks * perBlock);
+    for (let block = 0; block < blocks; block++) {
+      const rejects: number[] = [];
+      const roundTrips: number[] = [];
+      for (let call = 0; call < perBlock; call++, token++) {
+        while (!(await isInMemory(token))); // until the write to Redis has ended
+        await server.get('revoke', token);
+        const rejections = others.map((each) => each.get<Rejection>('rejection', token));
+        const { at, isStored } = await first.get<{ at: string; isStored: boolean }>('invalidate', token);
+        const ended = await Promise.all(rejections);
+        if (!isStored || ended.some(({ wasAccepted }) => !wasAccepted)) wrong++;
+        const last = (of: 'began' | 'ended') =>
+          Math.max(...ended.map((each) => Number(BigInt(each[of]) - BigInt(at)) / 1e6));
+        rejects.push(last('began'));
+        all.rejected.push(last('ended'));
+        roundTrips.push(...(await first.get<number[]>('roundTrips', 5)));
+      }
+      ratios.push(quantile(rejects, 0.99) / median(roundTrips));
+      all.rejects.push(...rejects);
+      all.roundTrip.push(...roundTrips);
+    }
+  });
+  const row = (name: string, values: readonly number[]) => [
+    name,
+    ...[0.5, 0.99, 1].map((share) => `${quantile(values, share).toFixed(2)} ms`),
+  ];
+  return {
+    title: 'An invalidation, until the last process rejects the token',
+    columns: ['', 'median', 'p99', 'most'],
+    rows: [
+      row('until a new request is rejected by each of 8 processes', all.rejects),
+      row('until the last such rejection has been decided', all.rejected),
+      row('a round trip to Redis', all.roundTrip),
+    ],
+    goals: [
+      atMost(50, ratios, 'invalidation until the last process rejects, p99, of a Redis round trip'),
+      { goal: 'invalidations that went wrong = 0', measured: String(wrong), isReached: wrong === 0 },
+    ],
+    notes: [
+      `${all.rejects.length} invalidations, in blocks of ${perBlock}: the ratio is the p99 of a block over the median round trip ` +
+        'in it. Each process looks the token up each millisecond. To decide a rejection, it reads Redis and introspects the token.',
+    ],
+  };
+}

@@ -1,0 +1,45 @@
+import { atMost, cells, columnsOf, type Report } from '../report.js';
+import { median } from '../rounds.js';
+import { type Bench, newTokens } from './bench.js';
+import { type SecondTier, withFleet } from './fleet.js';
+
+const perRound = 100;
+
+/** Compares the first look-up of a token that another process has shared with a plain GET. */
+export async function measureSecondTier(bench: Bench): Promise<Report> {
+  const kinds = { 'not sealed': undefined, sealed: bench.storeSecret };
+  const samples = await Promise.all(
+    Object.entries(kinds).map(async ([name, storeSecret]) => ({ name, samples: [] as SecondTier[], storeSecret })),
+  );
+  for (const kind of samples) kind.samples.push(...(await secondTierOf(bench, kind.storeSecret)));
+  const ratios = (of: readonly SecondTier[]) => of.map(({ hitMs, getMs }) => hitMs / getMs);
+  return {
+    title: 'A second-tier hit',
+    columns: ['', ...columnsOf('of a plain GET'), 'a hit', 'a plain GET'],
+    rows: samples.map(({ name, samples }) => [
+      name,
+      ...cells(ratios(samples)),
+      `${median(samples.map(({ hitMs }) => hitMs)).toFixed(3)} ms`,
+      `${median(samples.map(({ getMs }) => getMs)).toFixed(3)} ms`,
+    ]),
+    goals: samples.map(({ name, samples }) =>
+      atMost(1.4, ratios(samples), `a second-tier hit, ${name}, of a plain GET`),
+    ),
+    notes: ['One at a time, in turns with the GETs. The process has never seen the token before.'],
+  };
+}
+
+async function secondTierOf(
+  { endpoint, redis, isQuick }: Bench,
+  storeSecret: string | undefined,
+): Promise<SecondTier[]> {
+  await redis.command('FLUSHALL');
+  const rounds = isQuick ? 3 : 20;
+  const count = rounds * perRound;
+  const first = newTokens(count);
+  const settings = { endpoint, redisUrl: redis.url, ...(storeSecret !== undefined && { storeSecret }) };
+  return withFleet(2, settings, async ([writer, reader]) => {
+    await writer?.get('each', first, count, 16);
+    return (await reader?.get<SecondTier[]>('secondTier', first, rounds, perRound)) ?? [];
+  });
+}
