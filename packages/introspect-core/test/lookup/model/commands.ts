@@ -11,7 +11,7 @@ export const steps = { run: 0 };
 /** The state that decides whether a command applies. */
 type State = Pick<System, 'held' | 'history' | 'processes' | 'revoked' | 'setting' | 'store'>;
 
-class Command implements fc.AsyncCommand<State, System> {
+export class Command implements fc.AsyncCommand<State, System> {
   constructor(
     readonly text: string,
     readonly act: (system: System) => Promise<void>,
@@ -191,7 +191,7 @@ const switchStore = fc.constantFrom('works' as const, 'works' as const, ...store
     ),
 );
 
-const command: fc.Arbitrary<Command> = fc.oneof(
+export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 30, arbitrary: request },
   { weight: 8, arbitrary: respondActive },
   { weight: 10, arbitrary: respondOtherwise },

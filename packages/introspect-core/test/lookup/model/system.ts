@@ -35,7 +35,7 @@ const clockOrigins = [1_000_000.25, 70_000_000.5];
 
 /** Authorizers whose introspections wait until the model responds to them, and a judge of the outcomes. */
 export class System {
-  readonly time = new VirtualTime();
+  readonly time: VirtualTime;
   readonly history: History;
   readonly store: SharedStore;
   /** Introspections without a response, also those that no request waits for any longer. */
@@ -47,11 +47,12 @@ export class System {
   #requests = 0;
   #chance: number;
 
-  constructor(setting: Setting) {
+  constructor(setting: Setting, time = new VirtualTime(), store = new SharedStore(time)) {
     this.setting = setting;
+    this.time = time;
     this.history = new History(this.time, setting);
     this.#rules = new Rules(this.history);
-    this.store = new SharedStore(this.time);
+    this.store = store;
     this.#chance = setting.chance;
     this.processes = (setting.store === undefined ? [0] : [0, 1]).map((process) => this.#process(process));
   }
