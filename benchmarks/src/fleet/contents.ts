@@ -5,7 +5,12 @@ import { fleetResponse, foundCanaries } from './canaries.js';
 import { withFleet } from './fleet.js';
 
 const canaries = 20;
-const patterns = ['first look-up in the fleet', 'first look-up in another process', 'hit in memory'] as const;
+const patterns = [
+  'first look-up in the fleet',
+  'first look-up in another process',
+  'look-up after "localMaxAgeSeconds"',
+  'hit in memory',
+] as const;
 
 /** Measures what is in Redis, with and without `storeSecret`, and how many commands look-ups send. */
 export async function measureContents(bench: Bench): Promise<Report> {
@@ -51,7 +56,7 @@ interface Contents {
 async function contentsOf(bench: Bench, storeSecret: string | undefined): Promise<Contents> {
   const { endpoint, redis, isQuick } = bench;
   await redis.command('FLUSHALL');
-  const count = isQuick ? 50 : 500;
+  const count = isQuick ? 50 : 300;
   const first = newTokens(count);
   const settings = { endpoint, redisUrl: redis.url, ...(storeSecret !== undefined && { storeSecret }) };
   return withFleet(2, settings, async ([writer, reader]) => {
@@ -61,6 +66,14 @@ async function contentsOf(bench: Bench, storeSecret: string | undefined): Promis
     const commands = {
       'first look-up in the fleet': await perLookUp(() => each(writer)),
       'first look-up in another process': await perLookUp(() => each(reader)),
+      'look-up after "localMaxAgeSeconds"': await withFleet(
+        1,
+        { ...settings, localMaxAgeSeconds: 0 },
+        async ([late]) => {
+          await each(late);
+          return perLookUp(() => each(late));
+        },
+      ),
       'hit in memory': await perLookUp(() => each(reader)),
     };
     const sizes = await sizesOf(redis);

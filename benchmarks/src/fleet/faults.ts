@@ -41,7 +41,7 @@ export async function measureFaults(bench: Bench): Promise<Report> {
   const redisUrl = `redis://127.0.0.1:${proxy.port}`;
   try {
     await withFleet(processes, { endpoint, redisUrl, storeSecret, localMaxAgeSeconds: 600 }, async (fleet) => {
-      for (let round = 0; round < (isQuick ? 1 : 5); round++) {
+      for (let round = 0; round < (isQuick ? 1 : 3); round++) {
         for (const fault of faults) outcomes.get(fault.name)?.push(await during(fault, { bench, fleet, proxy }));
       }
     });
@@ -91,7 +91,7 @@ async function during(
   const { server, redis, isQuick } = bench;
   const [first] = fleet;
   if (first === undefined) throw new RangeError('a fleet needs a process');
-  const hits = isQuick ? 10_000 : 50_000;
+  const hits = isQuick ? 20_000 : 50_000;
   const hitTimes = () => first.get<HitTimes>('hitTimes', hits, newTokens(hits / 100));
   const revoked = newTokens(1);
   for (const each of fleet) await each.get('lookUp', revoked);

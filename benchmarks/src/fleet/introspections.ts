@@ -18,7 +18,7 @@ export interface Introspections {
 
 export async function measureIntrospections(bench: Bench): Promise<{ report: Report; points: Introspections[] }> {
   const { server, isQuick } = bench;
-  const lookUps = isQuick ? 20_000 : 160_000;
+  const lookUps = isQuick ? 20_000 : 60_000;
   await server.get('respondAfter', serverMs);
   const run = (processes: number, redisUrl?: string) => introspectionsOf(bench, { processes, lookUps, redisUrl });
   const points: Introspections[] = [];
@@ -34,7 +34,7 @@ export async function measureIntrospections(bench: Bench): Promise<{ report: Rep
   }
   const [one] = points;
   const repeated: number[] = [points.at(-1)?.withRedis ?? Number.NaN];
-  while (repeated.length < (isQuick ? 2 : 5)) repeated.push(note(await run(8, bench.redis.url)));
+  while (repeated.length < (isQuick ? 2 : 3)) repeated.push(note(await run(8, bench.redis.url)));
   await server.get('respondAfter', 0);
 
   const base = one?.alone ?? Number.NaN;

@@ -34,7 +34,7 @@ async function secondTierOf(
   storeSecret: string | undefined,
 ): Promise<SecondTier[]> {
   await redis.command('FLUSHALL');
-  const rounds = isQuick ? 3 : 20;
+  const rounds = isQuick ? 3 : 12;
   const count = rounds * perRound;
   const first = newTokens(count);
   const settings = { endpoint, redisUrl: redis.url, ...(storeSecret !== undefined && { storeSecret }) };
