@@ -12,7 +12,7 @@ import { type Introspections, measureIntrospections } from './fleet/introspectio
 import { measureInvalidation } from './fleet/invalidation.js';
 import { pictureOf } from './fleet/picture.js';
 import { measureSecondTier } from './fleet/second-tier.js';
-import { markdownOf, type Report } from './report.js';
+import { goalTable, markdownOf, type Report } from './report.js';
 import { startWorker } from './worker.js';
 
 const timeLimitMs = 600_000;
@@ -95,6 +95,10 @@ function withResults(text: string): string {
   const [begin, end] = ['<!-- npm run bench:fleet writes this part -->', '<!-- the end of that part -->'];
   const [before, after] = [text.indexOf(begin), text.indexOf(end)];
   if (before < 0 || after < before) throw new Error(`docs/scaling.md must contain the lines ${begin} and ${end}`);
-  const sections = [machine(), ...reports.map((each) => markdownOf(each).replace(/^## /, '### '))];
+  const sections = [
+    machine(),
+    goalTable(reports.flatMap((each) => each.goals)),
+    ...reports.map((each) => markdownOf({ ...each, goals: [] }).replace(/^## /, '### ')),
+  ];
   return `${text.slice(0, before + begin.length)}\n\n${sections.join('\n\n')}\n\n${text.slice(after)}`;
 }

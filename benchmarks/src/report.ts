@@ -69,13 +69,13 @@ export function times(ratio: number): string {
 
 /** Returns a report as Markdown that is also readable in a terminal. */
 export function markdownOf({ title, columns, rows, goals, notes = [] }: Report): string {
+  return [`## ${title}`, table(columns, rows), ...(goals.length > 0 ? [goalTable(goals)] : []), ...notes].join('\n\n');
+}
+
+/** Returns a table of goals, with what was measured. */
+export function goalTable(goals: readonly Goal[]): string {
   const verdicts = goals.map(({ goal, measured, isReached }) => [goal, measured, verdictOf(isReached)]);
-  return [
-    `## ${title}`,
-    table(columns, rows),
-    ...(goals.length > 0 ? [table(['goal', 'measured', 'reached'], verdicts)] : []),
-    ...notes,
-  ].join('\n\n');
+  return table(['goal', 'measured', 'reached'], verdicts);
 }
 
 function verdictOf(isReached: boolean | undefined): string {
