@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiProcess, startApi } from './api-process.js';
+import { type FaultyRedis, isRedisFault, startFaultyRedis } from './faulty-redis.js';
 import { type FaultyServer, startFaultyServer } from './faulty-server.js';
 import { overlaps, type Reply, wrongness } from './judge.js';
 import { startLoad } from './load.js';
@@ -30,33 +31,51 @@ export interface Outcome {
   /** The longest time in which this program itself did not run. All times are only as exact as this. */
   readonly longestStallMs: number;
   readonly stats: ApiStats;
+  /** How many keys are in Redis at the end. `undefined` without Redis. */
+  readonly storedKeys: number | undefined;
   readonly end: Awaited<ReturnType<ApiProcess['stop']>>;
 }
 
-/** Runs the demo under load while its server goes through a plan. Calls `ended` after each phase. */
+/** Runs the demo under load while its server or Redis goes through a plan. Calls `ended` after each phase. */
 export async function runChaos(plan: Plan, ended: (phase: PhaseTally) => void): Promise<Outcome> {
   const server = await startFaultyServer();
   const seconds = (ms: number) => String(ms / 1000);
-  const api = await startApi({
+  const redis = plan.processes > 1 ? await startFaultyRedis() : undefined;
+  const environment = {
     ZITADEL_ISSUER: server.issuer,
     ZITADEL_CLIENT_ID: server.clientId,
     ZITADEL_CLIENT_SECRET: server.clientSecret,
     CACHE_MAX_AGE_SECONDS: seconds(plan.cache.maxAgeMs),
     CACHE_REFRESH_AFTER_SECONDS: seconds(plan.cache.refreshAfterMs),
     CACHE_MAX_AGE_IF_ERROR_SECONDS: seconds(plan.cache.maxAgeIfErrorMs),
-  });
+    ...(redis && { REDIS_URL: redis.url }),
+  };
+  const apis = await Promise.all(Array.from({ length: plan.processes }, () => startApi(environment)));
   try {
-    return await observe(plan, { server, api, ended });
+    return await observe(plan, { server, redis, apis, ended });
   } finally {
-    await api.stop();
+    await Promise.all(apis.map((api) => api.stop()));
     await server.close();
+    await redis?.close();
   }
 }
 
 async function observe(
   plan: Plan,
-  { server, api, ended }: { server: FaultyServer; api: ApiProcess; ended: (phase: PhaseTally) => void },
+  {
+    server,
+    redis,
+    apis,
+    ended,
+  }: {
+    server: FaultyServer;
+    redis: FaultyRedis | undefined;
+    apis: readonly ApiProcess[];
+    ended: (phase: PhaseTally) => void;
+  },
 ): Promise<Outcome> {
+  const [api] = apis;
+  if (api === undefined) throw new RangeError('a plan needs a process');
   const tokens = new Tokens(plan, server.tokens);
   const evidence = { ...plan.cache, statements: server.statements, unreachable: server.unreachable };
   const phases: PhaseTally[] = [];
@@ -64,7 +83,7 @@ async function observe(
   let current = phaseTally('healthy', 0);
   let errors = 0;
   let backSince: number | undefined;
-  const url = `${api.origin}/me`;
+  const urls = apis.map(({ origin }) => `${origin}/me`);
 
   const replied = (reply: Reply) => {
     const { kind, status, sentAt, receivedAt, token = '' } = reply;
@@ -79,7 +98,7 @@ async function observe(
     longestAcceptedMs[when] = Math.max(longestAcceptedMs[when], sentAt - (tokens.revokedAt(token) ?? sentAt));
   };
 
-  const send = async (token: string) => {
+  const send = async (token: string, url = urls[0] ?? '') => {
     const sentAt = performance.now();
     const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
     const body = await response.text();
@@ -100,17 +119,20 @@ async function observe(
   };
 
   const start = await api.memory();
-  for (const token of tokens.good) await send(token);
+  for (const url of urls) for (const token of tokens.good) await send(token, url);
   const kinds = Object.keys(plan.rates) as (keyof Plan['rates'])[];
-  const loads = kinds.map((kind) =>
-    startLoad({ url, ...plan.rates[kind], take: () => tokens.take(kind), replied, failed: () => errors++ }),
+  const loads = urls.flatMap((url) =>
+    kinds.map((kind) =>
+      startLoad({ url, ...plan.rates[kind], take: () => tokens.take(kind), replied, failed: () => errors++ }),
+    ),
   );
   const revocations = setInterval(() => tokens.revokeOne(), plan.mortal.everyMs);
   const stalls = monitorEventLoopDelay();
   stalls.enable();
 
   for (const { fault, ms } of plan.phases) {
-    await server.turn(fault);
+    await server.turn(isRedisFault(fault) ? 'healthy' : fault);
+    await redis?.turn(fault);
     backSince = undefined;
     const before = server.introspections.length;
     current = phaseTally(fault, ms);
@@ -138,6 +160,13 @@ async function observe(
     memory: start && last && { start: start.now, end: last.now, most: last.most },
     longestStallMs: stalls.max / 1e6,
     stats,
-    end: await api.stop(),
+    storedKeys: await redis?.keys(),
+    end: endOf(await Promise.all(apis.map((each) => each.stop()))),
   };
+}
+
+/** Returns how the processes ended: the exit code of the first one that failed, and everything that was written to stderr. */
+function endOf(ends: readonly Outcome['end'][]): Outcome['end'] {
+  const failed = ends.find(({ code }) => code !== 0);
+  return { code: failed === undefined ? 0 : failed.code, stderr: ends.map(({ stderr }) => stderr).join('') };
 }

@@ -10,7 +10,7 @@ const kinds: Readonly<Record<Kind, string>> = {
   garbage: 'garbage',
   none: 'no token',
 };
-const columns = ['the server', 's', 'requests', '200', '401', '503', 'other', 'wrong', 'unserved'];
+const columns = ['the fault', 's', 'requests', '200', '401', '503', 'other', 'wrong', 'unserved'];
 const timings = ['known, ms', 'others, ms', 'upstream', 'back, ms', 'MB'];
 
 /** Returns the head of the table of phases. `upstream` counts the introspection requests. */
@@ -60,6 +60,7 @@ export function summary(outcome: Outcome, found: readonly string[]): string {
     `  shed by          ${numbers(stats.shed)}`,
     `  lookups          ${numbers(stats.lookups)}`,
     `time to recover    ${recoveries(phases)}`,
+    ...(outcome.storedKeys === undefined ? [] : [`keys in Redis      ${outcome.storedKeys} at the end`]),
     `memory             ${memory === undefined ? 'unknown' : memoryLine(memory)}`,
     `this program       did not run for ${Math.round(outcome.longestStallMs)} ms at most: all times are only as exact as this`,
     '',

@@ -1,3 +1,4 @@
+import type { RedisFault } from './faulty-redis.js';
 import type { Fault } from './faulty-server.js';
 import type { Kind, Reply } from './judge.js';
 
@@ -6,7 +7,7 @@ type Counts = Map<Kind, Map<number, number>>;
 
 /** The counts of one phase. */
 export interface PhaseTally {
-  readonly fault: Fault;
+  readonly fault: Fault | RedisFault;
   readonly ms: number;
   readonly counts: Counts;
   /** The number of wrong replies for each reason. */
@@ -21,7 +22,7 @@ export interface PhaseTally {
   memoryMb: number | undefined;
 }
 
-export function phaseTally(fault: Fault, ms: number): PhaseTally {
+export function phaseTally(fault: Fault | RedisFault, ms: number): PhaseTally {
   return {
     fault,
     ms,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../src/chaos.js';
-import { failures } from '../src/failures.js';
+import { failures as failuresOf } from '../src/failures.js';
 import type { Kind, Reply } from '../src/judge.js';
+import { redisPlan, shortPlan } from '../src/plan.js';
 import { count, mostInASecond, type PhaseTally, phaseTally } from '../src/tally.js';
 
 function reply(kind: Kind, status: number, took = 5): Reply {
@@ -24,11 +25,14 @@ function outcome(parts: Partial<Outcome> = {}): Outcome & { phases: [PhaseTally,
     memory: undefined,
     longestStallMs: 0,
     stats: { lookups: { stale_served: 1, rechecked: 1, refreshed: 1 }, requests: {}, shed: {} },
+    storedKeys: undefined,
     end: { code: 0, stderr: '' },
     ...parts,
     phases,
   };
 }
+
+const failures = (of: Outcome) => failuresOf(of, shortPlan);
 
 describe('a run', () => {
   it('without a failure passes', () => {
@@ -77,6 +81,14 @@ describe('a run', () => {
     [{ stats: { lookups: { stale_served: 1, refreshed: 1 }, requests: {}, shed: {} } }, 'nothing was rechecked'],
   ])('fails on %j', (parts, message) => {
     expect(failures(outcome(parts))).toEqual([message]);
+  });
+
+  it('with Redis fails when nothing was stored, and when no call of the store failed', () => {
+    const lookups = { refreshed: 1, store_failed: 1 };
+    const good = outcome({ storedKeys: 1, stats: { lookups, requests: {}, shed: {} } });
+    expect(failuresOf(good, redisPlan)).toEqual([]);
+    const bad = outcome({ storedKeys: 0, stats: { lookups: { refreshed: 1 }, requests: {}, shed: {} } });
+    expect(failuresOf(bad, redisPlan)).toEqual(['nothing is in Redis', 'nothing was store_failed']);
   });
 
   it('fails when a reply that must occur did not occur', () => {
