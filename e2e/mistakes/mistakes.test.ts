@@ -540,7 +540,7 @@ it.each<[written: string, run: () => Promise<Outcome>, status: number, says?: st
 });
 
 const rejected =
-  'https://as.example rejected this API\'s own credentials (400, "unauthorized_client"): check client id and secret, whether the secret was rotated, and that the client is active and may introspect; a client made a moment ago may need some seconds';
+  'https://as.example rejected this API\'s own credentials (400, "unauthorized_client"): check client id and secret, whether the secret was rotated, and that the OAuth client is active and may introspect; one made a moment ago may need some seconds';
 
 /** Each API with one guarded route, /x. */
 const apis: [framework: string, request: () => Promise<Outcome>][] = [

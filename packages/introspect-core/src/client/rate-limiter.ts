@@ -20,7 +20,7 @@ const maxQueued = 1000;
 /**
  * Lets each call wait for a slot, by priority.
  *
- * @param onReject is called before the limits reject a call. It may throw an error that says more.
+ * @param onReject is called before the limits end a call. It may throw an error that says more.
  */
 export function rateLimiter(limiter: RateLimiter | undefined, onReject: (call: IntrospectionCall) => void): Stage {
   if (limiter === undefined) return (call, next) => next(call);
@@ -49,7 +49,7 @@ export function rateLimiter(limiter: RateLimiter | undefined, onReject: (call: I
  * Limits how many requests run at a time (`concurrent`) and begin in a second (`perSecond`).
  *
  * When a limit is reached, calls wait for a slot for at most half of their time, in order of priority. A call that would
- * wait longer is rejected immediately. On workerd no call waits, because a promise that another request settles never
+ * wait longer fails immediately. On workerd no call waits, because a promise that another request settles never
  * settles there.
  */
 export class RateLimiter {
@@ -77,7 +77,7 @@ export class RateLimiter {
   /**
    * Waits for a slot and takes it. Call {@link RateLimiter.release} when the request has ended.
    *
-   * @throws UnavailableError if the call is rejected, or `signal.reason`
+   * @throws UnavailableError if the call would wait too long, or `signal.reason`
    */
   async acquire(
     priority: Priority,
@@ -163,7 +163,7 @@ export class RateLimiter {
     return high.size + normal.size + (priority === 'low' ? low.size : 0);
   }
 
-  /** Returns why a call is rejected immediately, or `undefined` if it may get a slot in time. */
+  /** Returns why a call fails immediately, or `undefined` if it may get a slot in time. */
   #rejection(priority: Priority, withinMs: number): UnavailableError | undefined {
     const ahead = this.#ahead(priority);
     const waitMs = this.#rateWaitMs(ahead);
@@ -173,7 +173,7 @@ export class RateLimiter {
 
   #shedError(retryAfterSeconds: number): UnavailableError {
     const error = new UnavailableError(
-      `Request to ${this.#origin} rejected: too many requests are queued ("limits")`,
+      `${this.#origin} is not being called: too many calls are waiting ("limits")`,
       retryAfterSeconds,
     );
     return withTraits(error, { rejectedBy: 'limits' });

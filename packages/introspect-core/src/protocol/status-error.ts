@@ -42,7 +42,7 @@ export function introspectionStatusError(
   if (!isRejection) {
     if (!code) return statusError(response, origin, now);
     return new InvalidResponseError(
-      `${origin} responded with ${status} and ${named}, so the URL is right: check the type of this client (confidential), ` +
+      `${origin} responded with ${status} and ${named}, so the URL is right: check the type of this OAuth client (confidential), ` +
         'its authentication method, whether the server requires HTTPS, and whether the realm or tenant is enabled' +
         credentialsHint(false),
     );
@@ -50,7 +50,7 @@ export function introspectionStatusError(
   const reported = code ? `${status}, ${named}` : status;
   return new InvalidClientError(
     `${origin} rejected this API's own credentials (${reported}): check client id and secret, whether the secret was rotated, ` +
-      'and that the client is active and may introspect; a client made a moment ago may need some seconds' +
+      'and that the OAuth client is active and may introspect; one made a moment ago may need some seconds' +
       credentialsHint(true),
   );
 }

@@ -129,7 +129,7 @@ describe('calls with a limit "perSecond"', () => {
         name: 'd',
         at: 500,
         error: {
-          message: 'Request to https://as.example rejected: too many requests are queued ("limits")',
+          message: 'https://as.example is not being called: too many calls are waiting ("limits")',
           retryAfterSeconds: 2,
         },
       },

@@ -54,7 +54,7 @@ describe('introspectionStatusError for a 400 or 403 with an OAuth error', () => 
       now,
     );
     expect(message).toBe(
-      `${origin} responded with ${status} and ${named}, so the URL is right: check the type of this client (confidential), its authentication method, whether the server requires HTTPS, and whether the realm or tenant is enabled`,
+      `${origin} responded with ${status} and ${named}, so the URL is right: check the type of this OAuth client (confidential), its authentication method, whether the server requires HTTPS, and whether the realm or tenant is enabled`,
     );
   });
 });

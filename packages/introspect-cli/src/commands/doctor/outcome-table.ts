@@ -78,8 +78,8 @@ export const rows: readonly Row[] = [
       'Download a new key of this app, check that app, project and organisation are active, and run this again in some seconds if the key is new.',
     ],
     elsewhere: [
-      'The server rejects the client: the client id is unknown, the secret or key is wrong, or the client may not introspect.',
-      'Copy the credentials again, and check that the client is active and may introspect.',
+      'The server rejects the credentials: the client id is unknown, the secret or key is wrong, or the OAuth client may not introspect.',
+      'Copy the credentials again, and check that the OAuth client is active and may introspect.',
     ],
   },
   {
@@ -87,17 +87,17 @@ export const rows: readonly Row[] = [
     isAboutCredentials: true,
     pattern: { status: 401, error: 'invalid_client' },
     cause: 'The server rejects the client id or its secret, with the error of RFC 6749.',
-    fix: 'Copy client id and secret again, and check that the client is active and may introspect.',
+    fix: 'Copy client id and secret again, and check that the OAuth client is active and may introspect.',
     byKey: [
       'The server rejects the key, with the error of RFC 6749.',
-      'Create a new key for this client, and check that the client is active and may introspect.',
+      'Create a new key for this OAuth client, and check that it is active and may introspect.',
     ],
   },
   {
     code: 'invalid_client',
     isAboutCredentials: true,
     pattern: { status: 400, error: 'invalid_client' },
-    cause: 'The server does not accept the method by which the client authenticates.',
+    cause: 'The server does not accept the method by which the OAuth client authenticates.',
     fix: 'Check that the app uses this authentication method, and that no proxy rewrites the request.',
   },
   {
@@ -208,8 +208,8 @@ export const rows: readonly Row[] = [
     code: 'forbidden',
     isAboutCredentials: true,
     pattern: { status: 403 },
-    cause: 'A firewall or proxy blocks this request, or the client may not introspect.',
-    fix: 'Check that this address and path are allowed, and that the client may introspect.',
+    cause: 'A firewall or proxy blocks this request, or the OAuth client may not introspect.',
+    fix: 'Check that this address and path are allowed, and that the OAuth client may introspect.',
   },
   {
     code: 'method_not_allowed',

@@ -52,7 +52,7 @@ const nearTimeout = (worst: number, timeoutMs: number): Finding => ({
   severity: 'warning',
   seen: `One request took ${worst} ms, and the time limit is ${timeoutMs} ms`,
   cause: 'The server is sometimes slow: it is overloaded, or it was starting.',
-  fix: 'Check the load of the server and its database. A higher timeoutMs only makes callers wait longer.',
+  fix: 'Check the load of the server and its database. A higher timeoutMs only makes callers of your API wait longer.',
 });
 
 const unsteady: Finding = {
