@@ -25,9 +25,9 @@ export function checkedOptions<const Schema extends v.GenericSchema>(
 }
 
 /**
- * Returns a schema for an options object. It rejects unknown options and inherited options, and names them.
+ * Returns a schema for an options object. Unknown and inherited options are errors, which name the option.
  *
- * Inherited options are rejected because a copy of the object, such as a spread, loses them silently.
+ * Inherited options are errors because a copy of the object, such as a spread, loses them silently.
  */
 export function optionsObject<const Entries extends v.ObjectEntries>(entries: Entries) {
   type Options = v.InferInput<v.StrictObjectSchema<Entries, undefined>>;

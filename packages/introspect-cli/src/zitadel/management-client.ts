@@ -57,7 +57,7 @@ export class ManagementClient {
     };
   }
 
-  /** @param read the members of the response that the caller reads, and the placeholders that a dry run returns for them */
+  /** @param read the members of the response that are used, and the placeholders that a dry run returns for them */
   async write(
     method: 'POST' | 'PUT',
     path: string,

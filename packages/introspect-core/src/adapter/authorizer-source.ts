@@ -109,7 +109,7 @@ function from<Native, Extras extends object>(
 /**
  * Splits options into those with these names, and the rest.
  *
- * The rest keeps the prototype of the options, so the authorizer still sees an inherited option and rejects it. A
+ * The rest keeps the prototype of the options, so the authorizer still sees an inherited option and throws. A
  * spread would drop that option silently.
  *
  * @throws TypeError naming an inherited option

@@ -11,7 +11,7 @@ export interface NodeRequest {
   readonly url?: string | undefined;
   /** Path and query as received, where a framework such as Express removes the mount path from `url`. */
   readonly originalUrl?: string | undefined;
-  /** The connection, which may have the client's TLS certificate. */
+  /** The connection, which may have a TLS client certificate. */
   readonly socket?: unknown;
 }
 

@@ -67,7 +67,7 @@ export function protect<Native>(
 }
 
 /**
- * Returns whether `protect` rejected with this error because the caller has hung up. Then nobody needs a response or a
+ * Returns whether the promise of a decision rejected with this error because the caller has hung up. Then nobody needs a response or a
  * log line, but the handler must still not run.
  */
 export function isHangUp(error: unknown, { signal }: RequestContext): boolean {

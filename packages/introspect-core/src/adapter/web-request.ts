@@ -76,7 +76,7 @@ class WebRequestContext<Native> implements NativeRequestContext<Native> {
   }
 }
 
-/** Returns the web-standard response for a rejected request. */
+/** Returns the web-standard response of a denial. */
 export function denialResponse({ status, headers, body }: Denial): Response {
   const response = new Response(body, { status, headers: { 'Content-Type': 'application/json' } });
   for (const [name, value] of headers) response.headers.append(name, value);

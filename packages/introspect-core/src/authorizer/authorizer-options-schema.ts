@@ -86,7 +86,7 @@ export function checkedAuthorizerOptions(options: AuthorizerOptions) {
 /** The options of an authorizer after they were checked. */
 export type CheckedAuthorizerOptions = ReturnType<typeof checkedAuthorizerOptions>;
 
-/** Splits the options into the authorizer's own and those of its client. The client rejects unknown ones. */
+/** Splits the options into the authorizer's own and those of its client. The client throws a TypeError for unknown ones. */
 function partition(options: AuthorizerOptions): [own: object, others: object] {
   const given = Object(options ?? {});
   const known = authorizerOptionNames();

@@ -99,7 +99,7 @@ export interface AuthorizerSettings<
   clockSkewSeconds?: number;
   /**
    * The longest token that is introspected, in characters. A longer one is rejected (`too_long`) without a request. Node
-   * itself rejects a request whose header fields have more than 16 KiB together, so a higher limit also needs
+   * itself denies a request whose header fields have more than 16 KiB together, so a higher limit also needs
    * `node --max-http-header-size`.
    *
    * @default 16384

@@ -29,7 +29,7 @@ import { watchWith } from './watch-with.js';
 /**
  * Decides whether a request may pass: reads its bearer token, introspects it, and judges the response by a policy.
  *
- * One authorizer is one issuer and one client; for several, use `issuers`. Without `audience`, no audience is checked.
+ * One authorizer is for one issuer and one OAuth client; for several, use `issuers`. Without `audience`, no audience is checked.
  * @example
  * ```ts
  * const authorizer = new Authorizer({ issuer, clientId, clientSecret, cache: { maxAgeSeconds: 60 } });

@@ -5,8 +5,8 @@ export interface TokenWatch<Claims = unknown, Optional extends boolean = false> 
   /** The active token; `null` if the policy is optional and there are no bearer credentials. */
   readonly token: RouteToken<Claims, Optional>;
   /**
-   * Aborted when the connection must end. Its `reason` is the error with which a new request would be rejected, the reason
-   * of the caller's own signal, or an `AbortError` after `close`.
+   * Aborted when the connection must end. Its `reason` is the error with which a new request would be denied, the reason
+   * of your own signal, or an `AbortError` after `close`.
    */
   readonly signal: AbortSignal;
 }

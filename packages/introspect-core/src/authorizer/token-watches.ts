@@ -72,7 +72,7 @@ export class TokenWatches {
     if (this.#isClosed) throw closedError();
   }
 
-  /** Watches a connection until it ends, or until the caller's signal is aborted. */
+  /** Watches a connection until it ends, or until `signal` is aborted. */
   async add(connection: WatchedConnection, signal: AbortSignal | undefined): Promise<void> {
     this.throwIfClosed();
     signal?.throwIfAborted();

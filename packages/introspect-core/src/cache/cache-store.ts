@@ -6,7 +6,7 @@
  * store like the introspection responses: anyone who can write to it can make a token active.
  *
  * If a function throws, rejects or takes longer than 250 ms, the cache goes on without it and emits `store_failed`. A
- * failed `get` counts as a miss. Only `Authorizer.invalidate` rejects, because other processes may not know of it.
+ * failed `get` counts as a miss. Only `Authorizer.invalidate` fails, because other processes may not know of it.
  */
 export interface CacheStore {
   /** Returns the value of a key, or `undefined` if there is no value. */
@@ -29,7 +29,7 @@ export interface CacheStore {
    */
   onInvalidate?(listener: (key: string) => void): () => void;
   /**
-   * Returns `true` to the first caller and `false` to all others, until `ttlMs` milliseconds have passed. The caller that
+   * Returns `true` for the first call and `false` for all others, until `ttlMs` milliseconds have passed. The process that
    * gets `true` refreshes the response, or introspects a token that no process has in its cache. The others wait for its
    * response, at most 100 ms. Must not change the value of the key.
    *

@@ -20,7 +20,7 @@ export type InvalidationTarget =
       readonly jti: string;
     }
   | {
-      /** The client that requested the tokens. */
+      /** The OAuth client that requested the tokens. */
       readonly client_id: string;
     }
   | {

@@ -32,7 +32,7 @@ export function isTombstoneKey(key: string): boolean {
 /**
  * Reads and writes shared entries and tombstones in a {@link CacheStore}.
  *
- * Each call of the store has a time limit. A failure is reported to `onFailure`. The caller sees it as a miss, except in
+ * Each call of the store has a time limit. A failure is reported to `onFailure`. It counts as a miss, except in
  * `addTombstone`, which throws. After several failures, only `addTombstone`, `delete` and `close` call the store: see
  * {@link StoreCalls}.
  */

@@ -129,7 +129,7 @@ export class TokenCache {
     return entry.refreshAt !== undefined && hasPassed(entry.refreshAt, this.#entryTime(entry, this.#clockTime()));
   }
 
-  /** Returns `true` to one caller when a refresh is due, then `false` to all callers for 500 ms. */
+  /** Returns `true` once when a refresh is due, then `false` for 500 ms. */
   takeRefresh(entry: CacheEntry): boolean {
     if (!this.isRefreshDue(entry)) return false;
     entry.refreshAt = Math.floor(this.#entryTime(entry, this.#clockTime())) + refreshPauseMs;
@@ -139,7 +139,7 @@ export class TokenCache {
   /**
    * Makes the active entry of a token unconfirmed, because the server has just said that the token is inactive.
    *
-   * Returns `true` if the caller must introspect the token again, and `set` that response. Returns `false` if the entry is
+   * Returns `true` if the token must be introspected again, and that response `set`. Returns `false` if the entry is
    * missing, has ended, or is too old to contradict the server.
    */
   markUnconfirmed(key: string, received: CachedResponse): boolean {

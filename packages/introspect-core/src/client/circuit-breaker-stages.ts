@@ -13,7 +13,7 @@ interface CircuitBreakerStagesSettings {
   monotonicNow: () => number;
 }
 
-/** The circuit breaker as two stages: one rejects calls while it is open, the other records how attempts end. */
+/** The circuit breaker as two stages: one ends calls while it is open, the other records how attempts end. */
 export class CircuitBreakerStages {
   readonly #breaker: CircuitBreaker | undefined;
   readonly #origin: string;
@@ -26,7 +26,7 @@ export class CircuitBreakerStages {
   /** When the last attempt ended. Aborted attempts do not count. */
   #lastEndedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param onReject is called before the breaker rejects a call */
+  /** @param onReject is called before the breaker ends a call */
   constructor(settings: CircuitBreakerStagesSettings, onReject: (call: IntrospectionCall) => void) {
     const { circuitBreaker, origin, events, monotonicNow } = settings;
     this.#origin = origin;
@@ -50,7 +50,7 @@ export class CircuitBreakerStages {
     return countedAt - this.#rateLimitedAt < slidingWindowMs;
   }
 
-  /** Rejects a call while the breaker is open. */
+  /** Ends a call with an error while the breaker is open. */
   readonly failFast: Stage = async (call, next) => {
     this.throwIfOpen(call);
     return next(call);

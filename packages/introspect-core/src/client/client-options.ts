@@ -105,7 +105,7 @@ export interface OptionalClientOptions {
    * Nothing else is retried. The client waits a random time before a retry, or as long as the server's `Retry-After`
    * says. It does not retry if the time of the call does not permit that wait.
    *
-   * `attempts`: how often one call sends its request at most. The first attempt counts; 1 turns retries off. Default 2,
+   * `attempts`: how many attempts one call makes at most. The first one counts; 1 turns retries off. Default 2,
    * at most 10. After a rejection of our own credentials, one more attempt with renewed ones may follow.
    *
    * `attemptTimeoutMs`: the time limit of one attempt, in milliseconds. Default `timeoutMs` divided by `attempts`.
@@ -115,16 +115,16 @@ export interface OptionalClientOptions {
    */
   retry?: { attempts?: number; attemptTimeoutMs?: number };
   /**
-   * Stops calling a server that fails most requests. `false` turns it off.
+   * Stops calling a server that fails most attempts. `false` turns it off.
    *
    * It opens when at least `minimumRequests` (default 10) ended within the last 5 to 10 s, and the part `failureRate`
    * (default 0.5) of them failed. Calls then fail immediately with an UnavailableError, or with an InvalidClientError
-   * if the server rejected our credentials. After up to `openMs` (default 500) milliseconds one request probes the
+   * if the server rejected our credentials. After up to `openMs` (default 500) milliseconds one attempt probes the
    * server.
    */
   circuitBreaker?: { failureRate?: number; minimumRequests?: number; openMs?: number } | false;
   /**
-   * How many requests may run at a time (`concurrent`) and start in a second (`perSecond`). Calls beyond a limit wait
+   * How many attempts may run at a time (`concurrent`) and start in a second (`perSecond`). Calls beyond a limit wait
    * for a slot for at most half of their time, and then fail with an UnavailableError.
    *
    * @default no limits
@@ -140,7 +140,7 @@ export interface OptionalClientOptions {
    * Receives the log lines of an authorizer: failed introspections, and a CORS preflight that a guard has denied. For
    * each code it is at most one line a minute. `false` turns them off. An error that the function throws is ignored.
    *
-   * A client that is used without an authorizer logs nothing, because its caller gets each error.
+   * A client that is used without an authorizer logs nothing, because your code gets each error.
    *
    * @default the log of the framework (Fastify: `request.log`, NestJS: `Logger`), otherwise `console`
    */

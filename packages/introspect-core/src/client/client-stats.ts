@@ -7,7 +7,7 @@ import type { Stage } from './pipeline.js';
 export interface ClientStats {
   /** How many attempts ended in each way. Retries count too. */
   readonly requests: Readonly<Record<RequestOutcome, number>>;
-  /** How many calls were rejected without a request, by the reason. */
+  /** How many calls failed without an introspection request, by the reason. */
   readonly shed: Readonly<Record<ShedBy, number>>;
   /** How many calls are sending a request now. */
   readonly inFlight: number;
@@ -70,7 +70,7 @@ export class ClientCounters {
     }
   };
 
-  /** Counts a call that was rejected without a request, and emits `shed`. */
+  /** Counts a call that failed without an introspection request, and emits `shed`. */
   countRejection(by: ShedBy, { priority }: { priority: Priority }): void {
     this.#rejections[by]++;
     if (this.#events.hasListeners) this.#events.emit({ type: 'shed', origin: this.#origin, by, priority });
@@ -96,7 +96,7 @@ export class ClientCounters {
   }
 }
 
-/** Returns how a failed attempt ended. A failure after the caller's abort says nothing about the server. */
+/** Returns how a failed attempt ended. A failure after an abort of the call says nothing about the server. */
 export function outcomeOf(error: unknown, signal: AbortSignal | undefined): RequestOutcome {
   if (signal?.aborted === true) return 'aborted';
   if (isIntrospectionError(error)) return error.code;

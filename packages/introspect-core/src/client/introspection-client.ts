@@ -43,7 +43,7 @@ export function isIntrospectionClient(value: unknown): value is IntrospectionCli
  * Sends introspection requests to one authorization server (RFC 7662). Use one client for each server, because retries,
  * limits and the circuit breaker count only the requests of their own client.
  *
- * Caches nothing and does not validate the token: the caller must check expiry and audience. `Authorizer` does both.
+ * Caches nothing and does not validate the token: your code must check expiry and audience. `Authorizer` does both.
  */
 export class IntrospectionClient {
   readonly #settings: IntrospectionClientSettings;
@@ -101,7 +101,8 @@ export class IntrospectionClient {
    * @throws InvalidTokenError (`malformed`) if the token is empty, has a lone surrogate, or begins with the scheme
    * `Bearer` or `DPoP`, without a request
    * @throws InvalidTokenError (`unsupported_token_type`) if the server does not introspect tokens of this kind
-   * @throws UnavailableError if the server is unreachable, late, overloaded or broken, or if the client rejected the call
+   * @throws UnavailableError if the server is unreachable, late, overloaded or broken, or if `limits` or the
+   * circuit breaker permit no request
    * @throws InvalidResponseError if the response is not an introspection response
    * @throws InvalidClientError if the server rejected this API's own credentials
    * @throws `signal.reason` if `signal` was aborted

@@ -13,7 +13,7 @@ export interface NoClientAuthenticationOptions {
 }
 
 /**
- * Sends no credentials, for servers that do not authenticate the caller of introspection, such as Ory Hydra's admin API
+ * Sends no credentials, for servers that introspect tokens without client authentication, such as Ory Hydra's admin API
  * and Dex. Only use it if nobody else can reach that endpoint: RFC 7662 §2.1 requires authorization.
  *
  * @throws TypeError that names the option

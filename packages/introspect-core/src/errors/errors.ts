@@ -178,7 +178,7 @@ export class AccessDeniedError extends AuthorizationError {
 }
 
 /**
- * The server is unreachable, late, overloaded (429) or broken (5xx), or the client rejected the call. Try again later.
+ * The server is unreachable, late, overloaded (429) or broken (5xx), or the client sent no request. Try again later.
  */
 export class UnavailableError extends IntrospectionError {
   override readonly name = 'UnavailableError';

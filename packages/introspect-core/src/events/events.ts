@@ -1,6 +1,6 @@
 import type { AnyIntrospectionError, AuthorizerError, InvalidTokenReason } from '../errors/errors.js';
 
-/** Which calls get a slot first when `limits` are reached. Calls of low priority are rejected first. */
+/** Which calls get a slot first when `limits` are reached. Calls of low priority fail first. */
 export type Priority = 'high' | 'normal' | 'low';
 
 /** An operation of the cache's `store`. */
@@ -27,7 +27,7 @@ export type RequestOutcome =
   | AnyIntrospectionError['code']
   | 'aborted';
 
-/** Why the client rejected a call without a request. */
+/** Why the client ended a call without an introspection request. */
 export type ShedBy = 'limits' | 'circuit_breaker';
 
 /**
@@ -55,7 +55,7 @@ export type IntrospectEvent =
    * Each client emits it once.
    */
   | { readonly type: 'unsupported_token_type'; readonly origin: string }
-  /** The client rejected a call without a request, because of its `limits` or its open circuit breaker. */
+  /** The client sent no introspection request, because of its `limits` or its open circuit breaker. */
   | { readonly type: 'shed'; readonly origin: string; readonly by: ShedBy; readonly priority: Priority }
   /** The circuit breaker opened: too many of the recent attempts failed (`circuitBreaker.failureRate`). */
   | { readonly type: 'breaker_opened'; readonly origin: string }

@@ -5,12 +5,12 @@ import { sharesPromises } from '../runtime/workerd.js';
 class Flight<Value, Start extends NonNullable<unknown>> {
   readonly controller = new AbortController();
   readonly result: Promise<Value>;
-  /** How many callers wait for the result. */
+  /** How many lookups wait for the result. */
   waiters = 0;
   hasEnded = false;
   /** What `now` returned when the flight began; `undefined` before that. */
   start: Start | undefined;
-  /** The flight that begins when this one ends, for callers that do not accept when this one began. */
+  /** The flight that begins when this one ends, for lookups that do not accept when this one began. */
   next: Flight<Value, Start> | undefined;
   #begin: () => void = () => {};
 
@@ -27,18 +27,18 @@ class Flight<Value, Start extends NonNullable<unknown>> {
 }
 
 export interface JoinOptions<Start> {
-  /** The caller's own signal. Its abort fails only this caller. */
+  /** The signal of one lookup. Its abort fails only this lookup. */
   signal?: AbortSignal | undefined;
-  /** Returns whether the caller may share a flight that began then. By default it may share any flight. */
+  /** Returns whether the lookup may share a flight that began then. By default it may share any flight. */
   accepts?: (start: Start) => boolean;
 }
 
 /**
- * Runs one flight of work for all concurrent callers with the same key.
+ * Runs one flight of work for all concurrent lookups with the same key.
  *
- * For each key, at most one flight runs and at most one waits for it to end. A caller that does not accept when the
- * running flight began joins the waiting one. When its last caller leaves, a flight is aborted. An error goes to the
- * callers that wait for the flight, and to no later caller. Callers share nothing on workerd, where a promise
+ * For each key, at most one flight runs and at most one waits for it to end. A lookup that does not accept when the
+ * running flight began joins the waiting one. When its last lookup leaves, a flight is aborted. An error goes to the
+ * lookups that wait for the flight, and to no later lookup. Lookups share nothing on workerd, where a promise
  * from another request never settles.
  */
 export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
@@ -52,7 +52,7 @@ export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
   }
 
   /**
-   * Returns whether a caller that joins now shares a flight with others, and whether it first waits for another flight.
+   * Returns whether a lookup that joins now shares a flight with others, and whether it first waits for another flight.
    */
   outlook(key: string, accepts: (start: Start) => boolean): { isShared: boolean; mustWait: boolean } {
     const running = this.#flights.get(key);
@@ -101,7 +101,7 @@ export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
       flight.hasEnded = true;
       this.#end(key, flight);
     };
-    flight.result.then(end, end); // also prevents an unhandled rejection when no caller waits
+    flight.result.then(end, end); // also prevents an unhandled rejection when no lookup waits
     if (this.#shares) this.#flights.set(key, flight);
     flight.begin(this.#now());
     return flight;

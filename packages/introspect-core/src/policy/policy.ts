@@ -29,7 +29,7 @@ export interface Policy<Claims = unknown, Scope extends string = string, Role ex
   maxResponseAgeSeconds?: number;
   /**
    * Whether a request without bearer credentials passes. The handler then gets `null` instead of a token. A request
-   * with an invalid token is still rejected.
+   * with an invalid token is still denied.
    *
    * @default false
    */
@@ -117,7 +117,7 @@ export const allOf: unique symbol = Symbol.for('@acme/introspect-core/all-of');
 
 /**
  * A member of each policy with {@link allOf}. A copy that has lost the symbol, such as one by `structuredClone`, still has
- * it and is rejected: it would be an empty policy.
+ * it, so it throws a TypeError: it would be an empty policy.
  */
 export const marker = { combined: true } as const;
 

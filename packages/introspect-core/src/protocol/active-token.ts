@@ -19,7 +19,7 @@ export interface ActiveToken {
   readonly active: true;
   /** The granted scopes, separated by spaces. */
   readonly scope?: string;
-  /** The client that requested the token. */
+  /** The OAuth client that requested the token. */
   readonly client_id?: string;
   /** A name for people to read. It is not an identifier. */
   readonly username?: string;

@@ -31,7 +31,7 @@ export interface ProtectedResourceMetadata {
 }
 
 /**
- * Returns the document that describes this API to its clients (RFC 9728 §2): which server issues its tokens, and that
+ * Returns the document that describes this API to OAuth clients (RFC 9728 §2): which server issues its tokens, and that
  * tokens go into the `Authorization` field.
  *
  * @throws TypeError that names the option

@@ -10,7 +10,7 @@ export interface RequestContext<Native = unknown> {
   url?: string;
   /** Returns the lines of a header field, and an empty list if there is none. */
   header?(name: string): readonly string[];
-  /** The client's TLS certificate in DER. */
+  /** The TLS client certificate of the caller, in DER. */
   clientCertificate?: Uint8Array | undefined;
   /** Aborted when the caller has disconnected. */
   signal?: AbortSignal | undefined;

@@ -1,9 +1,9 @@
 import { onAbort } from './on-abort.js';
 
 /**
- * Runs `work` with a time limit and the caller's own signal.
+ * Runs `work` with a time limit and a signal.
  *
- * Rejects immediately with `late()` when the time is over, or with the caller's `signal.reason`, even if `work` ignores the
+ * Rejects immediately with `late()` when the time is over, or with `signal.reason`, even if `work` ignores the
  * signal that it gets. Removes its timer and its listener.
  */
 export function withDeadline<T>(

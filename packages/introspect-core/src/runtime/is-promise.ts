@@ -1,5 +1,5 @@
 /**
- * Returns whether a value is a promise that its caller rejects as a result. Its own rejection is handled then, because
+ * Returns whether a value is a promise where the result must not be one. Its own rejection is handled then, because
  * Node ends the process otherwise.
  *
  * Does not use `instanceof`: the promise may come from a library, or the application may have replaced the global

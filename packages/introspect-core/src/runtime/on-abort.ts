@@ -13,7 +13,7 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
     listenersOf.set(signal, listeners);
     signal.addEventListener('abort', callAll);
   }
-  const own = () => listener(); // a new function for each call, because a caller may add the same listener twice
+  const own = () => listener(); // a new function for each call, because the same listener may be added twice
   listeners.add(own);
   return () => {
     if (!listeners.delete(own) || listeners.size > 0) return;

@@ -14,7 +14,7 @@ export const passed = (sub: string | null): ContractResponse => ({
   'retry-after': undefined,
   body: JSON.stringify({ sub }),
 });
-/** Returns the response to a request that the adapter rejects. */
+/** Returns the response to a request that the adapter denies. */
 const rejected = (status: number, challenge: string | undefined, body: object): ContractResponse => ({
   status,
   'content-type': 'application/json',
@@ -25,7 +25,7 @@ const rejected = (status: number, challenge: string | undefined, body: object): 
 });
 /** Returns the response to a request without a token. */
 export const missing = (scope = '') => rejected(401, `Bearer realm="contract", ${scope}${metadata}`, {});
-/** Returns the response to a request that is rejected with an error code of RFC 6750 or RFC 9470. */
+/** Returns the response to a request that is denied with an error code of RFC 6750 or RFC 9470. */
 export const rejectedAs = (status: number, error: string, sentence: string, parameters = '') =>
   rejected(
     status,

@@ -49,7 +49,7 @@ export class IssuerKeys {
     if (this.#current === undefined || !sharesPromises()) await fetching;
   }
 
-  /** Fetches the keys, once per cooldown. Concurrent callers wait for the same fetch. Never rejects. */
+  /** Fetches the keys, once per cooldown. Concurrent calls wait for the same fetch. Never rejects. */
   #fetch(): Promise<void> {
     const now = this.#context.monotonicNow();
     if (this.#fetching !== undefined || now - this.#lastFetchAt < this.#cooldownMs) {

@@ -94,7 +94,7 @@ export function keycloak<
   }
   const { given, read } = presetInput('keycloak', options, { names: ['env'], variables, credentials });
   const preset = { claims, ...read, ...given, ...(given.rolesOf === undefined && { rolesOf: keycloakRoles() }) };
-  // Keep the prototype, so that the authorizer still finds inherited options and rejects them.
+  // Keep the prototype, so that the authorizer still finds inherited options and throws.
   return Object.setPrototypeOf(preset, Object.getPrototypeOf(options));
 }
 

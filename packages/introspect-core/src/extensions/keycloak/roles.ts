@@ -39,7 +39,7 @@ export function realmRoles(token: ActiveToken): string[] {
   return rolesIn(ownMember(token, 'realm_access'));
 }
 
-/** Returns the roles of each client. The object has no prototype, so it has no inherited names. */
+/** Returns the roles of each OAuth client. The object has no prototype, so it has no inherited names. */
 export function clientRoles(token: ActiveToken): Readonly<Record<string, readonly string[] | undefined>> {
   const access = ownMember(token, 'resource_access');
   const roles: Record<string, readonly string[]> = Object.create(null);

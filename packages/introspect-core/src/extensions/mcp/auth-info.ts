@@ -5,7 +5,7 @@ import type { ServerInfo } from './server-info.js';
 export interface AuthInfo {
   /** The access token. Do not log it, and do not send it to another server. */
   token: string;
-  /** The client that requested the token: `client_id`, else `azp`, else `sub`, else an empty string. */
+  /** The OAuth client that requested the token: `client_id`, else `azp`, else `sub`, else an empty string. */
   clientId: string;
   /** The granted scopes, and those that they imply (`scopeImplies`). */
   scopes: string[];

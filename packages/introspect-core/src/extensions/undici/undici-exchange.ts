@@ -40,7 +40,7 @@ export class Exchange implements Dispatcher.DispatchHandler, EventListenerObject
     request.signal.addEventListener('abort', this);
   }
 
-  /** Sends the request with a dispatcher of the caller. */
+  /** Sends the request with the dispatcher of the option. */
   dispatchWith(dispatcher: Dispatcher): void {
     dispatcher.dispatch(this.#options, this);
   }

@@ -19,7 +19,7 @@ export interface UndiciTransportOptions {
   connections?: number;
   /**
    * A dispatcher of undici that sends the requests, such as an `Agent` with a client certificate or a private CA
-   * (`connect`), or a `ProxyAgent`. Its time limit for connecting and its interceptors apply. The caller must close it.
+   * (`connect`), or a `ProxyAgent`. Its time limit for connecting and its interceptors apply. You must close it.
    * It excludes `connections`.
    *
    * @default a pool of connections of its own

@@ -72,8 +72,8 @@ const credentials = [
  * and `ZITADEL_PROJECT_ID`, as `introspect register` writes them; also `INTROSPECTION_ENDPOINT` and
  * `ZITADEL_INSTANCE_HOST`, for an internal address. Does not read a `.env` file: use `node --env-file=.env`.
  *
- * `token.claims` has the user's organisation, metadata and roles, unless you give `claims`. Its `policyProblem` rejects
- * policies that list a role scope. If you give a `policyProblem` too, both apply.
+ * `token.claims` has the user's organisation, metadata and roles, unless you give `claims`. Its `policyProblem` finds
+ * policies that list a role scope, so they throw a TypeError. If you give a `policyProblem` too, both apply.
  *
  * @example
  * ```ts
@@ -113,7 +113,7 @@ export function zitadel<
     ...(projectId !== undefined && !('audience' in given) && { audience: projectId }),
     ...(projectId !== undefined && given.rolesOf === undefined && { rolesOf: rolesIn }),
   };
-  // Keep the prototype, so that the authorizer still finds inherited options and rejects them.
+  // Keep the prototype, so that the authorizer still finds inherited options and throws.
   return Object.setPrototypeOf(preset, Object.getPrototypeOf(options));
 }
 
