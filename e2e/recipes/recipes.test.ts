@@ -186,9 +186,9 @@ describe('a recipe in docs/recipes.md on a runtime with waitUntil', () => {
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
-    server.always(async (response) => {
+    server.always(async (response, request) => {
       await held;
-      json({ active: true, sub: 'donald', aud: ['42'] })(response);
+      json({ active: true, sub: 'donald', aud: ['42'] })(response, request);
     });
     expect([await me(), work.length]).toEqual([{ sub: 'mickey' }, 1]);
     release();

@@ -23,7 +23,7 @@ type Turn = 'has lease' | 'response found' | 'alone';
  * Lets one process introspect a token that no process has in its cache: the one that gets the lease. The others wait for
  * its response, at most 100 ms, and then introspect the token themselves.
  *
- * A process neither asks for a lease nor waits if it introspects the token already, if its last introspection found the
+ * A process neither takes a lease nor waits if it introspects the token already, if its last introspection found the
  * server unavailable, or if the last call of the store failed. After a wait or a lease, it does neither for this token
  * for 500 ms: a response that cannot be cached delays one request, and not each.
  */
