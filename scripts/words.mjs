@@ -31,6 +31,7 @@ const words = [
   [/\bwhoever\b|\bbesides\b/i, 'a caller that, in addition to'],
   [/\bunless given\b/i, '@default'],
   [/\b(go|goes|went) by\b/i, 'uses'],
+  [/\breject(s|ed|ing)? (\w+ )?(requests?|calls?|options?|polic(y|ies))\b/i, 'deny a request, end a call, throw'],
   [/\b(is|are) to be \w+(ed|en)\b/i, 'must be, or the active form'],
 ];
 

@@ -5,7 +5,7 @@ export const exitCodes = {
   no: 1,
   /** The user must first correct an option, a variable of the environment or a file. */
   usage: 2,
-  /** The server could not be reached, or rejected the request. */
+  /** The server could not be reached, or responded with an error. */
   failed: 3,
   interrupted: 130,
 } as const;

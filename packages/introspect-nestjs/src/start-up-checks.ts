@@ -77,7 +77,7 @@ function checkProtection(controller: Type, name: string, instance: unknown): voi
   }
 }
 
-/** Rejects a call of a handler that may be a method with `@RequireToken()`, but has lost all decorators. */
+/** Throws at a call of a handler that may be a method with `@RequireToken()`, but has lost all decorators. */
 const unknownHandlerGuard: CanActivate = {
   canActivate(context) {
     const handler = context.getHandler();

@@ -3,7 +3,7 @@ import type { JsonResponse } from '../http/json-request.js';
 
 const maxMessageLength = 1000;
 
-/** What to do about a rejected call, by its status. */
+/** What to do about a failed call, by its status. */
 const advice: Readonly<Record<number, string>> = {
   401: 'ZITADEL_ADMIN_PAT is wrong or has expired: create a new one, for a service user who is an administrator.',
   403: 'The user of ZITADEL_ADMIN_PAT lacks the permission: it must be an administrator of the organisation (ORG_OWNER), and --org must name one of its organisations.',
@@ -12,8 +12,8 @@ const advice: Readonly<Record<number, string>> = {
 };
 
 /**
- * A call that ZITADEL's management API rejected. Includes the server's message: bounded, without control characters, and
- * without the personal access token.
+ * A call to which ZITADEL's management API responded with an error. Includes the server's message: bounded, without
+ * control characters, and without the personal access token.
  */
 export class ManagementFailure extends Failure {
   /** The status, or 403 if a 404 means a missing permission. */
@@ -24,7 +24,7 @@ export class ManagementFailure extends Failure {
     const said = typeof message === 'string' ? `: ${shown(message, pat)}` : '';
     // ZITADEL responds with 404 instead of 403 if the user of the token administrates nothing.
     const meant = status === 404 && said.includes('membership not found') ? 403 : status;
-    super(exitCodes.failed, codeOf(meant), `${call} was rejected (${status})${said}`, advice[meant]);
+    super(exitCodes.failed, codeOf(meant), `${call} failed (${status})${said}`, advice[meant]);
     this.status = meant;
   }
 }

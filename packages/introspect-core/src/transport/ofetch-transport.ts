@@ -11,7 +11,7 @@ let ofetch: $Fetch | undefined;
  *
  * All options below are needed. ofetch's own time limit ends with the headers, and its retry reuses an aborted signal. It
  * follows a 307 with the token in its body, and it parses every body leniently. `credentials` and `cache` are not set:
- * server runtimes have neither cookies nor an HTTP cache, and workerd rejects these options.
+ * server runtimes have neither cookies nor an HTTP cache, and workerd does not accept these options.
  */
 export const ofetchTransport: Transport = async ({ url, method, headers, body, signal, maxResponseBytes }) => {
   ofetch ??= (await import('ofetch')).ofetch;

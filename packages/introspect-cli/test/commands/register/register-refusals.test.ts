@@ -9,7 +9,7 @@ describe('introspect register', () => {
     const env = { ...project.env, ZITADEL_ADMIN_PAT: 'canary-wrong' };
     const { code, stderr } = await introspect(['register', '--project', 'shop'], { cwd: project.folder, env });
     expect(code).toBe(3);
-    expect(stderr).toMatch(/rejected \(401\): Token is invalid \(AUTH-7fs1e\)\nZITADEL_ADMIN_PAT is wrong/);
+    expect(stderr).toMatch(/failed \(401\): Token is invalid \(AUTH-7fs1e\)\nZITADEL_ADMIN_PAT is wrong/);
     expect(stderr).not.toContain('canary');
     expect(project.files()).toEqual([]);
   });
@@ -33,7 +33,7 @@ describe('introspect register', () => {
     const { code, stderr } = await project.run('register', '--project', 'shop');
     expect(code).toBe(3);
     expect(stderr).toMatch(
-      /rejected \(404\): membership not found \(AUTHZ-cdgFk\)\nThe user of ZITADEL_ADMIN_PAT lacks/,
+      /failed \(404\): membership not found \(AUTHZ-cdgFk\)\nThe user of ZITADEL_ADMIN_PAT lacks/,
     );
     const { stdout } = await project.run('register', '--project', 'shop', '--json');
     expect(JSON.parse(stdout).error.code).toBe('permission_denied');

@@ -18,7 +18,7 @@ export interface KeycloakRoleOptions {
  * Returns a function that finds the roles in a token, for the option `rolesOf`: without `client` those of the realm only,
  * with it those of that client only. A claim of another shape has no roles.
  *
- * The roles are in the response only if the client that requested the token has Keycloak's scope `roles`, which it has
+ * The roles are in the response only if the OAuth client that requested the token has Keycloak's scope `roles`, which it has
  * by default.
  *
  * @example

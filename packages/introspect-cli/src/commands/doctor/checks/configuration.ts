@@ -137,7 +137,7 @@ const twoCredentials: Finding = {
   code: 'two_credentials',
   severity: 'warning',
   seen: 'A key file and a client secret are both set',
-  cause: 'The key file is used, and the secret is ignored: a server rejects a request with both.',
+  cause: 'The key file is used, and the secret is ignored: a server does not accept both.',
   fix: 'Remove one of them.',
 };
 
