@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { StoreListener } from '@acme/introspect-core';
 import { probePrefix, type Wire } from './wire.js';
 
 const proofWithinMs = 1000;
-/** While nothing proves that changes are reported, listeners hear this often that any key may have changed. */
-const unprovenReportMs = 1000;
 const firstRetryMs = 1000;
 const maxRetryMs = 60_000;
 
@@ -16,13 +15,12 @@ export interface InvalidationProofSettings {
 /**
  * Passes changes to listeners, and proves for each connection that changes really arrive.
  *
- * A connection is unproven until this process has heard of a change that was made for this purpose. While it is, the
- * listeners hear each second that any key may have changed. So the cache in memory reads the store at least that often.
- * No call waits for the proof.
+ * A connection is unproven until this process has heard of a change that was made for this purpose. If the proof fails,
+ * the listeners hear that reports are unreliable, until a proof succeeds. No call waits for the proof.
  */
 export class InvalidationProof {
   readonly #settings: InvalidationProofSettings;
-  readonly #listeners = new Set<(key: string) => void>();
+  readonly #listeners = new Set<StoreListener>();
   /** The change that must arrive. Late is better than never: it also counts after its time limit. */
   #probe: string | undefined;
   #wire: Wire | undefined;
@@ -30,16 +28,23 @@ export class InvalidationProof {
   #limit: ReturnType<typeof setTimeout> | undefined;
   /** Starts the next proof, or the next connection. */
   #next: ReturnType<typeof setTimeout> | undefined;
-  /** Runs while the connection is unproven. */
-  #reports: ReturnType<typeof setInterval> | undefined;
+  /** Whether a proof has succeeded on this connection, and none has failed since. */
+  #isProven = false;
+  /** Whether a proof has failed, and none has succeeded since. */
+  #isUnreliable = false;
 
   constructor(settings: InvalidationProofSettings) {
     this.#settings = settings;
   }
 
-  addListener(listener: (key: string) => void): () => void {
-    const own = (key: string) => listener(key); // the same function may be added twice
+  addListener(listener: StoreListener): () => void {
+    const own: StoreListener = {
+      changed: (key) => listener.changed(key),
+      reset: () => listener.reset(),
+      unreliable: () => listener.unreliable(),
+    }; // the same listener may be added twice
     this.#listeners.add(own);
+    if (this.#isUnreliable) own.unreliable();
     return () => void this.#listeners.delete(own);
   }
 
@@ -47,7 +52,7 @@ export class InvalidationProof {
   begin(wire: Wire): void {
     this.end();
     this.#wire = wire;
-    this.#markUnproven();
+    this.#resetIfReliable();
     this.#prove();
   }
 
@@ -57,14 +62,14 @@ export class InvalidationProof {
     this.#probe = undefined;
     clearTimeout(this.#limit);
     clearTimeout(this.#next);
-    clearInterval(this.#reports);
-    this.#reports = undefined;
+    this.#isProven = false;
   }
 
   /** @param key `undefined` if all keys may have changed */
   onChange(key: string | undefined): void {
-    if (key === undefined || !key.startsWith(probePrefix)) this.#report(key ?? '');
+    if (key === undefined) this.#resetIfReliable();
     else if (key === this.#probe) this.#succeed();
+    else if (!key.startsWith(probePrefix)) for (const listener of this.#listeners) listener.changed(key);
   }
 
   #prove(): void {
@@ -78,16 +83,16 @@ export class InvalidationProof {
   }
 
   #succeed(): void {
-    const wasUnproven = this.#reports !== undefined;
+    const wasProven = this.#isProven;
     const againAfterMs = this.#wire?.proveAgainAfterMs;
     this.#probe = undefined;
     this.#retryMs = firstRetryMs;
     clearTimeout(this.#limit);
     clearTimeout(this.#next);
-    clearInterval(this.#reports);
-    this.#reports = undefined;
+    this.#isProven = true;
+    this.#isUnreliable = false;
     if (againAfterMs !== undefined) this.#next = setTimeout(() => this.#prove(), againAfterMs).unref();
-    if (wasUnproven) this.#report(''); // a change before the proof may have been missed
+    if (!wasProven) this.#resetIfReliable(); // a change before the proof may have been missed
   }
 
   #fail(error: unknown): void {
@@ -95,18 +100,15 @@ export class InvalidationProof {
     clearTimeout(this.#next);
     this.#next = setTimeout(() => this.#settings.reopen(), this.#retryMs).unref();
     this.#retryMs = Math.min(2 * this.#retryMs, maxRetryMs);
-    this.#markUnproven();
+    this.#isProven = false;
+    this.#isUnreliable = true;
+    for (const listener of this.#listeners) listener.unreliable();
     this.#settings.onError(unprovenError(error));
   }
 
-  #markUnproven(): void {
-    if (this.#reports !== undefined) return;
-    this.#reports = setInterval(() => this.#report(''), unprovenReportMs).unref();
-    this.#report('');
-  }
-
-  #report(key: string): void {
-    for (const listener of this.#listeners) listener(key);
+  /** While reports are unreliable, the cache reads the store again anyway. */
+  #resetIfReliable(): void {
+    if (!this.#isUnreliable) for (const listener of this.#listeners) listener.reset();
   }
 }
 
@@ -118,7 +120,7 @@ function unprovenError(cause: unknown): Error {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new Error(
     `Redis does not report changes to this process: ${reason}. Probably the user may not run CLIENT TRACKING, or a proxy ` +
-      'drops reports: allow it, or set "invalidation" to "publish". Until then, this process reads the store again each second',
+      'drops reports: allow it, or set "invalidation" to "publish". Until then, this process reads the store again after a second',
     { cause },
   );
 }

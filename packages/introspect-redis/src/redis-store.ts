@@ -21,8 +21,8 @@ export type RedisStoreOptions = StoreOptions &
  *
  * It connects with the first use, and reconnects by itself. Meanwhile its calls reject, and the cache goes on without it.
  * After each new connection, it reports to the cache that any key may have changed. Then it proves that the server reports
- * changes: another connection writes a key that lives for 5 s. While that is unproven, the cache reads the store again each
- * second, and `onError` gets the reason.
+ * changes: another connection writes a key that lives for 5 s. If that fails, the cache emits `store_failed` and reads the
+ * store again after a second, and `onError` gets the reason.
  *
  * `Authorizer.close` closes it. An idle store does not keep the process alive.
  *

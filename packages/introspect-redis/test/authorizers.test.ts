@@ -23,8 +23,8 @@ describe.runIf(program)('a store in Redis', () => {
   });
 
   /** Returns a connected store of this test. */
-  async function connected(onError: (error: unknown) => void = () => {}) {
-    const store = redisStore({ url: redis.url, prefix, onError });
+  async function connected(url = redis.url) {
+    const store = redisStore({ url, prefix, onError: () => {} });
     onTestFinished(() => store.close());
     await isBack(store);
     return store;
@@ -70,8 +70,8 @@ describe.runIf(program)('a store in Redis', () => {
     });
 
     /** An authorizer of another process, its events, and the keys that its store reports. */
-    async function newProcess(wrapped = withoutWaiting) {
-      const store = await connected();
+    async function newProcess(wrapped = withoutWaiting, { url = redis.url, localMaxAgeSeconds = 5 } = {}) {
+      const store = await connected(url);
       const events: IntrospectEvent[] = [];
       const authorizer = new Authorizer({
         introspectionEndpoint: server.introspectionEndpoint,
@@ -80,10 +80,11 @@ describe.runIf(program)('a store in Redis', () => {
         now: () => now,
         monotonicNow: () => now,
         onEvent: (event) => events.push(event),
-        cache: { maxAgeSeconds: 60, store: wrapped(store) },
+        cache: { maxAgeSeconds: 60, localMaxAgeSeconds, store: wrapped(store) },
       });
       const reported: string[] = [];
-      store.onInvalidate?.((key) => reported.push(key)); // after the authorizer's own
+      const changed = (key: string) => reported.push(key);
+      store.onInvalidate({ changed, reset() {}, unreliable() {} }); // after the authorizer's own
       return { authorize: () => authorizer.authorize('Bearer good'), authorizer, store, events, reported };
     }
 
@@ -164,6 +165,35 @@ describe.runIf(program)('a store in Redis', () => {
       },
     );
 
+    it('an authorizer that hears of no changes emits "store_failed", and reads Redis again after a second', async () => {
+      await redis.command('ACL', 'SETUSER', 'deaf', 'on', '>password', '~*', '&*', '+@all', '-client|tracking');
+      let reads = 0;
+      const counting = (store: CacheStore): CacheStore => ({
+        ...withoutWaiting(store),
+        get: (key) => {
+          reads++;
+          return store.get(key);
+        },
+      });
+      const url = redis.url.replace('//', '//deaf:password@');
+      const { authorize, events } = await newProcess(counting, { url, localMaxAgeSeconds: 30 });
+      await until(() => events.some((event) => event.type === 'store_failed'));
+      expect(events[0]).toEqual({ type: 'store_failed', operation: 'onInvalidate' });
+      await authorize();
+      await isShared();
+      const readsAfter = async (ms: number) => {
+        const before = reads;
+        now += ms;
+        await expect(authorize()).resolves.toMatchObject({ sub: 'mickey' });
+        return reads - before;
+      };
+      expect(await readsAfter(999)).toBe(0);
+      expect(await readsAfter(1)).toBeGreaterThan(0);
+      expect(await readsAfter(999)).toBe(0);
+      expect(await readsAfter(1)).toBeGreaterThan(0);
+      expect(server.introspections).toHaveLength(1);
+    });
+
     it('an authorizer introspects while Redis hangs, dies and is down, and uses Redis again when it is back', async () => {
       onTestFinished(() => isUp());
       const readStarted = Promise.withResolvers<void>();
@@ -195,7 +225,7 @@ describe.runIf(program)('a store in Redis', () => {
       now += 61_000;
       await a.authorize();
       await isShared();
-      await vi.waitFor(() => expect(b.reported.filter((key) => key !== '')).toHaveLength(1), 60_000); // it listens on its new connection, too
+      await vi.waitFor(() => expect(b.reported).toHaveLength(1), 60_000); // it listens on its new connection, too
       await b.authorize();
       expect(server.introspections).toHaveLength(4);
     });

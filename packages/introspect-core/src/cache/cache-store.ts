@@ -1,3 +1,16 @@
+/** What a store reports to a process, by {@link CacheStore.onInvalidate}. */
+export interface StoreListener {
+  /** Another process has set or deleted this key. */
+  changed(key: string): void;
+  /** Any key may have changed, for example after a lost connection. From now on, the store reports changes. */
+  reset(): void;
+  /**
+   * The store may report no changes, until it calls `reset`. The cache emits `store_failed`. Until then, the process reads
+   * the store again after 1 s, or after `localMaxAgeSeconds` if that is less.
+   */
+  unreliable(): void;
+}
+
 /**
  * The interface of a shared cache, for example Redis. Several processes can share it behind their caches in memory.
  *
@@ -20,14 +33,13 @@ export interface CacheStore {
   /** Deletes the value of a key, if there is one. */
   delete(key: string): Promise<void>;
   /**
-   * Calls the listener with each key that another process has set or deleted. Calls it with an empty string if any key
-   * may have changed, for example after a lost connection.
+   * Tells the listener each key that another process has set or deleted, and whether it can do so.
    *
    * Without this function, a process sees a change when it reads the store again: see `localMaxAgeSeconds`.
    *
    * @returns a function that ends the calls
    */
-  onInvalidate?(listener: (key: string) => void): () => void;
+  onInvalidate?(listener: StoreListener): () => void;
   /**
    * Returns `true` for the first call and `false` for all others, until `ttlMs` milliseconds have passed. The process that
    * gets `true` refreshes the response, or introspects a token that no process has in its cache. The others wait for its

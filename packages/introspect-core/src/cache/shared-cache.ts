@@ -13,6 +13,8 @@ import type { TokenCache } from './token-cache.js';
 const tombstoneTtlMs = maxSharedSeconds * 1000 + tombstoneSlackMs;
 /** Processes do not wait longer for an inactive response. */
 const inactiveTtlMs = 500;
+/** How long an entry is used at most before the store is read again, while the store may report no changes. */
+const unreportedMaxAgeMs = 1000;
 
 export interface SharedCacheSettings {
   now: () => number;
@@ -39,6 +41,7 @@ export class SharedCache {
   readonly #cache: TokenCache;
   readonly #invalidations: Invalidations;
   readonly #settings: SharedCacheSettings;
+  readonly #localMaxAgeMs: number;
   readonly #stopListening: (() => void) | undefined;
   /** The running reads of each key. `wasChanged`: another process has changed the key since the read began. */
   readonly #reads = new Map<string, Set<{ wasChanged: boolean }>>();
@@ -48,11 +51,17 @@ export class SharedCache {
     this.#cache = cache;
     this.#invalidations = invalidations;
     this.#settings = settings;
+    this.#localMaxAgeMs = cache.localMaxAgeMs;
     const weakThis = new WeakRef(this); // the store may outlive this authorizer, and must not keep its cache in memory
-    const stopListening = this.#store.onInvalidate((key) => {
+    const whileUsed = (work: (sharedCache: SharedCache) => void) => {
       const sharedCache = weakThis.deref();
       if (sharedCache === undefined) stopListening?.();
-      else sharedCache.#onChange(key);
+      else work(sharedCache);
+    };
+    const stopListening = this.#store.onInvalidate({
+      changed: (key) => whileUsed((sharedCache) => sharedCache.#onChange(key)),
+      reset: () => whileUsed((sharedCache) => sharedCache.#onReports(true)),
+      unreliable: () => whileUsed((sharedCache) => sharedCache.#onReports(false)),
     });
     this.#stopListening = stopListening;
   }
@@ -63,6 +72,13 @@ export class SharedCache {
     if (change === 'any' || change.key === undefined) return;
     this.#cache.revalidate(change.key);
     for (const read of this.#reads.get(change.key) ?? []) read.wasChanged = true;
+  }
+
+  /** @param areReliable whether the store reports changes from now on */
+  #onReports(areReliable: boolean): void {
+    this.#cache.localMaxAgeMs = areReliable ? this.#localMaxAgeMs : Math.min(this.#localMaxAgeMs, unreportedMaxAgeMs);
+    this.#cache.revalidateAll();
+    if (!areReliable) this.#settings.onFailure('onInvalidate');
   }
 
   /**

@@ -47,6 +47,8 @@ export interface CacheClocks {
  * Active and inactive entries have separate limits, so a flood of unknown tokens evicts no valid one.
  */
 export class TokenCache {
+  /** How long an entry is used before the shared cache is read again. */
+  localMaxAgeMs: number;
   readonly #active: BoundedEntries<CacheEntry>;
   readonly #inactive: BoundedEntries<CacheEntry>;
   readonly #settings: CacheSettings;
@@ -67,6 +69,7 @@ export class TokenCache {
     // Each has size 1, because an inactive response has no content.
     this.#inactive = new BoundedEntries({ maxEntries, maxSize: maxEntries });
     this.#settings = settings;
+    this.localMaxAgeMs = settings.localMaxAgeMs;
     this.#clocks = clocks;
     this.#invalidations = invalidations;
     this.#prepare = prepare;
@@ -184,7 +187,7 @@ export class TokenCache {
       );
     }
     if (entry === undefined || entry.isUnconfirmed) return false;
-    entry.revalidateAt = Math.floor(this.#clocks.monotonicNow() + this.#settings.localMaxAgeMs);
+    entry.revalidateAt = Math.floor(this.#clocks.monotonicNow() + this.localMaxAgeMs);
     entry.epoch = shared.epoch;
     return true;
   }
@@ -216,8 +219,8 @@ export class TokenCache {
    * @returns `false` for a response that is too large
    */
   #setActive(key: string, received: CachedResponse, { now, readAt }: { now: number; readAt: number }): boolean {
-    const { refreshAfterMs, store, localMaxAgeMs } = this.#settings;
-    const revalidateAt = store === undefined ? undefined : readAt + localMaxAgeMs;
+    const { refreshAfterMs, store } = this.#settings;
+    const revalidateAt = store === undefined ? undefined : readAt + this.localMaxAgeMs;
     const monotonicNow = this.#clocks.monotonicNow();
     const entry = activeEntry(received, { now, monotonicNow, refreshAfterMs, revalidateAt });
     this.#inactive.delete(key);

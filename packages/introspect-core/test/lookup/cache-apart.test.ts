@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { active, inactive, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { StoreListener } from '../../src/index.js';
 import { cachingAuthorizer } from '../support/authorizer.js';
 import { Clocks } from '../support/clocks.js';
 import { until } from '../support/event-loop.js';
@@ -124,9 +125,9 @@ describe('a token that is active in the shared store', () => {
 
 describe('a store with onInvalidate', () => {
   const notifyingStore = () => {
-    const listeners: ((key: string) => void)[] = [];
+    const listeners: StoreListener[] = [];
     const end = vi.fn();
-    const onInvalidate = (listener: (key: string) => void) => {
+    const onInvalidate = (listener: StoreListener) => {
       listeners.push(listener);
       return end;
     };
@@ -142,9 +143,54 @@ describe('a store with onInvalidate', () => {
       await authorize();
       await settle();
       store.get.mockClear();
-      for (const listener of listeners) listener(key as string);
+      for (const listener of listeners) listener.changed(key as string);
       await authorize();
       expect(store.get).toHaveBeenCalled();
+    },
+  );
+
+  it('a store that reports "reset": every entry is read again', async () => {
+    server.always(active());
+    const { listeners, store: notifying } = notifyingStore();
+    const { authorize, settle, events } = processOf({ store: notifying });
+    await authorize();
+    await settle();
+    store.get.mockClear();
+    for (const listener of listeners) listener.reset();
+    await authorize();
+    expect(store.get).toHaveBeenCalled();
+    expect(events).not.toContainEqual(expect.objectContaining({ type: 'store_failed' }));
+  });
+
+  it.each([
+    [30, 1],
+    [0.5, 0.5],
+  ])(
+    'a store that reports "unreliable": with localMaxAgeSeconds %d, each entry is read again now and after %d s, until "reset"',
+    async (localMaxAgeSeconds, seconds) => {
+      server.always(active());
+      const { listeners, store: notifying } = notifyingStore();
+      const { authorize, settle, events } = processOf({ store: notifying, localMaxAgeSeconds });
+      const readsAgain = async () => {
+        store.get.mockClear();
+        expect(await authorize()).toBe('ok');
+        await settle();
+        return store.get.mock.calls.length > 0;
+      };
+      await readsAgain();
+      for (const listener of listeners) listener.unreliable();
+      expect(events.at(-1)).toEqual({ type: 'store_failed', operation: 'onInvalidate' });
+      for (let times = 0; times < 3; times++) {
+        expect(await readsAgain()).toBe(true);
+        clocks.pass(seconds - 0.001);
+        expect(await readsAgain()).toBe(false);
+        clocks.pass(0.001);
+      }
+      for (const listener of listeners) listener.reset();
+      expect(await readsAgain()).toBe(true);
+      clocks.pass(localMaxAgeSeconds - 0.001);
+      expect(await readsAgain()).toBe(false);
+      expect(server.introspections).toHaveLength(1);
     },
   );
 
@@ -155,7 +201,7 @@ describe('a store with onInvalidate', () => {
     const collect: () => void = runInNewContext('gc');
     await vi.waitFor(() => {
       collect();
-      for (const listener of listeners) listener('any');
+      for (const listener of listeners) listener.changed('any');
       expect(end).toHaveBeenCalled();
     }, 60_000);
   });

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** Gives this process each lease for a miss, and asks `lease` about those for a refresh. */
+/** Gives this process each lease for a miss, and calls `lease` for those of a refresh. */
 const forRefresh =
   (lease: NonNullable<CacheStore['lease']>): NonNullable<CacheStore['lease']> =>
   async (key, ttlMs) =>

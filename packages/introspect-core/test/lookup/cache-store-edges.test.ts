@@ -1,5 +1,6 @@
 import { active, inactive, reset, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { StoreListener } from '../../src/index.js';
 import { cachingAuthorizer } from '../support/authorizer.js';
 import { Clocks } from '../support/clocks.js';
 import { until } from '../support/event-loop.js';
@@ -68,8 +69,8 @@ describe('a notification from the store', () => {
       await gate.promise;
       return value;
     });
-    const onInvalidate = (listener: (key: string) => void) => {
-      notify = listener;
+    const onInvalidate = ({ changed }: StoreListener) => {
+      notify = changed;
       return () => {};
     };
     const other = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });

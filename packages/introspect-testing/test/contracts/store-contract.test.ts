@@ -1,5 +1,5 @@
 import { AssertionError } from 'node:assert';
-import type { CacheStore } from '@acme/introspect-core';
+import type { CacheStore, StoreListener } from '@acme/introspect-core';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type MemoryStore, memoryStore, storeContractCases } from '../../src/index.js';
 
@@ -45,7 +45,10 @@ const leasingBy =
 
 const reporting =
   (filter: (key: string, report: (key: string) => void) => void): Wrong =>
-  (store) => ({ onInvalidate: (report: (key: string) => void) => store.onInvalidate((key) => filter(key, report)) });
+  (store) => ({
+    onInvalidate: (listener: StoreListener) =>
+      store.onInvalidate({ ...listener, changed: (key) => filter(key, listener.changed) }),
+  });
 
 const quietAbout =
   (operation: 'set' | 'delete'): Wrong =>
@@ -55,7 +58,8 @@ const quietAbout =
       await (operation === 'set' ? store.set(key, value, ttlMs) : store.delete(key));
       known.delete('quiet');
     },
-    onInvalidate: (report: (key: string) => void) => store.onInvalidate((key) => known.has('quiet') || report(key)),
+    onInvalidate: (listener: StoreListener) =>
+      store.onInvalidate({ ...listener, changed: (key) => known.has('quiet') || listener.changed(key) }),
   });
 
 const wrongs: Record<string, Wrong> = {
@@ -167,14 +171,14 @@ const wrongs: Record<string, Wrong> = {
   'does not report writes': quietAbout('set'),
   'does not report deletions': quietAbout('delete'),
   'reports to a listener after its end': (store) => ({
-    onInvalidate: (report: (key: string) => void) => {
-      store.onInvalidate(report);
+    onInvalidate: (listener: StoreListener) => {
+      store.onInvalidate(listener);
       return () => {};
     },
   }),
   'ends all listeners together with one': (store, known) => ({
-    onInvalidate: (report: (key: string) => void) => {
-      store.onInvalidate((key) => known.has('ended') || report(key));
+    onInvalidate: (listener: StoreListener) => {
+      store.onInvalidate({ ...listener, changed: (key) => known.has('ended') || listener.changed(key) });
       return () => known.set('ended', now);
     },
   }),
