@@ -103,6 +103,21 @@ export class History {
     return { order: this.#order, elapsed, wall, tick };
   }
 
+  /** The wall clock of a process. */
+  wallOf(process: number): number {
+    return this.time.wall + (process === 1 ? (this.setting.wallDifferenceMs ?? 0) : 0);
+  }
+
+  /** By how much the age of a response of one process may be wrong in another one. */
+  differenceMs(one: { process: number }, other: { process: number }): number {
+    return Math.abs(this.wallOf(one.process) - this.wallOf(other.process));
+  }
+
+  /** Whether the wall clocks of the processes differ, so that not everything about times is certain. */
+  get clocksDiffer(): boolean {
+    return this.differenceMs({ process: 0 }, { process: 1 }) > 0;
+  }
+
   /** Whether the cache never evicts an entry. */
   get isRoomy(): boolean {
     return this.setting.cache.maxEntries >= tokens.length;
@@ -172,10 +187,14 @@ export class History {
     return Math.max(at.elapsed - requested.elapsed, at.wall - requested.wall);
   }
 
-  /** Returns whether an active response has ended with its `exp`, by either clock. */
-  hasExpired({ endsAt, ended }: Introspection): boolean {
+  /** Returns whether an active response has ended with its `exp`, by either clock of a process. */
+  hasExpired(introspection: Introspection, process: { process: number } = introspection): boolean {
+    const { endsAt, ended } = introspection;
     if (ended === undefined) return false;
-    return this.time.wall >= endsAt || this.time.elapsed - ended.elapsed >= endsAt - ended.wall;
+    const toleranceMs = this.differenceMs({ process: 0 }, process);
+    return (
+      this.wallOf(process.process) >= endsAt || this.time.elapsed - ended.elapsed >= endsAt - ended.wall + toleranceMs
+    );
   }
 
   /**
@@ -187,7 +206,8 @@ export class History {
     const { requested, ended, endsAt } = lastActive;
     const knownMs = Math.max(60_000, this.setting.cache.maxAgeSeconds * 1000);
     if (this.ageMs(lastActive) >= knownMs || invalidated > requested.order) return false;
-    if (this.hasExpired(lastActive) || (endsAt !== Infinity && this.lastStep > ended.order)) return false;
+    if (this.hasExpired(lastActive) || (endsAt !== Infinity && (this.lastStep > ended.order || this.clocksDiffer)))
+      return false;
     return this.setting.store === undefined || this.#isUnknownElsewhere(lastActive);
   }
 

@@ -22,13 +22,13 @@ export class Rules {
 
   /** Returns why a request must not be served by a response, or undefined if it may be. */
   served(request: Request, token: ActiveToken): string | undefined {
-    const { time, introspections } = this.#history;
+    const { introspections } = this.#history;
     if (!Object.isFrozen(token) || !Object.isFrozen(token.nested)) return 'it is not frozen';
     const introspection = introspections[Number(token.introspection)];
     if (introspection?.outcome !== 'active' || introspection.ended === undefined)
       return 'the server sent no such response';
     if (introspection.token !== request.token) return 'it is about another token';
-    if (token.exp !== undefined && time.wall >= token.exp * 1000) return 'it has expired';
+    if (token.exp !== undefined && this.#history.wallOf(request.process) >= token.exp * 1000) return 'it has expired';
     const thread = this.#history.thread(request);
     const isOwn = this.#isOwn(request, introspection);
     const isInvalidated = thread.invalidated > introspection.requested.order && this.#isDated(introspection);
@@ -96,7 +96,7 @@ export class Rules {
       return ended.some(({ outcome }) => outcome === code) || this.#isLate(request, code)
         ? undefined
         : 'no such error occurred';
-    const { wall } = this.#history.time;
+    const wall = this.#history.wallOf(request.process);
     const hasExpired = ended.some(({ outcome, endsAt }) => outcome === 'active' && wall >= endsAt);
     return reason === 'expired' && hasExpired ? undefined : 'the server sent no such response';
   }
@@ -105,10 +105,10 @@ export class Rules {
    * Returns the response that must serve a new request without an introspection, or undefined if that is not certain.
    */
   known(process: number, token: number, maxResponseAgeMs: number): Introspection | undefined {
-    const { setting, isRoomy } = this.#history;
+    const { setting, isRoomy, clocksDiffer } = this.#history;
     const thread = this.#history.thread({ process, token });
     const response = setting.store === undefined ? thread.lastResponse : this.#shared(thread, { process, token });
-    if (response?.ended === undefined || !isRoomy || setting.isWorkerd) return undefined;
+    if (response?.ended === undefined || !isRoomy || setting.isWorkerd || clocksDiffer) return undefined;
     const isActive = response.outcome === 'active';
     const { maxAgeSeconds, inactiveMaxAgeSeconds } = setting.cache;
     const maxAgeMs = (isActive ? maxAgeSeconds : inactiveMaxAgeSeconds) * 1000;
@@ -164,9 +164,9 @@ export class Rules {
 
   /** Returns whether an active response was certainly not evicted, ended by either clock, or invalidated. */
   #isCached(response: Introspection): boolean {
-    const { lastStep, isRoomy } = this.#history;
+    const { lastStep, isRoomy, clocksDiffer } = this.#history;
     if (!isRoomy) return false;
-    if (response.endsAt !== Infinity && lastStep > (response.ended?.order ?? 0)) return false;
+    if (response.endsAt !== Infinity && (clocksDiffer || lastStep > (response.ended?.order ?? 0))) return false;
     return this.#history.thread(response).invalidated < response.requested.order && !this.#history.hasExpired(response);
   }
 
@@ -182,6 +182,8 @@ export class Rules {
   /** Returns whether an inactive response is newer than an active one, which then must not be used. */
   #isNewer(inactive: Introspection, active: Introspection, isOwn: boolean): boolean {
     if (inactive.requested.order < active.requested.order || !this.#isRemembered(inactive, active)) return false;
+    const differenceMs = this.#history.differenceMs(inactive, active);
+    if (differenceMs > 0 && inactive.requested.elapsed - active.requested.elapsed <= differenceMs) return false;
     // Introspections that run in parallel each serve their own request.
     return !this.#history.setting.isWorkerd || (!isOwn && inactive.requested.elapsed > active.requested.elapsed);
   }
@@ -195,12 +197,12 @@ export class Rules {
 
   /** Returns why a response from the cache or the store must not be used, or undefined if it may be. */
   #reused(request: Request, introspection: Introspection): string | undefined {
-    const { time, setting } = this.#history;
-    if (time.wall >= introspection.endsAt) return 'it has expired by the wall clock';
+    const { setting } = this.#history;
+    if (this.#history.wallOf(request.process) >= introspection.endsAt) return 'it has expired by the wall clock';
     if (!this.#isDated(introspection)) return undefined;
-    if (this.#history.hasExpired(introspection)) return 'it has expired by the monotonic clock';
+    if (this.#history.hasExpired(introspection, request)) return 'it has expired by the monotonic clock';
     if (this.#isInvalidatedElsewhere(request, introspection)) return 'another process invalidated it';
-    const ageMs = this.#history.ageMs(introspection);
+    const ageMs = this.#history.ageMs(introspection) - this.#history.differenceMs(introspection, request);
     if (ageMs >= request.maxResponseAgeMs) return `it is ${ageMs} ms old, older than the policy allows`;
     if (ageMs < setting.cache.maxAgeSeconds * 1000) return undefined;
     if (ageMs > setting.cache.maxAgeIfErrorSeconds * 1000) return `it is ${ageMs} ms old, older than the cache allows`;

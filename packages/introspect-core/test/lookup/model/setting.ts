@@ -28,6 +28,8 @@ export interface Setting {
   /** Whether the model runs as on workerd, where requests share no promise: each has an introspection of its own. */
   readonly isWorkerd: boolean;
   readonly timeoutMs: number;
+  /** By how much the wall clock of the second process is ahead of the first one's. Undefined: not at all. */
+  readonly wallDifferenceMs?: number;
   /** Whether the wall clock may be stepped. */
   readonly clockSteps: boolean;
   /** The seed of `Math.random` in the code under test. */

@@ -193,7 +193,7 @@ export class System {
       log: false,
       circuitBreaker: false,
       timeoutMs,
-      now: () => this.time.wall,
+      now: () => this.history.wallOf(process),
       monotonicNow: () => this.time.elapsed + (clockOrigins[process] ?? 0),
       transport: (request) => this.#hold(process, request),
       cache: { ...cache, ...(store !== undefined && { store: this.store.seenBy(process, store) }) },
