@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createConnection, createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { roundsWithin } from '../src/fleet/bench.js';
 import { canaryOf, fleetResponse, foundCanaries, subjectOf } from '../src/fleet/canaries.js';
 import { pictureOf } from '../src/fleet/picture.js';
 import { startSlowProxy } from '../src/fleet/slow-proxy.js';
@@ -50,6 +51,11 @@ describe('the search for canaries', () => {
     expect(foundCanaries([1, 2, 3], [fleetResponse(2), fleetResponse(3)])).toBe(2);
     expect(foundCanaries([1, 2, 3], ['sealed1 1750000000000 Zm9vYmFyYmF6cXV4Zm9vYmFy', ''])).toBe(0);
   });
+});
+
+it('rounds end with their number, or after the seconds, but there is one at least', () => {
+  expect([...roundsWithin(600, 3)]).toEqual([0, 1, 2]);
+  expect([...roundsWithin(0, 3)]).toEqual([0]);
 });
 
 it('the slow proxy passes bytes in both directions, and delays them from when it is set', async () => {

@@ -35,3 +35,9 @@ export function newTokens(count: number): number {
   tokensUsed += count;
   return tokensUsed - count;
 }
+
+/** Counts rounds up to a number. On a busy machine, none begins after these seconds, except the first one. */
+export function* roundsWithin(seconds: number, most: number): Generator<number> {
+  const endsAt = performance.now() + seconds * 1000;
+  for (let round = 0; round < most && (round === 0 || performance.now() < endsAt); round++) yield round;
+}

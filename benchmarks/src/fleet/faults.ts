@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { atMost, type Goal, type Report, times } from '../report.js';
 import { median } from '../rounds.js';
 import type { Worker } from '../worker.js';
-import { type Bench, introspectionsDuring, newTokens, type Redis } from './bench.js';
+import { type Bench, introspectionsDuring, newTokens, type Redis, roundsWithin } from './bench.js';
 import { type HitTimes, type LookUps, withFleet } from './fleet.js';
 import { type SlowProxy, startSlowProxy } from './slow-proxy.js';
 
@@ -41,7 +41,7 @@ export async function measureFaults(bench: Bench): Promise<Report> {
   const redisUrl = `redis://127.0.0.1:${proxy.port}`;
   try {
     await withFleet(processes, { endpoint, redisUrl, storeSecret, localMaxAgeSeconds: 600 }, async (fleet) => {
-      for (let round = 0; round < (isQuick ? 1 : 3); round++) {
+      for (const _ of roundsWithin(60, isQuick ? 1 : 3)) {
         for (const fault of faults) outcomes.get(fault.name)?.push(await during(fault, { bench, fleet, proxy }));
       }
     });

@@ -1,6 +1,6 @@
 import { atMost, type Report, times } from '../report.js';
 import { median } from '../rounds.js';
-import { type Bench, introspectionsDuring, newTokens } from './bench.js';
+import { type Bench, introspectionsDuring, newTokens, roundsWithin } from './bench.js';
 import { type LookUps, withFleet } from './fleet.js';
 
 const sizes = [1, 2, 4, 8];
@@ -34,7 +34,7 @@ export async function measureIntrospections(bench: Bench): Promise<{ report: Rep
   }
   const largest = points.pop();
   const repeated: number[] = [largest?.withRedis ?? Number.NaN];
-  while (repeated.length < (isQuick ? 2 : 3)) repeated.push(note(await run(8, bench.redis.url)));
+  for (const _ of roundsWithin(20, isQuick ? 1 : 2)) repeated.push(note(await run(8, bench.redis.url)));
   if (largest !== undefined) points.push({ ...largest, withRedis: median(repeated) });
   await server.get('respondAfter', 0);
 

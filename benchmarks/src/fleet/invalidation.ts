@@ -1,6 +1,6 @@
 import { atMost, type Report, times } from '../report.js';
 import { median, quantile } from '../rounds.js';
-import { type Bench, introspectionsDuring, newTokens } from './bench.js';
+import { type Bench, introspectionsDuring, newTokens, roundsWithin } from './bench.js';
 import { type Rejection, withFleet } from './fleet.js';
 
 const processes = 8;
@@ -8,7 +8,6 @@ const perBlock = 100;
 
 /** Measures how long an invalidation through one process takes until the last process rejects the token. */
 export async function measureInvalidation({ server, endpoint, redis, storeSecret, isQuick }: Bench): Promise<Report> {
-  const blocks = isQuick ? 1 : 3;
   const ratios: number[] = [];
   const all: Record<'rejects' | 'rejected' | 'roundTrip', number[]> = { rejects: [], rejected: [], roundTrip: [] };
   let wrong = 0;
@@ -21,8 +20,8 @@ export async function measureInvalidation({ server, endpoint, redis, storeSecret
       };
       return (await introspectionsDuring(server, lookUps)) === 0;
     };
-    let token = newTokens(blocks * perBlock);
-    for (let block = 0; block < blocks; block++) {
+    for (const _ of roundsWithin(40, isQuick ? 1 : 3)) {
+      let token = newTokens(perBlock);
       const rejects: number[] = [];
       const roundTrips: number[] = [];
       for (let call = 0; call < perBlock; call++, token++) {
