@@ -32,9 +32,7 @@ describe('introspect register', () => {
     project.zitadel.intercept(() => json({ code: 5, message }, { status: 404 }));
     const { code, stderr } = await project.run('register', '--project', 'shop');
     expect(code).toBe(3);
-    expect(stderr).toMatch(
-      /failed \(404\): membership not found \(AUTHZ-cdgFk\)\nThe user of ZITADEL_ADMIN_PAT lacks/,
-    );
+    expect(stderr).toMatch(/failed \(404\): membership not found \(AUTHZ-cdgFk\)\nThe user of ZITADEL_ADMIN_PAT lacks/);
     const { stdout } = await project.run('register', '--project', 'shop', '--json');
     expect(JSON.parse(stdout).error.code).toBe('permission_denied');
   });
