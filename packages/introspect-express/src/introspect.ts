@@ -11,6 +11,7 @@ import {
   type AdapterExtras,
   adapterOptions,
   type ChooseAuthorizer,
+  type Decision,
   expectOnlyPolicy,
   isDecided,
   isHangUp,
@@ -116,19 +117,32 @@ export function introspect(input: object): object {
 
   function guard(policy: Policy | undefined, accept: (req: Request, res: Response, next: NextFunction) => unknown) {
     const decide = protect(source, policy);
-    return async function requireToken(req: Request, res: Response, next: NextFunction) {
+    const carryOut = (decision: Decision, req: Request, res: Response, next: NextFunction) => {
+      if (!decision.allowed) return sendDenial(res, decision);
+      if (decision.token !== undefined) req.introspection = decision.token;
+      return accept(req, res, next);
+    };
+    return function requireToken(req: Request, res: Response, next: NextFunction): Promise<unknown> | undefined {
       const context = nodeRequestContext(req, res, req);
       const document = requestedMetadata(metadata, context);
-      if (document !== undefined) return res.json(document);
-      try {
-        const pending = decide(context);
-        const decision = isDecided(pending) ? pending : await pending; // a cache hit needs no promise
-        if (!decision.allowed) return sendDenial(res, decision);
-        if (decision.token !== undefined) req.introspection = decision.token;
-        return await accept(req, res, next);
-      } catch (error) {
-        if (!isHangUp(error, context)) next(asError(error));
+      if (document !== undefined) {
+        res.json(document);
+        return undefined;
       }
+      const fail = (error: unknown) => {
+        if (!isHangUp(error, context)) next(asError(error));
+      };
+      try {
+        const decision = decide(context);
+        // A cache hit needs no promise, and neither does a handler that returns none.
+        const end = isDecided(decision)
+          ? carryOut(decision, req, res, next)
+          : decision.then((each) => carryOut(each, req, res, next));
+        if (isPromise(end)) return end.then(undefined, fail);
+      } catch (error) {
+        fail(error);
+      }
+      return undefined;
     };
   }
 
@@ -145,6 +159,11 @@ export function introspect(input: object): object {
       ),
     introspectionOf: (req: Request) => tokenOrThrow(req.introspection, req.path, 'req.introspection'),
   };
+}
+
+/** Recognises promises of libraries too. */
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof Object(value).then === 'function';
 }
 
 /** Returns what an app threw, as an object: Express takes `undefined` for success, and the text `route` for a command. */

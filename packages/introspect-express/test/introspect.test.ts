@@ -204,6 +204,58 @@ describe.each([
   });
 });
 
+describe('a cache hit', () => {
+  const cached = () => ({ ...options(), cache: { maxAgeSeconds: 60 } });
+
+  it('runs the next handler, or that of withToken, before the middleware returns, and makes no promise', async () => {
+    const { requireToken, withToken } = introspect(cached());
+    const order: unknown[] = [];
+    const guards = [requireToken(), withToken({}, () => void order.push('handler'))];
+    const app = express().get('/me', (req, res) => {
+      for (const guard of guards) order.push(guard(req, res, () => void order.push('next')));
+      res.json([order.length]);
+    });
+    const origin = await listen(app);
+    await send(origin, '/me', good);
+    await vi.waitFor(() => expect(order).toHaveLength(4));
+    expect(order.slice(0, 2)).toEqual([expect.any(Promise), expect.any(Promise)]); // the first request of the token
+    order.length = 0;
+    await send(origin, '/me', good);
+    expect(order).toEqual(['next', undefined, 'handler', undefined]);
+  });
+
+  const broken = new Error('broken');
+  it.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw broken;
+      },
+    ],
+    ['rejects', async () => Promise.reject(broken)],
+    [
+      'returns a promise of a library that rejects',
+      () => Object.fromEntries([['then', (_: unknown, fail: (error: Error) => void) => fail(broken)]]),
+    ],
+  ])(
+    'passes the error to next once, with and without a cached response, if the handler of withToken %s',
+    async (_, handler) => {
+      const guard = introspect(cached()).withToken({}, handler);
+      const next = vi.fn();
+      const app = express().get('/me', async (req, res) => {
+        await guard(req, res, next);
+        res.json({});
+      });
+      const origin = await listen(app);
+      for (const requests of [1, 2]) {
+        await send(origin, '/me', good);
+        expect(next.mock.calls).toEqual(Array(requests).fill([broken]));
+      }
+      expect(server.introspections).toHaveLength(1);
+    },
+  );
+});
+
 describe('withToken', () => {
   it('gives the handler the token as its third argument, and null for an optional policy without one', async () => {
     const { withToken } = introspect(options());
