@@ -33,7 +33,7 @@ export async function severalIssuers(request: Request): Promise<void> {
   issuers(a);
   // @ts-expect-error an unknown option
   issuers([a], { opaques: a });
-  // @ts-expect-error the function must return at once
+  // @ts-expect-error the function must return an authorizer, and not a promise
   issuers([plain], { opaque: async () => plain });
   // @ts-expect-error options are not an authorizer
   issuers([options]);
@@ -59,7 +59,7 @@ export async function manyTenants(request: Request): Promise<void> {
   authorizer.guard({ roles: ['amdin'] });
   const hostOf = () => 'a';
   const load = () => a;
-  // @ts-expect-error the tenant must be known at once
+  // @ts-expect-error the tenant must be known synchronously
   tenants(async () => 'a', load);
   // @ts-expect-error a number is not a tenant
   tenants(() => 1, load);
