@@ -37,7 +37,7 @@ export interface Demo {
  *   `ZITADEL_PROJECT_ID`.
  * - Optional: `PORT`, `RESOURCE`.
  * - For a cache: `CACHE_MAX_AGE_SECONDS`, and then optionally `CACHE_REFRESH_AFTER_SECONDS` and
- *   `CACHE_MAX_AGE_IF_ERROR_SECONDS`. `REDIS_URL` shares the cache with other processes.
+ *   `CACHE_MAX_AGE_IF_ERROR_SECONDS`. `REDIS_URL` shares the cache with other processes, and `STORE_SECRET` seals it.
  *
  * @throws Error naming the variable that is missing or invalid
  */
@@ -132,9 +132,10 @@ function cacheOf(environment: NodeJS.ProcessEnv): CacheOptions | undefined {
   const maxAgeSeconds = secondsOf(environment, 'CACHE_MAX_AGE_SECONDS');
   const refreshAfterSeconds = secondsOf(environment, 'CACHE_REFRESH_AFTER_SECONDS');
   const maxAgeIfErrorSeconds = secondsOf(environment, 'CACHE_MAX_AGE_IF_ERROR_SECONDS');
-  const url = environment.REDIS_URL;
+  const { REDIS_URL: url, STORE_SECRET: storeSecret } = environment;
   if (maxAgeSeconds === undefined) {
-    if (refreshAfterSeconds === undefined && maxAgeIfErrorSeconds === undefined && !url) return undefined;
+    if (refreshAfterSeconds === undefined && maxAgeIfErrorSeconds === undefined && !url && !storeSecret)
+      return undefined;
     throw new Error('Set CACHE_MAX_AGE_SECONDS as well: without it there is no cache');
   }
   return {
@@ -142,6 +143,7 @@ function cacheOf(environment: NodeJS.ProcessEnv): CacheOptions | undefined {
     ...(refreshAfterSeconds !== undefined && { refreshAfterSeconds }),
     ...(maxAgeIfErrorSeconds !== undefined && { maxAgeIfErrorSeconds }),
     ...(url && { store: redisStore({ url, onError: (error) => console.error(String(error)) }) }),
+    ...(storeSecret && { storeSecret }),
   };
 }
 

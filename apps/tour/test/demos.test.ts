@@ -256,6 +256,11 @@ describe.each(['express-demo', 'fastify-demo', 'hono-demo', 'nestjs-demo'])('%s'
       { ...complete, CACHE_MAX_AGE_SECONDS: '5', CACHE_REFRESH_AFTER_SECONDS: '5' },
       '"cache.refreshAfterSeconds" must be less than "maxAgeSeconds"',
     ],
+    [{ ...complete, STORE_SECRET: 's' }, 'Set CACHE_MAX_AGE_SECONDS as well'],
+    [
+      { ...complete, CACHE_MAX_AGE_SECONDS: '5', REDIS_URL: 'redis://127.0.0.1:1', STORE_SECRET: 'short' },
+      '"cache.storeSecret" must be a secret of at least 32 characters',
+    ],
     [{ ...complete, ZITADEL_ISSUER: 'http://a.example' }, '"issuer" must be https'],
     [{ INTROSPECT_ISSUER: 'https://a.example' }, 'INTROSPECT_CLIENT_ID, INTROSPECT_CLIENT_SECRET'],
   ])('names the variable that is missing or invalid: %j', async (environment, message) => {
