@@ -2,7 +2,7 @@
 // five minutes. A full run also writes its results into docs/scaling.md, and the picture of them.
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { findRedis, startRedis } from '../../packages/introspect-redis/test/redis-server.js';
 import type { Bench } from './fleet/bench.js';
@@ -47,6 +47,7 @@ setTimeout(() => {
 }, timeLimitMs).unref();
 
 const startedAt = performance.now();
+const machine = machineNow();
 const redis = await startRedis();
 const stop = () => process.exit(1);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
@@ -60,7 +61,7 @@ const bench: Bench = {
   storeSecret: randomBytes(32).toString('base64'),
   isQuick: values.quick ?? false,
 };
-console.log(`# A fleet\n\n${machine()}`);
+console.log(`# A fleet\n\n${machine}`);
 const reports: Report[] = [];
 try {
   for (const name of chosen.length > 0 ? chosen : names) {
@@ -85,9 +86,13 @@ try {
   await redis.kill();
 }
 
-function machine(): string {
+function machineNow(): string {
   const [processor] = cpus();
-  return `Node ${process.version} on ${process.platform}/${process.arch}, ${cpus().length} × ${processor?.model.trim()}.`;
+  const [load = 0] = loadavg();
+  return (
+    `Node ${process.version} on ${process.platform}/${process.arch}, ${cpus().length} × ${processor?.model.trim()}. ` +
+    `The load average was ${load.toFixed(1)} at the start.`
+  );
 }
 
 /** Replaces what stands between the two comments of the page. */
@@ -96,7 +101,7 @@ function withResults(text: string): string {
   const [before, after] = [text.indexOf(begin), text.indexOf(end)];
   if (before < 0 || after < before) throw new Error(`docs/scaling.md must contain the lines ${begin} and ${end}`);
   const sections = [
-    machine(),
+    machine,
     goalTable(reports.flatMap((each) => each.goals)),
     ...reports.map((each) => markdownOf({ ...each, goals: [] }).replace(/^## /, '### ')),
   ];

@@ -8,6 +8,8 @@ import { inRealTime, type RedisTime } from './real-time.js';
 const prefix = 'model:';
 const slowMs = 100;
 const barrier = 'barrier';
+/** Less than the time after which a proof fails. */
+const proofWithinMs = 900;
 
 /** The connections of two processes to one Redis. All runs of the model use them. */
 export class RedisProcesses {
@@ -15,7 +17,8 @@ export class RedisProcesses {
   /** The listener of each process in the current run. */
   readonly listeners = new Map<number, (key: string) => void>();
   readonly #admin: ReturnType<typeof createClient>;
-  readonly #resets = [0, 0];
+  /** When each process heard that any key may have changed, since its last connection. */
+  readonly #resets: readonly number[][] = [[], []];
 
   private constructor(url: string) {
     this.#admin = createClient({ url });
@@ -23,7 +26,7 @@ export class RedisProcesses {
     this.stores = [0, 1].map((process) => {
       const store = redisStore({ url, prefix, onError: () => {} });
       store.onInvalidate((key) => {
-        if (key === '') this.#resets[process] = (this.#resets[process] ?? 0) + 1;
+        if (key === '') this.#resets[process]?.push(performance.now());
         this.listeners.get(process)?.(key);
       });
       return store;
@@ -34,7 +37,7 @@ export class RedisProcesses {
     return inRealTime(async () => {
       const processes = new RedisProcesses(url);
       await processes.#admin.connect();
-      await processes.#areProven(0);
+      if (!(await processes.#areProven())) await processes.reconnect();
       return processes;
     });
   }
@@ -42,10 +45,10 @@ export class RedisProcesses {
   /** Ends all connections of both processes, and waits until each process has a new one that reports changes. */
   async reconnect(): Promise<void> {
     await inRealTime(async () => {
-      const before = Math.max(...this.#resets);
-      this.#resets.fill(before);
-      await this.#admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal']);
-      await this.#areProven(before);
+      do {
+        for (const resets of this.#resets) resets.length = 0;
+        await this.#admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal']);
+      } while (!(await this.#areProven()));
     });
   }
 
@@ -80,9 +83,13 @@ export class RedisProcesses {
     await inRealTime(() => Promise.all(this.stores.map((store) => store.get(barrier))));
   }
 
-  /** Waits until each process has heard of a new connection, and of its proof. */
-  async #areProven(before: number): Promise<void> {
-    while (this.#resets.some((resets) => resets < before + 2)) await new Promise((resolve) => setTimeout(resolve, 5));
+  /**
+   * Waits until each process has heard of a new connection, and of its proof. Returns `false` if a proof may have failed,
+   * because the machine is very busy: that store would open another connection soon.
+   */
+  async #areProven(): Promise<boolean> {
+    while (this.#resets.some((resets) => resets.length < 2)) await new Promise((resolve) => setTimeout(resolve, 5));
+    return this.#resets.every(([connected = 0, proven = 0]) => proven - connected < proofWithinMs);
   }
 }
 
