@@ -23,7 +23,10 @@ const {
 
 const store = redisUrl === undefined ? undefined : redisStore({ url: redisUrl, onError: () => {} });
 let reports = 0;
-store?.onInvalidate(() => reports++);
+const count = () => {
+  reports++;
+};
+store?.onInvalidate({ changed: count, reset: count, unreliable: count });
 const authorizer = new Authorizer({
   introspectionEndpoint: endpoint,
   clientId: 'api',

@@ -1,5 +1,5 @@
 import { createClient } from 'redis';
-import type { CacheStore } from '../../../introspect-core/src/index.js';
+import type { CacheStore, StoreListener } from '../../../introspect-core/src/index.js';
 import { SharedStore, type StoreKind } from '../../../introspect-core/test/lookup/model/shared-store.js';
 import { type RedisStore, redisStore } from '../../src/index.js';
 import type { RedisServer } from '../redis-server.js';
@@ -15,7 +15,7 @@ const proofWithinMs = 900;
 export class RedisProcesses {
   readonly stores: readonly RedisStore[];
   /** The listener of each process in the current run. */
-  readonly listeners = new Map<number, (key: string) => void>();
+  readonly listeners = new Map<number, StoreListener>();
   readonly #admin: ReturnType<typeof createClient>;
   /** When each process heard that any key may have changed, since its last connection. */
   readonly #resets: readonly number[][] = [[], []];
@@ -25,9 +25,13 @@ export class RedisProcesses {
     this.#admin.on('error', () => {});
     this.stores = [0, 1].map((process) => {
       const store = redisStore({ url, prefix, onError: () => {} });
-      store.onInvalidate((key) => {
-        if (key === '') this.#resets[process]?.push(performance.now());
-        this.listeners.get(process)?.(key);
+      store.onInvalidate({
+        changed: (key) => this.listeners.get(process)?.changed(key),
+        reset: () => {
+          this.#resets[process]?.push(performance.now());
+          this.listeners.get(process)?.reset();
+        },
+        unreliable: () => this.listeners.get(process)?.unreliable(),
       });
       return store;
     });
