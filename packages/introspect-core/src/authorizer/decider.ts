@@ -15,6 +15,7 @@ import type { ActiveToken, IntrospectionResponse } from '../protocol/active-toke
 import { bearerCandidate, checkToken } from '../request/bearer-token.js';
 import { isPreflight } from '../request/preflight.js';
 import type { RequestContext } from '../request/request-context.js';
+import { contextForLookup } from './connection-context.js';
 import { type Decision, denial, type ErrorBody, permission } from './decision.js';
 
 /** All members are required: an absent one could be read from a polluted `Object.prototype`. */
@@ -113,7 +114,8 @@ export class Decider {
   ): Promise<ActiveToken> {
     const { native } = request;
     const onStale = (error: unknown) => this.#failures.failed(error, 'stale', { log, native });
-    const response = await this.#lookup.find(token, request, policy.maxResponseAgeMs, onStale).catch(reasonOf);
+    const context = contextForLookup(request);
+    const response = await this.#lookup.find(token, context, policy.maxResponseAgeMs, onStale).catch(reasonOf);
     if (typeof response === 'string') throw new InvalidTokenError(response, policy.challenge);
     return this.#judge(response, request, policy);
   }

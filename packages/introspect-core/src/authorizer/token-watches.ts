@@ -1,7 +1,6 @@
 import type { InvalidationTarget } from '../cache/invalidation-target.js';
 import { isIntrospectionError } from '../errors/errors.js';
 import type { ActiveToken } from '../protocol/active-token.js';
-import type { RequestContext } from '../request/request-context.js';
 import { onAbort } from '../runtime/on-abort.js';
 import type { Decision } from './decision.js';
 
@@ -222,20 +221,6 @@ export class TokenWatches {
     clearTimeout(this.#timer as number | undefined);
     this.#timerAt = Number.POSITIVE_INFINITY;
   }
-}
-
-/** Returns the context for later decisions: without the signal of the request, which has perhaps ended. */
-export function contextOfConnection(request: RequestContext, signal: AbortSignal): RequestContext {
-  const { method, url, clientCertificate, native } = request;
-  return {
-    authorization: undefined,
-    header: (name) => request.header?.(name) ?? [],
-    signal,
-    clientCertificate,
-    native,
-    ...(method !== undefined && { method }),
-    ...(url !== undefined && { url }),
-  };
 }
 
 function closedError(): Error {

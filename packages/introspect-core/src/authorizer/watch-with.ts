@@ -1,10 +1,11 @@
 import type { PreparedPolicy } from '../policy/prepared-policy.js';
 import { bearerCandidate } from '../request/bearer-token.js';
 import { type AuthorizerRequest, contextOf, givenToken } from './authorizer-request.js';
+import { contextOfConnection } from './connection-context.js';
 import { grantedToken } from './decision.js';
 import { type DecideRoute, routeDefaults } from './route-options.js';
 import type { TokenWatch } from './token-watch.js';
-import { contextOfConnection, type TokenWatches } from './token-watches.js';
+import type { TokenWatches } from './token-watches.js';
 
 /**
  * Decides about a request, and watches its token.

@@ -218,6 +218,14 @@ describe('watch: the cost', () => {
     await server.introspection(2);
   });
 
+  it('keeps an age limit below 5 s also for the context of a framework, whose guards share a response', async () => {
+    server.tokens.set('t', {});
+    const context = { authorization: 'Bearer t', native: {} };
+    await authorizerOf().watch(context, { maxResponseAgeSeconds: 2 });
+    await time.pass(2100);
+    await server.introspection(2);
+  });
+
   it('introspects a watched token every 60 s without a cache', async () => {
     server.tokens.set('t', {});
     const { clocks } = time;
