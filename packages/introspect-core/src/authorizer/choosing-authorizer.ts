@@ -29,7 +29,7 @@ export interface Choice<Member> {
   readonly rejection?: InvalidTokenReason;
   /** What the selector has read after the scheme `Bearer`. So it is not read twice. */
   readonly candidate?: string;
-  /** Call it once, when the request no longer needs the authorizer. `isAllowed` says whether it passed. */
+  /** Call it once, when the request no longer needs the authorizer. `isAllowed` says whether its token is valid then. */
   readonly release?: (isAllowed: boolean) => void;
 }
 
@@ -108,7 +108,7 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
     const { authorizer, release } = choice;
     try {
       const watch = await authorizer.watch(context, policy, options);
-      if (release !== undefined) onAbort(watch.signal, () => release(true));
+      if (release !== undefined) onAbort(watch.signal, () => release(false));
       return watch;
     } catch (error) {
       release?.(false);

@@ -38,8 +38,8 @@ export interface McpGateOptions {
    */
   maxBodyBytes?: number;
   /**
-   * Accepts an authorizer without `audience`. Set it only if the server itself reports tokens for other APIs as inactive,
-   * as ZITADEL does: MCP requires that a token was issued for this server.
+   * Accepts an authorizer without `audience`. Set it only if the authorization server itself reports tokens for other APIs
+   * as inactive: MCP requires that a token was issued for this server.
    *
    * @default false: such an authorizer is a TypeError
    */
@@ -84,7 +84,7 @@ const schema = optionsObject({
 });
 
 const noAudience =
-  'mcpGate: the authorizer has no "audience", but MCP requires that a token was issued for this server: set "audience" to what your authorization server puts into "aud" ("projectId" of zitadel() sets it). If the server itself reports tokens for other APIs as inactive, you can set "anyAudience" of mcpGate to true instead';
+  'mcpGate: the authorizer has no "audience", but MCP requires that a token was issued for this server: set "audience" to what your authorization server puts into "aud". If the server itself reports tokens for other APIs as inactive, you can set "anyAudience" of mcpGate to true instead';
 
 /** These requests open or end a stream. The SDK does not read a body of theirs. */
 const withoutBody = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
