@@ -17,6 +17,11 @@ export interface CachedResponse extends RequestTime {
   sequence: number;
   /** The `epoch` of the `TokenCache` by then. In a later epoch, an active response is unused until the store was read. */
   epoch: number;
+  /**
+   * A version of the tombstones in the store. No tombstone up to this version concerns the response, because the response
+   * was requested later, or because it was checked. `undefined` if the version is unknown.
+   */
+  storeVersion?: string | undefined;
 }
 
 /**

@@ -42,6 +42,7 @@ export class SharedCache {
   readonly #invalidations: Invalidations;
   readonly #settings: SharedCacheSettings;
   readonly #localMaxAgeMs: number;
+  #storeVersion: string | undefined;
   readonly #stopListening: (() => void) | undefined;
   /** The running reads of each key. `wasChanged`: another process has changed the key since the read began. */
   readonly #reads = new Map<string, Set<{ wasChanged: boolean }>>();
@@ -64,6 +65,11 @@ export class SharedCache {
       unreliable: () => whileUsed((sharedCache) => sharedCache.#onReports(false)),
     });
     this.#stopListening = stopListening;
+  }
+
+  /** The version of the tombstones that was read last. `undefined` before the first read. */
+  get storeVersion(): string | undefined {
+    return this.#storeVersion;
   }
 
   #onChange(storeKey: unknown): void {
@@ -95,19 +101,27 @@ export class SharedCache {
     const reads = this.#reads.get(key) ?? new Set();
     this.#reads.set(key, reads.add(read));
     const result = await this.#store.read(lookup, local && this.#sharedEntry(local));
+    if (result !== undefined) this.#storeVersion = result.storeVersion;
+    if (local !== undefined && result?.isLocalInvalidated === false) local.storeVersion = result.storeVersion;
     reads.delete(read);
     if (reads.size === 0) this.#reads.delete(key);
     // An unconfirmed entry stays: without it, an older active response could be promoted and used.
     if (result?.isLocalInvalidated && local?.isUnconfirmed === false && this.#cache.activeEntry(key) === local) {
       this.#cache.delete(key);
     }
-    if (result?.entry === undefined || read.wasChanged) return false;
+    if (result === undefined || read.wasChanged) return false;
+    if (result.isLocalCurrent && local?.response.active && this.#cache.activeEntry(key) === local) {
+      return this.#cache.promote(key, { ...local, response: local.response, epoch });
+    }
+    if (result.entry === undefined) return false;
     const { token, requestedAt } = result.entry;
+    const { storeVersion } = result;
     const now = steadyNow();
     // If the other process's clock is ahead, the age of its response is unknown.
     if (now < requestedAt || this.#invalidations.invalidatesShared(key, token, requestedAt)) return false;
     const { sequence } = this.#invalidations;
-    return this.#cache.promote(key, { response: token, ...age.requestTimeOf(requestedAt, now), sequence, epoch });
+    const time = age.requestTimeOf(requestedAt, now);
+    return this.#cache.promote(key, { response: token, ...time, sequence, epoch, storeVersion });
   }
 
   /**
@@ -120,7 +134,8 @@ export class SharedCache {
     steadyNow(); // reads the wall clock, so that this clock never returns an earlier time than that of the entry
     const usableMs = Math.floor(Math.min(lifetimeMs - age.ageMs(received), expiryOf(token) - now()));
     const ttlMs = token.active ? usableMs : inactiveTtlMs;
-    if (ttlMs > 0) await this.#store.write(lookup, { token, requestedAt: age.wallTimeOf(received) }, ttlMs);
+    const requestedAt = age.wallTimeOf(received);
+    if (ttlMs > 0) await this.#store.write(lookup, { token, requestedAt, storeVersion: received.storeVersion }, ttlMs);
   }
 
   /** Deletes the entry of a key from the store. Never rejects. */
@@ -190,7 +205,8 @@ export class SharedCache {
   }
 
   #sharedEntry(received: CachedResponse): SharedEntry | undefined {
-    const { response } = received;
-    return response.active ? { token: response, requestedAt: this.#settings.age.wallTimeOf(received) } : undefined;
+    const { response, storeVersion } = received;
+    const requestedAt = this.#settings.age.wallTimeOf(received);
+    return response.active ? { token: response, requestedAt, storeVersion } : undefined;
   }
 }

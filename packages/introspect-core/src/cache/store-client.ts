@@ -5,29 +5,33 @@ import type { CacheStore, StoreListener } from './cache-store.js';
 import { isAfterTombstone, type TombstoneName, tombstoneNames } from './invalidations.js';
 import { StoreCalls } from './store-calls.js';
 import type { EntryPlace, LookupKey, StoreCodec } from './store-codec.js';
+import { isTombstoneKey, StoredTombstones, versionOf } from './stored-tombstones.js';
 
 /** A response as processes share it. */
 export interface SharedEntry<Response extends IntrospectionResponse = ActiveToken> {
   readonly token: Response;
   /** In milliseconds since the epoch, by the wall clock of the process that requested it. */
   readonly requestedAt: number;
+  /** A version of the tombstones that was read before the response was requested: see `CachedResponse.storeVersion`. */
+  readonly storeVersion?: string | undefined;
 }
 
 /** What a read of the store has found. */
 export interface StoreReadResult {
-  /** The entry of the store, if there is one that is not invalidated. */
+  /** The entry of the store, if there is one that is not invalidated, and that is not the one in memory. */
   readonly entry?: SharedEntry;
+  /** Whether the entry of the store is the one that this process has in memory, and is not invalidated. */
+  readonly isLocalCurrent: boolean;
+  /** The version of the tombstones up to which the entries were checked. */
+  readonly storeVersion: string | undefined;
   /** Whether a tombstone in the store invalidates the entry that this process has in memory. */
   readonly isLocalInvalidated: boolean;
 }
 
-const tombstonePrefix = 'tombstone.';
 /** The start of the keys of what processes with the same miss tell each other. */
 const missPrefix = 'miss.';
-
-export function isTombstoneKey(key: string): boolean {
-  return key.startsWith(tombstonePrefix);
-}
+/** Stands in an entry for an unknown version of the tombstones. No version is equal to it. */
+const unknownVersion = '?';
 
 /**
  * Reads and writes shared entries and tombstones in a {@link CacheStore}.
@@ -41,6 +45,7 @@ export class StoreClient {
   readonly #now: () => number;
   readonly #codec: StoreCodec;
   readonly #calls: StoreCalls;
+  readonly #tombstones: StoredTombstones;
 
   constructor(
     store: CacheStore,
@@ -60,29 +65,48 @@ export class StoreClient {
     this.#now = now;
     this.#codec = codec;
     this.#calls = new StoreCalls(monotonicNow, onFailure);
+    this.#tombstones = new StoredTombstones(store, codec, this.#calls, now);
   }
 
   /**
    * Reads the entry of a key. Checks it, and the entry that this process has in memory, against the tombstones in the
-   * store.
+   * store. It reads tombstones only if their version has changed since the entry was requested or checked.
    *
    * Returns `undefined` if the store failed.
    */
   async read(lookup: LookupKey, local?: SharedEntry): Promise<StoreReadResult | undefined> {
-    const { key } = lookup;
     try {
-      const [entry, localTombstone] = await Promise.all([
-        this.#latestEntry(lookup),
-        local && this.#latestTombstone(tombstoneNames(key, local.token)),
+      const places = await this.#codec.placesOf(lookup);
+      const versionKeys = await this.#tombstones.versionKeys();
+      const values = await this.#getAll([...places.map(({ storeKey }) => storeKey), ...versionKeys]);
+      const entry = await this.#latestEntry(places, values);
+      const storeVersion = versionOf(values.slice(places.length));
+      const namesOf = (each: SharedEntry) => tombstoneNames(lookup.key, each.token);
+      const reads = new Map<string, Promise<number>>(); // both entries usually have the same names
+      const latestOf = (names: TombstoneName[]) => {
+        const read = reads.get(names.join()) ?? this.#tombstones.latest(names);
+        reads.set(names.join(), read);
+        return read;
+      };
+      const isValid = async (each: SharedEntry) =>
+        (storeVersion !== undefined && each.storeVersion === storeVersion) ||
+        isAfterTombstone(each.requestedAt, await latestOf(namesOf(each)));
+      const isSame =
+        entry !== undefined &&
+        local !== undefined &&
+        // The time in memory was computed from two clocks, which may change it by a fraction of a millisecond.
+        Math.abs(entry.requestedAt - local.requestedAt) <= 1 &&
+        namesOf(entry).join() === namesOf(local).join();
+      const [isLocalValid, isEntryValid] = await Promise.all([
+        local !== undefined && isValid(local),
+        entry !== undefined && !isSame && isValid(entry),
       ]);
-      const isLocalInvalidated =
-        local !== undefined && localTombstone !== undefined && !isAfterTombstone(local.requestedAt, localTombstone);
-      if (entry === undefined) return { isLocalInvalidated };
-      const names = tombstoneNames(key, entry.token);
-      const hasSameNames = local !== undefined && names.join() === tombstoneNames(key, local.token).join();
-      const tombstone =
-        hasSameNames && localTombstone !== undefined ? localTombstone : await this.#latestTombstone(names);
-      return isAfterTombstone(entry.requestedAt, tombstone) ? { entry, isLocalInvalidated } : { isLocalInvalidated };
+      return {
+        ...(entry !== undefined && isEntryValid && { entry }),
+        isLocalCurrent: isSame && isLocalValid,
+        isLocalInvalidated: local !== undefined && !isLocalValid,
+        storeVersion,
+      };
     } catch {
       return undefined;
     }
@@ -91,12 +115,14 @@ export class StoreClient {
   /** Writes an entry, or an inactive response for processes that wait for it. Never rejects. */
   async write(
     lookup: LookupKey,
-    { token, requestedAt }: SharedEntry<IntrospectionResponse>,
+    { token, requestedAt, storeVersion = unknownVersion }: SharedEntry<IntrospectionResponse>,
     ttlMs: number,
   ): Promise<void> {
     const write = async () => {
       const [place] = await this.#codec.placesOf(lookup);
-      const value = await place.encode({ requestedAt: Math.floor(requestedAt), body: JSON.stringify(token) });
+      const version = token.active && storeVersion !== '' ? `${storeVersion} ` : '';
+      const body = version + JSON.stringify(token);
+      const value = await place.encode({ requestedAt: Math.floor(requestedAt), body });
       await this.#store.set((token.active ? '' : missPrefix) + place.storeKey, value, ttlMs);
     };
     await this.#calls.runUnlessFailing('set', write).catch(() => {});
@@ -109,6 +135,15 @@ export class StoreClient {
       await Promise.all(places.map(async ({ storeKey }) => this.#store.delete(storeKey)));
     };
     await this.#calls.run('delete', deleteAll).catch(() => {});
+  }
+
+  /**
+   * Creates a tombstone for all processes.
+   *
+   * @throws UnavailableError if the store failed
+   */
+  addTombstone(name: TombstoneName, times: { createdAt: number; ttlMs: number }): Promise<void> {
+    return this.#tombstones.add(name, times);
   }
 
   /** Listens to changes by other processes, if the store can report them. Returns a function that ends it. */
@@ -158,7 +193,8 @@ export class StoreClient {
   async readInactive(lookup: LookupKey): Promise<SharedEntry<IntrospectionResponse> | undefined> {
     try {
       const [place] = await this.#codec.placesOf(lookup);
-      return await this.#decode(place, await this.#get(missPrefix + place.storeKey), false);
+      const [value] = await this.#getAll([missPrefix + place.storeKey]);
+      return await this.#decode(place, value, false);
     } catch {
       return undefined;
     }
@@ -174,49 +210,23 @@ export class StoreClient {
     return this.#calls.runUnlessFailing('lease', take).catch(() => undefined);
   }
 
-  /**
-   * Creates a tombstone for all processes.
-   *
-   * @throws UnavailableError if the store failed
-   */
-  async addTombstone(name: TombstoneName, { createdAt, ttlMs }: { createdAt: number; ttlMs: number }): Promise<void> {
-    await Promise.all(
-      (await this.#tombstoneKeys([name])).map(async (key) => {
-        const existing = Number.parseFloat((await this.#calls.run('get', () => this.#store.get(key))) ?? '');
-        const latest = existing > createdAt ? existing : createdAt; // the clock of another process may be ahead
-        // It writes an unchanged tombstone too, so that the store notifies the other processes.
-        await this.#calls.run('set', () => this.#store.set(key, String(latest), ttlMs));
-      }),
-    );
-  }
-
-  /** Returns when the latest of these tombstones was created: `-Infinity` without any, NaN if one is unreadable. */
-  async #latestTombstone(names: TombstoneName[]): Promise<number> {
-    const times = (await this.#tombstoneKeys(names)).map(async (key) =>
-      Number.parseFloat((await this.#get(key)) ?? '-Infinity'),
-    );
-    return Math.max(...(await Promise.all(times)));
-  }
-
-  /** A bearer token contains no colon, but a name does. So no token has the key of a tombstone. */
-  async #tombstoneKeys(names: TombstoneName[]): Promise<string[]> {
-    const keys = await Promise.all(names.map((name) => this.#codec.tombstoneKeys(name)));
-    return keys.flat().map((key) => tombstonePrefix + key);
-  }
-
-  /** Reads each place of an entry. Returns the entry that was requested last. */
-  async #latestEntry(lookup: LookupKey): Promise<SharedEntry | undefined> {
-    const entries = (await this.#codec.placesOf(lookup)).map(async (place): Promise<SharedEntry | undefined> => {
-      const { token, requestedAt = 0 } = (await this.#decode(place, await this.#get(place.storeKey), true)) ?? {};
-      return token?.active ? { token, requestedAt } : undefined;
+  /** Decodes the value of each place of an entry. Returns the entry that was requested last. */
+  async #latestEntry(
+    places: readonly EntryPlace[],
+    values: readonly (string | undefined)[],
+  ): Promise<SharedEntry | undefined> {
+    const entries = places.map(async (place, index): Promise<SharedEntry | undefined> => {
+      const entry = await this.#decode(place, values[index], true);
+      return entry?.token.active ? { ...entry, token: entry.token } : undefined;
     });
     return (await Promise.all(entries)).reduce((latest, entry) =>
       latest === undefined || (entry !== undefined && entry.requestedAt > latest.requestedAt) ? entry : latest,
     );
   }
 
-  #get(key: string): Promise<string | undefined> {
-    return this.#calls.runUnlessFailing('get', () => this.#store.get(key));
+  #getAll(keys: readonly string[]): Promise<(string | undefined)[]> {
+    const read = async () => Promise.all(keys.map((key) => this.#store.get(key)));
+    return this.#calls.runUnlessFailing('get', read);
   }
 
   async #decode(
@@ -228,9 +238,10 @@ export class StoreClient {
     try {
       const { requestedAt, body } = (await place.decode(value)) ?? {};
       if (requestedAt !== undefined && body !== undefined) {
-        const response = { status: 200, header: () => 'application/json', body };
+        const [, storeVersion = '', json = ''] = /^(?:([^\s{]{1,200}) )?(.*)$/s.exec(body) ?? [];
+        const response = { status: 200, header: () => 'application/json', body: json };
         const token = readIntrospectionResponse(response, 'The cache store', this.#now);
-        if (token.active === isActive) return { token, requestedAt };
+        if (token.active === isActive) return { token, requestedAt, storeVersion };
       }
     } catch {}
     this.#calls.failed('get'); // this cache did not write this value here

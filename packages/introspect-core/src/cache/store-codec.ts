@@ -10,7 +10,7 @@ export interface LookupKey {
 interface StoredEntry {
   /** In whole milliseconds since the epoch. */
   readonly requestedAt: number;
-  /** The response as JSON. */
+  /** The version of the tombstones and the response as JSON: see `StoreClient`. */
   readonly body: string;
 }
 
@@ -32,8 +32,8 @@ type EntryPlaces = readonly [EntryPlace, ...EntryPlace[]];
  */
 export interface StoreCodec {
   placesOf(lookup: LookupKey): EntryPlaces | Promise<EntryPlaces>;
-  /** Returns the keys of a tombstone, without the prefix of tombstones. */
-  tombstoneKeys(name: TombstoneName): Promise<readonly string[]>;
+  /** Returns the keys of a tombstone, or of their version, without the prefix of tombstones. */
+  tombstoneKeys(name: TombstoneName | 'version:'): Promise<readonly string[]>;
   /** Returns the cache key of an entry. `undefined` if this process has not used that entry recently. */
   cacheKeyOf(storeKey: string): string | undefined;
 }

@@ -100,13 +100,14 @@ export class ServerLookup {
   }
 
   async #introspect(token: string, priority: Priority, signal: AbortSignal): Promise<Introspected> {
-    const { client, cache, invalidations, age, hooks } = this.#parts;
+    const { client, cache, sharedCache, invalidations, age, hooks } = this.#parts;
     const moment = age.moment();
     const { requestedAt, drift } = moment;
     const { sequence } = invalidations;
     const epoch = cache?.epoch ?? 0;
+    const storeVersion = sharedCache?.storeVersion;
     const response = await client.introspect(token, { signal, priority });
     const prepared = response.active ? (hooks.prepare?.(response) ?? response) : response;
-    return { received: { response, prepared, requestedAt, drift, sequence, epoch }, moment };
+    return { received: { response, prepared, requestedAt, drift, sequence, epoch, storeVersion }, moment };
   }
 }

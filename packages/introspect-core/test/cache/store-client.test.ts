@@ -1,12 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { CacheStore } from '../../src/cache/cache-store.js';
-import { isTombstoneKey, StoreClient } from '../../src/cache/store-client.js';
+import { StoreClient } from '../../src/cache/store-client.js';
 import { plainCodec } from '../../src/cache/store-codec.js';
+import { isTombstoneKey } from '../../src/cache/stored-tombstones.js';
 import type { ActiveToken } from '../../src/index.js';
 import { Clocks } from '../support/clocks.js';
 import { mapStore } from '../support/map-store.js';
 
 const k = { key: 'k', token: 't' };
+/** What a read finds if there is neither an entry nor a tombstone. */
+const nothing = { isLocalInvalidated: false, isLocalCurrent: false, storeVersion: '' };
 const token: ActiveToken = { active: true, sub: 's', aud: ['a'] };
 
 function setUp(members: Partial<CacheStore> = {}) {
@@ -28,11 +31,11 @@ function setUp(members: Partial<CacheStore> = {}) {
 describe('an entry in the store', () => {
   it('is read as it was written, with the time of its request', async () => {
     const { client, store, clocks, onFailure } = setUp();
-    await client.write(k, { token, requestedAt: clocks.wallMs + 0.9 }, 1000);
+    await client.write(k, { token, requestedAt: clocks.wallMs + 0.9, storeVersion: '' }, 1000);
     expect(store.set.mock.calls).toEqual([['k', `1750000000000 ${JSON.stringify(token)}`, 1000]]);
     expect(await client.read(k)).toEqual({
-      entry: { token, requestedAt: 1_750_000_000_000 },
-      isLocalInvalidated: false,
+      ...nothing,
+      entry: { token, requestedAt: 1_750_000_000_000, storeVersion: '' },
     });
     expect(onFailure).not.toHaveBeenCalled();
   });
@@ -40,14 +43,14 @@ describe('an entry in the store', () => {
   it('is read even if another program has written line breaks into it', async () => {
     const get = async (key: string) => (isTombstoneKey(key) ? undefined : '5 {\n"active": true\n}');
     const { client } = setUp({ get });
-    expect((await client.read(k))?.entry).toEqual({ token: { active: true }, requestedAt: 5 });
+    expect((await client.read(k))?.entry).toEqual({ token: { active: true }, requestedAt: 5, storeVersion: '' });
   });
 
   it('is not read after it was deleted', async () => {
     const { client, clocks } = setUp();
     await client.write(k, { token, requestedAt: clocks.wallMs }, 1000);
     await client.delete(k);
-    expect(await client.read(k)).toEqual({ isLocalInvalidated: false });
+    expect(await client.read(k)).toEqual(nothing);
   });
 
   it('is frozen at every level', async () => {
@@ -78,13 +81,13 @@ describe('an entry in the store', () => {
   it.each(['{"active":true}', '5 {"active":false}', '5 {"active":true,"exp":"never"}', '5 [', '-5 {"active":true}'])(
     'is not read from an invalid value: %s',
     async (value) => {
-      expect(await setUp({ get: async () => value }).client.read(k)).toEqual({ isLocalInvalidated: false });
+      expect(await setUp({ get: async () => value }).client.read(k)).toEqual({ ...nothing, storeVersion: undefined });
     },
   );
 
   it('is not read if a tombstone is unreadable, because its time is unknown', async () => {
     const get = async (key: string) => (isTombstoneKey(key) ? 'soon' : `5 ${JSON.stringify(token)}`);
-    expect(await setUp({ get }).client.read(k)).toEqual({ isLocalInvalidated: false });
+    expect(await setUp({ get }).client.read(k)).toEqual({ ...nothing, storeVersion: 'soon' });
   });
 });
 
@@ -93,14 +96,20 @@ describe('a read with the entry that this process has in memory', () => {
 
   it('says that a tombstone invalidates the entry in memory, whether or not the store has a newer one', async () => {
     const { client, clocks } = setUp();
-    expect(await client.read(k, local)).toEqual({ isLocalInvalidated: false });
+    const anyVersion = { storeVersion: expect.stringMatching(/^[\w-]{36}$/) };
+    expect(await client.read(k, local)).toEqual(nothing);
     await client.addTombstone('sub:s', { createdAt: clocks.wallMs, ttlMs: 600_000 });
-    expect(await client.read(k, local)).toEqual({ isLocalInvalidated: true });
+    expect(await client.read(k, local)).toEqual({ ...nothing, ...anyVersion, isLocalInvalidated: true });
     clocks.pass(6);
     await client.write(k, { token, requestedAt: clocks.wallMs }, 1000);
     const newer = { token, requestedAt: clocks.wallMs };
-    expect(await client.read(k, local)).toEqual({ entry: newer, isLocalInvalidated: true });
-    expect(await client.read(k, newer)).toEqual({ entry: newer, isLocalInvalidated: false });
+    expect(await client.read(k, local)).toEqual({
+      ...nothing,
+      ...anyVersion,
+      entry: { ...newer, storeVersion: '?' },
+      isLocalInvalidated: true,
+    });
+    expect(await client.read(k, newer)).toEqual({ ...nothing, ...anyVersion, isLocalCurrent: true });
   });
 
   it('does not apply the tombstones of a different entry in the store to the entry in memory', async () => {
@@ -108,7 +117,7 @@ describe('a read with the entry that this process has in memory', () => {
     const other: ActiveToken = { active: true, sub: 'other' };
     await client.write(k, { token: other, requestedAt: clocks.wallMs }, 1000);
     await client.addTombstone('sub:other', { createdAt: clocks.wallMs, ttlMs: 600_000 });
-    expect(await client.read(k, local)).toEqual({ isLocalInvalidated: false });
+    expect(await client.read(k, local)).toEqual({ ...nothing, storeVersion: expect.any(String) });
   });
 
   it('reads each tombstone once if both entries have the same names', async () => {
@@ -120,7 +129,36 @@ describe('a read with the entry that this process has in memory', () => {
       'tombstone.key-of-all:',
       'tombstone.key-of-sub:s',
       'tombstone.key-of-token:k',
+      'tombstone.key-of-version:',
     ]);
+  });
+
+  it('reads each tombstone once if the entry in the store is a newer one with the same names', async () => {
+    const { client, store, clocks } = setUp();
+    await client.write(k, { token, requestedAt: clocks.wallMs + 500 }, 1000);
+    await client.read(k, local);
+    expect(store.get).toHaveBeenCalledTimes(5);
+  });
+
+  it('reads no tombstone while their version is that of both entries, and all after a new one', async () => {
+    const { client, store, clocks } = setUp();
+    const read = async (entry?: Parameters<StoreClient['read']>[1]) => {
+      store.get.mockClear();
+      return { result: await client.read(k, entry), reads: store.get.mock.calls.length };
+    };
+    await client.write(k, { token, requestedAt: clocks.wallMs + 500, storeVersion: '' }, 60_000);
+    expect(await read()).toMatchObject({ reads: 2, result: { entry: { token } } });
+    expect(await read({ ...local, storeVersion: '' })).toMatchObject({ reads: 2, result: { entry: { token } } });
+    await client.addTombstone('sub:other', { createdAt: clocks.wallMs - 60_000, ttlMs: 600_000 });
+    const { reads, result } = await read({ ...local, storeVersion: '' });
+    expect(reads).toBe(5);
+    expect(result).toMatchObject({ entry: { token }, isLocalInvalidated: false });
+    const { storeVersion } = result ?? {};
+    await client.write(k, { token, requestedAt: clocks.wallMs + 500, storeVersion }, 60_000);
+    expect(await read()).toMatchObject({ reads: 2, result: { entry: { token, storeVersion } } });
+    await client.addTombstone('sub:s', { createdAt: clocks.wallMs, ttlMs: 600_000 });
+    expect(await read()).toMatchObject({ reads: 5, result: { isLocalInvalidated: false } });
+    expect((await read()).result).not.toHaveProperty('entry');
   });
 });
 
@@ -131,8 +169,8 @@ describe('an inactive response for processes that wait', () => {
     const { client, store, clocks, onFailure } = setUp();
     await client.write(k, { token: inactive, requestedAt: clocks.wallMs }, 500);
     expect(store.set.mock.calls).toEqual([['miss.k', '1750000000000 {"active":false}', 500]]);
-    expect(await client.readInactive(k)).toEqual({ token: inactive, requestedAt: 1_750_000_000_000 });
-    expect(await client.read(k)).toEqual({ isLocalInvalidated: false });
+    expect(await client.readInactive(k)).toMatchObject({ token: inactive, requestedAt: 1_750_000_000_000 });
+    expect(await client.read(k)).toEqual(nothing);
     expect(onFailure).not.toHaveBeenCalled();
   });
 
@@ -151,7 +189,10 @@ describe('a tombstone', () => {
   it('has a key that no token has, and the time of its creation as value', async () => {
     const { client, clocks, store } = setUp();
     await client.addTombstone('sub:s', { createdAt: clocks.wallMs, ttlMs: 1000 });
-    expect(store.set.mock.calls).toEqual([['tombstone.key-of-sub:s', '1750000000000', 1000]]);
+    expect(store.set.mock.calls).toEqual([
+      ['tombstone.key-of-sub:s', '1750000000000', 1000],
+      ['tombstone.key-of-version:', expect.stringMatching(/^[\w-]{36}$/), 1000],
+    ]);
     expect(isTombstoneKey('tombstone.key-of-sub:s')).toBe(true);
     expect(isTombstoneKey('key-of-t')).toBe(false);
   });
@@ -193,10 +234,10 @@ describe('a store', () => {
     });
     expect(await client.lease(k, 1)).toBe(true);
     await client.write(k, { token, requestedAt: 5 }, 1);
-    expect((await client.read(k))?.entry).toEqual({ token, requestedAt: 5 });
+    expect((await client.read(k))?.entry).toMatchObject({ token, requestedAt: 5 });
     expect(await client.lease(k, 1)).toBe(false);
     await client.delete(k);
-    expect(await client.read(k)).toEqual({ isLocalInvalidated: false });
+    expect(await client.read(k)).toEqual(nothing);
     expect(onFailure).not.toHaveBeenCalled();
   });
 

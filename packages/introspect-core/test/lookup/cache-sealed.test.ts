@@ -59,7 +59,7 @@ describe('a sealed store', () => {
     await authorizer.invalidate({ sub: 'canary-sub' });
     await authorizer.invalidate({ token: 'canary-token-0' });
     await authorizer.invalidate({ jti: 'canary-jti' });
-    expect(store.entries.size).toBe(22);
+    expect(store.entries.size).toBe(23);
     const dump = [...store.entries].flatMap(([key, { value }]) => [key, value]);
     expect(decoded(dump)).not.toMatch(/canary|active|example/i);
     // The search itself finds what an unsealed store reveals.

@@ -272,7 +272,7 @@ describe('a response that was requested before an invalidation and arrives after
     const second = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, set: async () => {} } } });
     clocks.pass(1);
     const pending = versionOf(second.authorizer);
-    await until(() => get.mock.calls.length === 1);
+    await until(() => get.mock.calls.length === 2);
     const invalidated = second.authorizer.invalidate({ sub: 's' });
     reading.resolve();
     expect(await pending).toBe(2);
