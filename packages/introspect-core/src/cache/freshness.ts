@@ -49,5 +49,5 @@ export function hasExpired({ expiresAt, response }: Expiring, { now, monotonicNo
 }
 
 export function hasPassed(time: number | undefined, now: number): boolean {
-  return time !== undefined && now >= time;
+  return now >= (time ?? Number.POSITIVE_INFINITY);
 }

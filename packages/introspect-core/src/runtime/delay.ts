@@ -4,14 +4,15 @@ import { onAbort } from './on-abort.js';
 export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
-    const stop = signal && onAbort(signal, fail);
+    const stop =
+      signal &&
+      onAbort(signal, () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      });
     const timer = setTimeout(() => {
       stop?.();
       resolve();
     }, ms);
-    function fail() {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    }
   });
 }

@@ -47,6 +47,15 @@ describe('nodeRequestContext', () => {
     response.end();
   });
 
+  it('the context ignores a field name without a value, at the end of rawHeaders', () => {
+    const context = nodeRequestContext({ rawHeaders: ['Authorization', 'Bearer a', 'Authorization'] });
+    expect([context.authorization, context.header?.('authorization')]).toEqual(['Bearer a', ['Bearer a']]);
+  });
+
+  it('the context has no field with an empty name', () => {
+    expect(nodeRequestContext({ rawHeaders: ['A', 'b'] }).header?.('')).toEqual([]);
+  });
+
   it('the request itself is the native request of a context without response and native', async () => {
     const { request, response } = await exchange(['Authorization', 'Bearer a']);
     const context = nodeRequestContext(request);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CacheSettings } from '../../src/cache/cache-options.js';
-import { expiryOf, isFresh, isUsableIfError } from '../../src/cache/freshness.js';
+import { expiryOf, hasPassed, isFresh, isUsableIfError } from '../../src/cache/freshness.js';
 import type { IntrospectionResponse } from '../../src/index.js';
 
 describe('expiryOf', () => {
@@ -38,4 +38,13 @@ it.each([
   [0, 0, false],
 ])('isUsableIfError: at the age of %d of at most %d → %s', (ageMs, maxAgeIfErrorMs, expected) => {
   expect(isUsableIfError(ageMs, { ...settings, maxAgeIfErrorMs })).toBe(expected);
+});
+
+it.each([
+  [5, 4, false],
+  [5, 5, true],
+  [0, 0, true],
+  [undefined, 5, false],
+])('hasPassed: the time %j, now %d → %s', (time, now, expected) => {
+  expect(hasPassed(time, now)).toBe(expected);
 });

@@ -65,13 +65,16 @@ describe('calls with a limit "concurrent"', () => {
     expect(limiter.queued).toBe(0);
   });
 
-  it('wait in a queue of at most a thousand; further calls are rejected immediately', async () => {
-    const { limiter, acquire, rejected } = limitsOf({ concurrent: 1 });
-    for (let i = 0; i < 1003; i++) void acquire(String(i));
-    await time.pass(0);
-    expect(limiter.queued).toBe(1000);
-    expect(rejected.map(({ name }) => name)).toEqual(['1001', '1002']);
-  });
+  it.each(['low', 'normal', 'high'] as const)(
+    'wait in a queue of at most a thousand of priority "%s"; further calls are rejected immediately',
+    async (priority) => {
+      const { limiter, acquire, rejected } = limitsOf({ concurrent: 1 });
+      for (let i = 0; i < 1003; i++) void acquire(String(i), { priority });
+      await time.pass(0);
+      expect(limiter.queued).toBe(1000);
+      expect(rejected.map(({ name }) => name)).toEqual(['1001', '1002']);
+    },
+  );
 });
 
 describe('calls with a limit "perSecond"', () => {

@@ -296,6 +296,19 @@ describe('explainInactive, called without an authorizer', () => {
     expect(keyFetches(server)).toBe(2);
   });
 
+  it('remembers the keys of 16 issuers', async () => {
+    const fetchKeys = vi.fn(async () => ({ keys: [key.jwk] }));
+    const token = await key.sign();
+    const fetchesWith = async (...numbers: number[]) => {
+      for (const number of numbers) await explain(token, { fetchKeys, headers: { 'x-instance': String(number) } });
+      return fetchKeys.mock.calls.length;
+    };
+    expect(await fetchesWith(...Array(16).keys())).toBe(16);
+    expect(await fetchesWith(...Array(16).keys())).toBe(16);
+    expect(await fetchesWith(16, 16)).toBe(17);
+    expect(await fetchesWith(0)).toBe(18);
+  });
+
   it('does not fetch keys that are named by the metadata of another issuer', async () => {
     server.at(
       '/.well-known/openid-configuration',

@@ -125,9 +125,24 @@ describe('jwtPrefilter', () => {
     ['expires in this very second', () => key.sign({ exp: clocks.in(1) })],
     ['is not valid yet, within the skew', () => key.sign({ nbf: clocks.in(30) })],
     ['names no issuer', () => key.sign({ iss: undefined })],
+    ['names an issuer that is not a string', () => key.sign({ iss: 5 as never })],
     ['has times that are not numbers', () => key.sign({ exp: 'soon' as never, nbf: 'then' as never })],
   ])('introspects a JWT that %s', async (_, token) => {
     expect(await filtered().judge(await token())).toBe('active');
+  });
+
+  it.each([
+    ['"introspect" without keys', new Error('x'), () => key.sign(), 'introspect'],
+    ['"introspect" for a good signature', undefined, () => key.sign(), 'introspect'],
+    ['"deprioritize" for an unknown kid', undefined, () => key.sign({}, { kid: 'other' }), 'deprioritize'],
+    ['a rejection for a bad signature', undefined, () => stranger.sign(), { reject: 'bad_signature' }],
+  ])('returns %s', async (_, fault, token, verdict) => {
+    const fetchKeys = async () => {
+      if (fault !== undefined) throw fault;
+      return { keys: [key.jwk] };
+    };
+    const context = { fetchKeys, monotonicNow: clocks.monotonicNow, invalidReason: () => undefined };
+    expect(await jwtPrefilter()(await token(), context)).toEqual(verdict);
   });
 
   it('applies the clock skew of the authorizer', async () => {

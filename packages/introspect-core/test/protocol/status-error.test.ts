@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { traitsOf } from '../../src/errors/failure-traits.js';
 import { introspectionStatusError, rejectsClient, statusError } from '../../src/protocol/status-error.js';
 
@@ -35,6 +35,30 @@ describe('introspectionStatusError', () => {
     [500, { error: 'invalid_client' }, 'unavailable'],
   ])('status %d with the body %j → code "%s"', (status, body, code) => {
     expect(introspectionStatusError(responseOf(status, body), origin, now)).toMatchObject({ code });
+  });
+});
+
+describe('introspectionStatusError, for rejected credentials', () => {
+  const advice =
+    'check client id and secret, whether the secret was rotated, and that the OAuth client is active and may introspect; one made a moment ago may need some seconds';
+
+  it.each([
+    [401, '', '401'],
+    [403, 'not JSON', '403'],
+    [400, { error: 'invalid_client' }, '400, "invalid_client"'],
+    [400, { error: 'unauthorized_client' }, '400, "unauthorized_client"'],
+  ])('says of a %d with the body %j what to check, and adds the hint', (status, body, reported) => {
+    const hint = vi.fn((isRejection: boolean) => ` hint: ${isRejection}`);
+    const messageOf = (...rest: [typeof hint] | []) =>
+      introspectionStatusError(responseOf(status, body), origin, now, ...rest).message;
+    const message = `${origin} rejected this API's own credentials (${reported}): ${advice}`;
+    expect([messageOf(), messageOf(hint)]).toEqual([message, `${message} hint: true`]);
+  });
+
+  it('adds another hint to the message of another OAuth error', () => {
+    const response = responseOf(400, { error: 'invalid_request' });
+    const { message } = introspectionStatusError(response, origin, now, (isRejection) => ` hint: ${isRejection}`);
+    expect(message).toMatch(/whether the realm or tenant is enabled hint: false$/);
   });
 });
 
@@ -93,6 +117,24 @@ describe('statusError', () => {
   it.each([
     ['7', 7],
     ['Tue, 01 Jan 2030 00:00:05 GMT', 5],
+    ['Tuesday, 01-Jan-30 00:00:05 GMT', 5],
+    ['Tue Jan  1 00:00:05 2030', 5],
+    ['Tue Jan 01 00:00:05 2030', 5],
+    ['Mon, 31 Dec 2029 00:00:00 GMT', 0],
+    ['0', 0],
+    ['3600', 3600],
+    ['3601', 3600],
+    ['-5', undefined],
+    ['5.5', undefined],
+    ['5 s', undefined],
+    ['', undefined],
+    ['2030-01-01T00:00:05Z', undefined],
+    ['on Tue, 01 Jan 2030 00:00:05 GMT', undefined],
+    ['x Tue, 01 Jan 2030 00:00:05 GMT', undefined],
+    ['Tue, 01 Jan 2030 00:00:05 GMT+1', undefined],
+    ['Tue, 01 Jan 2030 00:00:05 GMT (UTC)', undefined],
+    ['(x) Tue Jan  1 00:00:05 2030', undefined],
+    ['Tue Jan  1 00:00:05 2030 (x)', undefined],
     ['4000', 3600],
     ['soon', undefined],
     [null, undefined],
@@ -100,7 +142,26 @@ describe('statusError', () => {
     expect(statusError(responseOf(503, '', retryAfter), origin, now)).toMatchObject({ retryAfterSeconds });
   });
 
-  it('says that a redirect is not followed', () => {
-    expect(statusError(responseOf(307), origin, now).message).toMatch('a redirect, which is not followed');
+  const overloaded = 'it is overloaded or broken';
+  const redirect =
+    'a redirect, which is not followed: a token goes to the configured server only. Configure the final URL';
+  const unexpected = 'check the configured URL, and that it belongs to this server';
+  it.each([
+    [201, 'invalid_response', `201 instead of 200: ${unexpected}`],
+    [299, 'invalid_response', `299 instead of 200: ${unexpected}`],
+    [300, 'invalid_response', `300, ${redirect}`],
+    [307, 'invalid_response', `307, ${redirect}`],
+    [399, 'invalid_response', `399, ${redirect}`],
+    [400, 'invalid_response', `400 instead of 200: ${unexpected}`],
+    [404, 'invalid_response', `404 instead of 200: ${unexpected}`],
+    [428, 'invalid_response', `428 instead of 200: ${unexpected}`],
+    [429, 'unavailable', '429: it gets too many requests, or a quota is used up'],
+    [430, 'invalid_response', `430 instead of 200: ${unexpected}`],
+    [499, 'invalid_response', `499 instead of 200: ${unexpected}`],
+    [500, 'unavailable', `500: ${overloaded}`],
+    [503, 'unavailable', `503: ${overloaded}`],
+  ])('says of a %d what it means, and what to do', (status, code, rest) => {
+    const error = statusError(responseOf(status), origin, now);
+    expect([error.code, error.message]).toEqual([code, `${origin} responded with ${rest}`]);
   });
 });

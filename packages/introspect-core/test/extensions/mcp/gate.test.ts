@@ -244,6 +244,20 @@ describe('a policy for each message', () => {
     await passed(gate, post('both', [call('read'), call('write')]));
   });
 
+  it('is prepared once for all messages for which the function returns the same object', async () => {
+    const read = vi.fn(() => ['files:read']);
+    const counted = {
+      get scopes() {
+        return read();
+      },
+    };
+    const gate = mcpGate(authorizerWith(), () => counted);
+    await passed(gate, post('reader', call('read')));
+    const reads = read.mock.calls.length;
+    await passed(gate, post('reader', [call('read'), call('write')]));
+    expect([reads > 0, read.mock.calls.length]).toEqual([true, reads]);
+  });
+
   it('gets notifications, and responses to requests of the server', async () => {
     const seen: (McpMessage | undefined)[] = [];
     const gate = mcpGate(authorizerWith(), (message) => {

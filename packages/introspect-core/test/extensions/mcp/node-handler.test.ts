@@ -128,8 +128,10 @@ describe('toNodeHandler', () => {
       Object.assign(request, { auth: { token: 'forged' } });
       next();
     };
-    const app = express().use(other, toNodeHandler(gateWith({ optional: true }), echo));
-    expect(await (await post(await serve(app), undefined, {})).json()).toEqual({});
+    const listed: McpNodeListener = (request, response) => response.end(JSON.stringify('auth' in request));
+    const app = express().use(other, toNodeHandler(gateWith({ optional: true }), listed));
+    expect(await (await post(await serve(app), undefined, {})).json()).toBe(false);
+    expect(await (await post(await serve(app), 'reader', {})).json()).toBe(true);
   });
 
   it('responds 413 to a body that is too large, and closes the connection', async () => {
