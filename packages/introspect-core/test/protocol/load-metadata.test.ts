@@ -56,6 +56,16 @@ describe('loadMetadataUrl', () => {
     });
   });
 
+  it('rejects when "metadataUrl" is 404, without another request', async () => {
+    const transport = vi.fn<Transport>(async () => notFound);
+    const options = { ...optionsOf(transport), metadataUrl: 'https://inside.example/m' };
+    await expect(loadMetadataUrl('jwks_uri', options)).rejects.toMatchObject({
+      code: 'invalid_response',
+      message: 'https://inside.example has no metadata at "metadataUrl" (404): check that option',
+    });
+    expect(transport.mock.calls.map(([{ url }]) => url)).toEqual(['https://inside.example/m']);
+  });
+
   it('has one time limit for both paths, and its timeout error is transient', async () => {
     const options = { ...optionsOf(() => new Promise(() => {})), timeoutMs: 1 };
     const error = await loadMetadataUrl('jwks_uri', options).catch((thrown: unknown) => thrown);

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { IntrospectionClient, InvalidResponseError, type TransportResponse } from '../../src/index.js';
 import {
   checkMetadata,
+  examineMetadata,
   fetchMetadata,
+  issuerProblem,
   type MetadataVerdict,
   metadataUrls,
   readServerMetadata,
@@ -178,5 +180,87 @@ describe('checkMetadata', () => {
       isSameIssuer: false,
       url: undefined,
     });
+  });
+});
+
+describe('issuerProblem', () => {
+  const notAsRequested = 'must be written as it is requested: no dot segments, and nothing that needs percent-encoding';
+  it.each([
+    ['https://as.example.com', undefined],
+    ['https://as.example.com/', undefined],
+    ['https://as.example.com/o/', undefined],
+    ['https://as.example.com?', 'must not have a query'],
+    ['https://as.example.com/o?p=1', 'must not have a query'],
+    ['https://as.example.com/.well-known/openid-configuration', 'must be the issuer alone, without "/.well-known/…"'],
+    ['https://as.example.com/a/../b', notAsRequested],
+    ['https://as.example.com/ü', notAsRequested],
+    ['as.example.com', 'must be an absolute URL, such as "https://example.com"'],
+  ])('of %s → %s', (issuer, problem) => {
+    expect(issuerProblem(issuer, false)).toBe(problem);
+  });
+});
+
+describe('readServerMetadata', () => {
+  const issuer = 'https://as.example.com';
+  const other = 'names another issuer than the option "issuer"';
+  it.each<['introspection_endpoint' | 'jwks_uri', string, object, string]>([
+    ['jwks_uri', issuer, { issuer: 'https://b.example' }, `${other}: they must be equal, character by character`],
+    ['jwks_uri', issuer, {}, `${other}: they must be equal, character by character`],
+    [
+      'jwks_uri',
+      issuer,
+      { issuer: `${issuer}/` },
+      `${other}: it ends with a slash there, so add one at the end of the option`,
+    ],
+    [
+      'jwks_uri',
+      `${issuer}/`,
+      { issuer },
+      `${other}: it does not end with a slash there, so remove the slash at the end of the option`,
+    ],
+    ['jwks_uri', issuer, { issuer }, 'names no jwks_uri: without it no JWT can be checked here'],
+    [
+      'introspection_endpoint',
+      issuer,
+      { issuer, introspection_endpoint: 5 },
+      'names no introspection_endpoint: if the server has one, give it as "introspectionEndpoint"',
+    ],
+    ['jwks_uri', issuer, { issuer, jwks_uri: `${issuer}/#a` }, 'names a jwks_uri that must not have a fragment'],
+    [
+      'introspection_endpoint',
+      issuer,
+      { issuer, introspection_endpoint: 'ftp://a' },
+      'names an introspection_endpoint that must be an https URL',
+    ],
+  ])(
+    'throws an InvalidResponseError that says what is wrong with %s: issuer %s, document %j',
+    (member, configured, document, problem) => {
+      const response = { status: 200, header: () => 'application/json', body: JSON.stringify(document) };
+      const settings = { issuer: configured, allowInsecureHttp: false, now: Date.now };
+      expect(() => readServerMetadata(member, response, settings)).toThrow(
+        new InvalidResponseError(`The metadata of ${issuer} ${problem}`),
+      );
+    },
+  );
+});
+
+describe('examineMetadata', () => {
+  const issuer = 'https://as.example.com';
+  it.each<[number, object | string, MetadataVerdict]>([
+    [200, { issuer, jwks_uri: 'x' }, 'final'],
+    [200, { issuer }, 'incomplete'],
+    [200, { issuer: 'https://b.example', jwks_uri: 'x' }, 'unusable'],
+    [200, '<html>', 'unusable'],
+    [401, { issuer, jwks_uri: 'x' }, 'unusable'],
+    [428, '', 'unusable'],
+    [429, '', 'final'],
+    [430, '', 'unusable'],
+    [499, '', 'unusable'],
+    [500, '', 'final'],
+    [503, '', 'final'],
+  ])('says of a %d with the body %j: %s', (status, document, verdict) => {
+    const body = typeof document === 'string' ? document : JSON.stringify(document);
+    const response = { status, header: () => 'application/json', body };
+    expect(examineMetadata('jwks_uri', response, { issuer, allowInsecureHttp: false })).toBe(verdict);
   });
 });
