@@ -141,7 +141,8 @@ describe('jwtPrefilter', () => {
       if (fault !== undefined) throw fault;
       return { keys: [key.jwk] };
     };
-    const context = { fetchKeys, monotonicNow: clocks.monotonicNow, invalidReason: () => undefined };
+    const { now, monotonicNow } = clocks;
+    const context = { issuer: server.origin, now, monotonicNow, fetchKeys, invalidReason: () => undefined };
     expect(await jwtPrefilter()(await token(), context)).toEqual(verdict);
   });
 
