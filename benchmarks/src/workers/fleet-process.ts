@@ -26,7 +26,7 @@ let reports = 0;
 const count = () => {
   reports++;
 };
-store?.onInvalidate({ changed: count, reset: count, unreliable: count });
+store?.onInvalidate(count, { reset: count, unreliable: count });
 const authorizer = new Authorizer({
   introspectionEndpoint: endpoint,
   clientId: 'api',

@@ -1,5 +1,5 @@
 // What the compiler must accept, and what it must reject. Compiled by types.test.ts as ESM and as CommonJS.
-import { Authorizer, type CacheStore, type StoreListener } from '@acme/introspect-core';
+import { Authorizer, type CacheStore, type StoreReports } from '@acme/introspect-core';
 import { fromUnstorage } from '@acme/introspect-core/stores';
 import { fromIoredis, type RedisStore, redisStore } from '@acme/introspect-redis';
 import { Redis } from 'ioredis';
@@ -28,12 +28,10 @@ export async function stores(secret: string | undefined): Promise<void> {
     await using authorizer = new Authorizer({ ...server, cache: { maxAgeSeconds: 60, store, storeSecret: secret } });
     await authorizer.invalidate({ sub: 'a' });
   }
-  const listener: StoreListener = { changed: (key) => key.length, reset() {}, unreliable() {} };
-  redis.onInvalidate(listener)();
+  const reports: StoreReports = { reset() {}, unreliable() {} };
+  redis.onInvalidate((key) => key.length, reports)();
   // @ts-expect-error a store has this function only perhaps
-  unstorage.onInvalidate(listener);
-  // @ts-expect-error a function does not hear of a reset
-  redis.onInvalidate((key: string) => key.length);
+  unstorage.onInvalidate((key) => key.length, reports);
   // @ts-expect-error a URL or a client is missing
   redisStore({ prefix: 'a:' });
   // @ts-expect-error either a URL or a client

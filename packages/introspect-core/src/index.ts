@@ -10,7 +10,7 @@ export { type IssuersOptions, issuers } from './authorizer/issuer-selector.js';
 export { type TenantsOptions, tenants } from './authorizer/tenant-selector.js';
 export type { TokenWatch, WatchOptions } from './authorizer/token-watch.js';
 export type { CacheOptions } from './cache/cache-options.js';
-export type { CacheStore, StoreListener } from './cache/cache-store.js';
+export type { CacheStore, StoreReports } from './cache/cache-store.js';
 export type { InvalidationTarget } from './cache/invalidation-target.js';
 export { type BearerAuthenticationOptions, bearerAuthentication } from './client/bearer-authentication.js';
 export type {

@@ -1,10 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { StoreListener } from '@acme/introspect-core';
+import type { StoreReports } from '@acme/introspect-core';
 import { probePrefix, type Wire } from './wire.js';
 
 const proofWithinMs = 1000;
 const firstRetryMs = 1000;
 const maxRetryMs = 60_000;
+
+/** What a listener hears. */
+interface Listener extends StoreReports {
+  changed(key: string): void;
+}
 
 export interface InvalidationProofSettings {
   /** Opens a new connection, because the current one stays unproven. */
@@ -20,7 +25,7 @@ export interface InvalidationProofSettings {
  */
 export class InvalidationProof {
   readonly #settings: InvalidationProofSettings;
-  readonly #listeners = new Set<StoreListener>();
+  readonly #listeners = new Set<Listener>();
   /** The change that must arrive. Late is better than never: it also counts after its time limit. */
   #probe: string | undefined;
   #wire: Wire | undefined;
@@ -37,11 +42,12 @@ export class InvalidationProof {
     this.#settings = settings;
   }
 
-  addListener(listener: StoreListener): () => void {
-    const own: StoreListener = {
-      changed: (key) => listener.changed(key),
-      reset: () => listener.reset(),
-      unreliable: () => listener.unreliable(),
+  /** @param reports absent: an empty key then means that any key may have changed */
+  addListener(changed: (key: string) => void, reports?: StoreReports): () => void {
+    const own: Listener = {
+      changed: (key) => changed(key),
+      reset: () => (reports === undefined ? changed('') : reports.reset()),
+      unreliable: () => reports?.unreliable(),
     }; // the same listener may be added twice
     this.#listeners.add(own);
     if (this.#isUnreliable) own.unreliable();

@@ -82,9 +82,9 @@ export function storeOn(
       }),
     // Under a prefix of its own, because leases are not reported to other processes.
     lease: (key, ttlMs) => link.run((wire) => wire.set(leases + key, '', { ttlMs, onlyIfAbsent: true })),
-    onInvalidate(listener) {
+    onInvalidate(listener, reports) {
       link.start();
-      return proof.addListener(listener);
+      return proof.addListener(listener, reports);
     },
     close: async () => {
       link.close();

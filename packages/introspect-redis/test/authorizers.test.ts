@@ -83,8 +83,7 @@ describe.runIf(program)('a store in Redis', () => {
         cache: { maxAgeSeconds: 60, localMaxAgeSeconds, store: wrapped(store) },
       });
       const reported: string[] = [];
-      const changed = (key: string) => reported.push(key);
-      store.onInvalidate({ changed, reset() {}, unreliable() {} }); // after the authorizer's own
+      store.onInvalidate((key) => reported.push(key), { reset() {}, unreliable() {} }); // after the authorizer's own
       return { authorize: () => authorizer.authorize('Bearer good'), authorizer, store, events, reported };
     }
 

@@ -44,8 +44,7 @@ describe.runIf(program)('a store in Redis', () => {
     const store = make(server, { prefix, onError: (error) => errors.push(error) });
     onTestFinished(() => store.close());
     const listen = () =>
-      store.onInvalidate({
-        changed: (key) => reported.push(key),
+      store.onInvalidate((key) => reported.push(key), {
         reset: () => reported.push('(reset)'),
         unreliable: () => reported.push('(unreliable)'),
       });
@@ -161,7 +160,7 @@ describe.runIf(program)('a store in Redis', () => {
     await vi.waitFor(() => expect(reported).toContain('(unreliable)'), waiting);
     const later: string[] = [];
     const listener = (name: string) => () => later.push(name);
-    store.onInvalidate({ changed: listener('changed'), reset: listener('reset'), unreliable: listener('unreliable') });
+    store.onInvalidate(listener('changed'), { reset: listener('reset'), unreliable: listener('unreliable') });
     expect(later[0]).toBe('unreliable');
     if (make === ioredisThatDropsReports) return;
     await setTracking(server, '+');

@@ -72,7 +72,7 @@ export function inactiveEntry(received: CachedResponse, isUnconfirmed: boolean):
 
 /** Names each member, because V8 needs more memory for an object that was made with the spread syntax. */
 function entry(received: CachedResponse, limits: Omit<CacheEntry, keyof CachedResponse>): CacheEntry {
-  const { response, prepared, requestedAt, drift, sequence, epoch } = received;
+  const { response, prepared, requestedAt, drift, sequence, epoch, storeVersion } = received;
   const { expiresAt, revalidateAt, refreshAt, isUnconfirmed } = limits;
   return {
     response,
@@ -81,6 +81,7 @@ function entry(received: CachedResponse, limits: Omit<CacheEntry, keyof CachedRe
     drift,
     sequence,
     epoch,
+    storeVersion,
     expiresAt,
     revalidateAt,
     refreshAt,

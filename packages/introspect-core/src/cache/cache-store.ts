@@ -1,7 +1,5 @@
-/** What a store reports to a process, by {@link CacheStore.onInvalidate}. */
-export interface StoreListener {
-  /** Another process has set or deleted this key. */
-  changed(key: string): void;
+/** What a store says about its own reports: the second argument of {@link CacheStore.onInvalidate}. */
+export interface StoreReports {
   /** Any key may have changed, for example after a lost connection. From now on, the store reports changes. */
   reset(): void;
   /**
@@ -33,13 +31,14 @@ export interface CacheStore {
   /** Deletes the value of a key, if there is one. */
   delete(key: string): Promise<void>;
   /**
-   * Tells the listener each key that another process has set or deleted, and whether it can do so.
+   * Calls the listener with each key that another process has set or deleted.
    *
    * Without this function, a process sees a change when it reads the store again: see `localMaxAgeSeconds`.
    *
+   * @param listener an empty key means the same as `reports.reset()`
    * @returns a function that ends the calls
    */
-  onInvalidate?(listener: StoreListener): () => void;
+  onInvalidate?(listener: (key: string) => void, reports?: StoreReports): () => void;
   /**
    * Returns `true` for the first call and `false` for all others, until `ttlMs` milliseconds have passed. The process that
    * gets `true` refreshes the response, or introspects a token that no process has in its cache. The others wait for its

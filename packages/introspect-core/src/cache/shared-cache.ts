@@ -59,8 +59,8 @@ export class SharedCache {
       if (sharedCache === undefined) stopListening?.();
       else work(sharedCache);
     };
-    const stopListening = this.#store.onInvalidate({
-      changed: (key) => whileUsed((sharedCache) => sharedCache.#onChange(key)),
+    const onChange = (key: string) => whileUsed((sharedCache) => sharedCache.#onChange(key));
+    const stopListening = this.#store.onInvalidate(onChange, {
       reset: () => whileUsed((sharedCache) => sharedCache.#onReports(true)),
       unreliable: () => whileUsed((sharedCache) => sharedCache.#onReports(false)),
     });

@@ -1,7 +1,7 @@
 import type { StoreOperation } from '../events/events.js';
 import type { ActiveToken, IntrospectionResponse } from '../protocol/active-token.js';
 import { readIntrospectionResponse } from '../protocol/introspection-response.js';
-import type { CacheStore, StoreListener } from './cache-store.js';
+import type { CacheStore, StoreReports } from './cache-store.js';
 import { isAfterTombstone, type TombstoneName, tombstoneNames } from './invalidations.js';
 import { StoreCalls } from './store-calls.js';
 import type { EntryPlace, LookupKey, StoreCodec } from './store-codec.js';
@@ -147,9 +147,9 @@ export class StoreClient {
   }
 
   /** Listens to changes by other processes, if the store can report them. Returns a function that ends it. */
-  onInvalidate(listener: StoreListener): (() => void) | undefined {
+  onInvalidate(listener: (key: string) => void, reports: StoreReports): (() => void) | undefined {
     try {
-      return this.#store.onInvalidate?.(listener);
+      return this.#store.onInvalidate?.(listener, reports);
     } catch {
       this.#calls.failed('onInvalidate');
       return undefined;

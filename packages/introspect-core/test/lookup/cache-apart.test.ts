@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { active, inactive, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { StoreListener } from '../../src/index.js';
+import type { StoreReports } from '../../src/index.js';
 import { cachingAuthorizer } from '../support/authorizer.js';
 import { Clocks } from '../support/clocks.js';
 import { until } from '../support/event-loop.js';
@@ -125,13 +125,15 @@ describe('a token that is active in the shared store', () => {
 
 describe('a store with onInvalidate', () => {
   const notifyingStore = () => {
-    const listeners: StoreListener[] = [];
+    const listeners: ((key: string) => void)[] = [];
+    const reports: StoreReports[] = [];
     const end = vi.fn();
-    const onInvalidate = (listener: StoreListener) => {
+    const onInvalidate = (listener: (key: string) => void, report?: StoreReports) => {
       listeners.push(listener);
+      if (report !== undefined) reports.push(report);
       return end;
     };
-    return { listeners, end, store: { ...store, onInvalidate } };
+    return { listeners, reports, end, store: { ...store, onInvalidate } };
   };
 
   it.each(['', null, undefined, 5])(
@@ -143,7 +145,7 @@ describe('a store with onInvalidate', () => {
       await authorize();
       await settle();
       store.get.mockClear();
-      for (const listener of listeners) listener.changed(key as string);
+      for (const listener of listeners) listener(key as string);
       await authorize();
       expect(store.get).toHaveBeenCalled();
     },
@@ -151,12 +153,12 @@ describe('a store with onInvalidate', () => {
 
   it('a store that reports "reset": every entry is read again', async () => {
     server.always(active());
-    const { listeners, store: notifying } = notifyingStore();
+    const { reports, store: notifying } = notifyingStore();
     const { authorize, settle, events } = processOf({ store: notifying });
     await authorize();
     await settle();
     store.get.mockClear();
-    for (const listener of listeners) listener.reset();
+    for (const report of reports) report.reset();
     await authorize();
     expect(store.get).toHaveBeenCalled();
     expect(events).not.toContainEqual(expect.objectContaining({ type: 'store_failed' }));
@@ -169,7 +171,7 @@ describe('a store with onInvalidate', () => {
     'a store that reports "unreliable": with localMaxAgeSeconds %d, each entry is read again now and after %d s, until "reset"',
     async (localMaxAgeSeconds, seconds) => {
       server.always(active());
-      const { listeners, store: notifying } = notifyingStore();
+      const { reports, store: notifying } = notifyingStore();
       const { authorize, settle, events } = processOf({ store: notifying, localMaxAgeSeconds });
       const readsAgain = async () => {
         store.get.mockClear();
@@ -178,7 +180,7 @@ describe('a store with onInvalidate', () => {
         return store.get.mock.calls.length > 0;
       };
       await readsAgain();
-      for (const listener of listeners) listener.unreliable();
+      for (const report of reports) report.unreliable();
       expect(events.at(-1)).toEqual({ type: 'store_failed', operation: 'onInvalidate' });
       for (let times = 0; times < 3; times++) {
         expect(await readsAgain()).toBe(true);
@@ -186,7 +188,7 @@ describe('a store with onInvalidate', () => {
         expect(await readsAgain()).toBe(false);
         clocks.pass(0.001);
       }
-      for (const listener of listeners) listener.reset();
+      for (const report of reports) report.reset();
       expect(await readsAgain()).toBe(true);
       clocks.pass(localMaxAgeSeconds - 0.001);
       expect(await readsAgain()).toBe(false);
@@ -201,7 +203,7 @@ describe('a store with onInvalidate', () => {
     const collect: () => void = runInNewContext('gc');
     await vi.waitFor(() => {
       collect();
-      for (const listener of listeners) listener.changed('any');
+      for (const listener of listeners) listener('any');
       expect(end).toHaveBeenCalled();
     }, 60_000);
   });

@@ -1,6 +1,6 @@
 import { active, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { CacheOptions, LogEntry, StoreListener } from '../../src/index.js';
+import type { CacheOptions, LogEntry } from '../../src/index.js';
 import { cachingAuthorizer, cachingAuthorizerOnWebCrypto } from '../support/authorizer.js';
 import { Clocks } from '../support/clocks.js';
 import { mapStore } from '../support/map-store.js';
@@ -165,8 +165,8 @@ describe('a sealed store', () => {
   });
 
   it('revalidates an entry whose change the store reports', async () => {
-    const listeners: StoreListener[] = [];
-    const onInvalidate = (listener: StoreListener) => {
+    const listeners: ((key: string) => void)[] = [];
+    const onInvalidate = (listener: (key: string) => void) => {
       listeners.push(listener);
       return () => {};
     };
@@ -178,9 +178,9 @@ describe('a sealed store', () => {
     const other = processOf();
     await other.authorize('t', { maxResponseAgeSeconds: 0 });
     await other.settle();
-    for (const listener of listeners) listener.changed(`${key}x`);
+    for (const listener of listeners) listener(`${key}x`);
     expect(await reading.authorizer.authorize('Bearer t')).toMatchObject({ version: 1 });
-    for (const listener of listeners) listener.changed(key);
+    for (const listener of listeners) listener(key);
     expect(await reading.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
     expect(server.introspections).toHaveLength(2);
   });

@@ -1,6 +1,5 @@
 import { active, inactive, reset, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { StoreListener } from '../../src/index.js';
 import { cachingAuthorizer } from '../support/authorizer.js';
 import { Clocks } from '../support/clocks.js';
 import { until } from '../support/event-loop.js';
@@ -69,8 +68,8 @@ describe('a notification from the store', () => {
       await gate.promise;
       return value;
     });
-    const onInvalidate = ({ changed }: StoreListener) => {
-      notify = changed;
+    const onInvalidate = (listener: (key: string) => void) => {
+      notify = listener;
       return () => {};
     };
     const other = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });

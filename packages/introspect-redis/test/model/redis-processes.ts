@@ -1,5 +1,5 @@
 import { createClient } from 'redis';
-import type { CacheStore, StoreListener } from '../../../introspect-core/src/index.js';
+import type { CacheStore, StoreReports } from '../../../introspect-core/src/index.js';
 import { SharedStore, type StoreKind } from '../../../introspect-core/test/lookup/model/shared-store.js';
 import { type RedisStore, redisStore } from '../../src/index.js';
 import type { RedisServer } from '../redis-server.js';
@@ -15,7 +15,7 @@ const proofWithinMs = 900;
 export class RedisProcesses {
   readonly stores: readonly RedisStore[];
   /** The listener of each process in the current run. */
-  readonly listeners = new Map<number, StoreListener>();
+  readonly listeners = new Map<number, { changed: (key: string) => void; reports: StoreReports | undefined }>();
   readonly #admin: ReturnType<typeof createClient>;
   /** When each process heard that any key may have changed, since its last connection. */
   readonly #resets: readonly number[][] = [[], []];
@@ -25,13 +25,12 @@ export class RedisProcesses {
     this.#admin.on('error', () => {});
     this.stores = [0, 1].map((process) => {
       const store = redisStore({ url, prefix, onError: () => {} });
-      store.onInvalidate({
-        changed: (key) => this.listeners.get(process)?.changed(key),
+      store.onInvalidate((key) => this.listeners.get(process)?.changed(key), {
         reset: () => {
           this.#resets[process]?.push(performance.now());
-          this.listeners.get(process)?.reset();
+          this.listeners.get(process)?.reports?.reset();
         },
-        unreliable: () => this.listeners.get(process)?.unreliable(),
+        unreliable: () => this.listeners.get(process)?.reports?.unreliable(),
       });
       return store;
     });
@@ -126,8 +125,8 @@ export class RedisSharedStore extends SharedStore {
     };
     if (kind === 'lease' || kind === 'both') store.lease = (key, ttlMs) => this.#work(() => redis.lease(key, ttlMs));
     if (kind === 'notifies' || kind === 'both') {
-      store.onInvalidate = (listener) => {
-        this.#processes.listeners.set(process, listener);
+      store.onInvalidate = (changed, reports) => {
+        this.#processes.listeners.set(process, { changed, reports });
         return () => this.#processes.listeners.delete(process);
       };
     }

@@ -1,4 +1,4 @@
-import type { CacheStore, StoreListener } from '@acme/introspect-core';
+import type { CacheStore } from '@acme/introspect-core';
 
 /**
  * The options of {@link memoryStore}: a clock, or a store to connect to.
@@ -48,7 +48,7 @@ class Entries<Value> {
 class Shared {
   readonly values = new Entries<string>();
   readonly leases = new Entries<true>();
-  readonly listeners = new Set<{ owner: MemoryStore; listener: StoreListener }>();
+  readonly listeners = new Set<{ owner: MemoryStore; listener: (key: string) => void }>();
   readonly now: () => number;
 
   constructor(now: () => number) {
@@ -95,7 +95,7 @@ class Handle implements MemoryStore {
     return true;
   }
 
-  onInvalidate(listener: StoreListener): () => void {
+  onInvalidate(listener: (key: string) => void): () => void {
     const entry = { owner: this, listener };
     this.#shared.listeners.add(entry);
     return () => void this.#shared.listeners.delete(entry);
@@ -108,7 +108,7 @@ class Handle implements MemoryStore {
 
   #notify(key: string): void {
     for (const { owner, listener } of this.#shared.listeners) {
-      if (owner !== this && owner.fault === undefined) listener.changed(key);
+      if (owner !== this && owner.fault === undefined) listener(key);
     }
   }
 }

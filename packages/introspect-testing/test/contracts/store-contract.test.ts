@@ -1,5 +1,5 @@
 import { AssertionError } from 'node:assert';
-import type { CacheStore, StoreListener } from '@acme/introspect-core';
+import type { CacheStore } from '@acme/introspect-core';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type MemoryStore, memoryStore, storeContractCases } from '../../src/index.js';
 
@@ -39,6 +39,8 @@ const endingAt =
     },
   });
 
+type Listener = (key: string) => void;
+
 const leasingBy =
   (leased: (store: MemoryStore, key: string, ttlMs: number) => unknown): Wrong =>
   (store) => ({ lease: async (key: string, ttlMs: number) => leased(store, key, ttlMs) });
@@ -46,8 +48,7 @@ const leasingBy =
 const reporting =
   (filter: (key: string, report: (key: string) => void) => void): Wrong =>
   (store) => ({
-    onInvalidate: (listener: StoreListener) =>
-      store.onInvalidate({ ...listener, changed: (key) => filter(key, listener.changed) }),
+    onInvalidate: (listener: Listener) => store.onInvalidate((key) => filter(key, listener)),
   });
 
 const quietAbout =
@@ -58,8 +59,7 @@ const quietAbout =
       await (operation === 'set' ? store.set(key, value, ttlMs) : store.delete(key));
       known.delete('quiet');
     },
-    onInvalidate: (listener: StoreListener) =>
-      store.onInvalidate({ ...listener, changed: (key) => known.has('quiet') || listener.changed(key) }),
+    onInvalidate: (listener: Listener) => store.onInvalidate((key) => known.has('quiet') || listener(key)),
   });
 
 const wrongs: Record<string, Wrong> = {
@@ -171,14 +171,14 @@ const wrongs: Record<string, Wrong> = {
   'does not report writes': quietAbout('set'),
   'does not report deletions': quietAbout('delete'),
   'reports to a listener after its end': (store) => ({
-    onInvalidate: (listener: StoreListener) => {
+    onInvalidate: (listener: Listener) => {
       store.onInvalidate(listener);
       return () => {};
     },
   }),
   'ends all listeners together with one': (store, known) => ({
-    onInvalidate: (listener: StoreListener) => {
-      store.onInvalidate({ ...listener, changed: (key) => known.has('ended') || listener.changed(key) });
+    onInvalidate: (listener: Listener) => {
+      store.onInvalidate((key) => known.has('ended') || listener(key));
       return () => known.set('ended', now);
     },
   }),

@@ -52,7 +52,7 @@ describe('the store in memory', () => {
     const other = memoryStore({ connectTo: store });
     await other.set('key', 'value', 60_000);
     const listener = vi.fn();
-    store.onInvalidate({ changed: listener, reset: listener, unreliable: listener });
+    store.onInvalidate(listener);
     const calls = () => [store.get('key'), store.set('key', 'new', 1), store.delete('key'), store.lease('key', 60_000)];
 
     store.fault = 'reject';

@@ -1,4 +1,4 @@
-import type { CacheStore, StoreListener } from '../../../src/index.js';
+import type { CacheStore } from '../../../src/index.js';
 import type { VirtualTime } from '../../support/virtual-time.js';
 
 export const storeModes = ['works', 'slow', 'rejects', 'throws', 'hangs'] as const;
@@ -15,7 +15,7 @@ export class SharedStore {
   readonly #time: VirtualTime;
   readonly #entries = new Map<string, { value: string; endsAt: number }>();
   readonly #leases = new Map<string, number>();
-  readonly #listeners = new Map<number, StoreListener>();
+  readonly #listeners = new Map<number, (key: string) => void>();
 
   constructor(time: VirtualTime) {
     this.#time = time;
@@ -64,7 +64,7 @@ export class SharedStore {
   }
 
   #notify(process: number, key: string): void {
-    for (const [listening, listener] of this.#listeners) if (listening !== process) listener.changed(key);
+    for (const [listening, listener] of this.#listeners) if (listening !== process) listener(key);
   }
 
   #work<Value>(work: () => Value): Promise<Value> {
