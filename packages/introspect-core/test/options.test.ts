@@ -109,6 +109,10 @@ describe('an option that is inherited', () => {
 describe('an options object', () => {
   it.each<[string, () => object]>([
     ['an instance of a class with fields of its own, and a method', () => new OfOwnFields()],
+    [
+      'an object that inherits an enumerable method',
+      () => Object.assign(Object.create({ describe() {} }), api, { audience: 'my-api' }),
+    ],
     ['a frozen object', () => Object.freeze({ ...api, audience: 'my-api' })],
     ['an object without prototype', () => Object.assign(Object.create(null), api, { audience: 'my-api' })],
     [

@@ -54,6 +54,22 @@ describe('issuers: the choice', () => {
     expect([sent(a), sent(b)]).toEqual([[], []]);
   });
 
+  it.each(['opaque', jwt({ iss: 'https://a.example' })])(
+    'passes on the error of a check on a cache hit: %s',
+    async (token) => {
+      const member = authorizerOf(a, { issuer: 'https://a.example', cache: { maxAgeSeconds: 60 } });
+      const authorizer = issuers([member], { opaque: member });
+      a.tokens.set(token, {});
+      await authorizer.authorize({ token });
+      const fault = new Error('database');
+      const check = () => {
+        throw fault;
+      };
+      expect(await rejectionOf(authorizer.authorize({ token }, { check }))).toBe(fault);
+      expect(sent(a)).toEqual([token]);
+    },
+  );
+
   it('sends tokens without an issuer to the authorizer of "opaque" alone', async () => {
     const [first, second] = [authorizerOf(a), authorizerOf(b)];
     const authorizer = issuers([first, second], { opaque: second });

@@ -1,5 +1,6 @@
-import { respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
+import { active, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { contextOfConnection } from '../../src/authorizer/token-watches.js';
 import {
   AccessDeniedError,
   Authorizer,
@@ -10,6 +11,7 @@ import {
 } from '../../src/index.js';
 import { outcomeOf, rejectionOf } from '../support/authorizer.js';
 import { eventLoopTurns } from '../support/event-loop.js';
+import { holdResponse } from '../support/held-response.js';
 import { virtualTime } from '../support/virtual-time.js';
 
 let server: ScriptedServer;
@@ -143,6 +145,57 @@ describe('watch: invalidation', () => {
   );
 });
 
+describe('watch: invalidations during a check', () => {
+  it('cause one more check, however many they are', async () => {
+    server.tokens.set('t', { sub: 'alice' });
+    const authorizer = authorizerOf();
+    const check = vi.fn(() => true);
+    const { signal } = await authorizer.watch('Bearer t', { check });
+    const { held, release } = holdResponse(active({ sub: 'alice' }));
+    server.next(held);
+    await authorizer.invalidate({ sub: 'alice' });
+    await server.introspection(2);
+    for (let i = 0; i < 3; i++) await authorizer.invalidate({ sub: 'alice' });
+    expect(check).toHaveBeenCalledTimes(1);
+    release();
+    while (authorizer.stats().inFlight > 0 || check.mock.calls.length < 3) await eventLoopTurns();
+    await eventLoopTurns(10);
+    expect([check.mock.calls.length, signal.aborted]).toEqual([3, false]);
+  });
+});
+
+describe('watch: the context of later decisions', () => {
+  const { signal } = new AbortController();
+
+  it('has the members of the request, except its credentials and its signal', () => {
+    const request = {
+      authorization: 'Bearer t',
+      method: 'GET',
+      url: '/x',
+      clientCertificate: new Uint8Array([1]),
+      native: {},
+      header: (name: string) => [name],
+      signal: new AbortController().signal,
+    };
+    const { header, ...context } = contextOfConnection(request, signal);
+    const { clientCertificate, native } = request;
+    expect(context).toStrictEqual({
+      authorization: undefined,
+      signal,
+      clientCertificate,
+      native,
+      method: 'GET',
+      url: '/x',
+    });
+    expect(header?.('a')).toEqual(['a']);
+  });
+
+  it('has no method, no URL and no field lines if the request has none', () => {
+    const context = contextOfConnection({ authorization: undefined }, signal);
+    expect(['method' in context, 'url' in context, context.header?.('a')]).toEqual([false, false, []]);
+  });
+});
+
 describe('watch: the end of a watch', () => {
   it('ends with the signal of the caller, and frees the timer', async () => {
     server.tokens.set('t', {});
@@ -255,6 +308,7 @@ describe('watch: several issuers and tenants', () => {
     server.tokens.set(token, { exp: inSeconds(30) });
     const { signal } = await authorizer.watch({ token });
     expect(await outcomeOf(authorizer.watch({ token: jwt('https://c.example') }))).toBe('issuer_mismatch');
+    expect(await outcomeOf(authorizer.watch({ token: `${token}x` }))).toBe('inactive');
     await time.pass(30_100);
     expect(await ended(signal)).toMatchObject({ reason: 'expired' });
   });
@@ -287,5 +341,9 @@ describe('watch: several issuers and tenants', () => {
     expect(await rejectionOf(authorizer.watch({ authorization: 'Bearer t', url: 'denied' }))).toBeInstanceOf(
       AccessDeniedError,
     );
+    expect(await outcomeOf(authorizer.watch({ authorization: 'Bearer t', url: 'three' }))).toBe('inactive');
+    await authorizer.authorize({ authorization: undefined, url: 'four' }, { optional: true });
+    await eventLoopTurns();
+    expect(closed.mock.calls).toEqual([['one'], ['two'], ['three']]);
   });
 });

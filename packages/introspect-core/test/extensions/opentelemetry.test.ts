@@ -63,6 +63,50 @@ const authorizerOf = (options: Partial<AuthorizerOptions> = {}) =>
 const settled = (request: Promise<unknown>) => request.catch(() => {});
 const address = () => ({ 'server.address': '127.0.0.1', 'server.port': Number(new URL(server.origin).port) });
 
+it('openTelemetry describes each instrument', async () => {
+  const scopes: unknown[] = [];
+  const described: Record<string, unknown> = {};
+  const create = (name: string, options: object) => {
+    described[name] = options;
+    return { add() {}, record() {} };
+  };
+  const getMeter = (scope: string) => {
+    scopes.push(scope);
+    return { createCounter: create, createHistogram: create };
+  };
+  const onEvent = openTelemetry({ tracerProvider, meterProvider: { getMeter } as object as MeterProvider });
+  await settled(authorizerOf({ onEvent }).authorize('Bearer token'));
+  expect(scopes).toEqual(['@acme/introspect-core']);
+  expect(described).toEqual({
+    'introspect.client.request.duration': {
+      description: 'Duration of introspection requests, each attempt by itself',
+      unit: 's',
+      advice: {
+        explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+      },
+    },
+    'introspect.cache.lookups': {
+      description: 'Cache lookups by result; a stale response is counted after its miss',
+    },
+    'introspect.cache.refreshes': { description: 'Cached responses refreshed in the background' },
+    'introspect.cache.rechecks': { description: 'Rechecks of tokens that were suddenly inactive' },
+    'introspect.cache.invalidations': { description: 'Calls of invalidate' },
+    'introspect.cache.too_large': { description: 'Responses that were too large to cache' },
+    'introspect.claims.rejected': { description: 'Tokens whose claims do not match the schema of the API' },
+    'introspect.decisions': { description: 'Decisions about requests, by outcome and reason' },
+    'introspect.cache.store.failures': { description: 'Failures of the store' },
+    'introspect.client.request.shed': { description: 'Introspection requests that were not sent' },
+    'introspect.circuit_breaker.changes': { description: 'Times that the circuit breaker opened or closed' },
+    'introspect.credentials.refused': { description: "Rejections of this API's own credentials by the server" },
+    'introspect.unsupported_token_types': {
+      description: 'Clients whose server does not introspect the kind of token that this API receives',
+    },
+    'introspect.prefilter.rejected': { description: 'Tokens that the prefilter rejected' },
+    'introspect.prefilter.jwks.failures': { description: "Failures to fetch the issuer's keys" },
+    'introspect.inactive.explained': { description: 'Inactive tokens by their possible cause; in development' },
+  });
+});
+
 describe('a span', () => {
   it('is recorded for each attempt, with the server and the outcome', async () => {
     server.next(respond({ status: 503 }), active());

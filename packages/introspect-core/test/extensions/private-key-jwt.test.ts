@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { active, json, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { keyProblem } from '../../src/extensions/private-key-jwt/key-problem.js';
 import {
   type AssertionOptions,
   type KeyAlgorithm,
@@ -398,4 +399,12 @@ describe('a key that cannot sign', () => {
     expect(server.introspections).toHaveLength(0);
     expect(client.stats().requests).toMatchObject({ unavailable: 1 });
   });
+});
+
+it('keyProblem: says of an RSA key without a modulus that it has 0 bits', () => {
+  const oid = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+  const pkcs8 = [0x30, 0x17, 0x02, 0x01, 0x00, 0x30, 0x0b, ...oid, 0x04, 0x05, 0x30, 0x03, 0x02, 0x01, 0x00];
+  expect(keyProblem(pkcs8, 'RS256')).toBe(
+    'holds an RSA key of 0 bits, and RS256 needs at least 2048 (RFC 7518 §3.3): create a larger key',
+  );
 });

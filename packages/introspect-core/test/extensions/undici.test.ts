@@ -177,6 +177,15 @@ describe('a content coding of the body', () => {
     await expect(send(undiciTransport())).rejects.toThrow('larger than 1000 bytes');
   });
 
+  it.each([
+    ['gzip', Buffer.from(text), 'Z_DATA_ERROR'],
+    ['deflate', deflateSync(text).subarray(0, 20), 'Z_BUF_ERROR'],
+    ['br', Buffer.from(text), expect.stringMatching(/^ERR_(?!BUFFER_TOO_LARGE)/)],
+  ])('%s that the body does not have is an error of zlib, and not one of its size', async (encoding, body, code) => {
+    server.next(coded(encoding, body));
+    await expect(send(undiciTransport())).rejects.toMatchObject({ code });
+  });
+
   it('is limited before decoding', async () => {
     server.next(endless({ headers: { 'content-encoding': 'gzip' } }));
     await expect(send(undiciTransport())).rejects.toThrow('larger than 1000 bytes');

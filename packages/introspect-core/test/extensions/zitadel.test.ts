@@ -1,6 +1,7 @@
 import { startScriptedServer } from '@acme/introspect-testing';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { protect } from '../../src/adapter/index.js';
+import { membersOf } from '../../src/extensions/zitadel/claims.js';
 import {
   hasRole,
   metadata,
@@ -382,5 +383,32 @@ describe('the types of a response', () => {
       if (typeof token.aud === 'object') token.aud[0] = 'another';
     };
     expectTypeOf(change).toBeFunction();
+  });
+});
+
+describe('membersOf', () => {
+  it.each([
+    [undefined, []],
+    [null, []],
+    ['text', []],
+    [5, []],
+    [[], []],
+    [[null, 'text', ['a']], []],
+    [
+      { a: 1, b: 2 },
+      [
+        ['a', 1],
+        ['b', 2],
+      ],
+    ],
+    [
+      [{ a: 1 }, 5, { b: 2 }],
+      [
+        ['a', 1],
+        ['b', 2],
+      ],
+    ],
+  ])('of %j returns %j', (claim, members) => {
+    expect(membersOf(claim)).toEqual(members);
   });
 });
