@@ -511,3 +511,218 @@ describe('explainInactive', () => {
     await expect(explain(undefined as never)).rejects.toThrow('explainInactive: the token must be a string');
   });
 });
+
+describe('explainInactive: the whole explanation', () => {
+  const withPart = (token: string, part: number, value: object) =>
+    token
+      .split('.')
+      .map((each, index) => (index === part ? base64url.encode(JSON.stringify(value)) : each))
+      .join('.');
+  const scope = 'the scope urn:zitadel:iam:org:project:id:P1:aud.';
+  const login = 'A login must go through an application of the project.';
+  const whole = (bad: string, message: string, advice: string): [string, object] => [
+    bad,
+    { cause: 'malformed', message, advice },
+  ];
+
+  it.each([
+    whole('Bearer\tabc', 'It begins with the word Bearer.', 'Remove that word.'),
+    whole('bearer abc', 'It begins with the word Bearer.', 'Remove that word.'),
+    whole('\tabc', 'There is white space before or after it, such as a line break.', 'Cut that off.'),
+    whole('abc ', 'There is white space before or after it, such as a line break.', 'Cut that off.'),
+    whole("'abc", 'There are quotes around it.', 'Remove them.'),
+    whole('abc"', 'There are quotes around it.', 'Remove them.'),
+    ...['ab c', 'ab=c', 'ab"c', '=', 'abc=x'].map((token) =>
+      whole(
+        token,
+        'There are characters in it that no bearer token has (RFC 6750 §2.1).',
+        'Look at how it was copied or decoded.',
+      ),
+    ),
+    ...['eyJ', 'eyJh.', 'eyJh.eyJp'].map((token) =>
+      whole(token, 'It begins like a JWT, and parts of it are missing.', 'Look at where it was cut off.'),
+    ),
+  ])('of the damaged token %j', async (token, explanation) => {
+    expect(await explain(token)).toEqual(explanation);
+  });
+
+  it.each(['abc-._~+/9==', 'aBearer', 'xeyJh', 'eyJhbGciOiJub25lIn0.x.y.z'])('finds no damage in %s', async (token) => {
+    expect(await explain(token)).not.toMatchObject({ cause: 'malformed' });
+  });
+
+  it('of a JWT of another issuer', async () => {
+    expect(await explain(await key.sign({ iss: 'https://other.example' }))).toEqual({
+      cause: 'issuer_mismatch',
+      message: `It was issued by "https://other.example", and this API trusts "${server.origin}".`,
+      advice: 'Get a token from that issuer, or configure the one that issued it.',
+    });
+  });
+
+  it('of a JWT whose signature is wrong, or whose key is not published', async () => {
+    const [sameKid, otherKid] = await Promise.all(
+      ['key-1', 'key-0'].map((kid) => issuerKey(kid, { iss: server.origin })),
+    );
+    expect(await explain((await sameKid?.sign()) ?? '')).toEqual({
+      cause: 'bad_signature',
+      message: "Its signature is wrong: it was not made by the issuer's key, or the token was changed since.",
+      advice: 'Look at how it was copied: one changed or missing character is enough.',
+    });
+    const transport: Transport = (request) => ofetchTransport(request); // with it, the keys are fetched again
+    expect(await explain((await otherKid?.sign()) ?? '', { transport })).toEqual({
+      cause: 'unknown_key',
+      message:
+        'It is signed by a key that the issuer does not publish (any more): it is old, or from another server or instance.',
+      advice: 'Get a new token.',
+    });
+  });
+
+  it('of a JWT that has expired, or is not valid yet', async () => {
+    expect(await explain(await key.sign({ exp: clocks.in(-60) }))).toEqual({
+      cause: 'expired',
+      message: 'It expired 1 min ago (2025-06-15T15:05:40.000Z).',
+      advice: 'Get a new token, with the refresh token if there is one.',
+    });
+    expect(await explain(await key.sign({ nbf: clocks.in(86_400) }))).toEqual({
+      cause: 'not_yet_valid',
+      message: 'It will be valid in 1 day (2025-06-16T15:06:40.000Z).',
+      advice: 'Compare the clocks of this machine and the server: introspect doctor does.',
+    });
+    expect(await explain(await key.sign({ nbf: clocks.in(0) }))).toMatchObject({ cause: 'revoked' });
+  });
+
+  it.each([
+    ['c_hash', 'an ID token'],
+    ['events', 'a logout token'],
+  ])('of a JWT with "%s"', async (name, kind) => {
+    expect(await explain(await key.sign({ [name]: 'x' }))).toEqual({
+      cause: 'not_an_access_token',
+      message: `It is ${kind}.`,
+      advice: 'Send the access token.',
+    });
+  });
+
+  it('of a JWT that reads as good', async () => {
+    expect(await explain(await key.sign())).toEqual({
+      cause: 'revoked',
+      message:
+        'It reads as good. So it was revoked, or superseded by a refresh (only the latest access token of a login is active), or its session has ended, or its user is locked, deactivated or gone, or ZITADEL was called under another origin (scheme, host or port) than its issuer.',
+      advice:
+        'Get a new token. If that is inactive too, check that proxies forward the host and the scheme of the issuer. ZITADEL also says inactive when it fails internally.',
+    });
+  });
+
+  it.each([
+    ['P1', 'and its project id "P1".', scope],
+    [
+      undefined,
+      '; whether it names the project instead is unknown without "projectId".',
+      'the scope urn:zitadel:iam:org:project:id:<project id>:aud.',
+    ],
+  ])('of a JWT for another audience, with projectId %j', async (projectId, end, wanted) => {
+    expect(await explain(await key.sign({ aud: 'x' }), { projectId })).toEqual({
+      cause: 'audience_mismatch',
+      message: `Its audience ["x"] lacks this API's client id "api"${end.startsWith(';') ? '' : ' '}${end}`,
+      advice: `Request it with ${wanted} ${login}`,
+    });
+  });
+
+  it.each([
+    [json({}), 'The userinfo endpoint accepts the token, so nothing else is wrong with it.'],
+    [
+      dead,
+      'The userinfo endpoint rejects the token too, so it was also revoked or replaced, or its user is locked or gone.',
+    ],
+  ])('of a JWT for another audience, after a response of userinfo', async (response, confirmation) => {
+    server.at(userinfo, response);
+    expect(await explain(await key.sign({ aud: 'x' }), { checkUserinfo: true })).toEqual({
+      cause: 'audience_mismatch',
+      message: `Its audience ["x"] lacks this API's client id "api" and its project id "P1". ${confirmation}`,
+      advice: `Request it with ${scope} ${login}`,
+    });
+  });
+
+  const ofZitadel =
+    'It is opaque, in the form of the access tokens and personal access tokens that ZITADEL creates (JWE), so nothing can be read from it.';
+  const ofOthers =
+    'It is neither a JWT nor an encrypted token (JWE) like the opaque ones of current ZITADEL versions. So it may be a refresh token, an access token of an older version or of another server, or damaged.';
+  const gone = 'it is unknown (from another instance, perhaps), expired, revoked or superseded by a refresh';
+  const unsure = `ZITADEL says inactive when ${gone}, and when its audience lacks this API.`;
+  const request = `If it is the token of a service user, request it with ${scope}`;
+  const header = (alg: string, enc: string) => withPart(jwe, 0, { alg, enc });
+  it.each([
+    ['a JWE of ZITADEL', jwe, undefined, ofZitadel, unsure, request],
+    ['a JWE with another alg', header('dir', 'A256GCM'), undefined, ofOthers, unsure, request],
+    ['a JWE with another enc', header('A256GCMKW', 'A128GCM'), undefined, ofOthers, unsure, request],
+    ['a text', 'abc', undefined, ofOthers, unsure, request],
+    [
+      'a JWE that userinfo rejects',
+      jwe,
+      dead,
+      ofZitadel,
+      `The userinfo endpoint rejects it too, so ${gone}.`,
+      `Get a new token. ${request}`,
+    ],
+    ['a JWE that userinfo does not judge', jwe, respond({ status: 403 }), ofZitadel, unsure, request],
+  ])('of %s', async (_, token, response, form, rest, advice) => {
+    if (response !== undefined) server.at(userinfo, response);
+    expect(await explain(token, { checkUserinfo: response !== undefined })).toEqual({
+      cause: 'opaque',
+      message: `${form} ${rest}`,
+      advice,
+    });
+  });
+
+  it('of an opaque token that userinfo accepts', async () => {
+    server.at(userinfo, json({}));
+    expect(await explain(jwe, { checkUserinfo: true })).toEqual({
+      cause: 'audience_mismatch',
+      message:
+        'It is a live token of this server: the userinfo endpoint accepts it. So its audience lacks this API, and cannot be read here because the token is opaque.',
+      advice: `${request} ${login}`,
+    });
+    expect(server.requests[0]?.field('accept')).toEqual(['application/json']);
+  });
+
+  it('of a JWE that is not whole', async () => {
+    expect(await explain(`${jwe}.x`)).toEqual({
+      cause: 'malformed',
+      message: 'It begins like an encrypted token (JWE), and is not whole: it was cut off or changed.',
+      advice: 'Look at where it was cut off.',
+    });
+  });
+
+  it('of tokens of a server that is not ZITADEL', async () => {
+    const good = await key.sign();
+    const readsGood =
+      'It reads as good, so only this server knows the cause: the token may be revoked, or its session or user may be gone.';
+    const advice = 'Get a new token. If that is inactive too, read the log of the server.';
+    expect(await explain(good, { isZitadel: false })).toEqual({ cause: 'unknown', message: readsGood, advice });
+    expect(await explain(await key.sign({ aud: undefined }), { isZitadel: false })).toEqual({
+      cause: 'unknown',
+      message: `${readsGood} Its audience [] lacks this API's client id "api": some servers then say inactive, others do not check it.`,
+      advice,
+    });
+    expect(await explain('abc', { isZitadel: false })).toEqual({
+      cause: 'opaque',
+      message: 'It is not a JWT, so nothing can be read from it: only this server knows why it is inactive.',
+      advice:
+        'Check that it is an access token of this server, and get a new one. If that is inactive too, check that this client may introspect it.',
+    });
+    expect(await explain(withPart(good, 0, { alg: 'none' }), { isZitadel: false })).toEqual({
+      cause: 'bad_signature',
+      message: 'It is not signed.',
+      advice: 'Look at where it comes from: anybody can write such a token.',
+    });
+    for (const [alg, unchecked] of [
+      ['HS512', 'it is signed with a secret that only the server has'],
+      ['XHS512', 'its algorithm cannot be verified here'],
+      ['HS512X', 'its algorithm cannot be verified here'],
+    ]) {
+      expect(await explain(withPart(good, 0, { alg }), { isZitadel: false })).toEqual({
+        cause: 'unknown',
+        message: `${readsGood} Its signature was not checked: ${unchecked}.`,
+        advice,
+      });
+    }
+  });
+});
