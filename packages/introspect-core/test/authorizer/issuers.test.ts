@@ -331,20 +331,35 @@ describe('issuers: two issuers do not influence each other', () => {
 
 describe('issuers: what it rejects at construction', () => {
   const one = () => authorizerOf(a);
+  const list = 'pass a list of authorizers, with one for each issuer';
+  const opaque = '"opaque" must be an authorizer of the list, or a function that returns one';
   it.each([
-    ['an empty list', () => issuers([]), 'pass a list of authorizers'],
-    ['no list', () => issuers(one() as never), 'pass a list of authorizers'],
-    ['another value in the list', () => issuers([one(), {} as never]), 'pass a list of authorizers'],
-    ['two with the same issuer', () => issuers([one(), one()]), 'two authorizers have the issuer'],
+    ['an empty list', () => issuers([]), list],
+    ['no list', () => issuers(one() as never), list],
+    ['another value in the list', () => issuers([one(), {} as never]), list],
+    [
+      'two with the same issuer',
+      () => issuers([one(), one()]),
+      /^issuers: two authorizers have the issuer http:\/\/127\.0\.0\.1:\d+: pass one authorizer for each issuer$/,
+    ],
     [
       'an alias that is the issuer of another',
       () => issuers([one(), authorizerOf(b, { issuerAliases: [a.origin] })]),
-      'two authorizers have the issuer',
+      /^issuers: two authorizers have the issuer http:\/\/127\.0\.0\.1:\d+: pass one authorizer for each issuer$/,
     ],
-    ['one without an issuer', () => issuers([one(), new Authorizer(scripted)]), 'at index 1 has no "issuer"'],
-    ['"opaque" outside the list', () => issuers([one()], { opaque: authorizerOf(b) }), '"opaque" must be'],
-    ['"opaque" that is undefined', () => issuers([one()], { opaque: undefined } as never), '"opaque" must be'],
-    ['an unknown option', () => issuers([one()], { opaq: 1 } as never), 'unknown option "opaq"'],
+    [
+      'one without an issuer',
+      () => issuers([one(), new Authorizer(scripted)]),
+      'the authorizer at index 1 has no "issuer", so no token could choose it: set its option "issuer"',
+    ],
+    ['"opaque" outside the list', () => issuers([one()], { opaque: authorizerOf(b) }), opaque],
+    ['"opaque" that is undefined', () => issuers([one()], { opaque: undefined } as never), opaque],
+    [
+      '"opaque" that is inherited',
+      () => issuers([one()], Object.create({ opaque: () => undefined })),
+      '"opaque" is inherited, for example from a class: set it on the options object itself',
+    ],
+    ['an unknown option', () => issuers([one()], { opaq: 1 } as never), 'unknown option "opaq"; known options: opaque'],
     [
       'different resources',
       () =>
@@ -352,11 +367,11 @@ describe('issuers: what it rejects at construction', () => {
           authorizerOf(a, { resource: 'https://x.example' }),
           authorizerOf(b, { resource: 'https://y.example' }),
         ]),
-      'different "resource"',
+      'the authorizers have different "resource" values: they protect one API, so set the same',
     ],
   ])('rejects %s', (_, make, message) => {
     expect(make).toThrow(TypeError);
-    expect(make).toThrow(message);
+    expect(make).toThrow(typeof message === 'string' ? new TypeError(`issuers: ${message}`) : message);
   });
 });
 

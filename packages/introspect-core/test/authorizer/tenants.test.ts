@@ -95,14 +95,22 @@ describe('tenants: loading', () => {
       ({ url }) => url,
       () => ({}) as never,
     );
-    await expect(wrong.authorize(from('a'))).rejects.toThrow('tenants: load(tenant) must return an Authorizer');
+    await expect(wrong.authorize(from('a'))).rejects.toThrow(
+      new TypeError('tenants: load(tenant) must return an Authorizer or undefined'),
+    );
     const promised = tenants((async () => 'a') as never, () => authorizerOf(a));
-    await expect(promised.authorize(from('a'))).rejects.toThrow('tenants: tenantOf(request) must return a string');
+    await expect(promised.authorize(from('a'))).rejects.toThrow(
+      new TypeError('tenants: tenantOf(request) must return a string or undefined'),
+    );
   });
 
   it('rejects invalid parameters', () => {
-    expect(() => tenants('a' as never, () => undefined)).toThrow('tenants: pass two functions');
-    expect(() => tenants(() => 'a', undefined as never)).toThrow('tenants: pass two functions');
+    expect(() => tenants('a' as never, () => undefined)).toThrow(
+      new TypeError('tenants: pass two functions: tenantOf(request) and load(tenant)'),
+    );
+    expect(() => tenants(() => 'a', undefined as never)).toThrow(
+      new TypeError('tenants: pass two functions: tenantOf(request) and load(tenant)'),
+    );
     for (const max of [0, 1.5, '3']) {
       expect(() =>
         tenants(
@@ -110,7 +118,7 @@ describe('tenants: loading', () => {
           () => undefined,
           { max } as never,
         ),
-      ).toThrow('tenants: "max" must be');
+      ).toThrow(new TypeError('tenants: "max" must be a whole number of authorizers, at least 1'));
     }
     expect(() =>
       tenants(
@@ -118,7 +126,7 @@ describe('tenants: loading', () => {
         () => undefined,
         { maximum: 1 } as never,
       ),
-    ).toThrow('tenants: unknown option');
+    ).toThrow(new TypeError('tenants: unknown option "maximum"; known options: max'));
   });
 });
 

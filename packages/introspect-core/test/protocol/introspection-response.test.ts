@@ -173,6 +173,19 @@ describe('readIntrospectionResponse', () => {
     },
   );
 
+  it.each(['{}', '{"active":"true"}', '{"active":null}', '{"active":1}'])('rejects %s, without a boolean', (body) => {
+    expect(() => read(body)).toThrow(
+      new InvalidResponseError(
+        'https://as.example.com responded without a boolean "active": is this an introspection endpoint?',
+      ),
+    );
+  });
+
+  it('reads a scope with all characters except control characters', () => {
+    expect(readActive({ scope: ' ~\u0080' })).toMatchObject({ scope: ' ~\u0080' });
+    expect(() => readActive({ scope: '\u001f' })).toThrow(InvalidResponseError);
+  });
+
   it('reads `active` from the object itself, not from a prototype', () => {
     expect(() => read('{"__proto__":{"active":true}}')).toThrow(InvalidResponseError);
   });
@@ -181,8 +194,11 @@ describe('readIntrospectionResponse', () => {
     'takes a %s of null for absent, and refuses one of a wrong type by name',
     (member) => {
       expect(readActive({ [member]: null })).toEqual({ active: true });
-      expect(() => readActive({ [member]: true })).toThrow(`"${member}"`);
-      expect(() => readActive({ [member]: true })).toThrow(InvalidResponseError);
+      expect(() => readActive({ [member]: true })).toThrow(
+        new InvalidResponseError(
+          `https://as.example.com responded with a "${member}" that is not of the type in RFC 7662`,
+        ),
+      );
     },
   );
 

@@ -258,13 +258,23 @@ describe('a policy for each message', () => {
     expect([reads > 0, read.mock.calls.length]).toEqual([true, reads]);
   });
 
+  it('gets each message of a batch of 100', async () => {
+    const policy = vi.fn(byTool);
+    await passed(mcpGate(authorizerWith(), policy), post('reader', Array(100).fill({ method: 'ping' })));
+    expect(policy).toHaveBeenCalledTimes(100);
+  });
+
   it('gets notifications, and responses to requests of the server', async () => {
     const seen: (McpMessage | undefined)[] = [];
     const gate = mcpGate(authorizerWith(), (message) => {
       seen.push(message);
       return reading;
     });
-    const messages = [{ method: 'notifications/initialized' }, { id: 1, result: {} }, { id: 2, error: { code: 1 } }];
+    const messages = [
+      { method: 'notifications/initialized', params: {} },
+      { id: 1, result: {} },
+      { id: 2, error: { code: 1 } },
+    ];
     for (const message of messages) await passed(gate, post('reader', message));
     expect(seen).toEqual(messages);
   });
@@ -276,32 +286,38 @@ describe('a policy for each message', () => {
     expect(policy.mock.calls).toEqual([[undefined]]);
   });
 
-  it.each<[string, string | Uint8Array]>([
-    ['no JSON', '{'],
-    ['an empty body', ''],
-    ['bytes that are not UTF-8', new Uint8Array([0x22, 0xff, 0x22])],
-    ['UTF-16', new Uint8Array([0xff, 0xfe, 0x7b, 0x00])],
-    ['a number', '5'],
-    ['null', 'null'],
-    ['an empty batch', '[]'],
-    ['an object that is no message', '{}'],
-    ['a batch with something that is no message', '[{"method":"ping"},5]'],
-    ['a batch within a batch', '[[{"method":"ping"}]]'],
-    ['a method that is no string', '{"method":["tools/call"],"params":{"name":"write"}}'],
-    ['params that are a list', '{"method":"tools/call","params":["write"]}'],
-    ['params that are null', '{"method":"tools/call","params":null}'],
-    ['a batch of more than 100 messages', JSON.stringify(Array(101).fill({ method: 'ping' }))],
-  ])('does not let %s pass: 400 with a JSON-RPC error, or the challenge without a token', async (_, body) => {
-    const policy = vi.fn(byTool);
-    const gate = mcpGate(authorizerWith(), policy);
-    const response = await denied(gate, post('both', body));
-    expect([response.status, await response.json()]).toEqual([
-      400,
-      { jsonrpc: '2.0', error: { code: expect.any(Number), message: expect.any(String) }, id: null },
-    ]);
-    expect((await denied(gate, post(undefined, body))).status).toBe(401);
-    expect(policy.mock.calls).toEqual([[undefined], [undefined]]);
-  });
+  const parseError = [-32_700, 'Parse error: the body must be JSON in UTF-8'] as const;
+  const noMessage = [-32_600, 'Invalid Request: the body must be a JSON-RPC message, or a batch of them'] as const;
+  const tooMany = [-32_600, 'Invalid Request: a batch must not have more than 100 messages'] as const;
+  it.each<[string, string | Uint8Array, readonly [number, string]]>([
+    ['no JSON', '{', parseError],
+    ['an empty body', '', parseError],
+    ['bytes that are not UTF-8', new Uint8Array([0x22, 0xff, 0x22]), parseError],
+    ['UTF-16', new Uint8Array([0xff, 0xfe, 0x7b, 0x00]), parseError],
+    ['a number', '5', noMessage],
+    ['null', 'null', noMessage],
+    ['an empty batch', '[]', noMessage],
+    ['an object that is no message', '{}', noMessage],
+    ['a batch with something that is no message', '[{"method":"ping"},5]', noMessage],
+    ['a batch within a batch', '[[{"method":"ping"}]]', noMessage],
+    ['a method that is no string', '{"method":["tools/call"],"params":{"name":"write"}}', noMessage],
+    ['params that are a list', '{"method":"tools/call","params":["write"]}', noMessage],
+    ['params that are null', '{"method":"tools/call","params":null}', noMessage],
+    ['a batch of more than 100 messages', JSON.stringify(Array(101).fill({ method: 'ping' })), tooMany],
+  ])(
+    'does not let %s pass: 400 with a JSON-RPC error, or the challenge without a token',
+    async (_, body, [code, message]) => {
+      const policy = vi.fn(byTool);
+      const gate = mcpGate(authorizerWith(), policy);
+      const response = await denied(gate, post('both', body));
+      expect([response.status, await response.json()]).toEqual([
+        400,
+        { jsonrpc: '2.0', error: { code, message }, id: null },
+      ]);
+      expect((await denied(gate, post(undefined, body))).status).toBe(401);
+      expect(policy.mock.calls).toEqual([[undefined], [undefined]]);
+    },
+  );
 
   it('stops reading a body of more than maxBodyBytes: 413', async () => {
     const gate = mcpGate(authorizerWith(), byTool, { maxBodyBytes: 1000 });
@@ -317,7 +333,11 @@ describe('a policy for each message', () => {
     const response = await denied(gate, request);
     expect([response.status, await response.json()]).toEqual([
       413,
-      expect.objectContaining({ error: { code: -32_000, message: expect.stringContaining('1000 bytes') } }),
+      {
+        jsonrpc: '2.0',
+        error: { code: -32_000, message: 'Payload Too Large: the body must not exceed 1000 bytes' },
+        id: null,
+      },
     ]);
     expect(pulled).toBeLessThan(10);
     await passed(gate, post('both', JSON.stringify(call('write')).padEnd(1000)));
@@ -326,7 +346,9 @@ describe('a policy for each message', () => {
   it('says that the body was read already', async () => {
     const request = post('both');
     await request.text();
-    await expect(mcpGate(authorizerWith(), byTool)(request)).rejects.toThrow('call the gate before you read it');
+    await expect(mcpGate(authorizerWith(), byTool)(request)).rejects.toThrow(
+      new TypeError('mcpGate: the body was already read; call the gate before you read it'),
+    );
   });
 
   it('reads no body for a policy of all requests', async () => {
@@ -342,7 +364,9 @@ describe('a policy for each message', () => {
     ['a string', 'files:write'],
   ])('rejects the request if the function returns %s, which would accept every token', async (_, returned) => {
     const gate = mcpGate(authorizerWith(), (() => returned) as never);
-    await expect(gate(post('both'))).rejects.toThrow('must return a policy');
+    await expect(gate(post('both'))).rejects.toThrow(
+      new TypeError('mcpGate: the function must return a policy for each message, and not a promise'),
+    );
   });
 
   it('rejects the request if the policy is invalid', async () => {
@@ -397,55 +421,61 @@ describe('the RFC 9728 document', () => {
 });
 
 describe('the arguments of mcpGate', () => {
+  const own = { issuer: 'https://as.example', clientId: 'a', clientSecret: 's' };
+  const withOptions = (options: object) => () => mcpGate(authorizerWith(), {}, options as never);
+  const noAudience =
+    'mcpGate: the authorizer has no "audience", but MCP requires that a token was issued for this server: set "audience" to what your authorization server puts into "aud" ("projectId" of zitadel() sets it). If the server itself reports tokens for other APIs as inactive, you can set "anyAudience" of mcpGate to true instead';
+  const bytes = 'mcpGate: "maxBodyBytes" must be a whole number of bytes, at least 1';
+  const scopes =
+    'mcpGate: "scopeImplies" must have scopes of printable ASCII characters, without spaces, double quotes and backslashes';
+
   it.each<[string, () => unknown, string]>([
     ['no authorizer', () => mcpGate({} as never), 'mcpGate: pass an Authorizer'],
     [
       'an unknown option',
-      () => mcpGate(authorizerWith(), {}, { scopesImplies: {} } as never),
-      'did you mean "scopeImplies"',
+      withOptions({ scopesImplies: {} }),
+      'mcpGate: unknown option "scopesImplies"; known options: scopeImplies, maxBodyBytes, anyAudience; did you mean "scopeImplies"?',
     ],
     [
       'no resource',
-      () => mcpGate(new Authorizer({ issuer: server.origin, clientId: 'a', clientSecret: 's' })),
-      '"resource"',
+      () => mcpGate(new Authorizer(own)),
+      'Authorizer: to serve the resource metadata, configure "resource"',
     ],
-    [
-      'no audience',
-      () => mcpGate(new Authorizer({ issuer: server.origin, clientId: 'a', clientSecret: 's', resource })),
-      'mcpGate: the authorizer has no "audience"',
-    ],
+    ['no audience', () => mcpGate(new Authorizer({ ...own, resource })), noAudience],
     [
       'no audience of one issuer',
-      () =>
-        mcpGate(
-          issuers([
-            authorizerWith(),
-            new Authorizer({ issuer: 'https://b.example', clientId: 'a', clientSecret: 's', resource }),
-          ]),
-        ),
-      'mcpGate: the authorizer has no "audience"',
+      () => mcpGate(issuers([authorizerWith(), new Authorizer({ ...own, resource })])),
+      noAudience,
     ],
-    ['a text as anyAudience', () => mcpGate(authorizerWith(), {}, { anyAudience: 'yes' as never }), '"anyAudience"'],
-    ['an invalid policy', () => mcpGate(authorizerWith(), { scope: 'a' } as never), 'unknown option "scope"'],
+    ['a text as anyAudience', withOptions({ anyAudience: 'yes' }), 'mcpGate: "anyAudience" must be true or false'],
     [
       'undefined scopeImplies',
-      () => mcpGate(authorizerWith(), {}, { scopeImplies: undefined } as never),
-      'is undefined',
+      withOptions({ scopeImplies: undefined }),
+      'mcpGate: "scopeImplies" is undefined: leave it out, or give a value; is an environment variable unset?',
     ],
     [
       'a string as scopeImplies',
-      () => mcpGate(authorizerWith(), {}, { scopeImplies: 'a' } as never),
-      'must be an object',
+      withOptions({ scopeImplies: 'a' }),
+      'mcpGate: "scopeImplies" must be an object with a list of scopes for each scope',
     ],
-    ['a scope with a space', () => mcpGate(authorizerWith(), {}, { scopeImplies: { 'a b': ['c'] } }), '"scopeImplies"'],
-    ['an empty list of scopes', () => mcpGate(authorizerWith(), {}, { scopeImplies: { a: [] } }), '"scopeImplies.a"'],
+    ['a scope with a space', withOptions({ scopeImplies: { 'a b': ['c'] } }), scopes],
+    ['a space before a scope', withOptions({ scopeImplies: { ' a': ['c'] } }), scopes],
+    ['a space after an implied scope', withOptions({ scopeImplies: { a: ['b', 'c '] } }), scopes],
+    ['a scope with a quote', withOptions({ scopeImplies: { a: ['"'] } }), scopes],
+    ['a scope with a backslash', withOptions({ scopeImplies: { a: ['\\'] } }), scopes],
     [
-      'no bytes',
-      () => mcpGate(authorizerWith(), {}, { maxBodyBytes: 0 }),
-      '"maxBodyBytes" must be a whole number of bytes',
+      'an empty list of scopes',
+      withOptions({ scopeImplies: { a: [] } }),
+      'mcpGate: "scopeImplies.a" must not be empty: leave it out, or give a value; is an environment variable unset?',
     ],
+    ['no bytes', withOptions({ maxBodyBytes: 0 }), bytes],
+    ['half a byte', withOptions({ maxBodyBytes: 1.5 }), bytes],
+    ['bytes as a string', withOptions({ maxBodyBytes: '1' }), bytes],
   ])('are rejected by name: %s', (_, construct, message) => {
-    expect(construct).toThrow(TypeError);
-    expect(construct).toThrow(message);
+    expect(construct).toThrow(new TypeError(message));
+  });
+
+  it('must not have an invalid policy', () => {
+    expect(() => mcpGate(authorizerWith(), { scope: 'a' } as never)).toThrow(/unknown option "scope"/);
   });
 });

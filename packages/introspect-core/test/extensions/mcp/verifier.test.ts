@@ -94,21 +94,29 @@ describe('mcpVerifier', () => {
   });
 
   it.each<[string, () => unknown, string]>([
-    ['no authorizer', () => mcpVerifier({} as never), 'mcpVerifier: pass an Authorizer'],
-    ['an unknown option', () => mcpVerifier(authorizerWith(), { error: {} } as never), 'did you mean "errors"'],
+    ['no authorizer', () => mcpVerifier({} as never), 'pass an Authorizer'],
+    [
+      'an unknown option',
+      () => mcpVerifier(authorizerWith(), { error: {} } as never),
+      'unknown option "error"; known options: policy, scopeImplies, errors; did you mean "errors"?',
+    ],
     [
       'an undefined policy',
       () => mcpVerifier(authorizerWith(), { policy: undefined } as never),
-      '"policy" is undefined',
+      '"policy" is undefined: leave it out, or give a value; is an environment variable unset?',
     ],
-    ['an invalid policy', () => mcpVerifier(authorizerWith(), { policy: { scope: 'a' } as never }), '"scope"'],
+    ['a policy of null', () => mcpVerifier(authorizerWith(), { policy: null } as never), '"policy" must be a policy'],
+    ['a policy of text', () => mcpVerifier(authorizerWith(), { policy: 'a' } as never), '"policy" must be a policy'],
     [
       'too few classes',
       () => mcpVerifier(authorizerWith(), { errors: { ServerError: Error } as never }),
-      '"errors" must be',
+      '"errors" must be the error classes of the SDK, version 1: InvalidTokenError, InsufficientScopeError, InvalidRequestError, AccessDeniedError, ServerError',
     ],
   ])('rejects its arguments by name: %s', (_, construct, message) => {
-    expect(construct).toThrow(TypeError);
-    expect(construct).toThrow(message);
+    expect(construct).toThrow(new TypeError(`mcpVerifier: ${message}`));
+  });
+
+  it('rejects an invalid policy by name', () => {
+    expect(() => mcpVerifier(authorizerWith(), { policy: { scope: 'a' } as never })).toThrow(/"scope"/);
   });
 });
