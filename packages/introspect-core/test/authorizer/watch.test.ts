@@ -300,15 +300,14 @@ describe('watch: several issuers and tenants', () => {
   const jwt = (iss: string) => `${part({ alg: 'RS256' })}.${part({ iss })}.c2ln`;
 
   it('issuers: watches with the authorizer of the token, and rejects an unknown issuer', async () => {
-    const authorizer = issuers([
-      authorizerOf({ issuer: 'https://a.example' }),
-      authorizerOf({ issuer: 'https://b.example' }),
-    ]);
+    const [one, other] = ['https://a.example', 'https://b.example'].map((issuer) => authorizerOf({ issuer }));
+    const authorizer = issuers([one, other] as [Authorizer, Authorizer], { opaque: one as Authorizer });
     const token = jwt('https://b.example');
     server.tokens.set(token, { exp: inSeconds(30) });
     const { signal } = await authorizer.watch({ token });
     expect(await outcomeOf(authorizer.watch({ token: jwt('https://c.example') }))).toBe('issuer_mismatch');
     expect(await outcomeOf(authorizer.watch({ token: `${token}x` }))).toBe('inactive');
+    expect(await outcomeOf(authorizer.watch({ token: 'opaque' }))).toBe('inactive');
     await time.pass(30_100);
     expect(await ended(signal)).toMatchObject({ reason: 'expired' });
   });

@@ -54,4 +54,26 @@ describe('the breaker of a store', () => {
     expect(await outcomeOf(up)).toBe('value');
     await fail(5);
   });
+
+  it('is failing from a failed call until the next success', async () => {
+    const seen = [breaker.isFailing];
+    for (const call of [up, down, up]) {
+      await outcomeOf(call);
+      seen.push(breaker.isFailing);
+    }
+    expect(seen).toEqual([false, false, true, false]);
+  });
+
+  it('probes a second after the fifth failure, even if a call that was running fails later', async () => {
+    const running = Promise.withResolvers<string>();
+    const late = outcomeOf(() => running.promise);
+    await fail(5);
+    clocks.pass(0.9);
+    running.reject(new Error('late'));
+    expect(await late).toBe('late');
+    clocks.pass(0.1);
+    const probe = vi.fn(up);
+    await outcomeOf(probe);
+    expect(probe).toHaveBeenCalledTimes(1);
+  });
 });
