@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { jwtPrefilter } from '../src/extensions/jwt/jwt-prefilter.js';
+import { privateKeyJwt } from '../src/extensions/private-key-jwt/private-key-jwt.js';
 import {
   Authorizer,
   type AuthorizerOptions,
@@ -231,5 +233,100 @@ describe('Authorizer: the message for an invalid option', () => {
     ['a store with all functions', { cache: { maxAgeSeconds: 86_400, store: { ...store, lease() {}, close() {} } } }],
   ])('there is none for %s', (_, options) => {
     expect(() => new Authorizer({ ...required, log: false, ...options } as never)).not.toThrow();
+  });
+});
+
+describe('Policy: the message for an invalid member', () => {
+  const guard = (policy: object) => () => new Authorizer({ ...required, rolesOf: () => [] }).guard(policy);
+  const ascii = 'must be of printable ASCII characters, without spaces, double quotes and backslashes';
+  const list = 'must be a list with one value for each entry';
+  const tooLong = 'must be no longer than 2048 characters altogether';
+  const lists: [string, unknown, string][] = ['scopes', 'anyScope', 'roles', 'anyRole', 'acrValues'].flatMap((name) => [
+    [name, undefined, undefinedOption],
+    [name, 'a', 'must be a list of strings'],
+    [name, [], empty],
+    [name, ['a', ''], emptyEntry],
+  ]);
+  const words: [string, unknown, string][] = ['scopes', 'anyScope', 'acrValues'].flatMap((name) => [
+    [name, ['a b'], list],
+    [name, ['ä'], ascii],
+    [name, ['a', '"'], ascii],
+    [name, ['a', '\\'], ascii],
+    [name, ['a'.repeat(1024), 'b'.repeat(1024)], tooLong],
+  ]);
+
+  it.each<[string, unknown, string]>([
+    ...lists,
+    ...words,
+    ['anyOf', undefined, undefinedOption],
+    ['anyOf', 'a', 'must be a list of policies'],
+    ['anyOf', [], 'must not be empty: leave it out, or list at least one policy'],
+    ['anyOf[0]', [{}], 'must not be empty: an empty policy accepts every valid token, so "anyOf" has no effect'],
+    ['maxAuthenticationAgeSeconds', undefined, undefinedOption],
+    ['maxAuthenticationAgeSeconds', '5', 'must be a whole number of seconds'],
+    ['maxAuthenticationAgeSeconds', 1.5, 'must be a whole number of seconds'],
+    ['maxAuthenticationAgeSeconds', -1, 'must not be negative'],
+    ['maxResponseAgeSeconds', undefined, undefinedOption],
+    ['maxResponseAgeSeconds', '5', 'must be a number of seconds'],
+    ['maxResponseAgeSeconds', Number.POSITIVE_INFINITY, 'must be finite'],
+    ['maxResponseAgeSeconds', -0.1, 'must not be negative'],
+    ['check', undefined, undefinedOption],
+    ['check', true, 'must be a function'],
+    ['optional', undefined, undefinedOption],
+    ['optional', 'yes', 'must be true or false'],
+  ])('"%s" of %j', (name, value, problem) => {
+    expect(guard({ [name.replace('[0]', '')]: value })).toThrow(new TypeError(`Policy: "${name}" ${problem}`));
+  });
+
+  it.each([[null], [5]])('an anyOf with %j', (branch) => {
+    expect(guard({ anyOf: [{ scopes: ['a'] }, branch] })).toThrow(new TypeError('Policy: "anyOf.1" must be a policy'));
+  });
+
+  it('there is none for the longest list of scopes', () => {
+    expect(guard({ scopes: ['a'.repeat(1024), 'b'.repeat(1023)] })).not.toThrow();
+  });
+});
+
+describe('jwtPrefilter: the message for an invalid option', () => {
+  const asymmetric =
+    'must be asymmetric: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519';
+  it.each<[string, object, string]>([
+    ['algorithms', { algorithms: 'RS256' }, 'must be a list of algorithms'],
+    ['algorithms', { algorithms: [] }, 'must name at least one algorithm'],
+    ['algorithms.1', { algorithms: ['RS256', 'HS256'] }, asymmetric],
+    ['cooldownSeconds', { cooldownSeconds: '5' }, 'must be a number of seconds'],
+    ['cooldownSeconds', { cooldownSeconds: Number.POSITIVE_INFINITY }, 'must be finite'],
+    [
+      'cooldownSeconds',
+      { cooldownSeconds: 0 },
+      'must be more than 0: otherwise every token with a made-up key id would cause a fetch of the keys',
+    ],
+  ])('"%s" of %j', (name, options, problem) => {
+    expect(() => jwtPrefilter(options as never)).toThrow(new TypeError(`jwtPrefilter: "${name}" ${problem}`));
+  });
+});
+
+describe('privateKeyJwt: the message for an invalid option', () => {
+  const signer = { clientId: 'c', keyId: 'k', algorithm: 'RS256', sign: async () => new Uint8Array() };
+  const credential = 'must be a string that is not empty, and not "undefined": is an environment variable unset?';
+  const seconds = 'must be a number of seconds, at least 0 and at most 3000';
+  it.each<[string, unknown, string]>([
+    ['clientId', '', credential],
+    ['clientId', 'undefined', credential],
+    ['algorithm', 'HS256', 'must be one of RS256, PS256, ES256, EdDSA'],
+    ['sign', 'x', 'must be a function'],
+    ['reuseSeconds', -1, seconds],
+    ['reuseSeconds', 3001, seconds],
+    ['reuseSeconds', Number.NaN, seconds],
+    ['now', 5, 'must be a function'],
+    ['monotonicNow', 5, 'must be a function'],
+  ])('"%s" of %j', (name, value, problem) => {
+    expect(() => privateKeyJwt({ ...signer, [name]: value } as never)).toThrow(
+      new TypeError(`privateKeyJwt: "${name}" ${problem}`),
+    );
+  });
+
+  it.each([{ reuseSeconds: 0 }, { reuseSeconds: 3000 }])('there is none for %j', (options) => {
+    expect(() => privateKeyJwt({ ...signer, ...options } as never)).not.toThrow();
   });
 });

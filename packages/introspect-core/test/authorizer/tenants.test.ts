@@ -179,7 +179,27 @@ describe('tenants: the interface of an authorizer', () => {
     const decide = protect(authorizer, { scopes: ['write'] });
     expect(await decide({ ...from('a'), native: {} })).toMatchObject({ status: 403 });
     expect(() => protect(authorizer, { scope: 'x' } as object)).toThrow(TypeError);
-    expect(() => authorizer.resourceMetadata()).toThrow('each tenant has resource metadata of its own');
+    expect(() => authorizer.resourceMetadata()).toThrow(
+      new TypeError(
+        'tenants: each tenant has resource metadata of its own, and one document for all would list the tenants: serve protectedResourceMetadata({ resource, issuer }) of the requested tenant in a route of your own',
+      ),
+    );
+  });
+
+  it('prepares a policy once for each tenant', async () => {
+    const policyProblem = vi.fn(() => undefined);
+    const { authorizer } = setUp(10, { policyProblem });
+    const guard = authorizer.guard({ scopes: ['read'] });
+    for (const url of ['a', 'a', 'b', 'b', 'a']) await guard(from(url));
+    expect(policyProblem).toHaveBeenCalledTimes(2);
+  });
+
+  it('closes an evicted tenant whose policy was invalid', async () => {
+    const { authorizer, closed } = setUp(1);
+    await expect(authorizer.authorize(from('a'), { anyRole: ['admin'] })).rejects.toThrow(TypeError);
+    await authorizer.authorize(from('b'));
+    await eventLoopTurns();
+    expect(closed).toEqual(['a']);
   });
 
   it('checks at the first request what depends on the tenant', async () => {

@@ -105,6 +105,16 @@ describe('Invalidations', () => {
     expect(invalidations.invalidates('k', before)).toBe(true);
   });
 
+  it('does not invalidate a response that is exactly as old as the lifetime by a tombstone of another', () => {
+    const { clocks, invalidations, received } = setUp();
+    const [exact, older] = [received(), received()];
+    invalidations.add('sub:other');
+    clocks.pass(60);
+    expect(invalidations.invalidates('k', exact)).toBe(false);
+    clocks.pass(0.001);
+    expect(invalidations.invalidates('k', older)).toBe(true);
+  });
+
   it('deletes a tombstone when its lifetime has passed, and not before', () => {
     const { clocks, invalidations } = setUp();
     invalidations.add('sub:s');
