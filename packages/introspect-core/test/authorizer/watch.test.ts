@@ -1,6 +1,6 @@
 import { active, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { contextOfConnection } from '../../src/authorizer/token-watches.js';
+import { contextOfConnection } from '../../src/authorizer/connection-context.js';
 import {
   AccessDeniedError,
   Authorizer,
