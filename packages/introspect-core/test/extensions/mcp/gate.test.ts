@@ -424,7 +424,7 @@ describe('the arguments of mcpGate', () => {
   const own = { issuer: 'https://as.example', clientId: 'a', clientSecret: 's' };
   const withOptions = (options: object) => () => mcpGate(authorizerWith(), {}, options as never);
   const noAudience =
-    'mcpGate: the authorizer has no "audience", but MCP requires that a token was issued for this server: set "audience" to what your authorization server puts into "aud" ("projectId" of zitadel() sets it). If the server itself reports tokens for other APIs as inactive, you can set "anyAudience" of mcpGate to true instead';
+    'mcpGate: the authorizer has no "audience", but MCP requires that a token was issued for this server: set "audience" to what your authorization server puts into "aud". If the server itself reports tokens for other APIs as inactive, you can set "anyAudience" of mcpGate to true instead';
   const bytes = 'mcpGate: "maxBodyBytes" must be a whole number of bytes, at least 1';
   const scopes =
     'mcpGate: "scopeImplies" must have scopes of printable ASCII characters, without spaces, double quotes and backslashes';
