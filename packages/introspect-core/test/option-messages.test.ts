@@ -4,6 +4,8 @@ import { privateKeyJwt } from '../src/extensions/private-key-jwt/private-key-jwt
 import {
   Authorizer,
   type AuthorizerOptions,
+  bearerAuthentication,
+  clientSecretBasic,
   IntrospectionClient,
   type IntrospectionClientOptions,
 } from '../src/index.js';
@@ -328,5 +330,29 @@ describe('privateKeyJwt: the message for an invalid option', () => {
 
   it.each([{ reuseSeconds: 0 }, { reuseSeconds: 3000 }])('there is none for %j', (options) => {
     expect(() => privateKeyJwt({ ...signer, ...options } as never)).not.toThrow();
+  });
+});
+
+describe('bearerAuthentication and clientSecretBasic: the message for an invalid option', () => {
+  const noBearer = 'must be a bearer token (RFC 6750 §2.1), without the word "Bearer" and without white space';
+  it.each<[unknown, string]>([
+    [5, 'must be a string, or a function that returns one'],
+    ['Bearer t', noBearer],
+    ['t\n', noBearer],
+    [' t', noBearer],
+    ['t=t', noBearer],
+  ])('"token" of %j', (token, problem) => {
+    expect(() => bearerAuthentication({ clientId: 'c', token: token as string })).toThrow(
+      new TypeError(`bearerAuthentication: "token" ${problem}`),
+    );
+  });
+
+  it('"encoding", and a client id that it cannot encode', () => {
+    const basic = (options: object) => () => clientSecretBasic({ clientId: 'c', clientSecret: 's', ...options });
+    expect(basic({ encoding: 'none' })).toThrow(new TypeError('clientSecretBasic: "encoding" must be "form" or "raw"'));
+    expect(basic({ encoding: 'raw', clientId: 'a:b' })).toThrow(
+      new TypeError('clientSecretBasic: "clientId" must not have a colon with "encoding": "raw" (RFC 7617 §2)'),
+    );
+    expect(basic({ encoding: 'form', clientId: 'a:b' })).not.toThrow();
   });
 });

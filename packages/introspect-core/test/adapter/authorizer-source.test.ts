@@ -55,11 +55,15 @@ describe('the source of adapterOptions', () => {
       { issuer: 'https://as.example.com', clientId: 'a', clientSecret: 's', passPreflight: 1 },
       '"passPreflight" must be true or false',
     ],
-    ['an invalid "authorizer"', { authorizer: {} }, '"authorizer" must be an Authorizer'],
+    [
+      'an invalid "authorizer"',
+      { authorizer: {} },
+      /: "authorizer" must be an Authorizer, or a function that returns one for a request$/,
+    ],
     [
       'an option together with an authorizer',
       { authorizer: () => {}, realm: 'x' },
-      'introspect: "realm" cannot be combined with "authorizer"',
+      /^introspect: "realm" cannot be combined with "authorizer": set it where the authorizer is made$/,
     ],
   ])('adapterOptions rejects %s', (_, input, message) => {
     expect(() => authorizerSource(input as never)).toThrow(TypeError);
@@ -199,6 +203,8 @@ describe('resourceMetadataOf', () => {
     expect(resourceMetadataOf({ authorizer, passPreflight: true }).path).toBe(
       '/.well-known/oauth-protected-resource/v1',
     );
-    expect(() => resourceMetadataOf(() => authorizer)).toThrow('needs one Authorizer');
+    expect(() => resourceMetadataOf(() => authorizer)).toThrow(
+      new TypeError('"serveResourceMetadata" needs one Authorizer, not a function that chooses among several'),
+    );
   });
 });

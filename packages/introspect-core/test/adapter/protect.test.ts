@@ -111,7 +111,9 @@ describe('protect', () => {
 
   it('rejects when the function that chooses gives no Authorizer', async () => {
     const decide = protect<object>(() => undefined as never);
-    await expect(decide(request({}))).rejects.toThrow('must return an Authorizer');
+    await expect(decide(request({}))).rejects.toThrow(
+      new TypeError('The function that chooses must return an Authorizer'),
+    );
   });
 });
 

@@ -99,14 +99,18 @@ it('rejects an asynchronous schema where a library has replaced the global Promi
   vi.stubGlobal('Promise', class extends Promise<unknown> {}); // async functions return the platform's own promises
   const validate = async () => ({ issues: [{ message: 'wrong' }] });
   for (const source of [{ '~standard': { version: 1, vendor: 'test', validate } } as const, async () => ({})]) {
-    expect(() => reader(source).read(token)).toThrow('synchronous');
+    expect(() => reader(source).read(token)).toThrow(
+      new TypeError('"claims" must be synchronous, and not return a promise'),
+    );
   }
 });
 
 it('handles the rejection of an asynchronous function, so that the process does not end', async () => {
   const rejections = vi.fn();
   process.on('unhandledRejection', rejections);
-  expect(() => reader(() => Promise.reject(new Error('a bug'))).read(token)).toThrow('synchronous');
+  expect(() => reader(() => Promise.reject(new Error('a bug'))).read(token)).toThrow(
+    new TypeError('"claims" must be synchronous, and not return a promise'),
+  );
   await new Promise(setImmediate);
   process.off('unhandledRejection', rejections);
   expect(rejections).not.toHaveBeenCalled();

@@ -159,7 +159,13 @@ it('rolesOf that is asynchronous is an error, and its rejection is handled', asy
   const rejections = vi.fn();
   process.on('unhandledRejection', rejections);
   rolesOf.mockReturnValueOnce(Promise.reject(new Error('a bug')) as never);
-  await expect(judge({ roles: ['admin'] }, {})).rejects.toThrow('"rolesOf" must return a list of roles');
+  await expect(judge({ roles: ['admin'] }, {})).rejects.toThrow(
+    new TypeError('"rolesOf" must return a list of roles, not a promise'),
+  );
+  rolesOf.mockReturnValueOnce('admin' as never);
+  await expect(judge({ roles: ['admin'] }, {})).rejects.toThrow(
+    new TypeError('"rolesOf" must return a list of roles, not a string'),
+  );
   await new Promise(setImmediate);
   process.off('unhandledRejection', rejections);
   expect(rejections).not.toHaveBeenCalled();
