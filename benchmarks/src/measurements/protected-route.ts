@@ -8,7 +8,7 @@ import { jwtIssuer, opaqueToken } from '../tokens.js';
 import { serve, startWorker, type Worker } from '../worker.js';
 
 /** How often all processes are started anew. */
-const generations = isQuick ? 1 : 4;
+const generations = isQuick ? 1 : 3;
 const rounds = isQuick ? 1 : 3;
 const seconds = isQuick ? 0.3 : 1;
 /** Until the code of a framework is compiled, a request costs more than later. */

@@ -6,7 +6,7 @@ import { runWorker, serve, startWorker } from '../worker.js';
 import type { Sample } from '../workers/introspector.js';
 
 const concurrency = 50;
-const processes = isQuick ? 1 : 7;
+const processes = isQuick ? 1 : 5;
 /** Until the code is compiled, a request costs more than later. A client runs for days. */
 const warmUpMs = isQuick ? 200 : 4000;
 const forMs = isQuick ? 100 : 300;
