@@ -42,17 +42,22 @@ export class SharedStore {
     return store;
   }
 
+  /** Records a value that no cache may write. */
+  protected check(key: string, value: string, ttlMs: number): void {
+    if (!Number.isInteger(ttlMs) || ttlMs < 1 || ttlMs >= 2 ** 31) this.violations.push(`a time to live of ${ttlMs}`);
+    const isForWaiting = key.startsWith('miss.') && ttlMs <= 500; // an inactive response for processes that wait for it
+    if (/secret-token/.test(value + key) || (/"active":false/.test(value) && !isForWaiting)) {
+      this.violations.push(`in the store: ${key} ${value}`);
+    }
+  }
+
   #get(key: string): string | undefined {
     const entry = this.#entries.get(key);
     return entry !== undefined && this.#time.elapsed < entry.endsAt ? entry.value : undefined;
   }
 
   #set(process: number, key: string, value: string, ttlMs: number): void {
-    if (!Number.isInteger(ttlMs) || ttlMs < 1 || ttlMs >= 2 ** 31) this.violations.push(`a time to live of ${ttlMs}`);
-    const isForWaiting = key.startsWith('miss.') && ttlMs <= 500; // an inactive response for processes that wait for it
-    if (/secret-token/.test(value + key) || (/"active":false/.test(value) && !isForWaiting)) {
-      this.violations.push(`in the store: ${key} ${value}`);
-    }
+    this.check(key, value, ttlMs);
     this.#entries.set(key, { value, endsAt: this.#time.elapsed + ttlMs });
     this.#notify(process, key);
   }
