@@ -21,22 +21,22 @@ export async function measureContents(bench: Bench): Promise<Report> {
     title: 'What is in Redis',
     columns: ['', 'not sealed', 'sealed'],
     rows: [
-      row(`tokens of ${canaries} that a dump reveals`, ({ found }) => String(found)),
+      row(`of ${canaries} tokens, how many have claims in a dump`, ({ found }) => String(found)),
       row('bytes of an entry (MEMORY USAGE)', ({ bytes }) => bytes.toFixed(0)),
-      row('bytes of a tombstone record', ({ tombstoneBytes }) => tombstoneBytes.toFixed(0)),
+      row('bytes of the record of an `invalidate` (tombstone)', ({ tombstoneBytes }) => tombstoneBytes.toFixed(0)),
       ...patterns.map((name) => row(`commands: ${name}`, ({ commands }) => (commands[name] ?? Number.NaN).toFixed(2))),
       row('commands: an invalidation, by its process', ({ invalidationCommands }) => invalidationCommands.toFixed(2)),
-      row('commands: the next look-up after it', ({ rereadCommands }) => rereadCommands.toFixed(2)),
+      row('commands: next look-up in another process after it', ({ rereadCommands }) => rereadCommands.toFixed(2)),
     ],
     goals: [
       {
-        goal: 'canary claims found in a dump of all keys and values, also decoded = 0',
+        goal: 'with "storeSecret": tokens with claims in a dump of Redis, also decoded = 0',
         measured: `${sealed.found} of ${canaries}`,
         isReached: sealed.found === 0 && plain.found === canaries,
       },
     ],
     notes: [
-      'A token counts as revealed if its name, address, subject or the token itself is found in a key or a value, also after ' +
+      'A token counts if the name, the e-mail address or the subject of its user, or the token itself is found in a key or a value, also after ' +
         'decoding JSON, hex and base64 twice. Without a secret all must be found, which shows that the search works. ' +
         `The responses have ${plain.responseBytes} bytes.`,
     ],

@@ -43,7 +43,13 @@ export async function measureIntrospections(bench: Bench): Promise<{ report: Rep
     points,
     report: {
       title: 'Introspection requests of a fleet',
-      columns: ['processes', 'without Redis', 'of one process', 'with Redis', 'of one process'],
+      columns: [
+        'processes',
+        'requests without Redis',
+        '÷ one process',
+        'requests with Redis',
+        '÷ one process without Redis',
+      ],
       rows: points.map(({ processes, alone, withRedis }) => [
         String(processes),
         String(alone),
@@ -55,7 +61,7 @@ export async function measureIntrospections(bench: Bench): Promise<{ report: Rep
         atMost(
           1.05,
           repeated.map((count) => count / base),
-          'introspection requests of 8 processes with Redis, of 1 process',
+          'introspection requests of 8 processes with Redis ÷ those of 1 process',
         ),
         { goal: 'wrong responses while Redis works = 0', measured: String(wrong), isReached: wrong === 0 },
       ],
