@@ -52,8 +52,8 @@ export async function measureInvalidation({ server, endpoint, redis, storeSecret
     title: 'An invalidation, until the last process rejects the token',
     columns: ['', 'median', 'p99', 'most'],
     rows: [
-      row('until the last of the 7 other processes gets a request that it will reject', all.rejects),
-      row('until it has rejected that request', all.rejected),
+      row('until the last of the 7 other processes gets a request that it will deny', all.rejects),
+      row('until it has denied that request', all.rejected),
       row('a round trip to Redis', all.roundTrip),
       ['the first row ÷ a round trip', ...[0.5, 0.99, 1].map(ratioOf)],
     ],
@@ -64,7 +64,7 @@ export async function measureInvalidation({ server, endpoint, redis, storeSecret
     notes: [
       `${all.rejects.length} invalidations, in blocks of ${perBlock}: the ratio is that of the p99s of a block, because a busy ` +
         `machine makes both larger. The p99 is ${strict} the median round trip. Each process looks the token up each ` +
-        'millisecond. To reject a request, it reads Redis and introspects the token.',
+        'millisecond. To deny a request, it reads Redis and introspects the token.',
     ],
   };
 }
