@@ -24,7 +24,8 @@ export function keepToken(token: ActiveToken | null, request: object, controller
 
 function acceptedToken(context: ExecutionContext): ActiveToken | null {
   const request: Keeper | undefined = finders.get(context.getClass())?.(context);
-  const token = request?.[tokenKey];
+  // An object that inherits from a request is another request, such as one message of a connection.
+  const token = request !== undefined && Object.hasOwn(request, tokenKey) ? request[tokenKey] : undefined;
   if (token !== undefined) return token;
   throw new Error(`No guard accepted a token for ${nameOf(context)}: guard it with @RequireToken()`);
 }

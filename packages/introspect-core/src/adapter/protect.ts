@@ -67,8 +67,8 @@ export function protect<Native>(
 }
 
 /**
- * Returns whether the promise of a decision rejected with this error because the caller has hung up. Then nobody needs a response or a
- * log line, but the handler must still not run.
+ * Returns whether the promise of a decision rejected with this error because the caller has hung up. Then nobody needs a
+ * response or a log line, but the handler must still not run.
  */
 export function isHangUp(error: unknown, { signal }: RequestContext): boolean {
   return signal?.aborted === true && error === signal.reason;

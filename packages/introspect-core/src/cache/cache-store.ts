@@ -12,9 +12,10 @@ export interface StoreReports {
 /**
  * The interface of a shared cache, for example Redis. Several processes can share it behind their caches in memory.
  *
- * Keys and values are opaque. Values contain the claims of active tokens, but never a token. An inactive response is stored
- * for 500 ms, and only if the store has a `lease`. With `storeSecret`, entries are sealed: nobody without the secret can read or make one. Without it, protect the
- * store like the introspection responses: anyone who can write to it can make a token active.
+ * Keys and values are opaque. Values contain the claims of active tokens, but never a token. An inactive response is
+ * stored for 500 ms, and only if the store has a `lease`. With `storeSecret`, entries are sealed: nobody without the
+ * secret can read or make one. Without it, protect the store like the introspection responses: anyone who can write to it
+ * can make a token active.
  *
  * If a function throws, rejects or takes longer than 250 ms, the cache goes on without it and emits `store_failed`. A
  * failed `get` counts as a miss. Only `Authorizer.invalidate` fails, because other processes may not know of it.

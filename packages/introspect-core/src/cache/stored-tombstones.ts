@@ -27,6 +27,7 @@ export class StoredTombstones {
   readonly #codec: StoreCodec;
   readonly #calls: StoreCalls;
   readonly #now: () => number;
+  #versionKeys: string[] | undefined;
 
   constructor(store: CacheStore, codec: StoreCodec, calls: StoreCalls, now: () => number) {
     this.#store = store;
@@ -45,15 +46,14 @@ export class StoredTombstones {
     await Promise.all((await this.#keys([name])).map((key) => this.#raise(key, createdAt, ttlMs)));
     const version = crypto.randomUUID();
     await Promise.all(
-      (await this.#keys([versionName])).map((key) =>
-        this.#calls.run('set', () => this.#store.set(key, version, ttlMs)),
-      ),
+      (await this.versionKeys()).map((key) => this.#calls.run('set', () => this.#store.set(key, version, ttlMs))),
     );
   }
 
-  /** Returns the keys whose values are the version. */
-  versionKeys(): Promise<string[]> {
-    return this.#keys([versionName]);
+  /** Returns the keys whose values are the version. They are always the same, and a sealing codec derives keys slowly. */
+  async versionKeys(): Promise<string[]> {
+    this.#versionKeys ??= await this.#keys([versionName]);
+    return this.#versionKeys;
   }
 
   /** Returns when the latest of these tombstones was created: `-Infinity` without any, NaN if one is unreadable. */

@@ -52,9 +52,10 @@ export function leaseOnMiss({
   const waitForTurn = async (query: TokenQuery, signal: AbortSignal): Promise<Turn> => {
     const hasLease = await sharedCache.leaseForMiss(query, leaseMs);
     if (hasLease) return 'has lease';
+    if (hasLease === undefined) return 'alone';
     for (const pauseMs of pausesMs) {
       if (pauseMs > 0) await delay(pauseMs, signal);
-      if (hasLease === undefined || sharedCache.isFailing) return 'alone';
+      if (sharedCache.isFailing) return 'alone';
       await sharedCache.readAwaited(query);
       if (hasFresh(query)) return 'response found';
     }
