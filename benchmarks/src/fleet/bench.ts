@@ -1,24 +1,13 @@
+import type { RedisServer } from '../../../packages/introspect-redis/test/redis-server.js';
 import type { Worker } from '../worker.js';
 
 /** What all measurements of a fleet share. */
 export interface Bench {
   readonly server: Worker;
   readonly endpoint: string;
-  readonly redis: Redis;
+  readonly redis: RedisServer;
   readonly storeSecret: string;
   readonly isQuick: boolean;
-}
-
-/** The redis-server of a run. */
-export interface Redis {
-  readonly port: number;
-  readonly url: string;
-  command(...words: string[]): Promise<unknown>;
-  /** Makes it hang: its connections stay open, and it sends no response. */
-  freeze(): void;
-  thaw(): void;
-  kill(): Promise<void>;
-  startAgain(): Promise<void>;
 }
 
 /** Returns how many introspection requests arrive during some work. */

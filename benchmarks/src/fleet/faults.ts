@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RedisServer } from '../../../packages/introspect-redis/test/redis-server.js';
 import { atMost, type Goal, type Report, times } from '../report.js';
 import { median } from '../rounds.js';
 import type { Worker } from '../worker.js';
-import { type Bench, introspectionsDuring, newTokens, type Redis, roundsWithin } from './bench.js';
+import { type Bench, introspectionsDuring, newTokens, roundsWithin } from './bench.js';
 import { type HitTimes, type LookUps, withFleet } from './fleet.js';
 import { type SlowProxy, startSlowProxy } from './slow-proxy.js';
 
@@ -13,8 +14,8 @@ const recoversWithinMs = 30_000;
 
 interface Fault {
   readonly name: string;
-  begin(redis: Redis, proxy: SlowProxy): unknown;
-  end(redis: Redis, proxy: SlowProxy): unknown;
+  begin(redis: RedisServer, proxy: SlowProxy): unknown;
+  end(redis: RedisServer, proxy: SlowProxy): unknown;
 }
 
 const faults: readonly Fault[] = [
