@@ -82,8 +82,14 @@ export class NodeRedis implements RedisLibrary {
     onInvalidate?: (key: unknown) => void,
   ): Promise<NodeRedisConnection> {
     const template = typeof this.#client === 'function' ? await this.#client() : this.#client;
-    const socket = { ...settingsOf(template).socket, reconnectStrategy: false };
-    const client = template.duplicate({ disableOfflineQueue: true, ...options, socket });
+    const { socket, commandOptions } = settingsOf(template);
+    const client = template.duplicate({
+      disableOfflineQueue: true,
+      ...options,
+      socket: { ...socket, reconnectStrategy: false },
+      // Each call of a store has a time limit already. A second one for each command takes a tenth of the time of a GET.
+      commandOptions: { ...commandOptions, timeout: undefined },
+    });
     let isOpen = false;
     client.on('error', (error) => {
       if (isOpen) onEnd(error);
@@ -99,8 +105,13 @@ export class NodeRedis implements RedisLibrary {
   }
 }
 
-/** The socket options of a client. A duplicate gets a copy, because the library changes the object that it gets. */
-function settingsOf(client: NodeRedisClient & { options?: { socket?: object } | undefined }): { socket?: object } {
+interface Settings {
+  socket?: object;
+  commandOptions?: object;
+}
+
+/** The settings of a client. A duplicate gets copies, because the library changes the objects that it gets. */
+function settingsOf(client: NodeRedisClient & { options?: Settings | undefined }): Settings {
   return client.options ?? {};
 }
 
