@@ -1,6 +1,7 @@
 /** One connection to Redis, or a client of a cluster. It never reconnects: after it has ended, it stays unusable. */
 export interface Connection {
-  get(key: string): Promise<string | undefined>;
+  /** Returns the values in the order of the keys. */
+  getMany(keys: string[]): Promise<(string | undefined)[]>;
   /** Returns `false` if `onlyIfAbsent` is `true` and the key has a value. */
   set(key: string, value: string, options: { ttlMs: number; onlyIfAbsent?: boolean }): Promise<boolean>;
   delete(key: string): Promise<void>;
@@ -33,6 +34,11 @@ export interface RedisLibrary {
     onMessage: (message: string) => void,
     onEnd: (error: unknown) => void,
   ): Promise<Pick<Connection, 'destroy' | 'keepsProcessAlive'>>;
+}
+
+/** Returns what the cache expects of a reply: Redis says `null` if there is no value. */
+export function textOrUndefined(reply: unknown): string | undefined {
+  return typeof reply === 'string' ? reply : undefined;
 }
 
 /** Calls a function and ignores its failure, because a connection that has ended cannot be ended again. */

@@ -1,4 +1,4 @@
-import { type Connection, ignoreFailure, type RedisLibrary } from './connection.js';
+import { type Connection, ignoreFailure, type RedisLibrary, textOrUndefined } from './connection.js';
 import { openedInTime } from './opened-in-time.js';
 
 /**
@@ -17,7 +17,9 @@ export interface IoredisConnection {
   connect(): Promise<unknown>;
   disconnect(): void;
   on(event: string, listener: (...values: unknown[]) => void): unknown;
+  readonly isCluster?: boolean;
   get(key: string): Promise<unknown>;
+  mget(keys: string[]): Promise<unknown[]>;
   set(key: string, value: string, px: 'PX', ttlMs: number): Promise<unknown>;
   set(key: string, value: string, px: 'PX', ttlMs: number, nx: 'NX'): Promise<unknown>;
   del(key: string): Promise<unknown>;
@@ -126,9 +128,10 @@ export class Ioredis implements RedisLibrary {
 
 function connectionOf(client: IoredisConnection): Connection {
   return {
-    get: async (key) => {
-      const value = await client.get(key);
-      return typeof value === 'string' ? value : undefined;
+    getMany: async (keys) => {
+      // In a cluster, the keys of one command must be on the same server.
+      const replies = client.isCluster ? Promise.all(keys.map((key) => client.get(key))) : client.mget(keys);
+      return (await replies).map(textOrUndefined);
     },
     set: async (key, value, { ttlMs, onlyIfAbsent }) => {
       const reply = onlyIfAbsent ? client.set(key, value, 'PX', ttlMs, 'NX') : client.set(key, value, 'PX', ttlMs);

@@ -1,4 +1,4 @@
-import { type Connection, ignoreFailure, type RedisLibrary } from './connection.js';
+import { type Connection, ignoreFailure, type RedisLibrary, textOrUndefined } from './connection.js';
 import { openedInTime } from './opened-in-time.js';
 
 /**
@@ -18,6 +18,7 @@ export interface NodeRedisConnection {
   destroy(): unknown;
   on(event: string, listener: (...values: unknown[]) => void): unknown;
   get(key: string): Promise<unknown>;
+  mGet(keys: string[]): Promise<unknown[]>;
   set(key: string, value: string, options: { PX: number; NX?: true }): Promise<unknown>;
   del(key: string): Promise<unknown>;
   publish(channel: string, message: string): Promise<unknown>;
@@ -117,9 +118,11 @@ function settingsOf(client: NodeRedisClient & { options?: Settings | undefined }
 
 function connectionOf(client: NodeRedisConnection): Connection {
   return {
-    get: async (key) => {
-      const value = await client.get(key);
-      return typeof value === 'string' ? value : undefined;
+    getMany: async (keys) => {
+      // Only a client of one server has `unref`. In a cluster, the keys of one command must be on the same server.
+      const isOneServer = client.unref !== undefined;
+      const replies = isOneServer ? client.mGet(keys) : Promise.all(keys.map((key) => client.get(key)));
+      return (await replies).map(textOrUndefined);
     },
     set: async (key, value, { ttlMs, onlyIfAbsent }) =>
       (await client.set(key, value, { PX: ttlMs, ...(onlyIfAbsent && { NX: true }) })) === 'OK',

@@ -69,7 +69,8 @@ export function storeOn(
     onError,
   });
   return {
-    get: (key) => link.run((wire) => wire.get(values + key)),
+    get: async (key) => (await link.run((wire) => wire.getMany([values + key])))[0],
+    getMany: (keys) => link.run((wire) => wire.getMany(keys.map((key) => values + key))),
     set: (key, value, ttlMs) =>
       link.run(async (wire) => {
         await wire.set(values + key, value, { ttlMs });

@@ -3,7 +3,7 @@ import { Authorizer, type CacheStore, type IntrospectEvent } from '@acme/introsp
 import { active, inactive, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { createClient } from 'redis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { redisStore } from '../src/index.js';
+import { type RedisStore, redisStore } from '../src/index.js';
 import { findRedis, type RedisServer, startRedis } from './redis-server.js';
 
 const program = findRedis();
@@ -64,7 +64,7 @@ describe.runIf(program)('a store in Redis', () => {
     });
 
     /** The store, except that this process gets each lease for a miss, and so waits for no other process. */
-    const withoutWaiting = (store: CacheStore): CacheStore => ({
+    const withoutWaiting = (store: RedisStore): CacheStore => ({
       ...store,
       lease: async (key, ttlMs) => key.startsWith('miss.') || (await store.lease?.(key, ttlMs)) === true,
     });
@@ -167,11 +167,11 @@ describe.runIf(program)('a store in Redis', () => {
     it('an authorizer that hears of no changes emits "store_failed", and reads Redis again after a second', async () => {
       await redis.command('ACL', 'SETUSER', 'deaf', 'on', '>password', '~*', '&*', '+@all', '-client|tracking');
       let reads = 0;
-      const counting = (store: CacheStore): CacheStore => ({
+      const counting = (store: RedisStore): CacheStore => ({
         ...withoutWaiting(store),
-        get: (key) => {
+        getMany: (keys) => {
           reads++;
-          return store.get(key);
+          return store.getMany(keys);
         },
       });
       const url = redis.url.replace('//', '//deaf:password@');
@@ -196,12 +196,12 @@ describe.runIf(program)('a store in Redis', () => {
     it('an authorizer introspects while Redis hangs, dies and is down, and uses Redis again when it is back', async () => {
       onTestFinished(() => isUp());
       const readStarted = Promise.withResolvers<void>();
-      const observed = (store: CacheStore): CacheStore => ({
+      const observed = (store: RedisStore): CacheStore => ({
         ...withoutWaiting(store),
-        get: (key) => {
-          const value = store.get(key);
+        getMany: (keys) => {
+          const values = store.getMany(keys);
           readStarted.resolve();
-          return value;
+          return values;
         },
       });
       const [a, b] = [await newProcess(observed), await newProcess()];

@@ -24,6 +24,12 @@ export interface CacheStore {
   /** Returns the value of a key, or `undefined` if there is no value. */
   get(key: string): Promise<string | undefined>;
   /**
+   * Returns the values of several keys, in the order of the keys, with `undefined` where there is no value.
+   *
+   * Without this function, the cache calls `get` for each key at the same time.
+   */
+  getMany?(keys: readonly string[]): Promise<(string | undefined)[]>;
+  /**
    * Sets the value of a key, and replaces an older one.
    *
    * @param ttlMs after how many milliseconds the value ends: a whole number from 1 to 2³¹ − 1

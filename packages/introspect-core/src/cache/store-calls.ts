@@ -1,6 +1,7 @@
 import { UnavailableError } from '../errors/errors.js';
 import type { StoreOperation } from '../events/events.js';
 import { withDeadline } from '../runtime/deadline.js';
+import type { CacheStore } from './cache-store.js';
 import { StoreBreaker } from './store-breaker.js';
 
 const storeTimeoutMs = 250;
@@ -23,6 +24,17 @@ export class StoreCalls {
   /** Like `run`, but after several failures it leaves the store alone: see {@link StoreBreaker}. */
   runUnlessFailing<Value>(operation: StoreOperation, work: () => Promise<Value>): Promise<Value> {
     return this.#breaker.run(() => this.run(operation, work));
+  }
+
+  /** Reads several keys: with one call if the store can do that. */
+  getAll(store: CacheStore, keys: readonly string[]): Promise<(string | undefined)[]> {
+    return this.runUnlessFailing('get', async () => {
+      if (store.getMany === undefined) return Promise.all(keys.map((key) => store.get(key)));
+      const values = await store.getMany(keys);
+      // Without this check, a tombstone that is missing in the list would count as one that does not exist.
+      if (values.length !== keys.length) throw new TypeError('The cache store returned too few or too many values');
+      return values;
+    });
   }
 
   /** @throws UnavailableError if the store failed, or took longer than 250 ms */

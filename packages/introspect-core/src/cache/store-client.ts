@@ -78,7 +78,7 @@ export class StoreClient {
     try {
       const places = await this.#codec.placesOf(lookup);
       const versionKeys = await this.#tombstones.versionKeys();
-      const values = await this.#getAll([...places.map(({ storeKey }) => storeKey), ...versionKeys]);
+      const values = await this.#calls.getAll(this.#store, [...places.map(({ storeKey }) => storeKey), ...versionKeys]);
       const entry = await this.#latestEntry(places, values);
       const storeVersion = versionOf(values.slice(places.length));
       const namesOf = (each: SharedEntry) => tombstoneNames(lookup.key, each.token);
@@ -193,7 +193,7 @@ export class StoreClient {
   async readInactive(lookup: LookupKey): Promise<SharedEntry<IntrospectionResponse> | undefined> {
     try {
       const [place] = await this.#codec.placesOf(lookup);
-      const [value] = await this.#getAll([missPrefix + place.storeKey]);
+      const [value] = await this.#calls.getAll(this.#store, [missPrefix + place.storeKey]);
       return await this.#decode(place, value, false);
     } catch {
       return undefined;
@@ -222,11 +222,6 @@ export class StoreClient {
     return (await Promise.all(entries)).reduce((latest, entry) =>
       latest === undefined || (entry !== undefined && entry.requestedAt > latest.requestedAt) ? entry : latest,
     );
-  }
-
-  #getAll(keys: readonly string[]): Promise<(string | undefined)[]> {
-    const read = async () => Promise.all(keys.map((key) => this.#store.get(key)));
-    return this.#calls.runUnlessFailing('get', read);
   }
 
   async #decode(

@@ -58,10 +58,8 @@ export class StoredTombstones {
 
   /** Returns when the latest of these tombstones was created: `-Infinity` without any, NaN if one is unreadable. */
   async latest(names: readonly TombstoneName[]): Promise<number> {
-    const times = (await this.#keys(names)).map(async (key) =>
-      Number.parseFloat((await this.#get(key)) ?? '-Infinity'),
-    );
-    return Math.max(...(await Promise.all(times)));
+    const values = await this.#calls.getAll(this.#store, await this.#keys(names));
+    return Math.max(...values.map((value) => Number.parseFloat(value ?? '-Infinity')));
   }
 
   async #raise(key: string, createdAt: number, ttlMs: number): Promise<void> {
@@ -83,10 +81,6 @@ export class StoredTombstones {
       isLate = true;
       throw error;
     }
-  }
-
-  #get(key: string): Promise<string | undefined> {
-    return this.#calls.runUnlessFailing('get', () => this.#store.get(key));
   }
 
   /** A bearer token contains no colon, but a name does. So no token has the key of a tombstone. */

@@ -162,6 +162,28 @@ describe('a read with the entry that this process has in memory', () => {
   });
 });
 
+describe('a store with "getMany"', () => {
+  it('gets one call for an entry and the version of the tombstones, and one for all tombstones', async () => {
+    const getMany = vi.fn((keys: readonly string[]) => Promise.all(keys.map((key) => store.get(key))));
+    const { client, store, clocks } = setUp({ getMany, get: () => Promise.reject(new Error('not to be called')) });
+    await client.write(k, { token, requestedAt: clocks.wallMs + 6000 }, 60_000);
+    expect(await client.read(k)).toMatchObject({ entry: { token } });
+    expect(getMany.mock.calls).toEqual([
+      [['k', 'tombstone.key-of-version:']],
+      [['tombstone.key-of-all:', 'tombstone.key-of-token:k', 'tombstone.key-of-sub:s']],
+    ]);
+  });
+
+  it.each([[['5 {"active":true}']], [['5 {"active":true}', undefined, undefined]], [undefined]])(
+    'has failed if it does not return one value for each key, but %j',
+    async (values) => {
+      const { client, onFailure } = setUp({ getMany: async () => values as string[] });
+      expect(await client.read(k)).toBeUndefined();
+      expect(onFailure.mock.calls).toEqual([['get']]);
+    },
+  );
+});
+
 describe('an inactive response for processes that wait', () => {
   const inactive = { active: false } as const;
 

@@ -28,6 +28,13 @@ export const valueCases: StoreCases<CacheStore> = {
   'returns undefined for an unknown key': async ({ store }) => {
     assert.equal(await store.get(key), undefined);
   },
+  'returns the values of several keys in their order, if it has "getMany"': async ({ store }) => {
+    if (store.getMany === undefined) return;
+    await store.set(key, 'value', minute);
+    await store.set(otherKey, '', minute);
+    assert.deepEqual(await store.getMany([otherKey, 'unknown', key, key]), ['', undefined, 'value', 'value']);
+    assert.deepEqual(await store.getMany(['unknown']), [undefined]);
+  },
   'replaces an older value': async ({ store }) => {
     await store.set(key, 'a longer one', minute);
     await store.set(key, 'new', minute);

@@ -75,6 +75,10 @@ class Handle implements MemoryStore {
     return this.#shared.values.get(key, this.#shared.now());
   }
 
+  getMany(keys: readonly string[]): Promise<(string | undefined)[]> {
+    return Promise.all(keys.map((key) => this.get(key)));
+  }
+
   async set(key: string, value: string, ttlMs: number): Promise<void> {
     await this.#connection();
     this.#shared.values.set(key, value, this.#shared.now() + ttlMs);

@@ -64,6 +64,15 @@ const quietAbout =
 
 const wrongs: Record<string, Wrong> = {
   'returns null for an unknown key': (store) => ({ get: async (key: string) => (await store.get(key)) ?? null }),
+  'returns several values in the reverse order': (store) => ({
+    getMany: async (keys: readonly string[]) => (await store.getMany(keys)).reverse(),
+  }),
+  'leaves out the keys without a value': (store) => ({
+    getMany: async (keys: readonly string[]) => (await store.getMany(keys)).filter((value) => value !== undefined),
+  }),
+  'reads a key once that is wanted twice': (store) => ({
+    getMany: (keys: readonly string[]) => store.getMany([...new Set(keys)]),
+  }),
   'treats an empty value as missing': (store) => ({ get: async (key: string) => (await store.get(key)) || undefined }),
   'returns the result of its client': (store) => ({
     set: (key: string, value: string, ttlMs: number) => store.set(key, value, ttlMs).then(() => 'OK'),
@@ -212,6 +221,7 @@ async function failedBy(wrong: Wrong): Promise<string[]> {
 function storeWith(store: MemoryStore, wrong: Wrong = () => ({}), known = new Map<string, number>()): CacheStore {
   const right: CacheStore = {
     get: (key) => store.get(key),
+    getMany: (keys) => store.getMany(keys),
     set: (key, value, ttlMs) => store.set(key, value, ttlMs),
     delete: (key) => store.delete(key),
     lease: (key, ttlMs) => store.lease(key, ttlMs),

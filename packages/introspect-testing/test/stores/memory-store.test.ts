@@ -53,7 +53,13 @@ describe('the store in memory', () => {
     await other.set('key', 'value', 60_000);
     const listener = vi.fn();
     store.onInvalidate(listener);
-    const calls = () => [store.get('key'), store.set('key', 'new', 1), store.delete('key'), store.lease('key', 60_000)];
+    const calls = () => [
+      store.get('key'),
+      store.getMany(['key']),
+      store.set('key', 'new', 1),
+      store.delete('key'),
+      store.lease('key', 60_000),
+    ];
 
     store.fault = 'reject';
     for (const call of calls()) await expect(call).rejects.toThrow('its "fault" is "reject"');
