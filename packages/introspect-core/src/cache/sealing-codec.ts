@@ -1,11 +1,10 @@
 import { BoundedEntries } from './bounded-entries.js';
-import { base64url, type StoreCipher, storeCipher } from './store-cipher.js';
+import { base64url, keyBytes, type StoreCipher, storeCipher } from './store-cipher.js';
 import type { EntryPlace, LookupKey, StoreCodec } from './store-codec.js';
 
 /** HKDF `info`: no key has two uses. */
 const info = {
-  entryKey: 'introspect store 1: entry key',
-  encryptionKey: 'introspect store 1: encryption key',
+  entryKeys: 'introspect store 1: entry keys',
   tombstoneKey: 'introspect store 1: tombstone key',
 };
 const version = 'sealed1';
@@ -34,8 +33,9 @@ export function sealingCodec({ secrets, textOf, maxEntries, cipher = storeCipher
   const cacheKeys = new BoundedEntries<{ key: string }>({ maxEntries: size, maxSize: size });
   const placeOf = async ({ key, token }: LookupKey, secret: string): Promise<EntryPlace> => {
     const text = textOf(token);
-    const storeKey = base64url(await cipher.derive(text, secret, info.entryKey));
-    const encryptionKey = await cipher.derive(text, secret, info.encryptionKey);
+    const derived = await cipher.derive(text, secret, info.entryKeys, 2 * keyBytes);
+    const storeKey = base64url(derived.subarray(0, keyBytes));
+    const encryptionKey = derived.subarray(keyBytes);
     const bound = (time: string) => `${version} ${storeKey} ${time}`;
     cacheKeys.set(storeKey, { key }, 1);
     return {
@@ -58,7 +58,9 @@ export function sealingCodec({ secrets, textOf, maxEntries, cipher = storeCipher
     },
     tombstoneKeys: (name) =>
       Promise.all(
-        secrets.map(async (secret) => base64url(await cipher.derive(textOf(name), secret, info.tombstoneKey))),
+        secrets.map(async (secret) =>
+          base64url(await cipher.derive(textOf(name), secret, info.tombstoneKey, keyBytes)),
+        ),
       ),
     cacheKeyOf: (storeKey) => cacheKeys.get(storeKey)?.key,
   };

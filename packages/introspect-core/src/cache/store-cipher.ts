@@ -1,14 +1,15 @@
 /** HKDF with SHA-256 (RFC 5869), and AES-256-GCM. */
 export interface StoreCipher {
-  /** Derives 32 bytes. */
-  derive(keyMaterial: string, salt: string, info: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Derives a number of bytes. From some of them, nobody can compute the others. */
+  derive(keyMaterial: string, salt: string, info: string, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Returns the initialization vector, the encrypted text and the authentication tag, as base64url. */
   encrypt(key: Uint8Array<ArrayBuffer>, text: string, additionalData: string): Promise<string>;
   /** Rejects if the text was changed, or was encrypted with another key or other additional data. */
   decrypt(key: Uint8Array<ArrayBuffer>, encrypted: string, additionalData: string): Promise<string>;
 }
 
-const keyBytes = 32;
+/** The length of a key for AES-256. */
+export const keyBytes = 32;
 const ivBytes = 12;
 const tagBytes = 16;
 
@@ -21,17 +22,20 @@ export function storeCipher(): StoreCipher {
     : nodeCipher(nodeCrypto);
 }
 
+// A key is passed as a `KeyObject`: Node 24 needs five times as long for a cipher that gets the bytes of its key.
 function nodeCipher({
   hkdfSync,
   randomBytes,
+  createSecretKey,
   createCipheriv,
   createDecipheriv,
 }: typeof import('node:crypto')): StoreCipher {
   return {
-    derive: async (keyMaterial, salt, info) => new Uint8Array(hkdfSync('sha256', keyMaterial, salt, info, keyBytes)),
+    derive: async (keyMaterial, salt, info, length) =>
+      new Uint8Array(hkdfSync('sha256', keyMaterial, salt, info, length)),
     async encrypt(key, text, additionalData) {
       const iv = randomBytes(ivBytes);
-      const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(bytesOf(additionalData));
+      const cipher = createCipheriv('aes-256-gcm', createSecretKey(key), iv).setAAD(bytesOf(additionalData));
       return Buffer.concat([iv, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(
         'base64url',
       );
@@ -41,7 +45,7 @@ function nodeCipher({
       if (bytes.toString('base64url') !== encrypted) throw notCanonical();
       const iv = bytes.subarray(0, ivBytes);
       const tag = bytes.subarray(Math.max(ivBytes, bytes.length - tagBytes));
-      const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: tagBytes });
+      const decipher = createDecipheriv('aes-256-gcm', createSecretKey(key), iv, { authTagLength: tagBytes });
       decipher.setAAD(bytesOf(additionalData)).setAuthTag(tag);
       return decipher.update(bytes.subarray(ivBytes, -tagBytes), undefined, 'utf8') + decipher.final('utf8');
     },
@@ -49,10 +53,10 @@ function nodeCipher({
 }
 
 const webCipher: StoreCipher = {
-  async derive(keyMaterial, salt, info) {
+  async derive(keyMaterial, salt, info, length) {
     const base = await crypto.subtle.importKey('raw', bytesOf(keyMaterial), 'HKDF', false, ['deriveBits']);
     const parameters = { name: 'HKDF', hash: 'SHA-256', salt: bytesOf(salt), info: bytesOf(info) };
-    return new Uint8Array(await crypto.subtle.deriveBits(parameters, base, 8 * keyBytes));
+    return new Uint8Array(await crypto.subtle.deriveBits(parameters, base, 8 * length));
   },
   async encrypt(key, text, additionalData) {
     const iv = crypto.getRandomValues(new Uint8Array(ivBytes));

@@ -25,8 +25,10 @@ describe.each(names)('the cipher of %s', (name) => {
   });
 
   it('derives keys with HKDF and SHA-256 (RFC 5869)', async () => {
-    const expected = new Uint8Array(nodeCrypto.hkdfSync('sha256', 'material', 'salt', 'info', 32));
-    expect(await cipher.derive('material', 'salt', 'info')).toEqual(expected);
+    for (const length of [32, 64]) {
+      const expected = new Uint8Array(nodeCrypto.hkdfSync('sha256', 'material', 'salt', 'info', length));
+      expect(await cipher.derive('material', 'salt', 'info', length)).toEqual(expected);
+    }
   });
 
   it('encrypts the same text differently each time', async () => {
@@ -63,7 +65,7 @@ describe('storeCipher', () => {
     ['is complete', nodeCrypto, false],
   ])('uses Web Crypto exactly if node:crypto lacks a function: it %s', async (_, module, isWeb) => {
     const importKey = vi.spyOn(crypto.subtle, 'importKey');
-    await cipherWith(module).derive('a', 'b', 'c');
+    await cipherWith(module).derive('a', 'b', 'c', 32);
     expect(importKey.mock.calls.length > 0).toBe(isWeb);
   });
 
