@@ -155,13 +155,13 @@ serve({
     let number = first;
     for (let round = 0; round < rounds; round++) {
       const [gets, hits]: [number[], number[]] = [[], []];
-      globalThis.gc?.();
-      for (let pair = 0; pair < perRound; pair++, number++) {
-        const key = keys[number % keys.length] ?? '';
+      const headers = Array.from({ length: perRound }, () => headerOf(number++));
+      for (const [pair, header] of headers.entries()) {
+        const key = keys[(round * perRound + pair) % keys.length] ?? '';
         const startedAt = performance.now();
         await client.get(key);
         const gotAt = performance.now();
-        await guard(headerOf(number));
+        await guard(header);
         hits.push(performance.now() - gotAt);
         gets.push(gotAt - startedAt);
       }
