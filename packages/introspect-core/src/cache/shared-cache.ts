@@ -16,6 +16,9 @@ const inactiveTtlMs = 500;
 /** How long an entry is used at most before the store is read again, while the store may report no changes. */
 const unreportedMaxAgeMs = 1000;
 
+/** How often one look-up reads an entry of the store, while other processes change it. */
+const maxReads = 4;
+
 export interface SharedCacheSettings {
   now: () => number;
   monotonicNow: () => number;
@@ -90,9 +93,18 @@ export class SharedCache {
   /**
    * Copies the entry of a key from the store into memory. Returns whether memory now has it, or a newer active one.
    *
-   * Deletes the entry in memory if another process has invalidated it.
+   * Deletes the entry in memory if another process has invalidated it. Reads the store again if another process has
+   * changed it since the read began: an invalidation is several changes, and a read between them finds only some.
    */
   async read(lookup: LookupKey): Promise<boolean> {
+    for (let reads = 1; reads < maxReads; reads++) {
+      const result = await this.#readOnce(lookup);
+      if (result !== 'changed') return result;
+    }
+    return (await this.#readOnce(lookup)) === true;
+  }
+
+  async #readOnce(lookup: LookupKey): Promise<boolean | 'changed'> {
     const { key } = lookup;
     const { age, steadyNow } = this.#settings;
     const { epoch } = this.#cache;
@@ -109,7 +121,8 @@ export class SharedCache {
     if (result?.isLocalInvalidated && local?.isUnconfirmed === false && this.#cache.activeEntry(key) === local) {
       this.#cache.delete(key);
     }
-    if (result === undefined || read.wasChanged) return false;
+    if (result === undefined) return false;
+    if (read.wasChanged || epoch !== this.#cache.epoch) return 'changed';
     if (result.isLocalCurrent && local?.response.active && this.#cache.activeEntry(key) === local) {
       return this.#cache.promote(key, { ...local, response: local.response, epoch });
     }

@@ -208,6 +208,60 @@ describe('a notification from the store', () => {
     expect(await pending).toMatchObject({ version: 2 });
   });
 
+  it('a notification during a read makes the process read again, so that it finds the tombstone and needs no recheck', async () => {
+    server.next(active(claims));
+    server.always(inactive());
+    const invalidating = processOf();
+    await invalidating.authorize();
+    await invalidating.settle();
+    clocks.pass(1);
+    let notify = (_: string) => {};
+    let changeVersion = () => {};
+    const get = async (key: string) => {
+      const value = await store.get(key);
+      if (key.startsWith('tombstone.')) changeVersion();
+      return value;
+    };
+    const onInvalidate = (listener: (key: string) => void) => {
+      notify = listener;
+      return () => {};
+    };
+    const reader = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
+    expect(await reader.authorize()).toBe('ok');
+    await invalidating.authorizer.invalidate({ sub: 's' });
+    const [tombstone = '', version = ''] = store.set.mock.calls.slice(-2).map(([key]) => key);
+    const newVersion = store.entries.get(version) ?? { value: '', until: 0 };
+    store.entries.delete(version);
+    notify(tombstone);
+    changeVersion = () => {
+      if (!store.entries.has(version)) {
+        store.entries.set(version, newVersion);
+        notify(version);
+      }
+    };
+    expect(await reader.authorize()).toBe('inactive');
+    expect(reader.count('rechecked')).toBe(0);
+    expect(server.introspections).toHaveLength(2);
+  });
+
+  it('notifications during each of four reads make the process introspect the token', async () => {
+    const { one } = await twoProcesses();
+    let notify = (_: string) => {};
+    const get = vi.fn(async (key: string) => {
+      const value = await store.get(key);
+      if (key.includes('.')) notify('');
+      return value;
+    });
+    const onInvalidate = (listener: (key: string) => void) => {
+      notify = listener;
+      return () => {};
+    };
+    const reader = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
+    expect(await reader.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
+    expect(get).toHaveBeenCalledTimes(8); // the entry, and the version of the tombstones
+    expect(one.count('cache_miss')).toBe(1);
+  });
+
   it('a notification of a key makes the process read that entry again, and no other', async () => {
     const { other, versionOf, invalidate } = await twoProcesses();
     const [key = ''] = store.entries.keys();

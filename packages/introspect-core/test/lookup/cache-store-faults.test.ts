@@ -184,11 +184,11 @@ describe('a store that hangs', () => {
     const other = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get } } });
     const before = limits();
     const pending = other.authorize('good');
-    await passLimit(before + 5);
+    await passLimit(before + 2);
     expect(await pending).toBe('ok');
     expect(server.introspections).toHaveLength(2);
-    expect(limits()).toBe(before + 6);
-    expect(other.count('store_failed')).toBe(4);
+    expect(limits()).toBe(before + 3);
+    expect(other.count('store_failed')).toBe(1);
   });
 
   it('a lease that hangs does not prevent the refresh, and invalidate rejects if the write hangs', async () => {
