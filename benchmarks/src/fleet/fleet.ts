@@ -21,8 +21,6 @@ export interface LookUps {
 export interface Rejection {
   readonly began: string;
   readonly ended: string;
-  /** Whether there was a look-up before it that was accepted. */
-  readonly wasAccepted: boolean;
 }
 
 export interface HitTimes {
