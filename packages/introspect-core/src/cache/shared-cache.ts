@@ -18,6 +18,8 @@ const unreportedMaxAgeMs = 1000;
 
 /** How often one look-up reads an entry of the store, while other processes change it. */
 const maxReads = 4;
+/** A look-up begins no further read after this time, because a slow store would delay it. */
+const lastReadAfterMs = 50;
 
 export interface SharedCacheSettings {
   now: () => number;
@@ -97,11 +99,13 @@ export class SharedCache {
    * changed it since the read began: an invalidation is several changes, and a read between them finds only some.
    */
   async read(lookup: LookupKey): Promise<boolean> {
-    for (let reads = 1; reads < maxReads; reads++) {
-      const result = await this.#readOnce(lookup);
-      if (result !== 'changed') return result;
+    const { monotonicNow } = this.#settings;
+    const lastAt = monotonicNow() + lastReadAfterMs;
+    let result = await this.#readOnce(lookup);
+    for (let reads = 1; result === 'changed' && reads < maxReads && monotonicNow() < lastAt; reads++) {
+      result = await this.#readOnce(lookup);
     }
-    return (await this.#readOnce(lookup)) === true;
+    return result === true;
   }
 
   async #readOnce(lookup: LookupKey): Promise<boolean | 'changed'> {

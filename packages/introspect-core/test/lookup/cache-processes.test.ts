@@ -244,6 +244,24 @@ describe('a notification from the store', () => {
     expect(server.introspections).toHaveLength(2);
   });
 
+  it('a notification during a read that takes 50 ms makes the process introspect the token', async () => {
+    await twoProcesses();
+    let notify = (_: string) => {};
+    const get = vi.fn(async (key: string) => {
+      const value = await store.get(key);
+      clocks.pass(0.025);
+      notify('');
+      return value;
+    });
+    const onInvalidate = (listener: (key: string) => void) => {
+      notify = listener;
+      return () => {};
+    };
+    const reader = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
+    expect(await reader.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
+    expect(get).toHaveBeenCalledTimes(2); // the entry, and the version of the tombstones
+  });
+
   it('notifications during each of four reads make the process introspect the token', async () => {
     const { one } = await twoProcesses();
     let notify = (_: string) => {};
