@@ -124,6 +124,7 @@ export class RedisSharedStore extends SharedStore {
       delete: (key) => this.#work(() => redis.delete(key), 'writes'),
     };
     if (kind === 'lease' || kind === 'both') store.lease = (key, ttlMs) => this.#work(() => redis.lease(key, ttlMs));
+    if (kind !== 'plain') store.getMany = (keys) => this.#work(() => redis.getMany(keys));
     if (kind === 'notifies' || kind === 'both') {
       store.onInvalidate = (changed, reports) => {
         this.#processes.listeners.set(process, { changed, reports });

@@ -33,6 +33,7 @@ export class SharedStore {
         }),
     };
     if (kind === 'lease' || kind === 'both') store.lease = (key, ttlMs) => this.#work(() => this.#lease(key, ttlMs));
+    if (kind !== 'plain') store.getMany = (keys) => this.#work(() => keys.map((key) => this.#get(key)));
     if (kind === 'notifies' || kind === 'both') {
       store.onInvalidate = (listener) => {
         this.#listeners.set(process, listener);
