@@ -24,8 +24,8 @@ type Turn = 'has lease' | 'response found' | 'alone';
  * its response, at most 100 ms, and then introspect the token themselves.
  *
  * A process neither takes a lease nor waits if it introspects the token already, if its last introspection found the
- * server unavailable, or if the last call of the store failed. After a wait or a lease, it does neither for this token
- * for 500 ms: a response that cannot be cached delays one request, and not each.
+ * server unavailable, or if the last call of the store failed. After a wait, a lease or an introspection, it does neither
+ * for this token for 500 ms: a response that cannot be cached delays one request, and not each.
  */
 export function leaseOnMiss({
   cache,
@@ -86,7 +86,10 @@ export function leaseOnMiss({
     }
     try {
       const result = await next(turn === 'has lease' ? { ...query, isAwaited: true } : query);
-      if (result.from === 'server') hasServerFailed = false;
+      if (result.from === 'server') {
+        hasServerFailed = false;
+        recent.add(key); // what another process has written may be older than this response
+      }
       return result;
     } catch (error) {
       if (isIntrospectionError(error) && error.code === 'unavailable') hasServerFailed = true;

@@ -154,14 +154,15 @@ describe('a miss goes to the server without a lease and without a wait', () => {
     next.mockResolvedValueOnce(fromServer());
     expect(await waitMs({ key: 'another' })).toBeLessThanOrEqual(1);
     expect(shared.leaseForMiss).not.toHaveBeenCalled();
-    await waitMs({ key: 'another' });
+    await waitMs({ key: 'a third' });
     expect(shared.leaseForMiss).toHaveBeenCalledOnce();
   });
 
   it.each([true, false])(
     'for 500 ms after it has asked for the lease (given: %j) without a response',
     async (lease) => {
-      const { waitMs, shared } = setUp({ lease: async () => lease });
+      const { waitMs, shared, next } = setUp({ lease: async () => lease });
+      next.mockRejectedValue(new InvalidResponseError('strange'));
       await waitMs();
       shared.leaseForMiss.mockClear();
       expect(await waitMs()).toBeLessThanOrEqual(1);
@@ -173,4 +174,15 @@ describe('a miss goes to the server without a lease and without a wait', () => {
       expect(shared.leaseForMiss).toHaveBeenCalledOnce();
     },
   );
+
+  it.each([
+    [499, 0],
+    [500, 1],
+  ])('for 500 ms after this process has introspected the token: after %j ms it asks %j times', async (ms, times) => {
+    const { waitMs, shared } = setUp({ lease: async () => true });
+    await waitMs({ maxResponseAgeMs: 0 });
+    await time.pass(ms);
+    await waitMs();
+    expect(shared.leaseForMiss).toHaveBeenCalledTimes(times);
+  });
 });
