@@ -186,6 +186,14 @@ describe('tenants: the interface of an authorizer', () => {
     );
   });
 
+  it('lets no preflight pass, even if the authorizer of each tenant does', async () => {
+    const { authorizer } = setUp(10, { passPreflight: true });
+    expect(authorizer.passPreflight).toBe(false);
+    const decide = protect(authorizer);
+    const preflight = { authorization: undefined, method: 'OPTIONS', url: 'a', header: () => ['https://app.example'] };
+    expect(await decide({ ...preflight, native: {} })).toMatchObject({ status: 401 });
+  });
+
   it('prepares a policy once for each tenant', async () => {
     const policyProblem = vi.fn(() => undefined);
     const { authorizer } = setUp(10, { policyProblem });
