@@ -283,3 +283,19 @@ describe('a store', () => {
     expect(onFailure).toHaveBeenCalledExactlyOnceWith(operation);
   });
 });
+
+describe('the time of a request in the store and in memory', () => {
+  it.each([-1, 1])('means the same entry if it differs by %d ms', async (ms) => {
+    const { client, clocks } = setUp();
+    await client.write(k, { token, requestedAt: clocks.wallMs }, 1000);
+    const result = await client.read(k, { token, requestedAt: clocks.wallMs + ms });
+    expect(result).toEqual({ ...nothing, isLocalCurrent: true });
+  });
+
+  it.each([-1.5, 1.5])('means another entry if it differs by %d ms', async (ms) => {
+    const { client, clocks } = setUp();
+    await client.write(k, { token, requestedAt: clocks.wallMs }, 1000);
+    const result = await client.read(k, { token, requestedAt: clocks.wallMs + ms });
+    expect(result).toMatchObject({ entry: { token }, isLocalCurrent: false });
+  });
+});
