@@ -45,6 +45,22 @@ async function withGlobalDispatcher<Result>(dispatcher: Dispatcher, run: () => P
   }
 }
 
+/** Sets the global dispatchers of the current and of an older undici while the function runs. */
+async function withPlaces<Result>(
+  [current, older]: (Dispatcher | undefined)[],
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const places = globalThis as { [place: symbol]: unknown };
+  const names = [Symbol.for('undici.globalDispatcher.2'), Symbol.for('undici.globalDispatcher.1')] as const;
+  const before = names.map((name) => places[name]);
+  [places[names[0]], places[names[1]]] = [current, older];
+  try {
+    return await run();
+  } finally {
+    [places[names[0]], places[names[1]]] = before;
+  }
+}
+
 describe('nodeTransport', () => {
   it('loads undici with the first request, once', async () => {
     expect(await loads()).toBe(1);
@@ -57,6 +73,27 @@ describe('nodeTransport', () => {
 
   it('loads undici with a global Agent that has no options', async () => {
     expect(await withGlobalDispatcher(new Agent(), loads)).toBe(1);
+  });
+
+  it('loads undici if no program has set a global dispatcher', async () => {
+    expect(await withPlaces([], loads)).toBe(1);
+  });
+
+  it('takes ofetch if only an older undici has a global dispatcher, which the app has set', async () => {
+    const dispatcher = new EnvHttpProxyAgent();
+    expect(await withPlaces([undefined, dispatcher], loads)).toBe(0);
+    await dispatcher.close();
+  });
+
+  it('takes ofetch if the options of a global Agent are unknown', async () => {
+    const usual = getGlobalDispatcher();
+    class Agent {
+      dispatch(...parameters: Parameters<Dispatcher['dispatch']>): boolean {
+        return usual.dispatch(...parameters);
+      }
+    }
+    const agent = new Agent() as Partial<Dispatcher> as Dispatcher;
+    expect(await withPlaces([agent, agent], loads)).toBe(0);
   });
 
   it.each<[string, () => Dispatcher]>([
