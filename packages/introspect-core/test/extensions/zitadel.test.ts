@@ -115,6 +115,11 @@ describe('zitadel', () => {
       expect(() => protect(authorizer, policy)).toThrow(message);
     });
 
+    it('in anyScope, and names that option', () => {
+      const anyScope = ['openid', 'urn:zitadel:iam:org:project:role:admin'];
+      expect(() => new Authorizer(zitadel(options)).guard({ anyScope })).toThrow(message.replace('scopes', 'anyScope'));
+    });
+
     it('but accepts other scopes of ZITADEL', () => {
       const scopes = ['urn:zitadel:iam:org:project:id:42:aud', 'urn:zitadel:iam:org:projects:roles', 'openid'];
       expect(() => new Authorizer(zitadel(options)).guard({ scopes })).not.toThrow();

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { basicCredentials, type ClientSecretOptions, clientSecretBasic, clientSecretPost } from '../../src/index.js';
-import { clientIdProblem, secretProblem } from '../../src/protocol/client-authentication.js';
+import {
+  basicCredentials,
+  type ClientAuthentication,
+  type ClientSecretOptions,
+  clientSecretBasic,
+  clientSecretPost,
+  noClientAuthentication,
+} from '../../src/index.js';
+import { clientIdProblem, encodingHint, secretProblem } from '../../src/protocol/client-authentication.js';
 import { vectors } from '../support/vectors.js';
 
 interface CredentialsVector {
@@ -184,6 +191,27 @@ describe.each([
 function formDecode(value: string): string {
   return decodeURIComponent(value.replaceAll('+', ' '));
 }
+
+describe('the hint at the other encoding of HTTP Basic', () => {
+  const plain = { clientId: 'api', clientSecret: 'secret-1' };
+  const special = { clientId: 'api', clientSecret: 'a+b' };
+  const basic = (text: string) => `Basic ${btoa(text)}`;
+
+  it.each<[string, ClientAuthentication, string | undefined, boolean]>([
+    ['an authentication without HTTP Basic', noClientAuthentication(), basic('api:a+b'), true],
+    ['a request that has no Authorization field', clientSecretBasic(special), undefined, true],
+    ['form-encoded credentials without special characters', clientSecretBasic(plain), basic('api:secret-1'), true],
+    ['form-encoded credentials that were not rejected', clientSecretBasic(special), basic('api:a%2Bb'), false],
+    [
+      'raw credentials without special characters',
+      clientSecretBasic({ ...plain, encoding: 'raw' }),
+      basic('api:s'),
+      true,
+    ],
+  ])('is empty for %s', (_, authentication, authorization, isRejection) => {
+    expect(encodingHint(authentication, authorization, isRejection)).toBe('');
+  });
+});
 
 describe('the problem of a client id or secret', () => {
   const surrogate = 'has a lone surrogate, which is not valid text: copy it again';
