@@ -37,10 +37,11 @@ const reasons = {
 
 describe('an introspection error', () => {
   it.each([
-    [new UnavailableError('m'), 'unavailable', 'UnavailableError'],
-    [new InvalidResponseError('m'), 'invalid_response', 'InvalidResponseError'],
-    [new InvalidClientError('m'), 'invalid_client', 'InvalidClientError'],
-  ])('%s has the response 503, never 401', (error, code, name) => {
+    ['UnavailableError', UnavailableError, 'unavailable'],
+    ['InvalidResponseError', InvalidResponseError, 'invalid_response'],
+    ['InvalidClientError', InvalidClientError, 'invalid_client'],
+  ])('%s has the response 503, never 401', (name, ErrorClass, code) => {
+    const error = new ErrorClass('m');
     expect(error).toBeInstanceOf(IntrospectionError);
     expect(error).toBeInstanceOf(Error);
     expect({ ...error }).toMatchObject({
@@ -90,15 +91,16 @@ describe('InvalidTokenError', () => {
 
 describe('an authorization error', () => {
   it.each([
-    [new InvalidRequestError({ realm: 'r' }), 'invalid_request', 'InvalidRequestError', 400],
-    [new InsufficientScopeError({ realm: 'r' }), 'insufficient_scope', 'InsufficientScopeError', 403],
+    ['InvalidRequestError', InvalidRequestError, 'invalid_request', 400],
+    ['InsufficientScopeError', InsufficientScopeError, 'insufficient_scope', 403],
     [
-      new InsufficientUserAuthenticationError({ realm: 'r' }),
-      'insufficient_user_authentication',
       'InsufficientUserAuthenticationError',
+      InsufficientUserAuthenticationError,
+      'insufficient_user_authentication',
       401,
     ],
-  ])('%s has its response, with the same sentence in challenge and body', (error, code, name, status) => {
+  ])('%s has its response, with the same sentence in challenge and body', (name, ErrorClass, code, status) => {
+    const error = new ErrorClass({ realm: 'r' });
     expect(error).toBeInstanceOf(AuthorizationError);
     expect(error).toMatchObject({ name, code, status });
     expect(error.message).toMatch(/^[A-Z][A-Za-z ,]+$/);
@@ -129,25 +131,26 @@ describe('an authorization error', () => {
   });
 
   it.each([
-    new MissingTokenError(),
-    new InvalidRequestError(),
-    new InsufficientScopeError(),
-    new InsufficientUserAuthenticationError(),
-  ])('%s has a challenge, whatever is configured', (error) => {
-    expect(error.headers[0]).toEqual(['WWW-Authenticate', expect.stringMatching(/^Bearer [a-z]+="/)]);
+    ['MissingTokenError', MissingTokenError],
+    ['InvalidRequestError', InvalidRequestError],
+    ['InsufficientScopeError', InsufficientScopeError],
+    ['InsufficientUserAuthenticationError', InsufficientUserAuthenticationError],
+  ])('%s has a challenge, whatever is configured', (_, ErrorClass) => {
+    expect(new ErrorClass().headers[0]).toEqual(['WWW-Authenticate', expect.stringMatching(/^Bearer [a-z]+="/)]);
   });
 });
 
 describe('an error', () => {
   it.each([
-    new UnavailableError('m', 5),
-    new MissingTokenError(),
-    new InvalidRequestError(),
-    new InvalidTokenError('expired'),
-    new InsufficientScopeError(),
-    new InsufficientUserAuthenticationError(),
-    new AccessDeniedError(),
-  ])('%s has a frozen response', (error) => {
+    ['UnavailableError', () => new UnavailableError('m', 5)],
+    ['MissingTokenError', () => new MissingTokenError()],
+    ['InvalidRequestError', () => new InvalidRequestError()],
+    ['InvalidTokenError', () => new InvalidTokenError('expired')],
+    ['InsufficientScopeError', () => new InsufficientScopeError()],
+    ['InsufficientUserAuthenticationError', () => new InsufficientUserAuthenticationError()],
+    ['AccessDeniedError', () => new AccessDeniedError()],
+  ])('%s has a frozen response', (_, make) => {
+    const error = make();
     expect(error.headers).toSatisfy(Object.isFrozen);
     expect(error.body).toSatisfy(Object.isFrozen);
   });
