@@ -61,6 +61,13 @@ describe('an attempt', () => {
     expect(sent).toMatchObject([{ ...introspectionRequest(), maxResponseBytes: 1000 }]);
   });
 
+  it('calls the transport synchronously if the endpoint and the request are known', async () => {
+    const { introspect, sent } = attempting({});
+    const response = introspect(introspectionCall());
+    expect(sent).toHaveLength(1);
+    await response;
+  });
+
   it('waits for an endpoint and a request that are not ready yet', async () => {
     const { introspect, sent } = attempting({
       endpoint: async () => `${origin}/found`,

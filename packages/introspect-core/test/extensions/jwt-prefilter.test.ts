@@ -669,6 +669,22 @@ describe('the keys', () => {
     expect(await filtered().judge(await stranger.sign())).toBe('bad_signature');
   });
 
+  it('are fetched by one request at a time, even if a fetch takes longer than the cooldown', async () => {
+    const held = Promise.withResolvers<Readonly<Record<string, unknown>>>();
+    const fetchKeys = vi.fn(() => held.promise);
+    const { now, monotonicNow } = clocks;
+    const context = { issuer: server.origin, now, monotonicNow, invalidReason: () => undefined, fetchKeys };
+    const prefilter = jwtPrefilter({ cooldownSeconds: 5 });
+    const first = prefilter(await key.sign(), context);
+    await vi.waitFor(() => expect(fetchKeys).toHaveBeenCalledOnce());
+    clocks.pass(6);
+    const second = prefilter(await key.sign({ jti: '2' }), context);
+    await eventLoopTurns();
+    held.resolve({ keys: [key.jwk] });
+    expect(await Promise.all([first, second])).toEqual(['introspect', 'introspect']);
+    expect(fetchKeys).toHaveBeenCalledOnce();
+  });
+
   it('are separate for two authorizers that share one prefilter', async () => {
     const other = await startScriptedServer();
     other.always(active());
