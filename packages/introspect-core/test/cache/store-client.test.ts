@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { CacheStore } from '../../src/cache/cache-store.js';
 import { StoreClient } from '../../src/cache/store-client.js';
-import { plainCodec } from '../../src/cache/store-codec.js';
+import { type EntryPlace, plainCodec, type StoreCodec } from '../../src/cache/store-codec.js';
 import { isTombstoneKey } from '../../src/cache/stored-tombstones.js';
 import type { ActiveToken } from '../../src/index.js';
 import { Clocks } from '../support/clocks.js';
@@ -297,5 +297,35 @@ describe('the time of a request in the store and in memory', () => {
     await client.write(k, { token, requestedAt: clocks.wallMs }, 1000);
     const result = await client.read(k, { token, requestedAt: clocks.wallMs + ms });
     expect(result).toMatchObject({ entry: { token }, isLocalCurrent: false });
+  });
+});
+
+describe('an entry that may be in two places', () => {
+  const readOf = async (first: string | undefined, second: string | undefined) => {
+    const clocks = new Clocks();
+    const [place] = plainCodec((text) => text).placesOf(k) as [EntryPlace];
+    const codec: StoreCodec = {
+      ...plainCodec((text) => text),
+      placesOf: () => [
+        { ...place, storeKey: 'first' },
+        { ...place, storeKey: 'second' },
+      ],
+    };
+    const values: Record<string, string | undefined> = { first, second };
+    const store = { ...mapStore(clocks), get: async (key: string) => values[key] };
+    const client = new StoreClient(store, { ...clocks, codec, onFailure: () => {} });
+    return (await client.read(k))?.entry?.token.sub;
+  };
+  const stored = (requestedAt: number, sub: string) => `${requestedAt} ${JSON.stringify({ active: true, sub })}`;
+
+  it.each([
+    ['first', stored(6, 'first'), stored(5, 'second')],
+    ['second', stored(5, 'first'), stored(6, 'second')],
+    ['first', stored(5, 'first'), stored(5, 'second')],
+    ['first', stored(5, 'first'), undefined],
+    ['second', undefined, stored(5, 'second')],
+    ['first', stored(5, 'first'), 'garbage'],
+  ])('is read from the %s place, which has the last request: %s, %s', async (place, first, second) => {
+    expect(await readOf(first, second)).toBe(place);
   });
 });
