@@ -45,6 +45,20 @@ describe('bearerAuthentication', () => {
     expect(sent()).toEqual([]);
   });
 
+  it.each([
+    ['', '"token" must not be empty: is an environment variable unset?'],
+    ['undefined', '"token" must not be the string "undefined": is an environment variable unset?'],
+    [
+      'canary canary',
+      '"token" must be a bearer token (RFC 6750 §2.1), without the word "Bearer" and without white space',
+    ],
+  ])('says what is wrong with %j from a function', async (value, message) => {
+    const { apply } = bearerAuthentication({ clientId: 'api', token: () => value });
+    const request = { headers: {}, body: new URLSearchParams() };
+    const context = { endpoint: server.introspectionEndpoint, afterRejection: false };
+    await expect(async () => apply(request, context)).rejects.toThrow(new TypeError(message));
+  });
+
   it.each<[unknown, string]>([
     [undefined, '"clientId" must be a string that is not empty'],
     [{ token: 't' }, '"clientId" must be a string that is not empty'],

@@ -411,6 +411,17 @@ describe('a rotation of keys', () => {
     },
   );
 
+  it('is noticed after ten minutes, and the keys are not fetched before that', async () => {
+    const { judge } = filtered({ cooldownSeconds: 1 });
+    await judge(await key.sign());
+    clocks.pass(599.999);
+    await judge(await key.sign());
+    expect(keyFetches(server)).toBe(1);
+    clocks.pass(0.001);
+    await judge(await key.sign());
+    await vi.waitFor(() => expect(keyFetches(server)).toBe(2), 60_000);
+  });
+
   it('that removes keys takes effect within ten minutes, and no good token waits for the new keys', async () => {
     const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
     const { judge } = filtered();

@@ -145,6 +145,11 @@ describe('reuse', () => {
     expect([first === second, second === third]).toEqual([true, false]);
   });
 
+  it('uses each new assertion again, and not only the first', async () => {
+    const pass = (seconds: number) => () => clocks.pass(seconds);
+    expect(await assertionsOf({ keyJson }, [pass(180), pass(179), pass(1), pass(179)])).toBe(3);
+  });
+
   it('creates assertions that stay valid for a minute after their last use', async () => {
     await assertionsOf({ keyJson }, [() => clocks.pass(179.9)]);
     const { payload } = await verified(rsa.publicKey);

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { AccessDeniedError, type ActiveToken, type Policy } from '../../src/index.js';
 import { preparePolicy } from '../../src/policy/prepared-policy.js';
+import { scopeCheck } from '../../src/policy/scopes.js';
 
 const now = 1_750_000_000;
 const request = { authorization: 'Bearer t' };
@@ -49,6 +50,37 @@ describe('scopes of a policy', () => {
     for (const _ of [1, 2]) {
       expect(['a b', 'a c', 'b c', 'a', 'a bb'].map(passes)).toEqual([true, true, false, false, false]);
     }
+  });
+});
+
+describe('scopeCheck', () => {
+  /** Returns how many values of scope were read, and not remembered. */
+  const readsOf = (check: ReturnType<typeof scopeCheck>, scopes: readonly string[]) => {
+    const split = vi.spyOn(String.prototype, 'split');
+    for (const scope of scopes) check({ active: true, scope });
+    const { length } = split.mock.calls;
+    split.mockRestore();
+    return length;
+  };
+
+  it('remembers 100 values of scope, and forgets all when one more is read', () => {
+    const check = scopeCheck(['a'], []);
+    const scopes = Array.from({ length: 100 }, (_, i) => `a ${i}`);
+    expect(readsOf(check, scopes)).toBe(100);
+    expect(readsOf(check, scopes)).toBe(0);
+    expect(readsOf(check, ['a 100'])).toBe(1);
+    expect(readsOf(check, ['a 100', 'a 99'])).toBe(1);
+  });
+
+  it('remembers a value of 1000 characters, and no longer one', () => {
+    const check = scopeCheck(['a'], []);
+    const [long, longer] = ['x'.repeat(1000), 'x'.repeat(1001)];
+    expect(readsOf(check, [long, long])).toBe(1);
+    expect(readsOf(check, [longer, longer])).toBe(2);
+  });
+
+  it('reads no value of scope if no scope is needed', () => {
+    expect(readsOf(scopeCheck([], []), ['a'])).toBe(0);
   });
 });
 

@@ -343,6 +343,18 @@ describe('a policy for each message', () => {
     await passed(gate, post('both', JSON.stringify(call('write')).padEnd(1000)));
   });
 
+  it('cancels its copy of a body that it stops to read, so that the client can stop to send', async () => {
+    const cancel = vi.fn();
+    const pull = (controller: ReadableStreamDefaultController) => controller.enqueue(new Uint8Array(400).fill(0x20));
+    const body = new ReadableStream({ pull, cancel });
+    const headers = { authorization: 'Bearer both' };
+    const request = new Request(resource, { method: 'POST', headers, body, duplex: 'half' } as RequestInit);
+    await denied(mcpGate(authorizerWith(), byTool, { maxBodyBytes: 1000 }), request);
+    expect(cancel).not.toHaveBeenCalled();
+    request.body?.cancel('unused').catch(() => {});
+    await vi.waitFor(() => expect(cancel).toHaveBeenCalledOnce());
+  });
+
   it('says that the body was read already', async () => {
     const request = post('both');
     await request.text();
