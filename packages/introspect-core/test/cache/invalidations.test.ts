@@ -10,6 +10,7 @@ describe('tombstoneNames', () => {
     expect(tombstoneNames('k', response)).toEqual(['all:', 'token:k', 'sub:s', 'jti:j', 'client_id:c']);
     expect(tombstoneNames('k', { active: true })).toEqual(['all:', 'token:k']);
     expect(tombstoneNames('k', { active: false })).toEqual(['all:', 'token:k']);
+    expect(tombstoneNames('k', { active: false, sub: 's' } as { active: false })).toEqual(['all:', 'token:k']);
   });
 });
 

@@ -4,7 +4,9 @@ import { InvalidResponseError, UnavailableError } from '../../src/errors/errors.
 import { leaseOnMiss } from '../../src/lookup/lease-on-miss.js';
 import { LookupDeadline } from '../../src/lookup/lookup-deadline.js';
 import type { LookupResult, TokenQuery } from '../../src/lookup/lookup-pipeline.js';
+import { Clocks } from '../support/clocks.js';
 import { lookupParts, nextLookup } from '../support/lookups.js';
+import { mapStore } from '../support/map-store.js';
 import { virtualTime } from '../support/virtual-time.js';
 
 let time: ReturnType<typeof virtualTime>;
@@ -184,5 +186,23 @@ describe('a miss goes to the server without a lease and without a wait', () => {
     await time.pass(ms);
     await waitMs();
     expect(shared.leaseForMiss).toHaveBeenCalledTimes(times);
+  });
+});
+
+describe('a response of another process', () => {
+  it('is used even if each hit must compare the entry with the store, because the store was just read', async () => {
+    const parts = lookupParts({ store: mapStore(new Clocks()), localMaxAgeMs: 0 });
+    const { cache, received } = parts;
+    const readAwaited = async () => void cache.promote('k', { ...received(), response: { active: true } });
+    const shared: Partial<SharedCache> = { isFailing: false, leaseForMiss: async () => false, readAwaited };
+    const stage = leaseOnMiss({
+      ...parts,
+      sharedCache: shared as SharedCache,
+      isIntrospecting: () => false,
+      timeLimit: new LookupDeadline({ origin: 'https://as.example', timeoutMs: 5000, ...parts.clocks }),
+      monotonicNow: parts.clocks.monotonicNow,
+    });
+    const find = stage(nextLookup(() => expect.unreachable()));
+    await expect(find(parts.query())).resolves.toEqual({ from: 'cache', response: { active: true } });
   });
 });
