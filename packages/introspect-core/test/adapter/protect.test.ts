@@ -1,6 +1,13 @@
 import { active, hangBeforeHeaders, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AuthorizerSource, type Decision, isHangUp, type Protect, protect } from '../../src/adapter/index.js';
+import {
+  type AuthorizerSource,
+  type Decision,
+  expectOnlyPolicy,
+  isHangUp,
+  type Protect,
+  protect,
+} from '../../src/adapter/index.js';
 import { AccessDeniedError, Authorizer, UnavailableError } from '../../src/index.js';
 
 let server: ScriptedServer;
@@ -220,5 +227,19 @@ describe('two guards that see the same request', () => {
     clock = 5000;
     await decide(request(native));
     expect(server.introspections).toHaveLength(2);
+  });
+});
+
+describe('expectOnlyPolicy', () => {
+  it('accepts a policy alone', () => {
+    expect(() => expectOnlyPolicy([])).not.toThrow();
+  });
+
+  it.each([[[{}]], [[undefined]], [[{}, {}, () => {}]]])('rejects further arguments: %j', (others) => {
+    expect(() => expectOnlyPolicy(others)).toThrow(
+      new TypeError(
+        'requireToken takes a policy alone, and returns the middleware: call it, as in app.use(requireToken()). Pass options or an Authorizer to introspect()',
+      ),
+    );
   });
 });

@@ -1,4 +1,5 @@
 import { expect, it, vi } from 'vitest';
+import { brand } from '../../src/authorizer/authorizer-brand.js';
 import * as first from '../../src/index.js';
 import { scripted } from '../support/scripted-transport.js';
 
@@ -21,6 +22,15 @@ it('isAuthorizer: is true for an authorizer of another copy of the package, and 
   ]) {
     expect(first.isAuthorizer(other)).toBe(false);
   }
+});
+
+it('brand: is true for each kind of authorizer', () => {
+  const member = new first.Authorizer({ ...scripted, issuer: 'https://as.example' });
+  const tenants = first.tenants(
+    () => 'a',
+    () => member,
+  );
+  expect([member, first.issuers([member]), tenants].map((each) => each[brand])).toEqual([true, true, true]);
 });
 
 it('Authorizer: takes a client of another copy of the package', async () => {

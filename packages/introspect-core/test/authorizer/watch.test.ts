@@ -312,6 +312,21 @@ describe('watch: several issuers and tenants', () => {
     expect(await ended(signal)).toMatchObject({ reason: 'expired' });
   });
 
+  it('tenants: watches nothing for an unknown tenant, and rejects its token', async () => {
+    const authorizer = tenants(
+      ({ url }) => url,
+      () => undefined,
+    );
+    const { signal: given } = new AbortController();
+    for (const options of [undefined, { signal: given }]) {
+      const request = { authorization: undefined, url: 'unknown' };
+      const { token, signal } = await authorizer.watch(request, { optional: true }, options);
+      expect([token, signal.aborted, signal === given]).toEqual([null, false, options !== undefined]);
+    }
+    const withToken = { authorization: 'Bearer t', url: 'unknown' };
+    expect(await outcomeOf(authorizer.watch(withToken, { optional: true }))).toBe('issuer_mismatch');
+  });
+
   it('tenants: keeps the authorizer of an evicted tenant open until its watches end', async () => {
     const closed = vi.fn();
     const authorizer = tenants(

@@ -394,6 +394,12 @@ describe('explainInactive, for an opaque token', () => {
     expect(message).not.toContain('audience');
   });
 
+  it('for which userinfo cannot be reached, says what both mean', async () => {
+    const transport = () => Promise.reject(new Error('ECONNREFUSED'));
+    const { message } = await explain(jwe, { checkUserinfo: true, transport });
+    expect(message).toMatch(/and when its audience lacks this API\.$/);
+  });
+
   it('for which userinfo responds with something else, says what both mean', async () => {
     server.at(userinfo, respond({ status: 503 }));
     expect((await explain(jwe, { checkUserinfo: true })).message).toMatch(/and when its audience lacks this API\.$/);

@@ -208,6 +208,7 @@ const counters: [event: IntrospectEvent, name: string, attributes: object][] = [
     'introspect.inactive.explained',
     { 'introspect.cause': 'opaque' },
   ],
+  [{ type: 'claims_rejected', paths: ['email'] }, 'introspect.claims.rejected', {}],
   [{ type: 'credentials_refused', origin }, 'introspect.credentials.refused', of],
   [{ type: 'unsupported_token_type', origin }, 'introspect.unsupported_token_types', of],
 ];

@@ -10,7 +10,7 @@ import {
   type ScriptedServer,
   startScriptedServer,
 } from '@acme/introspect-testing';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, Client, type Dispatcher } from 'undici';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type UndiciTransportOptions, undiciTransport } from '../../src/extensions/undici/undici.js';
 import type { Transport, TransportRequest } from '../../src/index.js';
@@ -348,4 +348,18 @@ describe('a connection', () => {
     await expect(pending).rejects.toHaveProperty('name', 'AbortError');
     expect(server.requests).toHaveLength(1);
   });
+});
+
+it('undiciTransport: says what to do on a runtime that replaces undici', () => {
+  Object.defineProperty(Client.prototype, 'dispatch', { value: undefined, configurable: true });
+  try {
+    expect(() => undiciTransport()).toThrow(
+      new TypeError(
+        'undiciTransport: this runtime replaces undici by something else, as Bun does: leave out "transport" there',
+      ),
+    );
+  } finally {
+    Reflect.deleteProperty(Client.prototype, 'dispatch');
+  }
+  expect(() => undiciTransport()).not.toThrow();
 });

@@ -74,6 +74,16 @@ describe('mcpVerifier', () => {
     expect(error).toMatchObject({ name: 'OAuthError', code, cause: { status: expect.any(Number) } });
   });
 
+  it('rejects with an error that has the body of its response', async () => {
+    const error = (await rejectionOf(mcpVerifier(authorizerWith()).verifyAccessToken('unknown'))) as unknown as {
+      toResponseObject(): object;
+    };
+    expect(error.toResponseObject()).toEqual({
+      error: 'invalid_token',
+      error_description: 'The access token is not active',
+    });
+  });
+
   it('makes every failure a server_error, with a fixed text and the error itself as its cause', async () => {
     const cause = new RangeError('mine');
     const failing = mcpVerifier(authorizerWith(), { policy: { check: () => Promise.reject(cause) } });
