@@ -55,8 +55,7 @@ async function verificationKey(jwk: JWK): Promise<VerificationKey> {
   const { alg, ...rest } = jwk;
   // The curve decides: without `alg` the key is found under both names.
   const find = createLocalJWKSet({ keys: [edwards.some((name) => name === alg) ? rest : jwk] });
-  const kid = jwk.kid !== undefined && { kid: jwk.kid };
-  const uses = asymmetricAlgorithms.map((algorithm) => find({ alg: algorithm, ...kid }));
+  const uses = asymmetricAlgorithms.map((algorithm) => find({ alg: algorithm }));
   const isUsable = (await Promise.allSettled(uses)).some(({ status }) => status === 'fulfilled');
   return { kid: jwk.kid, find, isUsable };
 }
