@@ -47,6 +47,11 @@ describe('nodeRequestContext', () => {
     response.end();
   });
 
+  it('the context takes no other field for credentials, even if its name is as long', () => {
+    const context = nodeRequestContext({ rawHeaders: ['X-Credentials', 'Bearer a', 'Authorizatio', 'Bearer b'] });
+    expect(context.authorization).toBeUndefined();
+  });
+
   it('the context ignores a field name without a value, at the end of rawHeaders', () => {
     const context = nodeRequestContext({ rawHeaders: ['Authorization', 'Bearer a', 'Authorization'] });
     expect([context.authorization, context.header?.('authorization')]).toEqual(['Bearer a', ['Bearer a']]);

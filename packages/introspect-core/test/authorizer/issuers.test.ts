@@ -54,6 +54,15 @@ describe('issuers: the choice', () => {
     expect([sent(a), sent(b)]).toEqual([[], []]);
   });
 
+  it('reads no issuer from a token with more or fewer parts than a JWT', async () => {
+    const authorizer = issuers([authorizerOf(a), authorizerOf(b)]);
+    const [header, payload] = tokenOf(a).split('.');
+    for (const token of [`${header}.${payload}`, `${tokenOf(a)}.d`, `.${payload}`]) {
+      expect(await outcomeOf(authorizer.authorize({ token }))).toBe('issuer_mismatch');
+    }
+    expect(sent(a)).toEqual([]);
+  });
+
   it.each(['opaque', jwt({ iss: 'https://a.example' })])(
     'passes on the error of a check on a cache hit: %s',
     async (token) => {

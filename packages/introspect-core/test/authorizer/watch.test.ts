@@ -9,6 +9,7 @@ import {
   type Policy,
   tenants,
 } from '../../src/index.js';
+import { onAbort } from '../../src/runtime/on-abort.js';
 import { outcomeOf, rejectionOf } from '../support/authorizer.js';
 import { eventLoopTurns } from '../support/event-loop.js';
 import { holdResponse } from '../support/held-response.js';
@@ -209,6 +210,8 @@ describe('watch: the end of a watch', () => {
     await authorizer.close();
     expect([two.signal.reason.name, vi.getTimerCount()]).toEqual(['AbortError', 0]);
     await expect(authorizer.watch('Bearer t')).rejects.toThrow('The authorizer was closed');
+    await expect(authorizer.watch('Bearer unknown')).rejects.toThrow('The authorizer was closed');
+    expect(server.introspections).toHaveLength(1);
     await expect(authorizerOf().watch('Bearer t', {}, { signal: caller.signal })).rejects.toBe('closed');
   });
 
@@ -310,6 +313,25 @@ describe('watch: several issuers and tenants', () => {
     expect(await outcomeOf(authorizer.watch({ token: 'opaque' }))).toBe('inactive');
     await time.pass(30_100);
     expect(await ended(signal)).toMatchObject({ reason: 'expired' });
+  });
+
+  it('issuers: a watch may end if no cache has to be told about it', async () => {
+    const { introspectionEndpoint } = server;
+    const issuer = 'https://a.example';
+    const member = new Authorizer({
+      issuer,
+      introspectionEndpoint,
+      clientId: 'api',
+      clientSecret: 'secret',
+      ...time.clocks,
+    });
+    const token = jwt(issuer);
+    server.tokens.set(token, {});
+    const { signal } = await issuers([member]).watch({ token });
+    const listener = vi.fn();
+    onAbort(signal, listener);
+    await member.close();
+    expect(listener).toHaveBeenCalledOnce();
   });
 
   it('tenants: watches nothing for an unknown tenant, and rejects its token', async () => {

@@ -92,10 +92,13 @@ describe('explainInactive, for a JWT', () => {
   });
 
   it.each([
-    ['no audience', undefined],
-    ['an audience that holds ours as a part of a word', 'an-api-P1'],
-  ])('with %s, says that the audience does not match', async (_, aud) => {
-    expect(await explain(await key.sign({ aud }))).toMatchObject({ cause: 'audience_mismatch' });
+    ['no audience', undefined, '[]'],
+    ['an audience that holds ours as a part of a word', 'an-api-P1', '["an-api-P1"]'],
+  ])('with %s, says that the audience does not match', async (_, aud, shown) => {
+    expect(await explain(await key.sign({ aud }))).toMatchObject({
+      cause: 'audience_mismatch',
+      message: `Its audience ${shown} lacks this API's client id "api" and its project id "P1".`,
+    });
   });
 
   it.each([['api'], ['P1'], [['other', 'P1']]])('whose audience is %j, accepts the audience', async (aud) => {

@@ -244,6 +244,15 @@ describe('a connection', () => {
     await server.introspections[0]?.over;
   });
 
+  it('is closed immediately when a body is larger than allowed, even if no more of it arrives', async () => {
+    server.next((response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.write('x'.repeat(1001));
+    });
+    await expect(send(undiciTransport())).rejects.toThrow('larger than 1000 bytes');
+    await server.introspections[0]?.over;
+  });
+
   it('is closed when an ignored body does not end within a second', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     server.next(hangInBody({ status: 401 }), respond({ status: 401 }));
