@@ -136,7 +136,10 @@ describe('Invalidations', () => {
     invalidations.add('sub:one more');
     expect(invalidations.invalidates('k', before)).toBe(true);
     expect(invalidations.invalidates('k', inactive)).toBe(true);
-    expect(invalidations.invalidates('k', received())).toBe(false);
+    const after = received();
+    expect(invalidations.invalidates('k', after)).toBe(false);
+    invalidations.add('sub:after that');
+    expect(invalidations.invalidates('k', after)).toBe(false);
   });
 
   it('invalidates a shared response unless it was requested more than 5 s after the tombstone by the wall clock', () => {

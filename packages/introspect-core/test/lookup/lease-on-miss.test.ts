@@ -5,6 +5,7 @@ import { leaseOnMiss } from '../../src/lookup/lease-on-miss.js';
 import { LookupDeadline } from '../../src/lookup/lookup-deadline.js';
 import type { LookupResult, TokenQuery } from '../../src/lookup/lookup-pipeline.js';
 import { Clocks } from '../support/clocks.js';
+import { eventLoopTurns } from '../support/event-loop.js';
 import { lookupParts, nextLookup } from '../support/lookups.js';
 import { mapStore } from '../support/map-store.js';
 import { virtualTime } from '../support/virtual-time.js';
@@ -204,5 +205,27 @@ describe('a response of another process', () => {
     });
     const find = stage(nextLookup(() => expect.unreachable()));
     await expect(find(parts.query())).resolves.toEqual({ from: 'cache', response: { active: true } });
+  });
+});
+
+describe('a miss asks for the lease', () => {
+  it('and then reads the store without a pause, and the second time after 5 ms', async () => {
+    const { find, shared } = setUp();
+    const found = find();
+    await eventLoopTurns();
+    expect(shared.readAwaited).toHaveBeenCalledOnce();
+    await time.pass(5);
+    expect(shared.readAwaited).toHaveBeenCalledTimes(2);
+    await time.pass(95);
+    await found;
+  });
+
+  it('after an introspection that failed for another reason than an unavailable server', async () => {
+    const { waitMs, shared, next } = setUp();
+    next.mockRejectedValueOnce(new InvalidResponseError('strange'));
+    await waitMs();
+    shared.leaseForMiss.mockClear();
+    await waitMs({ key: 'another' });
+    expect(shared.leaseForMiss).toHaveBeenCalledOnce();
   });
 });
