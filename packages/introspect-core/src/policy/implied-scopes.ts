@@ -19,7 +19,7 @@ type GivenPolicy = Policy & PolicyBranch & { readonly [allOf]?: readonly Policy[
 
 function expanded(policy: GivenPolicy, implying: (scope: string) => readonly string[]): Policy[] {
   const { [allOf]: combined = [] } = policy;
-  const given = combined.length > 0 ? withoutMembers(policy, Object.keys(marker)) : policy;
+  const given = withoutMembers(policy, Object.keys(marker));
   const { scopes = [], anyScope, anyOf, ...others } = ownMembers(given) as GivenPolicy;
   // A combination is optional only if each of its policies is.
   const optional = others.optional === undefined ? {} : { optional: others.optional };

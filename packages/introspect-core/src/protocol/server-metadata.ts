@@ -72,8 +72,8 @@ export async function fetchMetadata<Response extends { readonly status?: number 
     const response = await get(url);
     const verdict = response.status === 404 ? 'not_found' : examine(response);
     if (verdict === 'final' || (verdict === 'unusable' && incomplete === undefined)) return response;
-    if (verdict === 'not_found') notFound ??= response;
     if (verdict === 'incomplete') incomplete ??= response;
+    else notFound ??= response; // unused if a document was incomplete
   }
   return (incomplete ?? notFound) as Response; // one of them, because there is at least one URL
 }
