@@ -121,6 +121,15 @@ describe('TokenWatches: the end', () => {
     expect([decide.mock.calls.length, vi.getTimerCount()]).toEqual([1, 0]);
   });
 
+  it('a connection that ends while it is added leaves no timer', async () => {
+    const { connection } = connectionOf('t');
+    const caller = new AbortController();
+    const added = watchesOf(60_000).add(connection, caller.signal);
+    caller.abort('gone');
+    await added;
+    expect([connection.controller.signal.reason, vi.getTimerCount()]).toEqual(['gone', 0]);
+  });
+
   it('an error that decide throws ends the connection with that error', async () => {
     const { connection, decide } = connectionOf('t');
     await watchesOf(60_000).add(connection, undefined);

@@ -313,7 +313,7 @@ describe('metadata', () => {
   });
 
   it('leaves out values that are not text, and returns the rest', () => {
-    expect(read({ a: 'YQ', b: '*', c: 5, d: null, e: '_w', f: 'a' })).toEqual({ a: 'a' });
+    expect(read({ a: 'YQ', b: '*', c: 5, d: null, e: '_w', f: 'a' })).toStrictEqual({ a: 'a' });
   });
 
   it('preserves a byte order mark, which belongs to the text', () => {

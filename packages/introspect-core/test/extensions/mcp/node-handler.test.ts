@@ -186,6 +186,26 @@ describe('toNodeHandler', () => {
     },
   );
 
+  it('passes an error of the app to next as it is, and a thrown primitive as an error that names it', async () => {
+    const fault = new RangeError('mine');
+    for (const [thrown, expected] of [
+      [fault, fault],
+      [null, new Error('A function of the app threw null instead of an error')],
+      ['route', new Error('A function of the app threw route instead of an error')],
+    ]) {
+      const passed = vi.fn();
+      const app = express();
+      app.all('/mcp', toNodeHandler(gateWith({ check: () => Promise.reject(thrown) }), vi.fn(echo)));
+      app.use((error: unknown, _: unknown, response: express.Response, __: unknown) => {
+        passed(error);
+        response.sendStatus(500);
+      });
+      await post(await serve(app), 'reader', {});
+      expect(passed.mock.calls).toEqual([[expected]]);
+      if (thrown === fault) expect(passed.mock.calls[0]?.[0]).toBe(fault);
+    }
+  });
+
   it('prints an error of the app, and responds 500, without next', async () => {
     const print = vi.spyOn(console, 'error').mockImplementation(() => {});
     const error = new RangeError('mine');
