@@ -1,6 +1,7 @@
 import { hangBeforeHeaders, json, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { protect } from '../../src/adapter/index.js';
+import { unverifiedIssuer } from '../../src/authorizer/unverified-issuer.js';
 import { Authorizer, type AuthorizerOptions, isAuthorizer, isDecided, issuers } from '../../src/index.js';
 import { outcomeOf, rejectionOf } from '../support/authorizer.js';
 import { scripted } from '../support/scripted-transport.js';
@@ -280,6 +281,35 @@ describe('issuers: the interface of an authorizer', () => {
     expect([a.introspections.length, b.introspections.length]).toEqual([2, 2]);
     expect(authorizer.stats().lookups.invalidated).toBe(2);
     expect(await rejectionOf(authorizer.invalidate({} as never))).toBeInstanceOf(TypeError);
+  });
+});
+
+describe('issuers: the end', () => {
+  it('closes every authorizer at the end of an "await using" block', async () => {
+    const members = [a, b].map((server) => authorizerOf(server));
+    const closes = members.map((member) => vi.spyOn(member, 'close'));
+    {
+      await using _authorizer = issuers(members);
+    }
+    for (const close of closes) expect(close).toHaveBeenCalledOnce();
+  });
+});
+
+describe('unverifiedIssuer', () => {
+  it.each([
+    [{ iss: 'https://a.example' }, 'https://a.example'],
+    [{ iss: 1 }, ''],
+    [{ sub: 'x' }, undefined],
+    [null, undefined],
+    ['iss', undefined],
+  ])('of a JWT with the claims %j is %j', (claims, issuer) => {
+    expect(unverifiedIssuer(jwt(claims as object))).toBe(issuer);
+  });
+
+  it('of a JWT whose claims are base64url, with "-" and "_", is read', () => {
+    const claims = { iss: 'https://a.example', sub: '>>>???>>>' };
+    expect(jwt(claims)).toMatch(/\..*[-_].*\./);
+    expect(unverifiedIssuer(jwt(claims))).toBe('https://a.example');
   });
 });
 

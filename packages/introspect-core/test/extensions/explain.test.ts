@@ -397,6 +397,12 @@ describe('explainInactive, for an opaque token', () => {
     expect(message).not.toContain('audience');
   });
 
+  it('is sent to the userinfo endpoint of an issuer with a slash at its end', async () => {
+    server.at(userinfo, json({ sub: 'mickey' }));
+    const explanation = await explain(jwe, { checkUserinfo: true, issuer: `${server.origin}/` });
+    expect(explanation).toMatchObject({ cause: 'audience_mismatch' });
+  });
+
   it('for which userinfo cannot be reached, says what both mean', async () => {
     const transport = () => Promise.reject(new Error('ECONNREFUSED'));
     const { message } = await explain(jwe, { checkUserinfo: true, transport });

@@ -285,7 +285,7 @@ describe('zitadelRoles', () => {
   it('and hasRole reject an unknown option: a misspelt one would not restrict anything', () => {
     const misspelt = { organisationId: '1' } as object;
     expect(() => zitadelRoles(misspelt)).toThrow(
-      'zitadelRoles: unknown option "organisationId"; known options: projectId',
+      'zitadelRoles: unknown option "organisationId"; known options: projectId, organizationId',
     );
     const token = { active: true, 'urn:zitadel:iam:org:project:roles': { editor: { 1: 'a.example' } } } as const;
     expect([hasRole(token, 'editor'), hasRole(token, 'editor', misspelt)]).toEqual([true, false]);
