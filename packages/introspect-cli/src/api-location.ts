@@ -27,7 +27,7 @@ export function withApiFlags(command: Command): Command {
     .addOption(
       new Option(
         '--auth <method>',
-        'How the API authenticates (INTROSPECT_AUTH); by default key if there is a key file, or else basic',
+        'How the API authenticates (INTROSPECT_AUTH). Default: key with a key file, otherwise basic. basic-raw is basic without form encoding',
       ).choices(authMethods),
     )
     .option('--client-id <id>', 'Client id of the API (INTROSPECT_CLIENT_ID or ZITADEL_CLIENT_ID)')
@@ -35,7 +35,7 @@ export function withApiFlags(command: Command): Command {
       '--key-file <path>',
       "Private key of the API: ZITADEL's key file, a PEM or a JWK (INTROSPECT_KEY_FILE or ZITADEL_KEY_FILE)",
     )
-    .option('--key-id <id>', 'Id of a PEM or JWK at the server, sent as kid (INTROSPECT_KEY_ID)')
+    .option('--key-id <id>', 'Key id (kid) of a PEM or a JWK, by which the server knows it (INTROSPECT_KEY_ID)')
     .option('--project-id <id>', 'Project id of the API, at ZITADEL (ZITADEL_PROJECT_ID)');
 }
 

@@ -13,7 +13,10 @@ export interface CommonFlags {
 
 export function withCommonFlags(command: Command, issuerVariables: Names = 'ZITADEL_ISSUER'): Command {
   return command
-    .option('--issuer <url>', `Issuer, as the server names it (${[issuerVariables].flat().join(' or ')})`)
+    .option(
+      '--issuer <url>',
+      `URL of the issuer, as in the server's metadata (${[issuerVariables].flat().join(' or ')})`,
+    )
     .option(
       '--instance-host <host>',
       'Host of the public issuer, if --issuer is an internal address of ZITADEL (ZITADEL_INSTANCE_HOST)',

@@ -7,7 +7,7 @@ export interface HelpSections {
 }
 
 const commonVariables = {
-  INTROSPECTION_ENDPOINT: 'Endpoint at an internal address, with ZITADEL_INSTANCE_HOST',
+  INTROSPECTION_ENDPOINT: 'Internal URL of the endpoint, as register writes it',
   NODE_EXTRA_CA_CERTS: 'PEM file of certificate authorities that Node trusts beside its own',
   NO_COLOR: 'Turn colours off',
   FORCE_COLOR: 'Turn colours on without a terminal',

@@ -24,7 +24,7 @@ export const doctorCommand: Command<DoctorFlags> = {
     variables: {
       INTROSPECT_CLIENT_SECRET: 'Client secret of the API; otherwise from a prompt or stdin',
       INTROSPECT_BEARER_TOKEN: 'Bearer token of the API, for --auth bearer',
-      INTROSPECT_TOKEN: 'A token that should be active, to check it too',
+      INTROSPECT_TOKEN: 'A token that should be active: doctor introspects it too',
       ZITADEL_CLIENT_SECRET: 'Read if INTROSPECT_CLIENT_SECRET is not set',
       ZITADEL_TOKEN: 'Read if INTROSPECT_TOKEN is not set',
     },

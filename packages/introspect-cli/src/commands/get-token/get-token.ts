@@ -27,7 +27,7 @@ export const getTokenCommand: Command<GetTokenFlags> = {
     variables: {
       ZITADEL_SERVICE_USER_SECRET: 'Secret of the service user; otherwise from a prompt or stdin',
       ZITADEL_CLIENT_ID: 'Client id of an API of the project, to check the granted scopes',
-      ZITADEL_CLIENT_SECRET: 'Its client secret; or ZITADEL_KEY_FILE, its key file',
+      ZITADEL_CLIENT_SECRET: 'Client secret of that API, or set ZITADEL_KEY_FILE to its key file',
     },
     examples: ['introspect get-token --env .env', 'introspect get-token --env .env --scope email'],
   },

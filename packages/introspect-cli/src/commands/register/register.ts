@@ -16,26 +16,29 @@ import type { Role } from './survey.js';
 export const registerCommand: Command<RegisterFlags> = {
   define: (command) =>
     withCommonFlags(command.name('register').description('Register an API in ZITADEL, and write its env file'))
-      .option('--project <name>', 'Use the project of this name, or create it')
+      .option('--project <name>', 'Use the project of this name, or create it. Default: your choice at a prompt')
       .option('--app <name>', 'Use the API of this name in the project, or create it', 'api')
       .option('--role <key>', 'Add a role to the project, as key or key=Display name; can be repeated', roles)
       .addOption(
-        new Option('--auth <method>', 'Authenticate a new API by a secret ("basic") or by a key').choices([
-          'basic',
-          'key',
-        ]),
+        new Option(
+          '--auth <method>',
+          'How a new API authenticates: by a secret ("basic", the default) or by a key',
+        ).choices(['basic', 'key']),
       )
-      .option('--service-user [name]', 'Use or create a service user with these roles, to try the API with')
+      .option(
+        '--service-user [name]',
+        'Use or create a service user with the roles of --role, to try the API with. Default name: <project>-<app>',
+      )
       .option('--org <id>', "Use this organisation instead of the administrator's own")
       .option(
         '--out <path>',
-        'Write this env file; a path that ends in .json is the key file, with .env beside it',
+        'Env file to write. A path that ends in .json is the key file: .env is then written beside it',
         '.env',
       )
-      .option('--force', 'Overwrite existing files, and keep variables that register did not write')
+      .option('--force', 'Overwrite existing files. In an env file, replace only the variables of register')
       .option('--rotate', 'Create new credentials for an existing API or service user')
       .option('--dry-run', 'Print the changes without applying them')
-      .option('--undo', 'Remove what was created for the env file of --out'),
+      .option('--undo', 'Remove what register created for the env file of --out. Needs the issuer again'),
 
   help: {
     variables: { ZITADEL_ADMIN_PAT: "An administrator's personal access token; otherwise from a prompt or stdin" },

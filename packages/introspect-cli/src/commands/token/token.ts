@@ -37,7 +37,7 @@ export const tokenCommand: Command<TokenFlags> = {
     variables: {
       INTROSPECT_CLIENT_SECRET: 'Client secret of the API; otherwise from a prompt or stdin',
       INTROSPECT_BEARER_TOKEN: 'Bearer token of the API, for --auth bearer',
-      INTROSPECT_TOKEN: 'The token; otherwise from a prompt or stdin',
+      INTROSPECT_TOKEN: 'The token; otherwise from a prompt or stdin, on the line after a secret',
       ZITADEL_CLIENT_SECRET: 'Read if INTROSPECT_CLIENT_SECRET is not set',
       ZITADEL_TOKEN: 'Read if INTROSPECT_TOKEN is not set',
     },
