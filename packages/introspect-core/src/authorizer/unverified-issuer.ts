@@ -7,8 +7,8 @@ export function unverifiedIssuer(token: string): string | undefined {
   if (payload === undefined || signature === undefined || more.length > 0) return undefined;
   try {
     // atob makes each byte a character. JSON has no meaning beyond ASCII, and neither has the URL of an issuer.
-    const claims: unknown = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
-    if (typeof claims !== 'object' || claims === null || !Object.hasOwn(claims, 'iss')) return undefined;
+    const claims = Object(JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))));
+    if (!Object.hasOwn(claims, 'iss')) return undefined;
     const { iss } = claims as { readonly iss: unknown };
     return typeof iss === 'string' ? iss : '';
   } catch {
