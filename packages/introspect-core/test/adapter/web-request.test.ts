@@ -49,6 +49,10 @@ describe('webRequestContext', () => {
     webRequestContext(request, request, () => runtime).waitUntil?.(work);
     expect(runtime.promises).toEqual([work]);
     expect(webRequestContext(request).waitUntil).toBeUndefined();
+    const ending: { waitUntil?: (promise: Promise<unknown>) => void } = { waitUntil: () => {} };
+    const { waitUntil } = webRequestContext(request, request, () => ending);
+    delete ending.waitUntil;
+    expect(() => waitUntil?.(work)).not.toThrow();
     expect(webRequestContext(request, request, () => ({})).waitUntil).toBeUndefined();
   });
 });

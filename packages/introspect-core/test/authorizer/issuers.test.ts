@@ -275,6 +275,8 @@ describe('issuers: the interface of an authorizer', () => {
       entries: { active: 2 },
       requests: { active: 2 },
       circuitBreaker: 'closed',
+      inFlight: 0,
+      queued: 0,
     });
     await authorizer.invalidate({ sub: 'alice' });
     for (const server of [a, b]) await authorizer.authorize({ token: tokenOf(server) });

@@ -1,12 +1,15 @@
 import { hangBeforeHeaders, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { protect } from '../../src/adapter/index.js';
+import { internals } from '../../src/authorizer/authorizer-internals.js';
 import {
   AccessDeniedError,
   Authorizer,
   type AuthorizerOptions,
+  combinedPolicy,
   isAuthorizer,
   isDecided,
+  issuers,
   tenants,
 } from '../../src/index.js';
 import { outcomeOf, rejectionOf } from '../support/authorizer.js';
@@ -18,7 +21,10 @@ beforeEach(async () => {
   [a, b] = await Promise.all([startScriptedServer(), startScriptedServer()]);
   for (const server of [a, b]) server.tokens.set('t', { sub: server.origin, scope: 'read' });
 });
-afterEach(() => Promise.all([a.close(), b.close()]));
+afterEach(async () => {
+  vi.unstubAllGlobals();
+  await Promise.all([a.close(), b.close()]);
+});
 
 const authorizerOf = (server: ScriptedServer, options: Partial<AuthorizerOptions> = {}) =>
   new Authorizer({
@@ -63,6 +69,14 @@ describe('tenants: loading', () => {
     expect(a.introspections).toHaveLength(1);
   });
 
+  it('loads for each request on workerd, where requests cannot share a promise', async () => {
+    vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+    const { authorizer, load } = setUp();
+    await Promise.all([1, 2].map(() => authorizer.authorize(from('a'))));
+    await authorizer.authorize(from('a'));
+    expect(load.mock.calls).toEqual([['a'], ['a']]);
+  });
+
   it('loads again after a load that failed, and passes its error on', async () => {
     const fault = new Error('no database');
     const load = vi.fn(async () => authorizerOf(a));
@@ -87,6 +101,8 @@ describe('tenants: loading', () => {
       ).toBe('missing_token');
     }
     expect(await authorizer.authorize({ authorization: undefined }, { optional: true })).toBeNull();
+    const partly = combinedPolicy([{ optional: true }, { scopes: ['read'] }]);
+    expect(await outcomeOf(authorizer.authorize({ authorization: undefined }, partly))).toBe('missing_token');
     expect([a.introspections.length, b.introspections.length]).toEqual([0, 0]);
   });
 
@@ -192,6 +208,14 @@ describe('tenants: the interface of an authorizer', () => {
     const decide = protect(authorizer);
     const preflight = { authorization: undefined, method: 'OPTIONS', url: 'a', header: () => ['https://app.example'] };
     expect(await decide({ ...preflight, native: {} })).toMatchObject({ status: 401 });
+  });
+
+  it('names no issuer, audience or resource, because each tenant has its own', () => {
+    const { authorizer } = setUp();
+    expect(authorizer.audience).toBeUndefined();
+    expect(authorizer[internals]).toMatchObject({ issuers: [], acceptedIssuers: [], frontEntries: 0 });
+    expect(authorizer[internals].resource).toBeUndefined();
+    expect(() => issuers([authorizer])).toThrow('the authorizer at index 0 has no "issuer"');
   });
 
   it('prepares a policy once for each tenant', async () => {

@@ -567,6 +567,13 @@ describe('a published key that is not supported here', () => {
   });
 });
 
+it('a token without a kid is verified with each key, even if the keys have one', async () => {
+  publish(server, [stranger, key]);
+  const introspect = vi.spyOn(IntrospectionClient.prototype, 'introspect');
+  expect(await filtered().judge(await key.sign({}, { kid: undefined }))).toBe('active');
+  expect(introspect.mock.lastCall?.[1]?.priority).toBe('normal');
+});
+
 describe('keys without a kid', () => {
   it('are all tried, and a token that none of them signed is introspected last', async () => {
     const nameless = await Promise.all([1, 2, 3].map(() => issuerKey(undefined, { iss: server.origin })));

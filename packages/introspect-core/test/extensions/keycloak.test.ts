@@ -44,6 +44,12 @@ describe('keycloak', () => {
     },
   );
 
+  it('rejects an inherited "env"', () => {
+    const given: KeycloakOptions = Object.assign(Object.create({ env: {} }), { ...options, env: undefined });
+    Reflect.deleteProperty(given, 'env');
+    expect(() => keycloak(given)).toThrow('keycloak: "env" is inherited');
+  });
+
   it('passes an undefined audience to the authorizer, which rejects it', () => {
     expect(() => new Authorizer(keycloak({ ...options, audience: undefined as never }))).toThrow(
       'Authorizer: "audience" is undefined',

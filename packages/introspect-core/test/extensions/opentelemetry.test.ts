@@ -209,6 +209,12 @@ const counters: [event: IntrospectEvent, name: string, attributes: object][] = [
     { 'introspect.cause': 'opaque' },
   ],
   [{ type: 'claims_rejected', paths: ['email'] }, 'introspect.claims.rejected', {}],
+  [{ type: 'decided', outcome: 'allowed' }, 'introspect.decisions', { 'introspect.outcome': 'allowed' }],
+  [
+    { type: 'decided', outcome: 'invalid_token', reason: 'expired' },
+    'introspect.decisions',
+    { 'introspect.outcome': 'invalid_token', 'introspect.reason': 'expired' },
+  ],
   [{ type: 'credentials_refused', origin }, 'introspect.credentials.refused', of],
   [{ type: 'unsupported_token_type', origin }, 'introspect.unsupported_token_types', of],
 ];

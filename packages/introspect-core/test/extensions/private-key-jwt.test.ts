@@ -399,11 +399,18 @@ describe('a key that cannot sign', () => {
     const error = await client.introspect('token').catch((fault: unknown) => fault);
     expect(error).toMatchObject({
       code: 'unavailable',
-      message: expect.stringContaining('The key in "privateKey" of privateKeyJwt cannot sign with ES256'),
+      message:
+        'The key in "privateKey" of privateKeyJwt cannot sign with ES256, so no request was sent: ' +
+        'it is damaged, or this runtime does not support it. Create a new key',
     });
     expect(server.introspections).toHaveLength(0);
     expect(client.stats().requests).toMatchObject({ unavailable: 1 });
   });
+});
+
+it('keyProblem: finds nothing wrong with an RSA key whose content is missing, because it checks kind and size alone', () => {
+  const oid = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+  expect(keyProblem([0x30, 0x10, 0x02, 0x01, 0x00, 0x30, 0x0b, ...oid], 'RS256')).toBeUndefined();
 });
 
 it('keyProblem: says of an RSA key without a modulus that it has 0 bits', () => {

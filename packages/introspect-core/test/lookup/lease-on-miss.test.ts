@@ -4,6 +4,7 @@ import { InvalidResponseError, UnavailableError } from '../../src/errors/errors.
 import { leaseOnMiss } from '../../src/lookup/lease-on-miss.js';
 import { LookupDeadline } from '../../src/lookup/lookup-deadline.js';
 import type { LookupResult, TokenQuery } from '../../src/lookup/lookup-pipeline.js';
+import { RecentKeys } from '../../src/lookup/recent-keys.js';
 import { Clocks } from '../support/clocks.js';
 import { eventLoopTurns } from '../support/event-loop.js';
 import { lookupParts, nextLookup } from '../support/lookups.js';
@@ -227,5 +228,26 @@ describe('a miss asks for the lease', () => {
     shared.leaseForMiss.mockClear();
     await waitMs({ key: 'another' });
     expect(shared.leaseForMiss).toHaveBeenCalledOnce();
+  });
+});
+
+describe('RecentKeys', () => {
+  it('remembers each key for its own time, in whichever order the keys are added', () => {
+    let now = 0;
+    const recent = new RecentKeys(500, () => now);
+    const known = () => ['a', 'b', 'c'].filter((key) => recent.has(key));
+    recent.add('a');
+    now = 100;
+    recent.add('b');
+    now = 200;
+    recent.add('a');
+    expect(known()).toEqual(['a', 'b']);
+    now = 599;
+    expect(known()).toEqual(['a', 'b']);
+    now = 600;
+    recent.add('c');
+    expect(known()).toEqual(['a', 'c']);
+    now = 700;
+    expect(known()).toEqual(['c']);
   });
 });

@@ -185,6 +185,13 @@ describe('combinedPolicy', () => {
     expect(await codeOf({ scope: 'a b', roles: ['anybody'] }, combined)).toBe('access_denied');
   });
 
+  it('is not affected by later changes of the branches of anyOf', async () => {
+    const branch = { scopes: ['a'] };
+    const combined = combinedPolicy([{ anyOf: [branch] }, {}]);
+    branch.scopes.push('b');
+    expect(await codeOf({ scope: 'a' }, combined)).toBe('ok');
+  });
+
   it('returns a policy that works with an authorizer and with a function that chooses one', () => {
     const policy = combinedPolicy([{ anyRole: ['a'] }, { anyRole: ['b'] }]);
     const options = { introspectionEndpoint: 'https://as.example/introspect', clientId: 'api', clientSecret: 's' };

@@ -84,6 +84,23 @@ describe('mcpVerifier', () => {
     });
   });
 
+  it('rejects with the given classes of the SDK, version 1', async () => {
+    class SdkError extends Error {}
+    class Other extends Error {}
+    const names = [
+      'InvalidTokenError',
+      'InsufficientScopeError',
+      'InvalidRequestError',
+      'AccessDeniedError',
+      'ServerError',
+    ];
+    const errors = { ...Object.fromEntries(names.map((name) => [name, Other])), InvalidTokenError: SdkError };
+    const verifier = mcpVerifier(authorizerWith(), { errors: errors as never });
+    const error = await rejectionOf(verifier.verifyAccessToken('unknown'));
+    expect(error).toBeInstanceOf(SdkError);
+    expect(error).toMatchObject({ message: 'The access token is not active', cause: { code: 'invalid_token' } });
+  });
+
   it('makes every failure a server_error, with a fixed text and the error itself as its cause', async () => {
     const cause = new RangeError('mine');
     const failing = mcpVerifier(authorizerWith(), { policy: { check: () => Promise.reject(cause) } });
