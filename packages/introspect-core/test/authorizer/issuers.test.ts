@@ -309,8 +309,8 @@ describe('unverifiedIssuer', () => {
   });
 
   it('of a JWT whose claims are base64url, with "-" and "_", is read', () => {
-    const claims = { iss: 'https://a.example', sub: '>>>???>>>' };
-    expect(jwt(claims)).toMatch(/\..*[-_].*\./);
+    const claims = { iss: 'https://a.example', sub: '>>>???>>??>?>' };
+    expect(jwt(claims)).toMatch(/\..*(-.*_|_.*-).*\./);
     expect(unverifiedIssuer(jwt(claims))).toBe('https://a.example');
   });
 });

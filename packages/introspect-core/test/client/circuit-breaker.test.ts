@@ -181,6 +181,14 @@ describe('the probe', () => {
     expect([breaker.state, breaker.openForMs, changes]).toEqual(['open', 1000, ['opened']]);
   });
 
+  it('that fails late keeps the breaker open for a whole openMs from then on', () => {
+    const { breaker } = halfOpen();
+    const end = breaker.start();
+    now += 900;
+    end('failed');
+    expect([breaker.state, breaker.openForMs]).toEqual(['open', 1000]);
+  });
+
   it('whose outcome is unknown is followed by the next probe', () => {
     const { breaker, changes, requests } = halfOpen();
     requests('unknown');

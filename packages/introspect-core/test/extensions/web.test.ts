@@ -133,7 +133,9 @@ describe('introspectionOf', () => {
     expect(() => introspectionOf(requestOf('good'))).toThrow('No guard accepted the request to /me');
     const anonymous = requestOf();
     await requireToken({ optional: true })(anonymous);
-    expect(() => introspectionOf(anonymous)).toThrow('its guard is optional');
+    expect(() => introspectionOf(anonymous)).toThrow(
+      'its guard is optional: use the token of the guard, which is null then',
+    );
   });
 });
 
