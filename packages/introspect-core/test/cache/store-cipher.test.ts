@@ -82,7 +82,7 @@ describe('storeCipher', () => {
 describe('the keys in Web Crypto', () => {
   it('cannot be exported, and are for one use each', async () => {
     const importKey = vi.spyOn(crypto.subtle, 'importKey');
-    await ciphers.web.derive('a', 'b', 'c');
+    await ciphers.web.derive('a', 'b', 'c', 32);
     await ciphers.web.decrypt(key, await ciphers.web.encrypt(key, 'text', 'data'), 'data');
     expect(importKey.mock.calls.map(([, , , ...extractableAndUses]) => extractableAndUses)).toEqual([
       [false, ['deriveBits']],
