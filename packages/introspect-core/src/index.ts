@@ -73,12 +73,11 @@ export type {
   RouteToken,
   TokenWithClaims,
 } from './protocol/active-token.js';
-export {
-  type BasicEncoding,
-  basicCredentials,
-  type ClientAuthentication,
-  type ClientAuthenticationContext,
-  type RequestToAuthenticate,
+export { type BasicEncoding, basicCredentials } from './protocol/basic-credentials.js';
+export type {
+  ClientAuthentication,
+  ClientAuthenticationContext,
+  RequestToAuthenticate,
 } from './protocol/client-authentication.js';
 export { fetchIssuerKeys } from './protocol/jwk-set.js';
 export type { DiscoveryOptions } from './protocol/load-metadata.js';

@@ -1,7 +1,8 @@
 import { isAuthorizationError, isIntrospectionError } from '../errors/errors.js';
 import { type Outcome, withTraits } from '../errors/failure-traits.js';
 import { timeoutError } from '../errors/timeout-error.js';
-import { type ClientAuthentication, encodingHint } from '../protocol/client-authentication.js';
+import { encodingHint } from '../protocol/basic-credentials.js';
+import type { ClientAuthentication } from '../protocol/client-authentication.js';
 import type { IntrospectionRequest, IntrospectionRequests } from '../protocol/introspection-request.js';
 import { readIntrospectionResponse } from '../protocol/introspection-response.js';
 import { rejectsClient } from '../protocol/status-error.js';

@@ -3,13 +3,15 @@ import { checkedOptions, credential, credentialProblem, optionsObject } from '..
 import {
   type BasicEncoding,
   basicCredentials,
+  rawBasicCredentials,
+  withBasicEncoding,
+} from '../protocol/basic-credentials.js';
+import {
   type ClientAuthentication,
   clientIdProblem,
   fixedAuthentication,
-  rawBasicCredentials,
   rejectSecret,
   secretProblem,
-  withBasicEncoding,
 } from '../protocol/client-authentication.js';
 
 /**

@@ -1,9 +1,9 @@
 import { isIntrospectionError, UnavailableError } from '../errors/errors.js';
+import { formEncode } from './basic-credentials.js';
 import {
   type ClientAuthentication,
   type ClientAuthenticationContext,
   fixedAuthorization,
-  formEncode,
 } from './client-authentication.js';
 
 /** Everything that a response depends on, except the token. A shared cache must not mix responses with different inputs. */
