@@ -45,7 +45,7 @@ export function tombstoneNames(key: string, response: IntrospectionResponse): To
 
 /**
  * The tombstones of this process. A response that was requested before a tombstone was created is neither cached nor used
- * after that, even if it arrives later. One exception: see `repeatUntilAccepted`, which limits the repeats.
+ * after that, even if it arrives later. One exception: see `repeatIfInvalidated`, which limits the repeats.
  *
  * Memory is bounded. A tombstone is deleted when all responses that it concerns are too old to be used. If there are
  * 10,000 tombstones, the next call replaces all of them by one that concerns all responses.

@@ -19,7 +19,7 @@ import { LookupDeadline } from './lookup-deadline.js';
 import { compose, type Lookup, type LookupResult, type TokenQuery } from './lookup-pipeline.js';
 import { LookupCounters, type LookupEvent, type LookupStats } from './lookup-stats.js';
 import { fromMemory, readShared } from './memory-lookup.js';
-import { repeatUntilAccepted } from './repeat-until-accepted.js';
+import { repeatIfInvalidated } from './repeat-if-invalidated.js';
 import { backgroundRefresh } from './response-refresh.js';
 import { SameRequest } from './same-request.js';
 import { type LookupHooks, ServerLookup } from './server-lookup.js';
@@ -92,7 +92,7 @@ export class TokenLookup {
         ...(cache === undefined || sharedCache?.hasLeases !== true
           ? []
           : [leaseOnMiss({ cache, sharedCache, isIntrospecting, timeLimit, monotonicNow, emit })]), // one process introspects
-        repeatUntilAccepted(invalidations), // repeats while the response is not for this request
+        repeatIfInvalidated(invalidations), // repeats while the response is not for this request
         finishSharedWrite, // lets the write to the shared cache end after the response
       ],
       joinFlight({ flights, work, timeLimit, hasCache: cache !== undefined, emit }), // one flight at the server

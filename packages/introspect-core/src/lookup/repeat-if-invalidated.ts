@@ -2,13 +2,13 @@ import type { Invalidations } from '../cache/invalidations.js';
 import { maxRepeats, type Stage } from './lookup-pipeline.js';
 
 /**
- * Repeats the lookup until the server's response may be used for this HTTP request: it was requested late enough for the
- * policy, and was not invalidated since.
+ * Repeats the lookup if the server's response was invalidated since it was requested, or was requested too early for the
+ * policy.
  *
  * After the last repeat that `invalidate` may cause, it uses a response that was invalidated after the HTTP request
  * arrived. It never uses one that was invalidated before. The time limit of the query ends the repeats.
  */
-export function repeatUntilAccepted(invalidations: Invalidations): Stage {
+export function repeatIfInvalidated(invalidations: Invalidations): Stage {
   return (next) => async (query) => {
     for (let repeats = 0; ; repeats++) {
       const result = await next(repeats === 0 ? query : { ...query, isRepeat: true });
