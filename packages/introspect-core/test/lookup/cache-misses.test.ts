@@ -7,11 +7,15 @@ import {
   startScriptedServer,
 } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SharedCache } from '../../src/cache/shared-cache.js';
+import { plainCodec } from '../../src/cache/store-codec.js';
 import type { CacheOptions, CacheStore } from '../../src/index.js';
 import { cachingAuthorizer } from '../support/authorizer.js';
 import { Clocks } from '../support/clocks.js';
 import { eventLoopTurns, until } from '../support/event-loop.js';
 import { holdResponse } from '../support/held-response.js';
+import { lookupParts } from '../support/lookups.js';
+import { mapStore } from '../support/map-store.js';
 
 let server: ScriptedServer;
 let clocks: Clocks;
@@ -160,4 +164,19 @@ describe('an inactive response of another process', () => {
     expect(await waiting).toBe('ok');
     expect(server.introspections).toHaveLength(3);
   });
+});
+
+it('an inactive response of a process whose clock is ahead is not used, because its age is unknown', async () => {
+  const { clocks, cache, invalidations } = lookupParts();
+  const value = `${clocks.wallMs + 1} {"active":false}`;
+  const store = { ...mapStore(clocks), get: async (key: string) => (key.startsWith('miss.') ? value : undefined) };
+  const settings = { lifetimeMs: 60_000, leaseMs: 5000, codec: plainCodec((text) => text), onFailure: () => {} };
+  const sharedCache = new SharedCache(store, cache, invalidations, { ...clocks, ...settings });
+  const read = async () => {
+    await sharedCache.readAwaited({ key: 'k', token: 't' });
+    return cache.fresh('k', Number.POSITIVE_INFINITY)?.response;
+  };
+  expect(await read()).toBeUndefined();
+  clocks.pass(0.001);
+  expect(await read()).toEqual({ active: false });
 });
