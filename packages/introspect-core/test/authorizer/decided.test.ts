@@ -23,7 +23,7 @@ describe('the event "decided"', () => {
   ])('%s: is emitted once for each request, also on a cache hit', async (_, authorization, policy, expected) => {
     const { authorizer, decisions } = setUp(true);
     for (const _ of [1, 2]) await authorizer.authorize(authorization, policy).catch(() => {});
-    expect(decisions()).toEqual(Array(2).fill({ type: 'decided', ...expected }));
+    expect(decisions()).toStrictEqual(Array(2).fill({ type: 'decided', ...expected }));
   });
 
   it('is not emitted to a listener without receivesDecisions, nor on the diagnostics channel', async () => {

@@ -8,6 +8,7 @@ import {
 } from '@acme/introspect-testing';
 import { base64url } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { dateOf, quoted, relativeTime } from '../../src/extensions/explain/wording.js';
 import { type ExplainInactiveOptions, explainInactive } from '../../src/extensions/zitadel/explain.js';
 import { Authorizer, type IntrospectEvent, ofetchTransport, type Transport } from '../../src/index.js';
 import { Clocks } from '../support/clocks.js';
@@ -739,5 +740,35 @@ describe('explainInactive: the whole explanation', () => {
         advice,
       });
     }
+  });
+});
+
+describe('a value of a token in a message', () => {
+  it('is cut after 200 characters', () => {
+    expect(quoted('x'.repeat(198))).toBe(`"${'x'.repeat(198)}"`);
+    expect(quoted('x'.repeat(199))).toBe(`"${'x'.repeat(199)}…`);
+  });
+
+  it('has a replacement character for each control and format character', () => {
+    expect(quoted(['a\u0085b\u200ec\u2028d'])).toBe('["a\ufffdb\ufffdc\ufffdd"]');
+  });
+
+  it.each([
+    [0, 'in 0 sec'],
+    [59, 'in 59 sec'],
+    [60, 'in 1 min'],
+    [-3599, '59 min ago'],
+    [3600, 'in 1 hr'],
+    [-86_399, '23 hr ago'],
+    [-86_400, '1 day ago'],
+    [8.64e12, 'in 100,000,000 days'],
+    [8.64e12 + 1, 'far in the future'],
+    [-8.64e12 - 1, 'long ago'],
+  ])('is a relative time: %d s is %j', (seconds, text) => {
+    expect(relativeTime(seconds)).toBe(text);
+  });
+
+  it('is a date, or a number of seconds beyond the range of a date', () => {
+    expect([dateOf(0), dateOf(8.64e12 + 1)]).toEqual(['1970-01-01T00:00:00.000Z', '8640000000001 s']);
   });
 });

@@ -728,6 +728,22 @@ describe('the keys', () => {
   });
 });
 
+it('a request on workerd does not wait for the keys that another request fetches', async () => {
+  vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+  const held = Promise.withResolvers<Readonly<Record<string, unknown>>>();
+  const fetchKeys = vi.fn(() => held.promise);
+  const { now, monotonicNow } = clocks;
+  const context = { issuer: server.origin, now, monotonicNow, invalidReason: () => undefined, fetchKeys };
+  const prefilter = jwtPrefilter();
+  const first = prefilter(await key.sign(), context);
+  await vi.waitFor(() => expect(fetchKeys).toHaveBeenCalledOnce(), 60_000);
+  expect(await prefilter(await stranger.sign(), context)).toBe('introspect');
+  held.resolve({ keys: [key.jwk] });
+  expect(await first).toBe('introspect');
+  expect(await prefilter(await stranger.sign(), context)).toEqual({ reject: 'bad_signature' });
+  expect(fetchKeys).toHaveBeenCalledOnce();
+});
+
 describe('the options of jwtPrefilter', () => {
   it.each([
     [{ algorithms: ['none'] }, '"algorithms.0" must be asymmetric: RS256'],

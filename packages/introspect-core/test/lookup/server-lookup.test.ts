@@ -63,7 +63,7 @@ describe('a server lookup', () => {
     ['uses the second inactive response', inactive, false],
   ])('a server lookup rechecks a token that is suddenly inactive, and %s', async (_, second, active) => {
     const onInactive = vi.fn();
-    const { find, cache, received, introspect, events } = setUp({ onInactive });
+    const { find, cache, received, introspect, events, priorities } = setUp({ onInactive });
     cache.set('k', received());
     introspect.mockResolvedValueOnce(inactive).mockResolvedValueOnce(second);
     const result = find();
@@ -74,6 +74,7 @@ describe('a server lookup', () => {
     expect(await result).toMatchObject({ received: { response: second } });
     expect(events).toEqual([{ type: 'rechecked', active }]);
     expect(onInactive).toHaveBeenCalledTimes(active ? 0 : 1);
+    expect(priorities()).toEqual(['high', 'high']);
   });
 
   it('the response of a recheck has the time of the recheck', async () => {
@@ -105,13 +106,13 @@ describe('a server lookup', () => {
   });
 
   it('a server lookup repeats the introspection while the response was invalidated, and caches the last one', async () => {
-    const { find, introspect, invalidations, cache } = setUp();
+    const { find, introspect, invalidations, cache, priorities } = setUp();
     introspect.mockImplementation(async () => {
       if (introspect.mock.calls.length <= 3) invalidations.add('token:k');
       return active;
     });
     expect(await find()).toMatchObject({ isLast: false });
-    expect(introspect).toHaveBeenCalledTimes(4);
+    expect(priorities()).toEqual(Array(4).fill('normal'));
     expect(cache.fresh('k', 1)).toBeDefined();
   });
 
