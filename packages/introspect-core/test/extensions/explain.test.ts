@@ -106,6 +106,10 @@ describe('explainInactive, for a JWT', () => {
     expect(await explain(await key.sign({ aud }))).toMatchObject({ cause: 'revoked' });
   });
 
+  it('without an issuer, does not blame the issuer', async () => {
+    expect(await explain(await key.sign({ iss: undefined, aud: 'api' }))).toMatchObject({ cause: 'revoked' });
+  });
+
   it('without "projectId", says that the audience may name the project', async () => {
     const explanation = await explain(await key.sign({ aud: ['P1'] }), { projectId: undefined });
     expect(explanation).toMatchObject({

@@ -74,6 +74,18 @@ describe('mcpVerifier', () => {
     expect(error).toMatchObject({ name: 'OAuthError', code, cause: { status: expect.any(Number) } });
   });
 
+  it('verifies the token of a CORS preflight too, even if passPreflight is true', async () => {
+    const verifier = mcpVerifier(authorizerWith({ passPreflight: true }));
+    const headers = { origin: 'https://app.example', 'access-control-request-method': 'POST' };
+    const preflight = (token: string) =>
+      new Request('https://mcp.example', {
+        method: 'OPTIONS',
+        headers: { ...headers, authorization: `Bearer ${token}` },
+      });
+    expect(await verifier.verifyToken(preflight('good'), 'good')).toMatchObject({ token: 'good' });
+    expect(await rejectionOf(verifier.verifyToken(preflight('bad'), 'bad'))).toMatchObject({ code: 'invalid_token' });
+  });
+
   it('rejects with an error that has the body of its response', async () => {
     const error = (await rejectionOf(mcpVerifier(authorizerWith()).verifyAccessToken('unknown'))) as unknown as {
       toResponseObject(): object;
