@@ -1,6 +1,7 @@
 import { hangBeforeHeaders, json, respond, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { protect } from '../../src/adapter/index.js';
+import { internals } from '../../src/authorizer/authorizer-internals.js';
 import { unverifiedIssuer } from '../../src/authorizer/unverified-issuer.js';
 import { Authorizer, type AuthorizerOptions, isAuthorizer, isDecided, issuers } from '../../src/index.js';
 import { outcomeOf, rejectionOf } from '../support/authorizer.js';
@@ -283,6 +284,14 @@ describe('issuers: the interface of an authorizer', () => {
     expect([a.introspections.length, b.introspections.length]).toEqual([2, 2]);
     expect(authorizer.stats().lookups.invalidated).toBe(2);
     expect(await rejectionOf(authorizer.invalidate({} as never))).toBeInstanceOf(TypeError);
+  });
+});
+
+describe('issuers: the accepted tokens in memory', () => {
+  it('are as many as those of all authorizers together', () => {
+    const cache = { maxAgeSeconds: 60, frontEntries: 10 };
+    const members = [authorizerOf(a, { cache }), authorizerOf(b, { cache: { ...cache, frontEntries: 5 } })];
+    expect(issuers(members)[internals]).toMatchObject({ frontEntries: 15, acceptedIssuers: [a.origin, b.origin] });
   });
 });
 

@@ -319,6 +319,11 @@ describe('a policy for each message', () => {
     },
   );
 
+  it('does not let a POST without a body pass: 400', async () => {
+    const request = new Request(resource, { method: 'POST', headers: { authorization: 'Bearer both' } });
+    expect((await denied(mcpGate(authorizerWith(), byTool), request)).status).toBe(400);
+  });
+
   it('stops reading a body of more than maxBodyBytes: 413', async () => {
     const gate = mcpGate(authorizerWith(), byTool, { maxBodyBytes: 1000 });
     let pulled = 0;
