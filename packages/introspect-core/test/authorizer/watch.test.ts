@@ -315,7 +315,7 @@ describe('watch: several issuers and tenants', () => {
     expect(await ended(signal)).toMatchObject({ reason: 'expired' });
   });
 
-  it('issuers: a watch may end if no cache has to be told about it', async () => {
+  it('issuers: a watch ends without an error if the authorizers have no cache', async () => {
     const { introspectionEndpoint } = server;
     const issuer = 'https://a.example';
     const member = new Authorizer({

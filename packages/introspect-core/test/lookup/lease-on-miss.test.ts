@@ -209,7 +209,7 @@ describe('a response of another process', () => {
   });
 });
 
-describe('a miss asks for the lease', () => {
+describe('a miss requests the lease', () => {
   it('and then reads the store without a pause, and the second time after 5 ms', async () => {
     const { find, shared } = setUp();
     const found = find();
