@@ -91,3 +91,15 @@ describe('the keys in Web Crypto', () => {
     ]);
   });
 });
+
+it.each([
+  ['process', undefined],
+  ['getBuiltinModule', {}],
+])('storeCipher uses Web Crypto on a platform without %s', async (_, process) => {
+  vi.stubGlobal('process', process);
+  const cipher = storeCipher();
+  vi.unstubAllGlobals();
+  const importKey = vi.spyOn(crypto.subtle, 'importKey');
+  await cipher.derive('a', 'b', 'c');
+  expect(importKey).toHaveBeenCalledOnce();
+});
