@@ -115,6 +115,7 @@ describe('an authorization error', () => {
     const error = new MissingTokenError({ realm: 'r', scope: 's' });
     expect(error).toBeInstanceOf(AuthorizationError);
     expect(error).toMatchObject({ name: 'MissingTokenError', code: 'missing_token', status: 401 });
+    expect(error.message).toBe('The request has no bearer token');
     expect(error.headers).toEqual([
       ['WWW-Authenticate', 'Bearer realm="r", scope="s"'],
       ['Cache-Control', 'no-store'],

@@ -271,7 +271,11 @@ describe('the options of privateKeyJwt', () => {
   it.each<[unknown, string]>([
     [undefined, 'the options must be an object'],
     [{ keyJson: 'key.json' }, '"keyJson" is a string that is not JSON: give the content of the key file, not its path'],
-    [{ keyJson: { ...keyJson, type: 'serviceaccount' } }, '"keyJson" is the key of a service user ("serviceaccount")'],
+    [
+      { keyJson: { ...keyJson, type: 'serviceaccount' } },
+      '"keyJson" is the key of a service user ("serviceaccount"): an API needs the key of its application, ' +
+        'so download that one ("application") where the API is registered',
+    ],
     [{ keyJson: undefined }, '"keyJson" is undefined: is an environment variable unset?'],
     [{ keyJson: '' }, '"keyJson" must not be empty: is an environment variable unset?'],
     [{ keyJson: 'undefined' }, '"keyJson" must not be the string "undefined": is an environment variable unset?'],

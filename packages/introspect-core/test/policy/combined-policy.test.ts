@@ -71,7 +71,10 @@ describe('combinedPolicy', () => {
   it('throws if the lists of acr values have nothing in common', () => {
     const combine = () => combinedPolicy([{ acrValues: ['gold'] }, { acrValues: ['silver'] }]);
     expect(combine).toThrow(TypeError);
-    expect(combine).toThrow('"acrValues" lists of the combined policies have no value in common');
+    expect(combine).toThrow(
+      'Policy: the "acrValues" lists of the combined policies have no value in common, so no token can satisfy them all: ' +
+        'remove one list, or add a common value',
+    );
   });
 
   it.each([[[300, 60]], [[60, 300]], [[undefined, 60]], [[60, undefined]]])(
