@@ -13,7 +13,8 @@ const assertionSeconds = 6;
 export function checkClock(response: RawResponse, method: AuthenticationMethod): Check {
   const ahead = secondsAhead(response);
   if (ahead === undefined) return skipped('clock', 'the response has no date');
-  if (Math.abs(ahead) < noticedSeconds) return checked('clock', `agrees with the server's to ${noticedSeconds} s`);
+  if (Math.abs(ahead) < noticedSeconds)
+    return checked('clock', `differs from the server's by less than ${noticedSeconds} s`);
   return checked('clock', described(ahead), [skew(ahead, method)]);
 }
 
