@@ -100,6 +100,6 @@ it.each([
   const cipher = storeCipher();
   vi.unstubAllGlobals();
   const importKey = vi.spyOn(crypto.subtle, 'importKey');
-  await cipher.derive('a', 'b', 'c');
+  await cipher.derive('a', 'b', 'c', 32);
   expect(importKey).toHaveBeenCalledOnce();
 });
