@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { optionsObject } from '../options.js';
+import { narrowing, optionsObject } from '../options.js';
 import type { CacheStore } from './cache-store.js';
 
 /**
@@ -78,7 +78,9 @@ export interface CacheOptions {
    *
    * All processes need the same secret. To replace it, first set `[new, old]` in all processes, then the new one alone.
    *
-   * @default undefined: entries are not sealed, which is logged once
+   * `undefined` and an empty string are errors, because an environment variable may be unset.
+   *
+   * @default none: without this member, entries are not sealed, which is logged once
    */
   storeSecret?: string | readonly [current: string, previous: string] | undefined;
   /**
@@ -122,7 +124,9 @@ function isStore(value: unknown): boolean {
   const isFunction = (member: unknown) => typeof member === 'function';
   return (
     [store?.get, store?.set, store?.delete].every(isFunction) &&
-    [store?.onInvalidate, store?.lease, store?.close].every((member) => member === undefined || isFunction(member))
+    [store?.getMany, store?.onInvalidate, store?.lease, store?.close].every(
+      (member) => member === undefined || isFunction(member),
+    )
   );
 }
 
@@ -169,10 +173,10 @@ const schema = optionsObject({
   store: v.optional(
     v.custom<CacheStore>(
       isStore,
-      'must have functions "get", "set" and "delete", and may have functions "onInvalidate", "lease" and "close"',
+      'must have functions "get", "set" and "delete", and may have functions "getMany", "onInvalidate", "lease" and "close"',
     ),
   ),
-  storeSecret: v.optional(v.custom<NonNullable<CacheOptions['storeSecret']>>(isStoreSecret, secretMessage)),
+  storeSecret: narrowing(v.custom<NonNullable<CacheOptions['storeSecret']>>(isStoreSecret, secretMessage)),
   localMaxAgeSeconds: v.optional(seconds(), 5),
 });
 

@@ -119,6 +119,7 @@ describe('the option "cache"', () => {
     { ...store, delete: null },
     { ...store, lease: true },
     { ...store, onInvalidate: null },
+    { ...store, getMany: {} },
   ].map((each): [object, string] => [
     { maxAgeSeconds: 60, store: each },
     '"cache.store" must have functions "get", "set" and "delete"',
@@ -130,6 +131,12 @@ describe('the option "cache"', () => {
     { maxAgeSeconds: 60, store, storeSecret },
     '"cache.storeSecret" must be a secret of at least 32 characters, or a list of the current secret and the previous one',
   ]);
+
+  it('rejects a secret that is undefined, because an environment variable may be unset', () => {
+    expect(construct({ maxAgeSeconds: 60, store, storeSecret: undefined })).toThrow(
+      '"cache.storeSecret" is undefined: leave it out, or give a value; is an environment variable unset?',
+    );
+  });
 
   it.each([
     [secret, [secret]],
