@@ -82,7 +82,7 @@ describe.each(demos)('%s with the environment variables of an oidc-provider', (n
     }
     expect(await request('/ready')).toMatchObject({ status: 503 });
     expect(await request('/public')).toMatchObject({ status: 200 });
-    await vi.waitFor(() => expect(log()).toContain('npx introspect doctor'), { timeout: 30_000 });
+    await vi.waitFor(() => expect(log()).toContain('npx @acme/introspect-cli doctor'), { timeout: 30_000 });
     expect(log()).toContain("rejected this API's own credentials");
     expect(log()).not.toContain(wrong);
     expect(log()).not.toContain(token);

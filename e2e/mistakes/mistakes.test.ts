@@ -575,7 +575,7 @@ describe.each(apis)('%s: the first request with a good token', (_, request) => {
       message: entry.message.replaceAll(server.origin, 'https://as.example'),
     }));
     const denied = `Token introspection failed (${code}), so a request was denied with 503.`;
-    const advice = 'To find the cause, run "npx introspect doctor" of @acme/introspect-cli';
+    const advice = 'To find the cause, run "npx @acme/introspect-cli doctor"';
     expect(lines).toEqual([{ level: 'error', code, message: `${denied} ${says}. ${advice}`, suppressed: 0 }]);
   });
 });

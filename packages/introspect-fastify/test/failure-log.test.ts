@@ -50,7 +50,7 @@ describe('request.log', () => {
         reqId: 'the-request',
         code: 'invalid_client',
         suppressed: 0,
-        msg: expect.stringMatching(/^Token introspection failed \(invalid_client\).*npx introspect doctor/),
+        msg: expect.stringMatching(/^Token introspection failed \(invalid_client\).*npx @acme\/introspect-cli doctor/),
       },
     ]);
     expect(print).not.toHaveBeenCalled();

@@ -40,7 +40,7 @@ describe('the log of Hono', () => {
     server.always(rejected);
     expect((await appOf(guards()).request('/me', request)).status).toBe(503);
     expect(print.error.mock.calls).toEqual([
-      [expect.stringMatching(/^Token introspection failed \(invalid_client\).*npx introspect doctor/)],
+      [expect.stringMatching(/^Token introspection failed \(invalid_client\).*npx @acme\/introspect-cli doctor/)],
     ]);
     expect(print.warn).not.toHaveBeenCalled();
   });

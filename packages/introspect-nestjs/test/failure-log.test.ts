@@ -56,7 +56,7 @@ describe.each(platforms)('the log of NestJS on %s', (_, adapter) => {
     expect(lines).toEqual([
       [
         'error',
-        expect.stringMatching(/^Token introspection failed \(invalid_client\).*npx introspect doctor/),
+        expect.stringMatching(/^Token introspection failed \(invalid_client\).*npx @acme\/introspect-cli doctor/),
         undefined, // the stack
         'IntrospectModule',
       ],

@@ -81,7 +81,7 @@ export class FailureLog {
     const cause = code === unsupported ? this.#unsupported : text;
     const message =
       `Token introspection failed (${code}), so ${result}${repeats}. ${cause}${cause.endsWith('?') ? '' : '.'} ` +
-      'To find the cause, run "npx introspect doctor" of @acme/introspect-cli';
+      'To find the cause, run "npx @acme/introspect-cli doctor"';
     this.#write({ level: code === 'unavailable' ? 'warn' : 'error', code, message, suppressed }, target);
   }
 

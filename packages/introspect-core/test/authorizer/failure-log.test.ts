@@ -50,7 +50,7 @@ describe('the log of an authorizer', () => {
       'invalid_client',
     );
     expect(print.error.mock.calls).toEqual([
-      [expect.stringMatching(/^Token introspection failed \(invalid_client\).*npx introspect doctor/)],
+      [expect.stringMatching(/^Token introspection failed \(invalid_client\).*npx @acme\/introspect-cli doctor/)],
     ]);
     expect(JSON.stringify(print.error.mock.calls)).not.toContain('canary');
     expect(print.warn).not.toHaveBeenCalled();

@@ -30,7 +30,7 @@ describe('FailureLog', () => {
     failures.failed(error, 'denied', toConsole);
     const message =
       `Token introspection failed (${code}), so a request was denied with 503. the cause. ` +
-      'To find the cause, run "npx introspect doctor" of @acme/introspect-cli';
+      'To find the cause, run "npx @acme/introspect-cli doctor"';
     expect(entries).toEqual([{ level, code, message, suppressed: 0 }]);
   });
 

@@ -148,7 +148,7 @@ describe('unsupported_token_type is reported once by each client', () => {
         'Token introspection failed (unsupported_token_type), so a request was denied with 401. ' +
           `${server.origin} does not introspect the kind of token that this API receives, such as a JWT: configure the ` +
           'server to issue opaque access tokens for this API, or verify JWTs locally. ' +
-          'To find the cause, run "npx introspect doctor" of @acme/introspect-cli',
+          'To find the cause, run "npx @acme/introspect-cli doctor"',
       ],
     ]);
   });
