@@ -29,6 +29,7 @@ describe('parseTarget', () => {
     [{ all: '' }],
     [{ all: true, sub: 'mickey' }],
     [{ username: 'mickey' }],
+    [{ sub: true }],
     [{ constructor: 'mickey' }],
   ])('throws a TypeError for the target %j', (target) => {
     expect(() => parseTarget(target as InvalidationTarget)).toThrow(TypeError);

@@ -329,3 +329,19 @@ describe('an entry that may be in two places', () => {
     expect(await readOf(first, second)).toBe(place);
   });
 });
+
+describe('the end of a store', () => {
+  it('closes a store that can be closed, and reports its failure', async () => {
+    const close = vi.fn(() => Promise.reject(new Error('down')));
+    const { client, onFailure } = setUp({ close });
+    await client.close();
+    expect(close).toHaveBeenCalledOnce();
+    expect(onFailure).toHaveBeenCalledExactlyOnceWith('close');
+  });
+
+  it('does not fail for a store that cannot be closed', async () => {
+    const { client, onFailure } = setUp();
+    await client.close();
+    expect(onFailure).not.toHaveBeenCalled();
+  });
+});
