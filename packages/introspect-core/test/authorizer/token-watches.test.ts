@@ -66,6 +66,19 @@ describe('TokenWatches: when a token is checked', () => {
     expect(decide.mock.calls).toEqual([[undefined], ['expired']]);
   });
 
+  it('at the exp of the token that the last check returned', async () => {
+    const { connection, decide } = connectionOf('t');
+    await watchesOf(60_000).add(connection, undefined);
+    const token = { active: true as const, exp: time.clocks.now() / 1000 + 70 };
+    decide.mockResolvedValueOnce({ ...allowed, token } as Decision);
+    await time.pass(60_000);
+    expect(connection.granted).toEqual(token);
+    await time.pass(9999);
+    expect(decide.mock.calls).toEqual([[undefined]]);
+    await time.pass(1);
+    expect(decide.mock.calls).toEqual([[undefined], ['expired']]);
+  });
+
   it('at the earliest time that one of its connections needs', async () => {
     const watches = watchesOf(undefined);
     const [slow, fast] = [connectionOf('t'), connectionOf('t', { maxResponseAgeMs: 20_000 })];
