@@ -86,10 +86,11 @@ describe('mcpVerifier', () => {
     expect(await rejectionOf(verifier.verifyToken(preflight('bad'), 'bad'))).toMatchObject({ code: 'invalid_token' });
   });
 
-  it('rejects with an error that has the body of its response', async () => {
+  it('rejects with an error that has the brand of the SDK and the body of its response', async () => {
     const error = (await rejectionOf(mcpVerifier(authorizerWith()).verifyAccessToken('unknown'))) as unknown as {
       toResponseObject(): object;
     };
+    expect(Reflect.get(error, Symbol.for('mcp.sdk.errorBrands'))).toEqual(new Set(['mcp.OAuthError']));
     expect(error.toResponseObject()).toEqual({
       error: 'invalid_token',
       error_description: 'The access token is not active',
