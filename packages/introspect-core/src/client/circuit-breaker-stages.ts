@@ -18,7 +18,7 @@ export class CircuitBreakerStages {
   readonly #breaker: CircuitBreaker | undefined;
   readonly #origin: string;
   readonly #monotonicNow: () => number;
-  readonly #onReject: (call: IntrospectionCall) => void;
+  readonly #onShed: (call: IntrospectionCall) => void;
   /** Whether the last counted failure was a rejection of our own credentials. */
   #areCredentialsRejected = false;
   /** When the server last responded 429, by the monotonic clock. */
@@ -26,12 +26,12 @@ export class CircuitBreakerStages {
   /** When the last attempt ended. Aborted attempts do not count. */
   #lastEndedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param onReject is called before the breaker ends a call */
-  constructor(settings: CircuitBreakerStagesSettings, onReject: (call: IntrospectionCall) => void) {
+  /** @param onShed is called before the breaker ends a call */
+  constructor(settings: CircuitBreakerStagesSettings, onShed: (call: IntrospectionCall) => void) {
     const { circuitBreaker, origin, events, monotonicNow } = settings;
     this.#origin = origin;
     this.#monotonicNow = monotonicNow;
-    this.#onReject = onReject;
+    this.#onShed = onShed;
     if (circuitBreaker === undefined) return;
     this.#breaker = new CircuitBreaker(circuitBreaker, monotonicNow, (state) =>
       events.emit({ type: `breaker_${state}`, origin }),
@@ -85,7 +85,7 @@ export class CircuitBreakerStages {
   throwIfOpen(call: IntrospectionCall): void {
     const openForMs = this.#breaker?.openForMs ?? 0;
     if (openForMs === 0) return;
-    this.#onReject(call);
+    this.#onShed(call);
     const retryAfterSeconds = Math.max(1, Math.ceil(openForMs / 1000));
     const error = this.#areCredentialsRejected
       ? new InvalidClientError(
@@ -96,6 +96,6 @@ export class CircuitBreakerStages {
           `${this.#origin} is not being called: most of the recent introspection requests failed ("circuitBreaker" is open)`,
           retryAfterSeconds,
         );
-    throw withTraits(error, { rejectedBy: 'circuit_breaker' });
+    throw withTraits(error, { shedBy: 'circuit_breaker' });
   }
 }

@@ -35,7 +35,7 @@ export class ClientCounters {
   readonly #origin: string;
   readonly #monotonicNow: () => number;
   readonly #attempts: Record<RequestOutcome, number> = { ...noRequests };
-  readonly #rejections: Record<ShedBy, number> = { ...nothingShed };
+  readonly #shed: Record<ShedBy, number> = { ...nothingShed };
   #inFlight = 0;
   #hasEmittedUnsupported = false;
 
@@ -71,15 +71,15 @@ export class ClientCounters {
   };
 
   /** Counts a call that failed without an introspection request, and emits `shed`. */
-  countRejection(by: ShedBy, { priority }: { priority: Priority }): void {
-    this.#rejections[by]++;
+  countShed(by: ShedBy, { priority }: { priority: Priority }): void {
+    this.#shed[by]++;
     if (this.#events.hasListeners) this.#events.emit({ type: 'shed', origin: this.#origin, by, priority });
   }
 
   stats({ queued, circuitBreaker }: Pick<ClientStats, 'queued' | 'circuitBreaker'>): ClientStats {
     return {
       requests: { ...this.#attempts },
-      shed: { ...this.#rejections },
+      shed: { ...this.#shed },
       inFlight: this.#inFlight,
       queued,
       circuitBreaker,

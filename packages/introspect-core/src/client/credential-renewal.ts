@@ -1,4 +1,4 @@
-import { isShed } from '../errors/failure-traits.js';
+import { isShedByLimits } from '../errors/failure-traits.js';
 import type { EventEmitter } from '../events/event-emitter.js';
 import {
   hasSameCredentials,
@@ -61,7 +61,7 @@ export function renewCredentials(
       try {
         return await next({ ...call, attempt: rejected.attempt + 1, request });
       } catch (second) {
-        if (isShed(second)) throw error; // says more than our own limits
+        if (isShedByLimits(second)) throw error; // the rejection says more than our own limits
         if (takeRejected(second) !== undefined) emitRejection();
         throw second;
       }

@@ -66,7 +66,7 @@ export class IntrospectionClient {
       endpoint === undefined ? endpointDiscovery({ ...settings, issuer, timeoutMs: attemptTimeoutMs }) : () => endpoint;
     const retries = new Retries(settings.retry, monotonicNow);
     const counters = new ClientCounters(settings);
-    const breaker = new CircuitBreakerStages(settings, (call) => counters.countRejection('circuit_breaker', call));
+    const breaker = new CircuitBreakerStages(settings, (call) => counters.countShed('circuit_breaker', call));
     const limiter = limits && new RateLimiter(limits, settings);
     this.#settings = settings;
     this.#counters = counters;
@@ -79,7 +79,7 @@ export class IntrospectionClient {
         breaker.failFast, // no call waits for a server that is down
         rateLimiter(limiter, (call) => {
           breaker.throwIfOpen(call); // says more than "no slot"
-          counters.countRejection('limits', call);
+          counters.countShed('limits', call);
         }),
         counters.countInFlight,
         breaker.failFast, // it may have opened while the call waited

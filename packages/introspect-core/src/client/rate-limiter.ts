@@ -20,9 +20,9 @@ const maxQueued = 1000;
 /**
  * Lets each call wait for a slot, by priority.
  *
- * @param onReject is called before the limits end a call. It may throw an error that says more.
+ * @param onShed is called before the limits end a call. It may throw an error that says more.
  */
-export function rateLimiter(limiter: RateLimiter | undefined, onReject: (call: IntrospectionCall) => void): Stage {
+export function rateLimiter(limiter: RateLimiter | undefined, onShed: (call: IntrospectionCall) => void): Stage {
   if (limiter === undefined) return (call, next) => next(call);
   return async (call, next) => {
     const { priority, signal, leftMs } = call;
@@ -30,14 +30,14 @@ export function rateLimiter(limiter: RateLimiter | undefined, onReject: (call: I
       await limiter.acquire(priority, { leftMs: leftMs(), signal });
     } catch (error) {
       signal?.throwIfAborted();
-      onReject(call);
+      onShed(call);
       throw error;
     }
     let isSent = true;
     try {
       return await next(call);
     } catch (error) {
-      isSent = traitsOf(error).rejectedBy !== 'circuit_breaker';
+      isSent = traitsOf(error).shedBy !== 'circuit_breaker';
       throw error;
     } finally {
       limiter.release({ isSent });
@@ -176,6 +176,6 @@ export class RateLimiter {
       `${this.#origin} is not being called: too many calls are waiting ("limits")`,
       retryAfterSeconds,
     );
-    return withTraits(error, { rejectedBy: 'limits' });
+    return withTraits(error, { shedBy: 'limits' });
   }
 }

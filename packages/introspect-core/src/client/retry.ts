@@ -1,5 +1,5 @@
 import type { IntrospectionError } from '../errors/errors.js';
-import { isShed, traitsOf } from '../errors/failure-traits.js';
+import { isShedByLimits, traitsOf } from '../errors/failure-traits.js';
 import { delay } from '../runtime/delay.js';
 import type { Stage } from './pipeline.js';
 import { SlidingWindow } from './sliding-window.js';
@@ -27,7 +27,7 @@ export function retry(retries: Retries): Stage {
         return await next(current);
       } catch (error) {
         call.signal?.throwIfAborted();
-        if (isShed(error) && failure !== undefined) throw failure; // says more than our own limits
+        if (isShedByLimits(error) && failure !== undefined) throw failure; // the server's error says more than our own limits
         failure = error;
         const waitMs = retries.waitMs(error, { attempt: current.attempt, leftMs: call.leftMs() });
         if (waitMs === undefined) throw error;

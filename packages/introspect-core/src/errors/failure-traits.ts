@@ -7,8 +7,8 @@ export interface FailureTraits {
   readonly isTransient?: boolean;
   /** The server responded 429: it can be reached, but gets too many requests. */
   readonly isRateLimit?: boolean;
-  /** The client ended the call itself, and sent no introspection request. */
-  readonly rejectedBy?: 'limits' | 'circuit_breaker';
+  /** Why the client shed the call: it ended the call without an introspection request. */
+  readonly shedBy?: 'limits' | 'circuit_breaker';
   /** Absent if the failure did not come from an attempt. */
   readonly outcome?: Outcome;
 }
@@ -27,7 +27,7 @@ export function traitsOf(failure: unknown): FailureTraits {
   return traits.get(failure as object) ?? none; // a primitive is never a key of the map
 }
 
-/** Returns whether the `limits` of a client ended a call. That says nothing about the server. */
-export function isShed(failure: unknown): boolean {
-  return traitsOf(failure).rejectedBy === 'limits';
+/** Returns whether the `limits` of a client shed a call. That says nothing about the server. */
+export function isShedByLimits(failure: unknown): boolean {
+  return traitsOf(failure).shedBy === 'limits';
 }

@@ -1,6 +1,6 @@
 import type { TokenCache } from '../cache/token-cache.js';
 import { isIntrospectionError } from '../errors/errors.js';
-import { isShed } from '../errors/failure-traits.js';
+import { isShedByLimits } from '../errors/failure-traits.js';
 import type { Stage } from './lookup-pipeline.js';
 import type { LookupEvent } from './lookup-stats.js';
 import type { ReadShared } from './memory-lookup.js';
@@ -32,7 +32,7 @@ export function staleIfError({
     } catch (error) {
       const { key, request, maxResponseAgeMs } = query;
       const isUnavailable = isIntrospectionError(error) && error.code === 'unavailable';
-      if (!isUnavailable || request.signal?.aborted === true || isShed(error) || isRateLimited()) throw error;
+      if (!isUnavailable || request.signal?.aborted === true || isShedByLimits(error) || isRateLimited()) throw error;
       await readShared(query);
       const stale = cache.stale(key, maxResponseAgeMs);
       if (stale === undefined) throw error;

@@ -57,7 +57,7 @@ describe('failFast', () => {
     }
   });
 
-  it('rejects a call while the breaker is open, with Retry-After, and calls onReject', async () => {
+  it('rejects a call while the breaker is open, with Retry-After, and calls onShed', async () => {
     const { stages, rejected } = await opened();
     const { next, calls } = scriptedNext();
     const call = introspectionCall();
@@ -67,7 +67,7 @@ describe('failFast', () => {
       retryAfterSeconds: 1,
       message: `${origin} is not being called: most of the recent introspection requests failed ("circuitBreaker" is open)`,
     });
-    expect(traitsOf(error)).toEqual({ rejectedBy: 'circuit_breaker' });
+    expect(traitsOf(error)).toEqual({ shedBy: 'circuit_breaker' });
     expect([calls, rejected]).toEqual([[], [call]]);
   });
 

@@ -91,10 +91,10 @@ describe('outcomeOf', () => {
   });
 });
 
-it('countRejection counts and emits a call for which no request was sent, by its reason', () => {
+it('countShed counts and emits a call for which no request was sent, by its reason', () => {
   const { counters, events, stats } = countersOf();
-  counters.countRejection('limits', introspectionCall({ priority: 'low' }));
-  counters.countRejection('circuit_breaker', introspectionCall());
+  counters.countShed('limits', introspectionCall({ priority: 'low' }));
+  counters.countShed('circuit_breaker', introspectionCall());
   expect(events).toEqual([
     { type: 'shed', origin, by: 'limits', priority: 'low' },
     { type: 'shed', origin, by: 'circuit_breaker', priority: 'normal' },
@@ -106,7 +106,7 @@ it('stats are a copy, which later attempts do not change', async () => {
   const { counters, stats } = countersOf();
   const before = stats({ queued: 3, circuitBreaker: 'open' });
   await counters.countAttempts(introspectionCall(), scriptedNext().next);
-  counters.countRejection('limits', introspectionCall());
+  counters.countShed('limits', introspectionCall());
   expect(before).toMatchObject({ inFlight: 0, queued: 3, circuitBreaker: 'open' });
   expect([before.requests.active, before.shed.limits]).toEqual([0, 0]);
 });

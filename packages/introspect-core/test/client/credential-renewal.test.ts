@@ -83,7 +83,7 @@ describe('renewCredentials', () => {
   it('throws the rejection when our own limits leave no second attempt: that is what the server said', async () => {
     const { stage, events } = renewing();
     const error = rejection();
-    const shed = withTraits(new UnavailableError('no slot'), { rejectedBy: 'limits' });
+    const shed = withTraits(new UnavailableError('no slot'), { shedBy: 'limits' });
     await expect(stage(introspectionCall(), scriptedNext(error, shed).next)).rejects.toBe(error);
     expect(events).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RateLimiter, rateLimiter } from '../../src/client/rate-limiter.js';
-import { isShed, withTraits } from '../../src/errors/failure-traits.js';
+import { isShedByLimits, withTraits } from '../../src/errors/failure-traits.js';
 import type { Priority } from '../../src/events/events.js';
 import { introspectionCall, scriptedNext } from '../support/introspection-call.js';
 import { virtualTime } from '../support/virtual-time.js';
@@ -243,23 +243,23 @@ describe('the stage rateLimiter', () => {
   });
 
   it.each([
-    ['does not count a call that the circuit breaker rejected after it waited', 'circuit_breaker' as const, 2],
+    ['does not count a call that the circuit breaker shed after it waited', 'circuit_breaker' as const, 2],
     ['counts every other failure', undefined, 1],
-  ])('%s', async (_, rejectedBy, sent) => {
+  ])('%s', async (_, shedBy, sent) => {
     const stage = rateLimiter(limiterOf({ perSecond: 1 }), () => {});
-    const { next, calls } = scriptedNext(withTraits(new Error('x'), rejectedBy ? { rejectedBy } : {}));
+    const { next, calls } = scriptedNext(withTraits(new Error('x'), shedBy ? { shedBy } : {}));
     for (let i = 0; i < 2; i++) await stage(introspectionCall({ leftMs: () => 1 }), next).catch(() => {});
     expect(calls).toHaveLength(sent);
   });
 
-  it('calls onReject with the call that it rejects, before it throws', async () => {
+  it('calls onShed with the call that it sheds, before it throws', async () => {
     const rejected: unknown[] = [];
     const limiter = limiterOf({ perSecond: 1 });
     const stage = rateLimiter(limiter, (call) => void rejected.push(call));
     const call = introspectionCall({ leftMs: () => 1, priority: 'low' });
     await stage(call, scriptedNext().next);
     const error = await stage(call, scriptedNext().next).catch((error: unknown) => error);
-    expect([isShed(error), rejected]).toEqual([true, [call]]);
+    expect([isShedByLimits(error), rejected]).toEqual([true, [call]]);
     const breaker = new Error('the breaker is open');
     const telling = rateLimiter(limiter, () => {
       throw breaker;
@@ -267,7 +267,7 @@ describe('the stage rateLimiter', () => {
     await expect(telling(call, scriptedNext().next)).rejects.toBe(breaker);
   });
 
-  it('throws the reason of the abort when the caller aborts while it waits, and calls no onReject', async () => {
+  it('throws the reason of the abort when the caller aborts while it waits, and calls no onShed', async () => {
     const stage = rateLimiter(limiterOf({ concurrent: 1 }), expectNoRejection);
     void stage(introspectionCall(), () => new Promise(() => {}));
     const controller = new AbortController();

@@ -205,7 +205,7 @@ describe('the stage retry', () => {
   beforeEach(() => void vi.spyOn(Math, 'random').mockReturnValue(0));
   afterEach(() => vi.restoreAllMocks());
   const failure = () => transient(new UnavailableError('down'));
-  const shed = () => withTraits(new UnavailableError('no slot'), { rejectedBy: 'limits' });
+  const shed = () => withTraits(new UnavailableError('no slot'), { shedBy: 'limits' });
   const stage = (attempts = 3) => retry(new Retries({ attempts, attemptTimeoutMs: 1000 }, () => 0));
 
   it('numbers the attempts, and passes the request of the call to the first one only', async () => {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { isShed, traitsOf, withTraits } from '../../src/errors/failure-traits.js';
+import { isShedByLimits, traitsOf, withTraits } from '../../src/errors/failure-traits.js';
 
 describe('the traits of a failure', () => {
   it.each([
@@ -11,7 +11,7 @@ describe('the traits of a failure', () => {
     ['an object', {}],
   ])('the traits of %s are empty', (_, failure) => {
     expect(traitsOf(failure)).toEqual({});
-    expect(isShed(failure)).toBe(false);
+    expect(isShedByLimits(failure)).toBe(false);
   });
 
   it('traits are added to earlier ones, and a later value of a trait replaces the earlier one', () => {
@@ -31,8 +31,8 @@ describe('the traits of a failure', () => {
     expect(traitsOf(new Error('y', { cause }))).toEqual({});
   });
 
-  it('isShed returns true for a rejection by the limits, and false for one by the circuit breaker', () => {
-    expect(isShed(withTraits(new Error('x'), { rejectedBy: 'limits' }))).toBe(true);
-    expect(isShed(withTraits(new Error('x'), { rejectedBy: 'circuit_breaker' }))).toBe(false);
+  it('isShedByLimits returns true for a call that the limits shed, and false for one that the circuit breaker shed', () => {
+    expect(isShedByLimits(withTraits(new Error('x'), { shedBy: 'limits' }))).toBe(true);
+    expect(isShedByLimits(withTraits(new Error('x'), { shedBy: 'circuit_breaker' }))).toBe(false);
   });
 });
