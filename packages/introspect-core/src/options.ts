@@ -55,12 +55,12 @@ function missingNames(entries: v.ObjectEntries, options: object): string[] {
   return needed.map(([name]) => name).filter((name) => !Object.hasOwn(options, name));
 }
 
-/** Returns what is wrong with an option that does not exist: which options exist, and which one is probably meant. */
+/** Returns the error message for an unknown option. It names the known options, and the one that is probably meant. */
 export function unknownOption(name: string, names: readonly string[]): string {
   return `unknown option "${name}"; ${knownOptions(name, names)}`;
 }
 
-/** If no known name resembles the unknown one, it suggests the only one that is missing. */
+/** Returns the known names and a suggestion: the name that resembles the unknown one, or else the only missing name. */
 function knownOptions(unknown: string, names: readonly string[], missing: readonly string[] = []): string {
   const [only = '', ...others] = missing;
   const likely = only !== '' && others.length === 0 ? `; did you mean "${only}"?` : '';

@@ -14,7 +14,7 @@ export interface ChallengeParameters {
   scope?: string | undefined;
   /** The accepted values of `acr`, separated by single spaces (RFC 9470 §3). */
   acr_values?: string | undefined;
-  /** The largest number of whole seconds since the user logged in (RFC 9470 §3). */
+  /** How long ago the user may have logged in, in whole seconds (RFC 9470 §3). */
   max_age?: number | undefined;
   /** The URL of the resource metadata (RFC 9728 §5.1). */
   resource_metadata?: string | undefined;
@@ -31,6 +31,7 @@ const names = [
   'resource_metadata',
 ] as const satisfies readonly (keyof ChallengeParameters)[];
 
+/** Both limits are in characters. */
 const maxDescriptionLength = 200;
 const maxParameterLength = 2048;
 

@@ -41,7 +41,8 @@ export abstract class AuthorizationError extends ErrorWithResponse {
 
   /**
    * @param sentence the message and the `error_description`
-   * @param response the error code on the wire, and further challenge parameters. Without `challenge` there is none
+   * @param response the error code on the wire, and further challenge parameters. Without `challenge`, the response has
+   * no `WWW-Authenticate` field
    * @param hint follows the sentence in the message, and is not in the response
    */
   constructor(
@@ -74,6 +75,7 @@ export abstract class IntrospectionError extends ErrorWithResponse {
   readonly headers: readonly HeaderField[];
   readonly body: Readonly<Record<string, string>> = Object.freeze({ error: 'temporarily_unavailable' });
 
+  /** @param retryAfterSeconds the value of `Retry-After`, in whole seconds. Without it, the response has no such field */
   constructor(message: string, retryAfterSeconds?: number) {
     super(message);
     this.headers = Object.freeze(
@@ -184,7 +186,8 @@ export class UnavailableError extends IntrospectionError {
   override readonly name = 'UnavailableError';
   readonly code = 'unavailable';
   /**
-   * How long to wait, in whole seconds: the server's `Retry-After` (0 to 3600), or the wait of our limits and breaker.
+   * How long to wait, in whole seconds: the server's `Retry-After` (0 to 3600), or an estimate by the client's `limits`
+   * or `circuitBreaker`. `undefined` if it is unknown.
    */
   readonly retryAfterSeconds: number | undefined;
 
@@ -194,7 +197,7 @@ export class UnavailableError extends IntrospectionError {
   }
 }
 
-/** The server's response is not an introspection response (RFC 7662 §2.2), or not its metadata. */
+/** The server sent an invalid introspection response (RFC 7662 §2.2), metadata (RFC 8414 §3.2) or keys (RFC 7517 §5). */
 export class InvalidResponseError extends IntrospectionError {
   override readonly name = 'InvalidResponseError';
   readonly code = 'invalid_response';

@@ -1,6 +1,6 @@
 import { UnavailableError } from './errors.js';
 
-/** Returns the error for a server that did not respond within the time of an option. */
+/** Returns the error for a server that did not respond in time. The message names the option with the time limit. */
 export function timeoutError({
   origin,
   timeoutMs,

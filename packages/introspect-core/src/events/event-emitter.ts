@@ -14,24 +14,24 @@ export class EventEmitter {
     this.#listener = listener;
   }
 
-  /** Returns whether there is a listener. If not, callers on the request path create no event. */
+  /** Whether `onEvent` or the channel listens. If not, code on the request path creates no event. */
   get hasListeners(): boolean {
     return this.#listener !== undefined || this.#channel?.hasSubscribers === true;
   }
 
   /** Emits an event. An error of the listener is ignored: no request may fail because a log cannot be written. */
   emit(event: IntrospectEvent): void {
-    this.emitDecision(event);
+    this.emitToListener(event);
     this.#channel?.publish(event);
   }
 
-  /** Whether `decided` is emitted. */
+  /** Whether the listener receives the event `decided`. */
   get receivesDecisions(): boolean {
     return this.#listener?.receivesDecisions === true;
   }
 
   /** Emits an event to the listener, but not on the channel. */
-  emitDecision(event: IntrospectEvent): void {
+  emitToListener(event: IntrospectEvent): void {
     try {
       const result: unknown = this.#listener?.(event);
       if (typeof result === 'object') Promise.resolve(result).catch(() => {});

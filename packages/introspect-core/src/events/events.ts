@@ -45,7 +45,7 @@ export type IntrospectEvent =
       /** The number of the attempt, 1 for the first. */
       readonly attempt: number;
       readonly outcome: RequestOutcome;
-      /** In milliseconds. */
+      /** How long the attempt took, in milliseconds. */
       readonly durationMs: number;
     }
   /** The server rejected this API's own credentials, and renewed ones did not help. Alert on it. */
@@ -65,7 +65,7 @@ export type IntrospectEvent =
   | { readonly type: 'cache_hit'; readonly active: boolean }
   /** No cached response could be used, so a request follows. Only with a cache. */
   | { readonly type: 'cache_miss' }
-  /** A request shares the introspection request of another one that is running. */
+  /** A request waits for the introspection of its token that another request has started. */
   | { readonly type: 'coalesced' }
   /** The server is unreachable, and a cached response of this age was used (`maxAgeIfErrorSeconds`). Alert on it. */
   | { readonly type: 'stale_served'; readonly ageSeconds: number }
@@ -85,15 +85,15 @@ export type IntrospectEvent =
   /** `explainInactive` says why a token may be inactive. Its texts may name the token's issuer, audience and times. */
   | ({ readonly type: 'inactive_explained' } & InactiveExplanation)
   /**
-   * The claims of a token do not match the authorizer's `claims`. `paths` names them, such as `address.country`. It
-   * holds no value.
+   * The claims of a token do not match the authorizer's `claims`. `paths` names them, such as `address.country`, without
+   * their values.
    */
   | { readonly type: 'claims_rejected'; readonly paths: readonly string[] }
   /** One response is larger than `cache.maxBytes`, so it is not cached. */
   | { readonly type: 'too_large_to_cache' }
   /**
-   * An authorizer decided about a request. `reason` is that of an `invalid_token`. Only for a listener with
-   * `receivesDecisions`, such as that of `/opentelemetry`, and not on the diagnostics channel.
+   * An authorizer decided about a request. `reason` is present if `outcome` is `invalid_token`. Only a listener with
+   * `receivesDecisions`, such as `openTelemetry()`, receives this event. The diagnostics channel does not.
    */
   | { readonly type: 'decided'; readonly outcome: DecisionOutcome; readonly reason?: InvalidTokenReason }
   /** The cache's `store` failed or took too long. The request continued without it. */

@@ -34,8 +34,8 @@ const toConsole: FrameworkLog = ({ level, message }) =>
   level === 'error' ? console.error(message) : console.warn(message);
 
 /**
- * Logs the failures of one authorizer: at most one line a minute for each code. The next line has the number of the
- * failures between. It needs no timer.
+ * Logs the failures of one authorizer: at most one line a minute for each code. A line also has the number of failures
+ * that were not logged since the line before. It needs no timer.
  */
 export class FailureLog {
   readonly #log: false | Log | undefined;
@@ -61,8 +61,8 @@ export class FailureLog {
   }
 
   /**
-   * Logs a failed introspection, because of which a request was denied or got a stale response. Ignores every other
-   * error, such as that of a usual 401 or 403.
+   * Logs a failed introspection. `effect` says whether the request was denied or got a stale response. Ignores every
+   * other error, such as that of a usual 401 or 403.
    */
   failed(error: unknown, effect: 'denied' | 'stale', target: LogTarget): void {
     const code = failureCode(error);
