@@ -1,19 +1,8 @@
-import type * as v from 'valibot';
-import { EventEmitter } from '../events/event-emitter.js';
 import type { IntrospectEventListener } from '../events/events.js';
 import type { Log } from '../events/failure-log.js';
-import { checkedOptions } from '../options.js';
 import type { ClientAuthentication } from '../protocol/client-authentication.js';
-import type { IntrospectionRequestSettings, ResponseInputs } from '../protocol/introspection-request.js';
-import { urlProblem } from '../protocol/secure-url.js';
-import { issuerProblem } from '../protocol/server-metadata.js';
 import type { Transport } from '../transport/transport.js';
-import type { CircuitBreakerSettings } from './circuit-breaker.js';
-import { checkPresence, checkValues } from './client-options-presence.js';
-import { clientOptionsSchema } from './client-options-schema.js';
-import { type ClientSecret, clientSecretBasic } from './client-secret.js';
-import type { LimitSettings } from './rate-limiter.js';
-import type { RetrySettings } from './retry.js';
+import type { ClientSecret } from './client-secret.js';
 import type { ServerLocation } from './server-location.js';
 
 /**
@@ -58,7 +47,8 @@ export interface OptionalClientOptions {
    */
   parameters?: Record<string, string>;
   /**
-   * Additional header fields of each request, such as `x-zitadel-instance-host`. Discovery sends them too.
+   * Additional header fields of each request, such as `x-zitadel-instance-host`. Discovery sends them too. Fields that
+   * the client sets itself, such as `accept`, throw a TypeError.
    *
    * @default {}
    */
@@ -105,31 +95,76 @@ export interface OptionalClientOptions {
    * Nothing else is retried. The client waits a random time before a retry, or as long as the server's `Retry-After`
    * says. It does not retry if the time of the call does not permit that wait.
    *
-   * `attempts`: how many attempts one call makes at most. The first one counts; 1 turns retries off. Default 2,
-   * at most 10. After a rejection of our own credentials, one more attempt with renewed ones may follow.
-   *
-   * `attemptTimeoutMs`: the time limit of one attempt, in milliseconds. Default `timeoutMs` divided by `attempts`.
-   *
    * Budget: within the last 5 to 10 s, retries are at most a tenth of all calls, or 3 if that is more. Beyond the
    * budget, a call fails with its first error.
-   */
-  retry?: { attempts?: number; attemptTimeoutMs?: number };
-  /**
-   * Stops calling a server that fails most attempts. `false` turns it off.
    *
-   * It opens when at least `minimumRequests` (default 10) ended within the last 5 to 10 s, and the part `failureRate`
-   * (default 0.5) of them failed. Calls then fail immediately with an UnavailableError, or with an InvalidClientError
-   * if the server rejected our credentials. After up to `openMs` (default 500) milliseconds one attempt probes the
-   * server.
+   * @default `{ attempts: 2 }`
    */
-  circuitBreaker?: { failureRate?: number; minimumRequests?: number; openMs?: number } | false;
+  retry?: {
+    /**
+     * How many attempts one call makes, at most 10. The first one counts: 1 turns retries off. If the server rejects our
+     * credentials, one more attempt with renewed ones may follow.
+     *
+     * @default 2
+     */
+    attempts?: number;
+    /**
+     * The time limit of one attempt, in milliseconds.
+     *
+     * @default `timeoutMs` divided by `attempts`
+     */
+    attemptTimeoutMs?: number;
+  };
   /**
-   * How many attempts may run at a time (`concurrent`) and start in a second (`perSecond`). Calls beyond a limit wait
-   * for a slot for at most half of their time, and then fail with an UnavailableError.
+   * Stops calling a server that fails most attempts. `false` turns the breaker off.
+   *
+   * The breaker opens when too many of the attempts of the last 5 to 10 s failed. Calls then fail immediately with an
+   * UnavailableError, or with an InvalidClientError if the server rejected our credentials.
+   *
+   * @default `{ failureRate: 0.5, minimumRequests: 10, openMs: 500 }`
+   */
+  circuitBreaker?:
+    | {
+        /**
+         * Which part of the attempts must have failed, above 0 and at most 1.
+         *
+         * @default 0.5
+         */
+        failureRate?: number;
+        /**
+         * How many attempts must have ended. With fewer, the breaker does not open.
+         *
+         * @default 10
+         */
+        minimumRequests?: number;
+        /**
+         * How long calls fail before one attempt probes the server, in milliseconds. It is shortened at random by up to 20 %.
+         *
+         * @default 500
+         */
+        openMs?: number;
+      }
+    | false;
+  /**
+   * Limits the attempts of this client. A call beyond a limit waits for a slot, for at most half of its remaining time
+   * (`timeoutMs`), and then fails with an UnavailableError.
    *
    * @default no limits
    */
-  limits?: { concurrent?: number; perSecond?: number };
+  limits?: {
+    /**
+     * How many attempts may run at the same time.
+     *
+     * @default no limit
+     */
+    concurrent?: number;
+    /**
+     * How many attempts may start within a second, at most 100000.
+     *
+     * @default no limit
+     */
+    perSecond?: number;
+  };
   /**
    * Receives each event of this client and of the authorizers that use it. An error that it throws is ignored.
    *
@@ -137,92 +172,13 @@ export interface OptionalClientOptions {
    */
   onEvent?: IntrospectEventListener;
   /**
-   * Receives the log lines of an authorizer: failed introspections, and a CORS preflight that a guard has denied. For
-   * each code it is at most one line a minute. `false` turns them off. An error that the function throws is ignored.
+   * Receives the log lines of an authorizer: failed introspections, a CORS preflight that a guard has denied, and a
+   * cache `store` without `storeSecret`. There is at most one line a minute for each code. `false` turns all lines off.
+   * An error that the function throws is ignored.
    *
    * A client that is used without an authorizer logs nothing, because your code gets each error.
    *
    * @default the log of the framework (Fastify: `request.log`, NestJS: `Logger`), otherwise `console`
    */
   log?: false | Log;
-}
-
-/** The client's options, checked and with their defaults. */
-export interface IntrospectionClientSettings extends IntrospectionRequestSettings, ResponseInputs {
-  metadataUrl?: string | undefined;
-  timeoutMs: number;
-  allowInsecureHttp: boolean;
-  now: () => number;
-  monotonicNow: () => number;
-  /** The server's origin for messages: that of the endpoint, the metadata or the issuer, whichever is configured. */
-  origin: string;
-  events: EventEmitter;
-  log?: false | Log | undefined;
-  transport: Transport;
-  maxResponseBytes: number;
-  retry: RetrySettings;
-  circuitBreaker: CircuitBreakerSettings | undefined;
-  limits: LimitSettings | undefined;
-}
-
-/**
- * Checks a client's options and returns a copy with defaults.
- *
- * @throws TypeError that names the option
- */
-export function introspectionClientSettings(options: IntrospectionClientOptions): IntrospectionClientSettings {
-  checkValues(Object(options));
-  const {
-    introspectionEndpoint: endpoint,
-    onEvent,
-    ...checked
-  } = checkedOptions('IntrospectionClient', clientOptionsSchema, options);
-  checkPresence({ ...checked, introspectionEndpoint: endpoint });
-  const { issuer, metadataUrl, allowInsecureHttp } = checked;
-  const clientAuthentication = authenticationOf(checked);
-  if (clientAuthentication.needsIssuer === true && issuer === undefined) {
-    throw new TypeError('IntrospectionClient: "issuer" is needed by this "clientAuthentication"');
-  }
-  rejectOption('issuer', issuer && issuerProblem(issuer, allowInsecureHttp));
-  rejectOption('metadataUrl', metadataUrl && urlProblem(metadataUrl, allowInsecureHttp));
-  rejectOption('introspectionEndpoint', endpoint && urlProblem(endpoint, allowInsecureHttp));
-  if (metadataUrl !== undefined && issuer === undefined) {
-    throw new TypeError('IntrospectionClient: "issuer" is needed with "metadataUrl": the document must name it');
-  }
-  const { origin } = new URL(endpoint ?? metadataUrl ?? String(issuer));
-  const { attempts, attemptTimeoutMs = checked.timeoutMs / attempts } = checked.retry;
-  rejectOption(
-    'retry.attemptTimeoutMs',
-    attemptTimeoutMs > checked.timeoutMs ? 'must not be more than "timeoutMs"' : undefined,
-  );
-  return {
-    ...checked,
-    endpoint,
-    origin,
-    clientAuthentication,
-    clientId: clientAuthentication.clientId,
-    retry: { attempts, attemptTimeoutMs },
-    circuitBreaker: checked.circuitBreaker || undefined,
-    limits: checked.limits,
-    events: new EventEmitter(onEvent),
-  };
-}
-
-function authenticationOf({
-  clientId,
-  clientSecret,
-  clientAuthentication,
-}: Pick<
-  v.InferOutput<typeof clientOptionsSchema>,
-  'clientId' | 'clientSecret' | 'clientAuthentication'
->): ClientAuthentication {
-  if (clientAuthentication === undefined) return clientSecretBasic({ clientId, clientSecret });
-  if (clientId === undefined && clientSecret === undefined) return clientAuthentication;
-  throw new TypeError(
-    'IntrospectionClient: use either "clientAuthentication" or "clientId" and "clientSecret", not both',
-  );
-}
-
-function rejectOption(option: string, problem: string | undefined): void {
-  if (problem) throw new TypeError(`IntrospectionClient: "${option}" ${problem}`);
 }

@@ -4,11 +4,8 @@ import type { IntrospectionResponse } from '../protocol/active-token.js';
 import { introspectionRequests } from '../protocol/introspection-request.js';
 import { attempt } from './attempt.js';
 import { CircuitBreakerStages } from './circuit-breaker-stages.js';
-import {
-  type IntrospectionClientOptions,
-  type IntrospectionClientSettings,
-  introspectionClientSettings,
-} from './client-options.js';
+import type { IntrospectionClientOptions } from './client-options.js';
+import { type IntrospectionClientSettings, introspectionClientSettings } from './client-settings.js';
 import { ClientCounters, type ClientStats } from './client-stats.js';
 import { renewCredentials } from './credential-renewal.js';
 import { endpointDiscovery } from './endpoint-discovery.js';

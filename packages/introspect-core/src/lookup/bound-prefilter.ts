@@ -1,4 +1,4 @@
-import type { IntrospectionClientSettings } from '../client/client-options.js';
+import type { IntrospectionClientSettings } from '../client/client-settings.js';
 import { type InvalidTokenReason, UnavailableError } from '../errors/errors.js';
 import { type TokenExpectations, timeOrIssuerReason } from '../policy/token-validation.js';
 import { fetchIssuerKeys } from '../protocol/jwk-set.js';

@@ -5,7 +5,7 @@ import { sealingCodec } from '../cache/sealing-codec.js';
 import { SharedCache } from '../cache/shared-cache.js';
 import { plainCodec } from '../cache/store-codec.js';
 import { TokenCache } from '../cache/token-cache.js';
-import type { IntrospectionClientSettings } from '../client/client-options.js';
+import type { IntrospectionClientSettings } from '../client/client-settings.js';
 import type { StoreOperation } from '../events/events.js';
 import type { AgeClock } from '../runtime/age-clock.js';
 import { steadyClock } from '../runtime/steady-clock.js';
