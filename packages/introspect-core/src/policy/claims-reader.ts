@@ -23,12 +23,15 @@ interface StandardIssue {
 }
 
 /**
- * The type itself. The compiler infers from it last: a schema of arktype is also a function, which may return errors,
- * and `Claims` must be the output of the schema.
+ * `Type`, but the compiler infers `Claims` from it only if it finds nothing else. A schema of arktype is also a function,
+ * whose result may be errors. `Claims` must be the output of the schema, not that result.
  */
 type InferredLast<Type> = Type extends unknown ? Type : never;
 
-/** The option `claims`: a Standard Schema, or a function from the token. Both must be synchronous. */
+/**
+ * The option `claims`: a Standard Schema, or a function from the token. Both must be synchronous: a promise makes the
+ * request fail with a TypeError.
+ */
 export type ClaimsSource<Claims> = StandardSchema<Claims> | ((token: ActiveToken) => InferredLast<Claims>);
 
 /** Stands in `claims` until the claims have been read. No request gets a token that has it. */

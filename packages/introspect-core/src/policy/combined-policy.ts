@@ -11,8 +11,8 @@ import { challengesOf } from './requirement.js';
  * - `optional` is true only if it is true in every policy.
  * - The `check` functions run in the given order, until one does not return `true`.
  *
- * Checks each policy by itself. Does not check what depends on the authorizer: `rolesOf`, `scopes`, `roles` and
- * `policyProblem`.
+ * Checks each policy by itself. Does not check what depends on options of the authorizer: `rolesOf`, `scopes`, `roles`
+ * and `policyProblem`.
  *
  * @throws TypeError naming the invalid member
  */
@@ -25,8 +25,8 @@ export function combinedPolicy(policies: readonly Policy[]): Policy {
 }
 
 /**
- * Checks a policy where no authorizer is known, such as in a decorator. Does not check what depends on the authorizer:
- * `rolesOf`, `scopes`, `roles` and `policyProblem`.
+ * Checks a policy where no authorizer is known, such as in a decorator. Does not check what depends on options of the
+ * authorizer: `rolesOf`, `scopes`, `roles` and `policyProblem`.
  *
  * @throws TypeError naming the invalid member
  */

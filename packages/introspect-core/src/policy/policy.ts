@@ -21,8 +21,8 @@ import type { RequestContext } from '../request/request-context.js';
 export interface Policy<Claims = unknown, Scope extends string = string, Role extends string = string, Native = unknown>
   extends PolicyBranch<Claims, Scope, Role, Native> {
   /**
-   * The largest age of the server's response, in seconds. With 0, the response must have been requested after the HTTP
-   * request arrived. All guards of one HTTP request share that response.
+   * How old the server's response may be, in seconds since it was requested. With 0, it must have been requested after
+   * the HTTP request arrived. All guards of one HTTP request share that response.
    *
    * @default any age that `cache` allows
    */
@@ -70,14 +70,14 @@ export interface PolicyBranch<
    */
   anyRole?: readonly Role[];
   /**
-   * The token must satisfy one of these policies. They are judged in order. If none is satisfied, the response is that
-   * of the first one. An AuthorizationError of a branch's `check` counts as not satisfied.
+   * The token must satisfy one of these policies. They are judged in the given order. If the token satisfies none, the
+   * error is that of the first policy. An AuthorizationError of a `check` in them counts as not satisfied.
    *
    * @default no alternatives
    */
   anyOf?: readonly PolicyBranch<Claims, Scope, Role, Native>[];
   /**
-   * The largest number of whole seconds since the user logged in (RFC 9470 §3). A token without `auth_time` is rejected
+   * How long ago the user may have logged in, in whole seconds (RFC 9470 §3). A token without `auth_time` is rejected
    * (`insufficient_user_authentication`).
    *
    * @default the time of the login is not checked

@@ -29,7 +29,9 @@ export type Requirement = (judged: Judged) => undefined | Promise<undefined>;
 
 /** The challenges of a route. With `anyOf`, they name what the first branch requires. */
 export interface Challenges {
+  /** For a missing scope. */
   readonly scope: ChallengeParameters;
+  /** For an authentication that is too old or too weak (RFC 9470 §3). */
   readonly stepUp: ChallengeParameters;
 }
 
@@ -39,7 +41,11 @@ interface RequirementSettings {
   readonly rolesOf: RolesOf | undefined;
 }
 
-/** @throws TypeError if the parts require values of `acr` that no token can have */
+/**
+ * Returns the challenges of a route: the parameters of every challenge, and what the parts require.
+ *
+ * @throws TypeError if the parts require values of `acr` that no token can have
+ */
 export function challengesOf(parts: readonly PolicyPart[], challenge: ChallengeParameters): Challenges {
   const named = parts.flatMap(withFirstBranches);
   const scopes = new Set(
@@ -91,7 +97,7 @@ export function requirementOf(parts: readonly PolicyPart[], settings: Requiremen
   };
 }
 
-/** Satisfied by the first branch that is. Otherwise throws the error of the first branch. */
+/** Tries the branches in order until the token satisfies one. If it satisfies none, throws the error of the first. */
 function oneOf(branches: readonly Requirement[]): Requirement {
   return (judged) => {
     const from = (index: number, failure: unknown): undefined | Promise<undefined> => {

@@ -1,6 +1,6 @@
 import type { ActiveToken } from '../protocol/active-token.js';
 
-/** How many values of `scope` a route remembers, and how long they may be. */
+/** How many values of `scope` a route remembers, and how long they may be, in characters. */
 const maxRemembered = 100;
 const maxScopeLength = 1000;
 

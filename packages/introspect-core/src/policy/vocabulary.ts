@@ -8,7 +8,7 @@ export interface Vocabulary {
 }
 
 /**
- * Checks that a policy uses only known scopes and roles: a mistyped one would deny every request.
+ * Checks that a policy uses only known scopes and roles, because a mistyped scope or role would deny every request.
  *
  * @throws TypeError naming the unknown value, and the closest known one
  */
