@@ -52,8 +52,8 @@ export interface CacheOptions {
    */
   maxEntries?: number;
   /**
-   * The total size of the active responses that are cached in this process, in characters of the response bodies as
-   * received. A response that alone is larger is not cached. A parsed response takes up to four bytes per character.
+   * The largest total size of the active responses in this process's cache, in characters of the received bodies. A
+   * response that alone is larger is not cached. A parsed response takes up to four bytes per character.
    *
    * @default 67108864 characters, or `maxEntries` × 6500 if that is more
    */
@@ -109,8 +109,8 @@ export interface CacheSettings {
 const maxSeconds = 2_147_483; // a store may use a timer, which is limited to 2³¹ − 1 ms
 const maxEntries = 2 ** 24; // the size limit of a Map
 /**
- * How old a response may be at most if it is shared. The limit is the same for all processes, so each of them knows how
- * long the others need a tombstone.
+ * How old a shared response may be at most, whatever the options of a process say. So every process knows how long the
+ * record of an `invalidate` (a tombstone) must stay in the store.
  */
 export const maxSharedSeconds = 86_400;
 

@@ -1,4 +1,4 @@
-/** What a store says about its own reports: the second argument of {@link CacheStore.onInvalidate}. */
+/** How a store says whether it reports all changes of keys: the second argument of {@link CacheStore.onInvalidate}. */
 export interface StoreReports {
   /** Any key may have changed, for example after a lost connection. From now on, the store reports changes. */
   reset(): void;
@@ -47,11 +47,11 @@ export interface CacheStore {
    */
   onInvalidate?(listener: (key: string) => void, reports?: StoreReports): () => void;
   /**
-   * Returns `true` for the first call and `false` for all others, until `ttlMs` milliseconds have passed. The process that
-   * gets `true` refreshes the response, or introspects a token that no process has in its cache. The others wait for its
-   * response, at most 100 ms. Must not change the value of the key.
+   * Returns `true` for the first call with a key and `false` for all others, until `ttlMs` milliseconds have passed. The
+   * process that gets `true` refreshes the response, or introspects a token that no process has in its cache. The others
+   * wait for its response, at most 100 ms. Must not change the value of the key.
    *
-   * Without this function, each process does so itself.
+   * Without this function, each process refreshes and introspects by itself.
    */
   lease?(key: string, ttlMs: number): Promise<boolean>;
   /**

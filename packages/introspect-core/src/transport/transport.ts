@@ -11,7 +11,7 @@ export interface TransportRequest {
   headers: Readonly<Record<string, string>>;
   /** The body of a POST: a form, already encoded. */
   body?: string;
-  /** Aborted when the time is over or the caller has gone. A transport sets no time limit of its own. */
+  /** Aborted at the client's time limit, or when the caller has gone. A transport sets no time limit of its own. */
   signal: AbortSignal;
   /** The largest permitted body of a 200, in bytes, counted after decompression. */
   maxResponseBytes: number;
