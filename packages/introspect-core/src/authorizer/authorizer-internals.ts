@@ -13,23 +13,23 @@ export interface AuthorizerInternals {
   /** How many tokens may stay in memory as they are: `frontEntries` of the cache, and 0 without a cache. */
   readonly frontEntries: number;
   /**
-   * Returns the function that decides by a policy.
+   * Returns the function that decides about requests by a policy.
    *
    * @throws TypeError naming the invalid member of the policy
    */
-  decisions(policy: Policy): DecideRoute;
+  deciderFor(policy: Policy): DecideRoute;
 }
 
 /** Registered, because an application can hold two copies of this package, such as its ESM and its CommonJS build. */
 export const internals: unique symbol = Symbol.for('@acme/introspect-core/authorizer-internals');
 
-/** @param decisions returns the function that decides by a policy */
+/** Returns what `issuers` and `tenants` need to know of an authorizer with these expectations and options. */
 export function internalsOf(
   { issuer, issuerAliases = [] }: TokenExpectations,
   { resource, cache }: { resource?: string | undefined; cache?: { readonly frontEntries: number } | undefined },
-  decisions: AuthorizerInternals['decisions'],
+  deciderFor: AuthorizerInternals['deciderFor'],
 ): AuthorizerInternals {
   const issuers = issuer === undefined ? [] : [issuer];
   const acceptedIssuers = [...issuers, ...issuerAliases];
-  return { issuers, acceptedIssuers, resource, frontEntries: cache?.frontEntries ?? 0, decisions };
+  return { issuers, acceptedIssuers, resource, frontEntries: cache?.frontEntries ?? 0, deciderFor };
 }

@@ -47,8 +47,8 @@ export interface AuthorizerSettings<
    * or arktype, or a function from the token. It must be synchronous, and runs once for each response of the server.
    * All requests that use the response share its output, so do not change the output.
    *
-   * A token that does not match the schema is rejected with 403 (`access_denied`). The event `claims_rejected` then
-   * names the paths that do not match. An error that the function throws is not caught.
+   * If a token does not match the schema, its request is denied with 403 (`access_denied`). The event `claims_rejected`
+   * then names the paths that do not match. An error that the function throws is not caught.
    *
    * @default no claim is checked, and all claims have the type `unknown`
    * @example
@@ -86,7 +86,7 @@ export interface AuthorizerSettings<
    */
   resource?: string;
   /**
-   * The URL of that document, named in challenges (RFC 9728 §5.1).
+   * The URL of the RFC 9728 document of `resource`, named in challenges (RFC 9728 §5.1).
    *
    * @default derived from `resource` (RFC 9728 §3.1); without `resource`, challenges name none
    */
@@ -167,4 +167,9 @@ export type AuthorizerOptions<
   Scope extends string = string,
   Role extends string = string,
   Native = unknown,
-> = AuthorizerSettings<Claims, Scope, Role, Native> & (IntrospectionClientOptions | { client: IntrospectionClient });
+> = AuthorizerSettings<Claims, Scope, Role, Native> & (IntrospectionClientOptions | SharedClient);
+
+interface SharedClient {
+  /** An existing client. It excludes all options of a client, and several authorizers may share it. */
+  client: IntrospectionClient;
+}

@@ -3,7 +3,8 @@ import type { RequestContext } from '../request/request-context.js';
 
 /**
  * What an authorizer decides about: the value of an `Authorization` field or its lines, a web-standard `Request`, or a
- * {@link RequestContext}. `{ token }` is for a token that did not come in an `Authorization` field.
+ * {@link RequestContext}. `{ token }` is for a token that did not come in an `Authorization` field: pass it without a
+ * scheme.
  */
 export type AuthorizerRequest = Credentials | Request | RequestContext | { readonly token: string };
 

@@ -29,7 +29,8 @@ import { watchWith } from './watch-with.js';
 /**
  * Decides whether a request may pass: reads its bearer token, introspects it, and judges the response by a policy.
  *
- * One authorizer is for one issuer and one OAuth client; for several, use `issuers`. Without `audience`, no audience is checked.
+ * One authorizer is for one issuer and one OAuth client. For several, use `issuers` or `tenants`. Without `audience`, no
+ * audience is checked.
  * @example
  * ```ts
  * const authorizer = new Authorizer({ issuer, clientId, clientSecret, cache: { maxAgeSeconds: 60 } });
@@ -48,7 +49,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   readonly #lookup: TokenLookup;
   readonly #watches: TokenWatches;
   readonly #internals: AuthorizerInternals;
-  /** The guard of the empty policy. It is made at first use, because `policyProblem` may reject an empty policy. */
+  /** The guard of the empty policy. Made at first use, because `policyProblem` may find a problem in that policy. */
   #anyToken: Guard<RouteToken<Claims, false>> | undefined;
   readonly #readiness: Readiness;
 
@@ -66,7 +67,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     this.#readiness = new Readiness(checked.client, settings.monotonicNow);
     const emit = (event: LookupEvent) => this.#lookup.emit(event);
     this.#expectations = expectationsOf(checked, settings.issuer, emit);
-    this.#internals = internalsOf(this.#expectations, checked, (policy) => this.#decisions(policy));
+    this.#internals = internalsOf(this.#expectations, checked, (policy) => this.#deciderFor(policy));
     this.audience = this.#expectations.audience?.slice();
     this.#lookup = lookupOf(this.#client, checked, this.#expectations, emit);
     this.#watches = new TokenWatches(settings, checked.clockSkewSeconds ?? 0, (...response) =>
@@ -87,6 +88,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * ```
    * @returns the active token; `null` if the policy is optional and there are no bearer credentials
    * @throws AuthorizationError, IntrospectionError, or `signal.reason` of the request
+   * @throws TypeError if the policy is invalid, and what your own functions throw, such as `check`
    */
   async authorize<Optional extends boolean = false>(
     request: AuthorizerRequest,
@@ -98,7 +100,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   }
 
   /**
-   * Checks a policy once, and returns the function that decides about requests by it.
+   * Checks a policy once. Returns a function that decides about requests by it, and throws like `authorize`.
    *
    * @example
    * ```ts
@@ -110,7 +112,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   guard<Optional extends boolean = false>(
     policy?: RoutePolicy<Claims, Scope, Role, unknown, Optional>,
   ): Guard<RouteToken<Claims, Optional>> {
-    const decide = this.#decisions((policy === undefined ? {} : policy) as Policy);
+    const decide = this.#deciderFor((policy === undefined ? {} : policy) as Policy);
     return async (request) => {
       const context = contextOf(request);
       const token = givenToken(context);
@@ -139,7 +141,7 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     { signal }: WatchOptions = {},
   ): Promise<TokenWatch<Claims, Optional>> {
     const prepared = preparePolicy((policy === undefined ? {} : policy) as Policy, this.#expectations);
-    return watchWith<Claims, Optional>(this.#watches, this.#decisionsBy(prepared), prepared, { request, signal });
+    return watchWith<Claims, Optional>(this.#watches, this.#decideBy(prepared), prepared, { request, signal });
   }
 
   /**
@@ -157,8 +159,8 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
   }
 
   /**
-   * Like `guard`, but returns a {@link Decision}: without a promise on a cache hit. It never throws. The promise
-   * rejects with an error that is not of this package, and with `signal.reason` of the request.
+   * Like `guard`, but the returned function returns a {@link Decision}, without a promise on a cache hit. It never throws.
+   * Its promise rejects with an error that is not of this package, and with `signal.reason` of the request.
    *
    * @internal For `protect` of `/adapter`.
    * @param log writes log lines where the framework logs, if the option `log` is absent
@@ -184,11 +186,11 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
    * Removes cached responses: those of a token, a subject, a token id, a client, or all. Call it at a logout, and when
    * you learn of a revocation. A response that was requested before this call is neither cached nor used after it.
    *
-   * This authorizer has done so when the promise resolves. Other processes that share the cache's `store`, with the
-   * same issuer, endpoint, client, parameters and headers, do so when they read the store again.
+   * When the promise resolves, this authorizer has removed them. Other processes that share the cache's `store`, with the
+   * same issuer, endpoint, client, parameters and headers, remove them when they read the store again.
    *
-   * If `invalidate` is called repeatedly, a running introspection is repeated at most three times because of it. Then
-   * its last response is used, but not cached, for requests that arrived before the last call ended.
+   * If `invalidate` is called again and again, a running introspection is repeated at most three times. Then its last
+   * response is used, but not cached, for requests that arrived before the latest `invalidate`.
    *
    * @throws TypeError if the target is invalid
    * @throws UnavailableError if the store failed; this process has removed its responses all the same
@@ -225,11 +227,11 @@ export class Authorizer<Claims = unknown, Scope extends string = string, Role ex
     return resourceDocument(this.#internals.resource, this.#expectations);
   }
 
-  #decisions(policy: Policy): DecideRoute {
-    return this.#decisionsBy(preparePolicy(policy, this.#expectations));
+  #deciderFor(policy: Policy): DecideRoute {
+    return this.#decideBy(preparePolicy(policy, this.#expectations));
   }
 
-  #decisionsBy(prepared: PreparedPolicy): DecideRoute {
+  #decideBy(prepared: PreparedPolicy): DecideRoute {
     return (request, { token, candidate, rejection, isRoute, log }) => {
       const errorBody = isRoute ? this.#errorBody : undefined;
       return this.#decider.decide(request, prepared, { token, candidate, rejection, errorBody, log });

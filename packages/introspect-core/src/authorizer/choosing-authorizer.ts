@@ -27,9 +27,9 @@ export interface Choice<Member> {
   readonly authorizer: Member;
   /** Why this authorizer rejects the token without a lookup. */
   readonly rejection?: InvalidTokenReason;
-  /** What the selector has read after the scheme `Bearer`. So it is not read twice. */
+  /** What the selector has read after the scheme `Bearer`. With it, the authorizer does not read the field again. */
   readonly candidate?: string;
-  /** Call it once, when the request no longer needs the authorizer. `isAllowed` says whether its token is valid then. */
+  /** Call it once, when the request no longer needs the authorizer. `isAllowed` says whether the request was allowed. */
   readonly release?: (isAllowed: boolean) => void;
 }
 
@@ -40,7 +40,8 @@ export interface Selector<Member> {
   /** Those that exist now. */
   members(): readonly Member[];
   /**
-   * Returns the authorizer of a request, without a promise if it exists. Returns `undefined` if there is none.
+   * Returns the authorizer of a request, without a promise if it is already loaded. Returns `undefined` if the request has
+   * none.
    *
    * @param token a token that did not come in an `Authorization` field
    */
@@ -62,7 +63,7 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
   readonly #selector: Selector<Authorizer<Claims, Scope, Role>>;
   readonly #internals: AuthorizerInternals;
 
-  constructor(selector: Selector<Authorizer<Claims, Scope, Role>>, known: Omit<AuthorizerInternals, 'decisions'>) {
+  constructor(selector: Selector<Authorizer<Claims, Scope, Role>>, known: Omit<AuthorizerInternals, 'deciderFor'>) {
     const { fixed } = selector;
     const audiences = fixed.map(({ audience }) => audience);
     this.#selector = selector;
@@ -71,7 +72,7 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
       audiences.length === 0 || audiences.includes(undefined)
         ? undefined
         : [...new Set(audiences.flatMap((each) => each ?? []))];
-    this.#internals = { ...known, decisions: (policy) => this.#decisions(policy) };
+    this.#internals = { ...known, deciderFor: (policy) => this.#deciderFor(policy) };
   }
 
   async authorize<Optional extends boolean = false>(
@@ -84,7 +85,7 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
   guard<Optional extends boolean = false>(
     policy?: RoutePolicy<Claims, Scope, Role, unknown, Optional>,
   ): Guard<RouteToken<Claims, Optional>> {
-    const decide = this.#decisions((policy === undefined ? {} : policy) as Policy);
+    const decide = this.#deciderFor((policy === undefined ? {} : policy) as Policy);
     return async (request) => {
       const context = contextOf(request);
       const token = givenToken(context);
@@ -124,7 +125,7 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
   }
 
   decider(policy: Policy = {}, log?: FrameworkLog): (request: RequestContext) => Decision | Promise<Decision> {
-    const decide = this.#decisions(policy);
+    const decide = this.#deciderFor(policy);
     const options = { ...routeDefaults, isRoute: true, log };
     return (request) => decide(request, options);
   }
@@ -162,15 +163,15 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
     return this.#internals;
   }
 
-  #decisions(policy: Policy): DecideRoute {
+  #deciderFor(policy: Policy): DecideRoute {
     const isOptional = partsOf(policy).every(({ optional }) => optional === true);
     const known = new WeakMap<object, DecideRoute>();
-    const decisionsOf = (authorizer: Authorizer<Claims, Scope, Role>) => {
-      const decide = known.get(authorizer) ?? authorizer[internals].decisions(policy);
+    const deciderOf = (authorizer: Authorizer<Claims, Scope, Role>) => {
+      const decide = known.get(authorizer) ?? authorizer[internals].deciderFor(policy);
       known.set(authorizer, decide);
       return decide;
     };
-    for (const authorizer of this.#selector.fixed) decisionsOf(authorizer);
+    for (const authorizer of this.#selector.fixed) deciderOf(authorizer);
     const decideBy = (
       choice: Choice<Authorizer<Claims, Scope, Role>> | undefined,
       request: RequestContext,
@@ -180,7 +181,7 @@ export class ChoosingAuthorizer<Claims, Scope extends string, Role extends strin
       const { authorizer, rejection = options.rejection, candidate, release } = choice;
       try {
         const { token, isRoute, log } = options;
-        const decision = decisionsOf(authorizer)(request, { token, candidate, rejection, isRoute, log });
+        const decision = deciderOf(authorizer)(request, { token, candidate, rejection, isRoute, log });
         return release === undefined ? decision : released(decision, release);
       } catch (error) {
         release?.(false);
@@ -219,7 +220,7 @@ function released(
   );
 }
 
-/** Returns the decision about a request that has no authorizer: of an unknown tenant. */
+/** Returns the decision about a request that has no authorizer, because its tenant is unknown. */
 function denialWithout(
   { authorization }: RequestContext,
   given: string | undefined,

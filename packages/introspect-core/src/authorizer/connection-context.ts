@@ -19,8 +19,8 @@ export function contextOfConnection(request: RequestContext, signal: AbortSignal
 }
 
 /**
- * Returns the context for the lookup. For a connection, it has no `native`: guards with the same one share a response for 5 s,
- * but a later check of a connection must not use the response of its request.
+ * Returns the context for the lookup. That of a connection has no `native`: guards with the same `native` share a
+ * response for 5 s, but a later check of a connection needs a response of its own.
  */
 export function contextForLookup(request: RequestContext): RequestContext {
   const { authorization, signal } = request;

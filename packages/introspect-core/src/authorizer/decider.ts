@@ -73,7 +73,7 @@ export class Decider {
         const judged = this.#judge(cached, request, policy);
         return isToken(judged) ? this.#allow(judged) : this.#settle(judged, request, options);
       }
-      // A cached token was checked before. A token without a field can be malformed, but not its field.
+      // A cached token was checked before. A space in `{ token }` makes the token malformed, and in a field the field.
       if (options.token !== undefined && /[\s,]/.test(token)) throw malformedToken(token, policy.challenge);
       checkToken(token, this.#maxTokenLength, policy.challenge);
       if (rejection !== undefined) throw new InvalidTokenError(rejection, policy.challenge);

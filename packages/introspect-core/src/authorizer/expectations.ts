@@ -7,7 +7,7 @@ import type { CheckedAuthorizerOptions } from './authorizer-options-schema.js';
 /**
  * Returns what an authorizer with these options expects of every token.
  *
- * @throws TypeError for aliases without an issuer
+ * @throws TypeError for `issuerAliases` without `issuer`
  */
 export function expectationsOf(
   options: CheckedAuthorizerOptions,

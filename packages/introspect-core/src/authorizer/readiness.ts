@@ -4,7 +4,8 @@ import { sharesPromises } from '../runtime/workerd.js';
 
 /** A token that does not exist. The server responds that it is inactive. */
 const dummyToken = 'introspect-is-it-ready';
-const readyMs = 5000;
+/** How long an outcome is used again, good or bad. */
+const outcomeLifetimeMs = 5000;
 
 /** Introspects a dummy token to prove endpoint and credentials. Shares the outcome while it runs, and for 5 s after. */
 export class Readiness {
@@ -21,7 +22,7 @@ export class Readiness {
   /** @throws IntrospectionError */
   async check(): Promise<void> {
     const last = this.#last;
-    if (last === undefined || this.#monotonicNow() - last.at >= readyMs) return this.#running ?? this.#run();
+    if (last === undefined || this.#monotonicNow() - last.at >= outcomeLifetimeMs) return this.#running ?? this.#run();
     if (last.error !== undefined) throw last.error;
   }
 
@@ -30,7 +31,7 @@ export class Readiness {
       .introspect(dummyToken, { priority: 'high' })
       .then(
         () => undefined,
-        // The server accepted endpoint and credentials.
+        // With an AuthorizationError, only the token was rejected: the server accepted endpoint and credentials.
         (error: unknown) => (isAuthorizationError(error) ? undefined : error),
       )
       .then((error) => {

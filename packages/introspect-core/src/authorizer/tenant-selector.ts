@@ -81,7 +81,7 @@ type Closeable = Pick<Authorizer, 'stats' | 'close'>;
 
 interface Tenant<Member> {
   readonly authorizer: Member;
-  /** How many decisions are running. */
+  /** How many running decisions and watches use it. */
   inUse: number;
   isEvicted: boolean;
 }
@@ -92,7 +92,7 @@ class TenantSelector<Member extends Closeable> implements Selector<Member> {
   readonly #load: (tenant: string) => Member | undefined | Promise<Member | undefined>;
   readonly #loaded: LRUCache<string, Tenant<Member>>;
   readonly #loading = new Map<string, Promise<Tenant<Member> | undefined>>();
-  /** Evicted tenants whose decisions are still running. */
+  /** Evicted tenants that are still in use. */
   readonly #ending = new Set<Tenant<Member>>();
   #closedStats: AuthorizerStats = combinedStats([]);
   #isClosed = false;
@@ -131,7 +131,7 @@ class TenantSelector<Member extends Closeable> implements Selector<Member> {
 
   resourceMetadata(): never {
     throw new TypeError(
-      'tenants: each tenant has resource metadata of its own, and one document for all would list the tenants: serve protectedResourceMetadata({ resource, issuer }) of the requested tenant in a route of your own',
+      'tenants: each tenant has resource metadata of its own, and one document for all would list the tenants. Serve protectedResourceMetadata({ resource, issuer }) of the requested tenant in a route of your own',
     );
   }
 

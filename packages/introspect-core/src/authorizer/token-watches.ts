@@ -4,7 +4,7 @@ import type { ActiveToken } from '../protocol/active-token.js';
 import { onAbort } from '../runtime/on-abort.js';
 import type { Decision } from './decision.js';
 
-/** A token is checked at most this often, and at least this often. */
+/** The shortest and the longest time between two checks of a token. */
 const minIntervalMs = 1000;
 const maxIntervalMs = 3_600_000;
 /** How often a token is checked if no cached response says when. */
@@ -35,7 +35,7 @@ interface WatchedToken {
   dueAt: number;
   isRunning: boolean;
   /** Whether the token must be checked again after the check that is running. */
-  isStale: boolean;
+  mustRepeat: boolean;
 }
 
 /**
@@ -90,7 +90,7 @@ export class TokenWatches {
       connections: new Set(),
       dueAt: Number.POSITIVE_INFINITY,
       isRunning: false,
-      isStale: false,
+      mustRepeat: false,
     };
     this.#tokens.set(token, watched);
     watched.connections.add(connection);
@@ -129,7 +129,7 @@ export class TokenWatches {
   #check(watched: WatchedToken): void {
     watched.dueAt = Number.POSITIVE_INFINITY;
     if (watched.isRunning) {
-      watched.isStale = true;
+      watched.mustRepeat = true;
       return;
     }
     watched.isRunning = true;
@@ -158,8 +158,8 @@ export class TokenWatches {
     watched.isRunning = false;
     if (watched.connections.size === 0) return;
     watched.dueAt = Math.min(watched.dueAt, next);
-    if (watched.isStale) {
-      watched.isStale = false;
+    if (watched.mustRepeat) {
+      watched.mustRepeat = false;
       this.#check(watched);
     } else this.#wakeAt(watched.dueAt);
   }
@@ -193,6 +193,7 @@ export class TokenWatches {
     return this.#clocks.monotonicNow() + Math.max(0, expiry - this.#clocks.now());
   }
 
+  /** Returns the expiry of one token by the wall clock, in milliseconds since the epoch. */
   #expiryOf({ granted }: WatchedConnection): number {
     return granted?.exp === undefined ? Number.POSITIVE_INFINITY : granted.exp * 1000 + this.#skewMs;
   }

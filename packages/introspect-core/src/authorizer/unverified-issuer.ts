@@ -6,7 +6,7 @@ export function unverifiedIssuer(token: string): string | undefined {
   const [, payload, signature, ...more] = token.split('.', 4);
   if (payload === undefined || signature === undefined || more.length > 0) return undefined;
   try {
-    // atob makes each byte a character. JSON has no meaning beyond ASCII, and neither has the URL of an issuer.
+    // atob makes each byte a character. That is enough: the syntax of JSON and the URL of an issuer are ASCII.
     const claims = Object(JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))));
     if (!Object.hasOwn(claims, 'iss')) return undefined;
     const { iss } = claims as { readonly iss: unknown };

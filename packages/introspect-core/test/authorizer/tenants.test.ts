@@ -197,7 +197,7 @@ describe('tenants: the interface of an authorizer', () => {
     expect(() => protect(authorizer, { scope: 'x' } as object)).toThrow(TypeError);
     expect(() => authorizer.resourceMetadata()).toThrow(
       new TypeError(
-        'tenants: each tenant has resource metadata of its own, and one document for all would list the tenants: serve protectedResourceMetadata({ resource, issuer }) of the requested tenant in a route of your own',
+        'tenants: each tenant has resource metadata of its own, and one document for all would list the tenants. Serve protectedResourceMetadata({ resource, issuer }) of the requested tenant in a route of your own',
       ),
     );
   });
