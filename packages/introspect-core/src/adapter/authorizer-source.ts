@@ -20,7 +20,8 @@ export interface SharedAuthorizer<Shared> {
   /** The authorizer, or the function. It excludes all options of an authorizer. The adapter does not close it. */
   authorizer: Shared;
   /**
-   * Overrides the authorizer's own `passPreflight`. Read the warning there.
+   * Overrides the option `passPreflight` of the authorizer. Warning: anybody can fake a preflight. A handler for all
+   * methods then runs without a token.
    *
    * @default that of the authorizer
    */
@@ -73,13 +74,13 @@ export function adapterOptions<Native, Extras extends object = AdapterExtras>(
   names: readonly (keyof Extras & string)[] = [],
   transport?: Transport,
 ): AdapterOptions<Native, Extras> {
-  if (isAuthorizer(input) || typeof input === 'function') return from(input as AuthorizerOrChooser<Native>, {});
+  if (isAuthorizer(input) || typeof input === 'function') return optionsWith(input as AuthorizerOrChooser<Native>, {});
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw new TypeError(`${owner}: pass the options as an object, or an Authorizer`);
   }
   const [own, others] = splitOptions(input as Record<string, unknown>, names as readonly string[]);
   const extras = own as Partial<Extras>;
-  if ('authorizer' in others) return from(sourceOf<Native>(owner, others), extras);
+  if ('authorizer' in others) return optionsWith(sourceOf<Native>(owner, others), extras);
   const known = authorizerOptionNames();
   const unknown = Object.getOwnPropertyNames(others).find((name) => !known.includes(name));
   if (unknown !== undefined) {
@@ -89,14 +90,14 @@ export function adapterOptions<Native, Extras extends object = AdapterExtras>(
   const authorizer = new Authorizer(
     (isChosen ? others : withMember(others, 'transport', transport)) as AuthorizerOptions,
   );
-  return { ...from<Native, Extras>(authorizer, extras), close: () => authorizer.close() };
+  return { ...optionsWith<Native, Extras>(authorizer, extras), close: () => authorizer.close() };
 }
 
-function from<Native, Extras extends object>(
+function optionsWith<Native, Extras extends object>(
   source: AuthorizerSource<Native>,
   extras: Partial<Extras> & AdapterExtras,
 ): AdapterOptions<Native, Extras> {
-  const { authorizer } = parted(source);
+  const { authorizer } = sourceParts(source);
   return {
     extras,
     source,
@@ -109,8 +110,8 @@ function from<Native, Extras extends object>(
 /**
  * Splits options into those with these names, and the rest.
  *
- * The rest keeps the prototype of the options, so the authorizer still sees an inherited option and throws. A
- * spread would drop that option silently.
+ * The rest keeps the prototype of the options, so that the authorizer still finds inherited options and throws. A spread
+ * would lose them silently.
  *
  * @throws TypeError naming an inherited option
  */
@@ -152,8 +153,8 @@ function inheritedNames(options: object): string[] {
   return names.filter((name) => !(name in Object.prototype));
 }
 
-/** Returns the authorizer, or the function that chooses one, and `passPreflight`. */
-export function parted<Native>(source: AuthorizerSource<Native>): SharedAuthorizer<AuthorizerOrChooser<Native>> {
+/** Returns a source as an object: the authorizer, or the function that chooses one, and `passPreflight`. */
+export function sourceParts<Native>(source: AuthorizerSource<Native>): SharedAuthorizer<AuthorizerOrChooser<Native>> {
   if (isAuthorizer(source) || typeof source === 'function') return { authorizer: source };
   return source as SharedAuthorizer<AuthorizerOrChooser<Native>>;
 }
@@ -164,7 +165,7 @@ export function parted<Native>(source: AuthorizerSource<Native>): SharedAuthoriz
  * @throws TypeError if the authorizer has no `resource`, or if a function chooses the authorizer
  */
 export function resourceMetadataOf<Native>(source: AuthorizerSource<Native>): ResourceMetadata {
-  const { authorizer } = parted(source);
+  const { authorizer } = sourceParts(source);
   if (isAuthorizer(authorizer)) return authorizer.resourceMetadata();
   throw new TypeError('"serveResourceMetadata" needs one Authorizer, not a function that chooses among several');
 }

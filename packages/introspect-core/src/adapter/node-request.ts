@@ -28,7 +28,8 @@ export interface NodeResponse {
 }
 
 /**
- * A Node request as a context. Field lines come from `rawHeaders`: `headers` hides that there were two.
+ * Returns a Node request as a context. Field lines come from `rawHeaders`, because `headers` hides a second
+ * `Authorization` field.
  *
  * What is seldom needed (signal, certificate) is made when it is read.
  *
@@ -102,7 +103,7 @@ function signalOf(response: NodeResponse): AbortSignal {
   return controller.signal;
 }
 
-/** The line of the field `Authorization` without an array around it, or all lines if there are several. */
+/** Returns the line of the field `Authorization`, or a list of all lines if there are several. */
 function authorizationOf(rawHeaders: readonly string[]): Credentials {
   let line: string | undefined;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -114,7 +115,7 @@ function authorizationOf(rawHeaders: readonly string[]): Credentials {
   return line;
 }
 
-/** The lines of a field whose name is in lower case. Most names differ in length already. */
+/** Returns the lines of a field. `name` is in lower case. Compares lengths first, because most names differ in length. */
 function linesOf(rawHeaders: readonly string[], name: string): string[] {
   const lines: string[] = [];
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {

@@ -9,9 +9,9 @@ interface UndiciModule {
 /**
  * Returns the default transport of adapters for Node: undici, which is loaded with the first request.
  *
- * The first request decides once. It takes ofetch, the default of the core, on another runtime, and if undici cannot be
- * loaded. It also takes ofetch if the app changed how Node's `fetch` connects: by a global dispatcher of undici, such as
- * a proxy or a mock, or by `NODE_USE_ENV_PROXY`.
+ * The first request decides for all. ofetch, the default of the core, is used on another runtime, and if undici cannot be
+ * loaded. It is also used if the app changed how Node's `fetch` connects: by a global dispatcher of undici, such as a
+ * proxy or a mock, or by `NODE_USE_ENV_PROXY`.
  *
  * @param load imports `@acme/introspect-core/undici`. The adapter does it, so that bundles for other runtimes do not
  * contain undici.

@@ -10,7 +10,7 @@ import {
   type Policy,
   type RequestContext,
 } from '@acme/introspect-core';
-import { type AuthorizerSource, parted } from './authorizer-source.js';
+import { type AuthorizerSource, sourceParts } from './authorizer-source.js';
 
 /** A request's context, with the framework's own request. */
 export interface NativeRequestContext<Native> extends RequestContext<Native> {
@@ -29,9 +29,9 @@ const preflightPasses: Decision = Object.freeze({ allowed: true, token: undefine
  * on a cache hit; `isDecided` tells the two apart. It never throws: the promise rejects with an error that is
  * not of the core, such as one of the app's `check`, and with `signal.reason` after a hang-up ({@link isHangUp}).
  *
- * The policy is checked now. If a function chooses the authorizer, that authorizer checks its own part of the policy
- * (`anyRole` needs `rolesOf`) at the first request. `OPTIONS` is protected like every other method, except when
- * `passPreflight` is true.
+ * The policy is checked now. If a function chooses the authorizer, the parts that depend on its options are checked at
+ * its first request: for example, `anyRole` needs `rolesOf`. `OPTIONS` is protected like every other method, except
+ * when `passPreflight` is true.
  *
  * @param log writes a line where the framework logs. It is called if the authorizer has no option `log` of its own; by
  * default, lines go to `console`
@@ -43,7 +43,7 @@ export function protect<Native>(
   log?: (entry: LogEntry, native: Native) => void,
 ): Protect<Native> {
   const frameworkLog = log as ((entry: LogEntry, native: unknown) => void) | undefined;
-  const { authorizer: chosen, passPreflight } = parted(source);
+  const { authorizer: chosen, passPreflight } = sourceParts(source);
   if (typeof chosen !== 'function') {
     const decide = chosen.decider(policy, frameworkLog);
     if (!(passPreflight ?? chosen.passPreflight)) return decide;
@@ -55,7 +55,8 @@ export function protect<Native>(
     if (passPreflight === true && isPreflight(request)) return preflightPasses;
     try {
       const authorizer = await chosen(request.native);
-      if (!isAuthorizer(authorizer)) throw new TypeError('The function that chooses must return an Authorizer');
+      if (!isAuthorizer(authorizer))
+        throw new TypeError('The function that chooses the authorizer must return an Authorizer');
       if (passPreflight === undefined && authorizer.passPreflight && isPreflight(request)) return preflightPasses;
       const decide = deciders.get(authorizer) ?? authorizer.decider(policy, frameworkLog);
       deciders.set(authorizer, decide);
@@ -91,7 +92,7 @@ export function expectOnlyPolicy(others: readonly unknown[]): void {
  * Returns the token of a guarded request. For `introspectionOf` of adapters.
  *
  * @param token `null` if an optional guard accepted the request without a token; `undefined` if no guard accepted it
- * @param route its path, for the error message
+ * @param route the path of the request, for the error message
  * @param variable where the handler finds the token or `null`, for the error message
  * @throws Error without a token
  */

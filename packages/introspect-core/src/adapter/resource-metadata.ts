@@ -8,7 +8,7 @@ export interface ResourceMetadata {
   readonly document: ProtectedResourceMetadata;
 }
 
-/** Returns the document if the request reads it. An adapter then sends it, without a token. */
+/** Returns the document if this is a GET or HEAD request for it. An adapter sends it then, without a guard. */
 export function requestedMetadata(
   metadata: ResourceMetadata | undefined,
   { method, url = '' }: RequestContext,

@@ -1,20 +1,21 @@
 import type { Denial } from '@acme/introspect-core';
 import type { NativeRequestContext } from './protect.js';
 
-/** What some runtimes give beside a request, such as the `ctx` of a Cloudflare Worker. */
+/** What some runtimes pass together with a request, such as the `ctx` of a Cloudflare Worker. */
 export interface WebRuntime {
   /** Keeps the runtime awake for work that goes on after the response. */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
 }
 
 /**
- * Returns a web-standard request as a context. `Headers` joins two lines by a comma, and the core rejects the result.
+ * Returns a web-standard request as a context. `Headers` joins two `Authorization` fields by a comma, so a guard denies
+ * the request with 400.
  *
  * `signal` and `waitUntil` are read when they are needed, and not before.
  *
  * @param native the framework's own request, one object for each request; the request itself by default
- * @param runtimeOf returns what the runtime gives beside this request; called when it is needed, and not before. It
- * may throw on a runtime that gives nothing.
+ * @param runtimeOf returns what the runtime passes together with this request, such as `ctx`. It is called only when it
+ * is needed, and may throw on a runtime that passes nothing.
  */
 export function webRequestContext(request: Request): NativeRequestContext<Request>;
 export function webRequestContext<Native>(

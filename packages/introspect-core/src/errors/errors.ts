@@ -101,7 +101,7 @@ export class MissingTokenError extends AuthorizationError {
   }
 }
 
-/** The `Authorization` field is malformed, or there are two (RFC 6750 §3.1 `invalid_request`). */
+/** The `Authorization` field is malformed, or there are two of them (RFC 6750 §3.1 `invalid_request`). */
 export class InvalidRequestError extends AuthorizationError {
   override readonly name = 'InvalidRequestError';
   readonly code = 'invalid_request';

@@ -4,7 +4,7 @@ import { InvalidRequestError, InvalidTokenError } from '../errors/errors.js';
 /** The `Authorization` field of a request: one line, all lines, or nothing. */
 export type Credentials = string | readonly string[] | null | undefined;
 
-/** The limit of `bearerToken`. An authorizer has a limit of its own. */
+/** The longest token that `bearerToken` accepts, in characters. An authorizer has the option `maxTokenLength`. */
 const maxTokenLength = 8192;
 
 /**
@@ -15,7 +15,7 @@ const maxTokenLength = 8192;
  * check whether the token is active. Takes time linear in the length of the field.
  *
  * @param challenge further parameters for the challenge of an error
- * @throws InvalidRequestError if the field is malformed, or if there are two
+ * @throws InvalidRequestError if the field is malformed, or if there are two fields
  * @throws InvalidTokenError `malformed`, or `too_long` for more than 8192 characters
  */
 export function bearerToken(credentials: Credentials, challenge: ChallengeParameters = {}): string | undefined {
@@ -48,7 +48,8 @@ export function bearerCandidate(credentials: Credentials, challenge: ChallengePa
 /**
  * Checks the characters and the length of a token (RFC 6750 §2.1).
  *
- * @throws InvalidRequestError, InvalidTokenError
+ * @throws InvalidRequestError if there is white space or a comma in it
+ * @throws InvalidTokenError `too_long` or `malformed`
  */
 export function checkToken(token: string, maxLength: number, challenge: ChallengeParameters): void {
   if (/[ \t\r\n,]/.test(token)) throw new InvalidRequestError(challenge);

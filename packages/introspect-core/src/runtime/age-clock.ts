@@ -52,7 +52,12 @@ export class AgeClock {
     return monotonicNow + Math.max(0, this.#drift(now, monotonicNow) - drift);
   }
 
-  /** Returns the request time of a response of which only the wall-clock time `stamp` is known. */
+  /**
+   * Returns the request time of a response of which only the wall-clock time is known.
+   *
+   * @param stamp when the response was requested, in milliseconds since the epoch
+   * @param steadyNow the current time of a wall clock that does not go back: see `steadyClock`
+   */
   requestTimeOf(stamp: number, steadyNow: number): RequestTime {
     const monotonicNow = this.#monotonicNow();
     return { requestedAt: monotonicNow - (steadyNow - stamp), drift: this.#drift(steadyNow, monotonicNow) };

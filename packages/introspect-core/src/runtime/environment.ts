@@ -46,11 +46,11 @@ export function optionsFromEnvironment(
 }
 
 /**
- * Returns what the options of a preset say, and what the environment says about those that are absent. `issuer` must be
- * given or set, and so must `clientId` and `clientSecret`, except with `clientAuthentication`.
+ * Returns the given options of a preset, and the absent ones that are set in the environment. `issuer` is required, and
+ * so are `clientId` and `clientSecret`, except with `clientAuthentication`.
  *
  * @param owner the preset, for the error message
- * @param names the preset's own options, which no authorizer takes
+ * @param names the preset's own options. They are left out of `given`, because an authorizer does not have them
  * @param credentials the variables of `clientId` and `clientSecret`
  * @throws TypeError that names every missing variable
  */

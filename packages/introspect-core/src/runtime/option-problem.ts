@@ -1,4 +1,4 @@
-/** Checks of single options. They need no library, so that this entry point has no dependency of its own. */
+/** Checks of single options. They need no library, so that the presets for servers load none. */
 
 /** Returns what is wrong with an inherited option, or `undefined` if the object does not inherit it. */
 export function inheritedProblem(name: string, options: object): string | undefined {

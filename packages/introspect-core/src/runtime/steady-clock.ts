@@ -1,6 +1,7 @@
 /**
- * Returns a wall clock that does not go back: after it was set back, it goes on as before for `memoryMs`. Otherwise a
- * response from before would look younger than it is, and a tombstone older.
+ * Returns a wall clock that does not go back: after the system clock was set back, it goes on as before for `memoryMs`.
+ * Otherwise an earlier response would look younger than it is. A new tombstone (the record of an `invalidate`) would look
+ * older than responses that it must invalidate.
  */
 export function steadyClock(
   { now, monotonicNow }: { now: () => number; monotonicNow: () => number },

@@ -119,7 +119,7 @@ describe('protect', () => {
   it('rejects when the function that chooses gives no Authorizer', async () => {
     const decide = protect<object>(() => undefined as never);
     await expect(decide(request({}))).rejects.toThrow(
-      new TypeError('The function that chooses must return an Authorizer'),
+      new TypeError('The function that chooses the authorizer must return an Authorizer'),
     );
   });
 });
