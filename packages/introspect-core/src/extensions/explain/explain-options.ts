@@ -25,7 +25,7 @@ export interface ExplainTokenOptions extends Partial<Pick<PrefilterContext, 'fet
    */
   transport?: Transport | undefined;
   /**
-   * Milliseconds since the epoch.
+   * Returns the time in milliseconds since the epoch.
    *
    * @default Date.now
    */

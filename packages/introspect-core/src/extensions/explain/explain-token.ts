@@ -1,4 +1,4 @@
-/** Explains why a server may have called a token inactive. What differs between servers is given. */
+/** Explains why a server may have called a token inactive. The preset of a server passes what only this server does. */
 import { asymmetricAlgorithms, type Jwt, readJwt } from '@acme/introspect-core/jwt-prefilter';
 import type { ExplainTokenOptions } from './explain-options.js';
 import type { TokenExplanation } from './explanation.js';
@@ -10,13 +10,17 @@ import { explainIssuer, explainKind, explainTimes } from './unverified-claims.js
 export interface ServerExplanations {
   /** Explains a token that is not a JWT. */
   opaque(token: string): TokenExplanation | Promise<TokenExplanation>;
-  /** Returns what an algorithm that no published key can verify says about the token. */
+  /** Judges a signature with an algorithm for which an issuer cannot publish a key, such as HS256. */
   otherAlgorithm(jwt: Jwt): SignatureCheck;
-  /** Explains a JWT that reads as an access token of now. */
+  /** Explains a JWT in which everything else is right: issuer, signature, times and kind. */
   rest(jwt: Jwt): TokenExplanation | Promise<TokenExplanation>;
 }
 
-/** @throws TypeError naming the option that is missing or has another type */
+/**
+ * Returns the first explanation that fits the token. Tries its shape first, then issuer, signature, times and kind.
+ *
+ * @throws TypeError naming the option that is missing or has another type
+ */
 export async function explainToken(
   token: string,
   options: ExplainTokenOptions,

@@ -4,11 +4,11 @@ import { IssuerKeys, type Jwt } from '@acme/introspect-core/jwt-prefilter';
 import type { ExplainTokenOptions } from './explain-options.js';
 import type { TokenExplanation } from './explanation.js';
 
-/** Of each request to the issuer. An explanation grants nothing, so plain http is good enough in development. */
+/** The limits of each request to the issuer. Plain http is allowed, because an explanation grants nothing. */
 const limits = { timeoutMs: 3000, maxResponseBytes: 262_144, allowInsecureHttp: true };
 const cooldownMs = 30_000;
 const maxIssuers = 16;
-/** By the function that fetches, then by issuer and headers: the keys are not fetched again for each token. */
+/** The known keys, by the function that fetches them, then by issuer, metadata URL and headers. */
 const keysOf = new WeakMap<object, Map<string, KnownKeys>>();
 
 interface KnownKeys {
@@ -23,7 +23,7 @@ export interface SignatureCheck {
   readonly unchecked?: string;
 }
 
-/** For an algorithm, or a `crit`, that the issuer does not use. */
+/** The result for an algorithm, or a `crit`, that the issuer does not use. */
 export const unsupportedSignature: SignatureCheck = {
   wrong: {
     cause: 'bad_signature',
@@ -54,12 +54,12 @@ const checks: Record<Awaited<ReturnType<IssuerKeys['verify']>>, SignatureCheck> 
   },
 };
 
-/** The keys were fetched before the token arrived, and its key may be newer. */
+/** The result for an unknown key if the keys were fetched before the token arrived, because its key may be newer. */
 const maybeNewKey: SignatureCheck = {
   unchecked: `its key was not among the issuer's keys when they were last fetched, at most ${cooldownMs / 1000} s ago`,
 };
 
-/** Returns what an algorithm that no published key can verify says about the token, if the server may use any. */
+/** Judges a signature with an algorithm for which an issuer cannot publish a key. The server may use any algorithm. */
 export function checkOtherAlgorithm({ alg }: Jwt): SignatureCheck {
   if (alg === 'none') return { wrong: { ...unsigned, cause: 'bad_signature' } };
   if (/^HS\d+$/.test(String(alg))) return { unchecked: 'it is signed with a secret that only the server has' };
@@ -81,7 +81,7 @@ export async function checkSignature(jwt: Jwt, options: ExplainTokenOptions): Pr
   const known = byIssuer.get(name) ?? issuerKeys(options);
   const fetchesBefore = known.fetches;
   const result = await known.keys.verify(jwt);
-  // Without keys it is not remembered, so that the next token tries again without waiting for the cooldown.
+  // Keys that could not be fetched are not remembered, so that the next token tries again without the cooldown.
   if (result !== 'no_keys' && !byIssuer.has(name)) {
     if (byIssuer.size >= maxIssuers) byIssuer.clear();
     byIssuer.set(name, known);

@@ -22,7 +22,7 @@ export interface JwtPrefilterOptions {
    */
   algorithms?: readonly string[];
   /**
-   * The minimum number of seconds between two fetches of the keys that tokens cause. A failed fetch counts too.
+   * The minimum time between two fetches of the keys that tokens cause, in seconds, above 0. A failed fetch counts too.
    *
    * @default 30
    */
@@ -77,7 +77,7 @@ const schema = optionsObject({
  */
 export function jwtPrefilter(options: JwtPrefilterOptions = {}): Prefilter {
   const { algorithms, cooldownSeconds } = checkedOptions('jwtPrefilter', schema, options);
-  /** By authorizer: each passes its own context. */
+  /** The keys of each authorizer, by the context that it passes. */
   const keysOf = new WeakMap<PrefilterContext, IssuerKeys>();
 
   async function prefilter(token: string, context: PrefilterContext): Promise<PrefilterVerdict> {

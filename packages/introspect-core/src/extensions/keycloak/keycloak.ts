@@ -73,8 +73,8 @@ const credentials = [
  * `token.claims` has the user's names, e-mail address, roles and groups, unless you give `claims`. `roles` and `anyRole` of
  * policies mean roles of the realm, unless you give `rolesOf`.
  *
- * It sets no `audience`: give your client id as `audience`, because Keycloak before 26.6.2 calls tokens active that
- * are not for this API.
+ * The preset sets no `audience`. Give your client id as `audience`, because Keycloak before 26.6.2 calls tokens active
+ * that are not for this API.
  *
  * @example
  * ```ts

@@ -1,4 +1,3 @@
-/** Keycloak's roles. */
 import type { ActiveToken } from '@acme/introspect-core';
 import { unsetProblem } from '../../runtime/option-problem.js';
 import { isObject, ownMember, textsIn } from './claim-values.js';

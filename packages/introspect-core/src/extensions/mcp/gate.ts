@@ -41,12 +41,12 @@ export interface McpGateOptions {
    * Accepts an authorizer without `audience`. Set it only if the authorization server itself reports tokens for other APIs
    * as inactive: MCP requires that a token was issued for this server.
    *
-   * @default false: such an authorizer is a TypeError
+   * @default false: `mcpGate` throws a TypeError for such an authorizer
    */
   anyAudience?: boolean;
 }
 
-/** What some runtimes give beside a request, such as the `ctx` of a Cloudflare Worker. */
+/** What some runtimes pass together with a request, such as the `ctx` of a Cloudflare Worker. */
 export interface McpRuntime {
   /** Keeps the runtime awake for work that goes on after the response. */
   waitUntil?(promise: Promise<unknown>): void;

@@ -6,16 +6,17 @@ import type { McpMessage } from './messages.js';
 /**
  * A policy for all requests, or a function that returns the policy for one message. The function gets `undefined` for a
  * request without a body, such as the GET that opens a stream, and for a body that the gate rejects. For a batch, all of
- * its policies must hold. The function must be synchronous, and fast: its policy is prepared at the first use of the object.
+ * its policies must hold. The function must be synchronous. Return the same object again if you can: each object is
+ * prepared once.
  */
 export type McpPolicy<P = Policy> = P | ((message: McpMessage | undefined) => P);
 
 type Decider = Protect<unknown>;
 
 /**
- * Returns a function from the messages of a request to what decides about it. Each policy is prepared once.
+ * Returns a function that gets the messages of a request, and returns the function that decides about the request.
  *
- * @throws TypeError naming the invalid member of a policy that is not a function's
+ * @throws TypeError naming the invalid member of `policy`, if it is not a function
  */
 export function policyDeciders(
   policy: McpPolicy,

@@ -22,7 +22,7 @@ export type ReadBody =
   | { readonly value: unknown; readonly messages: readonly McpMessage[]; readonly problem?: undefined }
   | { readonly problem: BodyProblem; readonly messages?: undefined };
 
-/** A longer batch could cost more than its sender pays. Since revision 2025-06-18, there are no batches. */
+/** A longer batch could cost the gate much more than its sender. Since revision 2025-06-18 of MCP, there are no batches. */
 const maxBatch = 100;
 
 const rejected = (status: 400 | 413, code: number, message: string): ReadBody => ({

@@ -45,8 +45,9 @@ export type McpNodeListener<
 > = (request: Req, response: Res, parsedBody?: unknown) => unknown;
 
 /**
- * Returns a handler for `node:http` and Express that sends each request through a gate, and then to your handler. That gets
- * `request.auth`, and the parsed body as its third argument: pass both on to the SDK, which cannot read the body again.
+ * Returns a handler for `node:http` and Express that sends each request through a gate, and then to your handler. Your
+ * handler gets `request.auth`, and the parsed body as its third argument. Pass both on to the SDK, which cannot read the
+ * body again.
  *
  * In Express, it also works as middleware, without a handler: `app.use(toNodeHandler(gate))`. It then sets `request.auth`,
  * and `request.body` if it has read the body.

@@ -30,7 +30,7 @@ export function documentResponse(
   }
 }
 
-/** Returns the path without a trailing slash, because some clients keep that of the resource. */
+/** Returns the path without a trailing slash: some clients leave the slash of the resource's URL in it. */
 function pathOf(url: string): string {
   const path = URL.canParse(url) ? new URL(url).pathname : (url.split('?', 1)[0] ?? '');
   return path.replace(/\/$/, '');

@@ -8,10 +8,10 @@ import { narrowing, textList } from '../../options.js';
  */
 export type ScopeImplies = Readonly<Record<string, readonly string[]>>;
 
-/** The scopes that scopes grant, and those that they are granted by. */
+/** Which scopes a scope grants, and which scopes grant it. */
 export interface ScopeImplications {
   readonly isEmpty: boolean;
-  /** Returns the scopes that a list of scopes grants, itself included. */
+  /** Returns the scopes of a list, and those that they grant. */
   granted(scopes: readonly string[]): string[];
   /** Returns the other scopes that grant a scope. */
   implying(scope: string): readonly string[];
@@ -30,7 +30,7 @@ export const scopeImpliesSchema = narrowing(
   ),
 );
 
-/** Returns a policy that accepts the scopes by which its own are implied. Without implications, it is the same object. */
+/** Returns a policy that also accepts scopes that imply its own. Without implications, returns the policy itself. */
 export function withImplied(policy: Policy, { isEmpty, implying }: ScopeImplications): Policy {
   return isEmpty ? policy : withImpliedScopes(policy, implying);
 }

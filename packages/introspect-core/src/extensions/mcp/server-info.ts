@@ -6,7 +6,7 @@ import type { AnyAuthorizer, ProtectedResourceMetadata } from '@acme/introspect-
  */
 export type UntypedAuthorizer = AnyAuthorizer & { readonly authorize?: never };
 
-/** What an authorizer says about its own MCP server. */
+/** What {@link AuthInfo} needs to know of an MCP server and its authorizer. */
 export interface ServerInfo {
   /** The authorizer's `resource`. */
   readonly resource: string | undefined;
@@ -14,7 +14,7 @@ export interface ServerInfo {
   readonly resourceMetadataUrl: string | undefined;
   /** Whether the authorizer compares `aud`. */
   readonly checksAudience: boolean;
-  /** Returns the scopes that a list of scopes grants, itself included. */
+  /** Returns the scopes of a list, and those that they grant. */
   readonly granted: (scopes: readonly string[]) => string[];
 }
 
@@ -24,7 +24,11 @@ export interface ResourceMetadata {
   readonly document: ProtectedResourceMetadata;
 }
 
-/** @param metadata of the authorizer, if it has a `resource` */
+/**
+ * Returns what the authorizer says about the MCP server.
+ *
+ * @param metadata the authorizer's RFC 9728 document, if it has a `resource`
+ */
 export function serverInfoOf(
   authorizer: AnyAuthorizer & { readonly audience?: readonly string[] | undefined },
   metadata: ResourceMetadata | undefined,

@@ -32,7 +32,8 @@ type RequestEvent = Extract<IntrospectEvent, { type: 'introspected' }>;
 const name = '@acme/introspect-core';
 
 /**
- * Creates the instruments at the first event, because the global providers may be set after the listener is created.
+ * Creates the instruments. Call it at the first event, because the global providers may be set after the listener was
+ * created.
  */
 function instruments({ tracerProvider = trace, meterProvider = metrics }: OpenTelemetryOptions) {
   const tracer = tracerProvider.getTracer(name);

@@ -1,7 +1,6 @@
-/** The options of all assertions. */
 import * as v from 'valibot';
 
-/** The options of each kind of assertion. */
+/** The options that all kinds of assertion have. */
 export interface AssertionOptions {
   /**
    * How many seconds one assertion is used for all requests. With 0, each request gets its own. At most 3000. Set it
@@ -37,7 +36,7 @@ export const text = v.optional(
   '',
 );
 
-/** The schemas of these options. */
+/** Returns the schemas of {@link AssertionOptions}, with the default of `reuseSeconds`. */
 export const assertionEntries = (reuseSeconds: number) => ({
   reuseSeconds: v.optional(
     v.pipe(v.number(secondsMessage), v.minValue(0, secondsMessage), v.maxValue(maxReuseSeconds, secondsMessage)),

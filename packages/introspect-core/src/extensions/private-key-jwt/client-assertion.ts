@@ -3,7 +3,7 @@ import type { ClientAuthentication } from '@acme/introspect-core';
 import { sharesPromises } from '../../runtime/workerd.js';
 import type { SignClaims } from './signer.js';
 
-/** How a client creates assertions, whichever options were given. */
+/** How a client creates assertions. */
 export interface AssertionSettings {
   readonly clientId: string;
   readonly sign: SignClaims;

@@ -93,7 +93,7 @@ function hexOf(bytes: readonly number[], value: Value | undefined): string {
   return content.map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Returns the size of a positive integer in bits. */
+/** Returns the size of a positive integer in bits, rounded up to a multiple of 4. */
 function bitsOf(bytes: readonly number[], integer: Value | undefined): number {
   return hexOf(bytes, integer).replace(/^0+/, '').length * 4;
 }

@@ -1,4 +1,4 @@
-/** Returns the error for an invalid option. Its message must not contain the value: it may be a key. */
+/** Returns the error for an invalid option of `privateKeyJwt`. Never pass the value in `problem`: it may be a key. */
 export function optionError(problem: string): TypeError {
   return new TypeError(`privateKeyJwt: ${problem}`);
 }

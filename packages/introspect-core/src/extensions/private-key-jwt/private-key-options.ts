@@ -8,13 +8,13 @@ import type { KeyAlgorithm } from './key-problem.js';
 import { optionError } from './option-error.js';
 import { signerByFunction, signerByKey } from './signer.js';
 
-/** With the key file of an application, as ZITADEL creates it. */
+/** The options of `privateKeyJwt` for the key file of an application, as ZITADEL creates it. */
 export interface KeyJsonOptions extends AssertionOptions {
   /** The content of the key file: the object, or its JSON. `undefined`, `''` or `"undefined"` throws a TypeError. */
   keyJson: KeyJson | string | undefined;
 }
 
-/** With a private key. */
+/** The options of `privateKeyJwt` for a private key. */
 export interface PrivateKeyOptions extends AssertionOptions {
   /**
    * The client id of this API. May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError.
@@ -28,7 +28,7 @@ export interface PrivateKeyOptions extends AssertionOptions {
   privateKey: string;
 }
 
-/** With a function that signs, for a key that does not leave a KMS. */
+/** The options of `privateKeyJwt` for a function that signs, such as with a key that does not leave a KMS. */
 export interface SignerOptions extends AssertionOptions {
   /**
    * The client id of this API. May be read from the environment: `undefined`, `''` or `"undefined"` throws a TypeError.

@@ -31,7 +31,7 @@ export class BoundedBody {
     const codings = contentEncoding === null ? [] : contentEncoding.toLowerCase().split(',').reverse();
     this.#hasTooManyCodings = codings.length > maxCodings;
     this.#decoders = codings.flatMap((coding) => decoders.get(coding.trim()) ?? []);
-    // Compression makes nothing much larger, so more than twice the limit cannot be within it when decoded.
+    // A compressed body is hardly larger than the decoded one. So more than twice the limit is too large when decoded.
     this.#received = new BoundedBytes(this.#decoders.length === 0 ? maxBytes : 2 * maxBytes + 1024);
   }
 

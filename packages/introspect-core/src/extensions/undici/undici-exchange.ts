@@ -7,7 +7,7 @@ import type { ConnectionPool, Waiter } from './undici-pool.js';
 
 type Fields = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2];
 
-/** An ignored body up to this size is read to its end, so that its connection can be used again. */
+/** A body that is not needed is read up to this size and for this time, so that its connection can be used again. */
 const unreadBytes = 65_536;
 const unreadMs = 1000;
 

@@ -38,7 +38,7 @@ interface Target {
 type Dispatch = (exchange: Exchange) => void;
 
 const optionNames = ['connections', 'dispatcher'];
-/** The client's own time limit covers all of it. */
+/** The client's own time limit covers the whole exchange. */
 const noTimeLimit = { headersTimeout: 0, bodyTimeout: 0 };
 
 /**

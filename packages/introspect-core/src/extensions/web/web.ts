@@ -29,7 +29,7 @@ export type IntrospectOptions<
   Role extends string = string,
 > = AuthorizerOptions<Claims, Scope, Role, Request> & AdapterExtras;
 
-/** What guards of one authorizer share. */
+/** What `introspect` returns: functions that make guards, all with the same authorizer. */
 export interface Introspect<Claims = unknown, Scope extends string = string, Role extends string = string> {
   /** The authorizer of all guards. Absent if a function chooses it for each request. */
   readonly authorizer: Authorizer<Claims, Scope, Role>;
@@ -76,8 +76,8 @@ export interface Introspect<Claims = unknown, Scope extends string = string, Rol
 type Shared<Of> = SharedAuthorizer<Of> & AdapterExtras;
 
 /**
- * Binds guards to one authorizer: to an `Authorizer`, to one that is made of these options, or to a function that
- * chooses one for each request.
+ * Returns functions that make guards, all with the same authorizer. Pass an `Authorizer`, the options of one, or a
+ * function that chooses one for each request.
  *
  * @example
  * ```ts

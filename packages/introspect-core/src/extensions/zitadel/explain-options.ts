@@ -14,15 +14,15 @@ export interface ExplainInactiveOptions extends ExplainTokenOptions {
    */
   projectId?: string | undefined;
   /**
-   * Whether to send the token to the userinfo endpoint of its own issuer, with `transport` and `headers`. A live token
-   * that introspection calls inactive has an audience without this API. Not used if `isZitadel` is `false`.
+   * Whether to send the token to the userinfo endpoint of its own issuer, with `transport` and `headers`. If that
+   * endpoint accepts the token, only its audience is wrong. Not used if `isZitadel` is `false`.
    *
    * @default false
    */
   checkUserinfo?: boolean | undefined;
   /**
-   * Whether the server is ZITADEL. For another server, the texts name no server, and do not claim what only that server
-   * knows, such as whether it checks the audience.
+   * Whether the server is ZITADEL. If not, the texts name no server, and claim nothing that differs between servers, such
+   * as whether they check the audience.
    *
    * @default true
    */

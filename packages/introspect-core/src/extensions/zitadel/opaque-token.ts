@@ -5,7 +5,7 @@ import { scopeAdvice } from './audience.js';
 import type { ExplainInactiveOptions } from './explain-options.js';
 import { userinfoAccepts } from './userinfo.js';
 
-/** The base64url of an authentication tag of 16 bytes, the last part of a JWE (RFC 7516 §7.1). */
+/** The length of the last part of a JWE (RFC 7516 §7.1): an authentication tag of 16 bytes in base64url. */
 const tagLength = 22;
 
 /** Explains an opaque token. ZITADEL's opaque access tokens and personal access tokens are JWEs of five parts. */

@@ -1,4 +1,3 @@
-/** ZITADEL's roles. */
 import type { ActiveToken, Policy } from '@acme/introspect-core';
 import { unsetProblem } from '../../runtime/option-problem.js';
 import { isObject, membersOf } from './claims.js';
@@ -40,9 +39,10 @@ export function roleScopeProblem({ scopes = [], anyScope = [] }: Policy): string
 /**
  * Returns a function that finds the roles in a token, for the option `rolesOf`.
  *
- * Without `organizationId`, a role counts if any organisation granted it. Give it if your tenants are organisations.
+ * Without `organizationId`, a role counts if any organisation granted it. If your tenants are organisations, give
+ * `organizationId`.
  *
- * @throws TypeError naming the option that is present but undefined or empty
+ * @throws TypeError naming the option that is unknown, or present but undefined or empty
  */
 export function zitadelRoles(options: ZitadelRoleOptions = {}): (token: ActiveToken) => string[] {
   const problem = roleOptionsProblem(options);

@@ -5,8 +5,9 @@ import type { ExplainInactiveOptions } from './explain-options.js';
 const timeoutMs = 3000;
 
 /**
- * Returns whether ZITADEL's userinfo endpoint (OpenID Connect Core §5.3) accepts a token: it does not check the audience.
- * The token is sent to the issuer only. Returns `undefined` if the option is off, or after any other response.
+ * Returns whether ZITADEL's userinfo endpoint (OpenID Connect Core §5.3) accepts a token. The endpoint does not check the
+ * audience. The token is sent to the issuer only. Returns `undefined` without `checkUserinfo`, or after another response
+ * than 200 and 401.
  */
 export async function userinfoAccepts(
   token: string,

@@ -72,8 +72,9 @@ const credentials = [
  * and `ZITADEL_PROJECT_ID`, as `introspect register` writes them; also `INTROSPECTION_ENDPOINT` and
  * `ZITADEL_INSTANCE_HOST`, for an internal address. Does not read a `.env` file: use `node --env-file=.env`.
  *
- * `token.claims` has the user's organisation, metadata and roles, unless you give `claims`. Its `policyProblem` finds
- * policies that list a role scope, so they throw a TypeError. If you give a `policyProblem` too, both apply.
+ * `token.claims` has the user's organisation, metadata and roles, unless you give `claims`. `limits.perSecond` is 40 by
+ * default. `policyProblem` makes policies that list a role scope throw a TypeError. If you give a `policyProblem`, both
+ * apply.
  *
  * @example
  * ```ts
