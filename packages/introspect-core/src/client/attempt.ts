@@ -24,8 +24,8 @@ interface AttemptSettings {
 }
 
 /**
- * Makes one attempt: finds the endpoint, makes the request, sends it and reads the response. All of this has one time
- * limit: the attempt's own, or what is left of the call's. Each failure gets its traits.
+ * Returns the function that makes one attempt: it finds the endpoint, makes the request, sends it and reads the response.
+ * All of this has one time limit: that of the attempt, or what is left for the call. Each failure gets its traits.
  */
 export function attempt(
   {

@@ -21,8 +21,8 @@ export interface BearerAuthenticationOptions {
 }
 
 /**
- * Authenticates with a bearer token of this API (RFC 7662 §2.1): an access token with the right to introspect, or an API
- * key. Does not get or renew the token.
+ * Returns a client authentication that sends a bearer token of this API (RFC 7662 §2.1): an access token with the right to
+ * introspect, or an API key. Does not get or renew the token.
  *
  * @example
  * ```ts

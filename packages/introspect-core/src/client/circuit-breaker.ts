@@ -2,9 +2,11 @@ import type { Outcome } from '../errors/failure-traits.js';
 import { SlidingWindow } from './sliding-window.js';
 
 export interface CircuitBreakerSettings {
-  /** From 0 to 1. */
+  /** Which part of the requests must have failed, above 0 and at most 1. */
   failureRate: number;
+  /** How many requests must have ended. */
   minimumRequests: number;
+  /** How long no request passes, in milliseconds. */
   openMs: number;
 }
 

@@ -17,7 +17,7 @@ type Presence = Partial<
   >
 >;
 
-/** @throws TypeError that names all of the server and the credentials that are missing */
+/** @throws TypeError that names each missing option: the server, and the credentials */
 export function checkPresence(given: Presence): void {
   const { issuer, introspectionEndpoint, metadataUrl, clientAuthentication } = given;
   const needed = clientAuthentication === undefined ? (['clientId', 'clientSecret'] as const) : [];

@@ -19,7 +19,10 @@ const reservedParameters = [
 const reservedHeaders = ['authorization', 'content-type', 'content-length', 'accept', 'host'];
 const maxTimerMs = 2 ** 31 - 1;
 
-/** Not valibot's `record`: it drops names such as `constructor`, and reads a `Headers` as an empty object. */
+/**
+ * A schema for a plain object of strings. valibot's `record` would drop names such as `constructor`, and would read a
+ * `Headers` as an empty object.
+ */
 const texts = v.pipe(
   v.custom<Record<string, string>>((value) => {
     if (typeof value !== 'object' || value === null) return false;
@@ -77,7 +80,7 @@ const text = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'
 
 const isFunction = (value: unknown) => typeof value === 'function';
 
-/** A `ClientAuthentication` may be of any class, so it is not copied. */
+/** Returns whether a value is a `ClientAuthentication`. It may be of any class, so it is not copied. */
 function isClientAuthentication(value: unknown): boolean {
   const candidate = value as Partial<ClientAuthentication> | null;
   return typeof candidate?.clientId === 'string' && typeof candidate.apply === 'function';

@@ -47,7 +47,8 @@ export interface ClientSecretBasicOptions extends ClientSecretOptions {
 }
 
 /**
- * Authenticates with `client_secret_basic`: id and secret in the `Authorization` field (RFC 6749 §2.3.1).
+ * Returns a client authentication that sends id and secret in the `Authorization` field: `client_secret_basic`
+ * (RFC 6749 §2.3.1). `clientId` and `clientSecret` of a client do the same, with the encoding `form`.
  *
  * @throws TypeError that names the option: id or secret is empty, undefined, `"undefined"` or has a lone surrogate, or
  * an option is unknown
@@ -73,8 +74,8 @@ export function clientSecretBasic(options: ClientSecretBasicOptions): ClientAuth
 }
 
 /**
- * Authenticates with `client_secret_post`: id and secret in the form (RFC 6749 §2.3.1). For servers that do not accept
- * Basic.
+ * Returns a client authentication that sends id and secret in the form: `client_secret_post` (RFC 6749 §2.3.1). Use it
+ * for servers that do not accept Basic.
  *
  * @example
  * ```ts

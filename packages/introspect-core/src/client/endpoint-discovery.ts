@@ -10,8 +10,8 @@ const refreshPauseMs = 60_000;
 export type EndpointDiscovery = () => string | Promise<string>;
 
 /**
- * Discovers the introspection endpoint (OpenID Connect Discovery §4, RFC 8414 §3) with the first call. Calls in the
- * meantime share that discovery. A failure is never cached.
+ * Discovers the introspection endpoint (OpenID Connect Discovery §4, RFC 8414 §3) at the first call. Calls that arrive
+ * before the result share that discovery. A failure is never cached.
  *
  * After an hour the next call starts a refresh, and no call waits for it: the old endpoint is used until the refresh has
  * succeeded. There is at most one refresh a minute.

@@ -92,9 +92,9 @@ export class IntrospectionClient {
    * Introspects one token (RFC 7662 §2.1) and returns the server's response. Does not validate the token: its expiry,
    * audience and issuer are not checked.
    *
+   * @param token the token alone, without the scheme `Bearer`. `bearerToken` reads it from an `Authorization` field
    * @param options.signal ends the call when it is aborted
    * @param options.priority which calls get a slot first when `limits` are reached. Default `"normal"`
-   * @param token the token alone, without the scheme `Bearer`. `bearerToken` reads it from an `Authorization` field
    * @throws InvalidTokenError (`malformed`) if the token is empty, has a lone surrogate, or begins with the scheme
    * `Bearer` or `DPoP`, without a request
    * @throws InvalidTokenError (`unsupported_token_type`) if the server does not introspect tokens of this kind

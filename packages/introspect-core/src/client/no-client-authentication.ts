@@ -13,8 +13,8 @@ export interface NoClientAuthenticationOptions {
 }
 
 /**
- * Sends no credentials, for servers that introspect tokens without client authentication, such as Ory Hydra's admin API
- * and Dex. Only use it if nobody else can reach that endpoint: RFC 7662 §2.1 requires authorization.
+ * Returns a client authentication that sends no credentials, for servers that require none, such as Ory Hydra's admin API
+ * and Dex. Use it only if nobody else can reach that endpoint: RFC 7662 §2.1 requires authorization.
  *
  * @throws TypeError that names the option
  */

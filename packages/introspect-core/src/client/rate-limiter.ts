@@ -5,6 +5,7 @@ import { onAbort } from '../runtime/on-abort.js';
 import { sharesPromises } from '../runtime/workerd.js';
 import type { IntrospectionCall, Stage } from './pipeline.js';
 
+/** The option `limits`, with its defaults. */
 export interface LimitSettings {
   /** How many requests may run at a time. Infinity means no limit. */
   concurrent: number;
@@ -49,8 +50,8 @@ export function rateLimiter(limiter: RateLimiter | undefined, onShed: (call: Int
  * Limits how many requests run at a time (`concurrent`) and begin in a second (`perSecond`).
  *
  * When a limit is reached, calls wait for a slot for at most half of their time, in order of priority. A call that would
- * wait longer fails immediately. On workerd no call waits, because a promise that another request settles never
- * settles there.
+ * wait longer fails immediately. On workerd no call waits, because there a request cannot wait for a promise of another
+ * request.
  */
 export class RateLimiter {
   readonly #settings: LimitSettings;

@@ -14,8 +14,8 @@ interface Discovered {
   issuer: string | undefined;
   /**
    * The URL of the issuer's metadata document (RFC 8414 §3), for example an internal address of a server whose `issuer` is
-   * a public one. The document must still name `issuer`, which is needed then. Keys are also found by it. Must be https,
-   * except on loopback.
+   * a public one. Needs the option `issuer`, which the document must name. The document also tells where the issuer's keys
+   * are. Must be https, except on loopback.
    *
    * @default the well-known paths of `issuer`: OpenID Connect Discovery §4, then RFC 8414 §3
    */

@@ -50,11 +50,11 @@ export function withBasicEncoding(authentication: ClientAuthentication, encoding
 }
 
 /**
- * Returns a part of a message that names the other encoding of HTTP Basic, if the credentials differ in it. Otherwise
- * returns an empty text. No part of the credentials is in it.
+ * Returns a part of a message that recommends the other encoding of HTTP Basic, if it would send something else.
+ * Otherwise returns an empty text. The text contains no part of the credentials.
  *
- * @param isRejection whether the server rejected the credentials. Another error can only mean that it could not decode
- * raw ones
+ * @param isRejection whether the server rejected the credentials. Any other OAuth error concerns the encoding only if it
+ * is `raw`, because the server may have failed to decode the credentials
  */
 export function encodingHint(
   authentication: ClientAuthentication,

@@ -1,4 +1,4 @@
-/** Authenticates the client at the introspection endpoint (RFC 7662 §2.1). A request uses exactly one. */
+/** A way to authenticate the client at the introspection endpoint (RFC 7662 §2.1). Each client uses exactly one. */
 export interface ClientAuthentication {
   /** The client id at the authorization server. */
   readonly clientId: string;
@@ -11,8 +11,8 @@ export interface ClientAuthentication {
   /**
    * Adds the credentials to the request. Called for each request, so the credentials may change.
    *
-   * @throws any error fails the request with an UnavailableError, which does not contain the error. An IntrospectionError
-   * passes unchanged
+   * @throws anything. An IntrospectionError is passed on. For another error, the call fails with an UnavailableError,
+   * which does not contain that error
    */
   apply(request: RequestToAuthenticate, context: ClientAuthenticationContext): void | Promise<void>;
 }

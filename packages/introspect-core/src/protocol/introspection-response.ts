@@ -4,7 +4,7 @@ import type { ActiveToken, InactiveToken, IntrospectionResponse } from './active
 import { ownMember, readJsonObject } from './json-object.js';
 import { introspectionStatusError } from './status-error.js';
 
-/** The members whose type RFC 7662 §2.2 defines, and `cnf`. */
+/** For each member, whether a value has the type that RFC 7662 §2.2 defines, or RFC 7800 §3.1 for `cnf`. */
 const typeOf: Readonly<Record<string, (value: unknown) => boolean>> = {
   scope: (value) => isText(value) && hasNoControlCharacter(value),
   client_id: isText,
@@ -23,7 +23,10 @@ const typeOf: Readonly<Record<string, (value: unknown) => boolean>> = {
 /** For each token, the length of the response body in characters. The cache counts it as the size of the entry. */
 const bodyLengths = new WeakMap<ActiveToken, number>();
 
-/** Returns the length of the response body as received, in characters, and deletes it, because the cache reads it once. */
+/**
+ * Returns the length of the received body of an active response, in characters, and deletes it, because the cache reads
+ * it once. Returns 1 for an inactive response.
+ */
 export function takeBodyLength(response: IntrospectionResponse): number {
   if (!response.active) return 1;
   const length = bodyLengths.get(response) ?? 1;
@@ -39,7 +42,8 @@ const inactive: InactiveToken = Object.freeze({ active: false });
  *
  * Does not validate the token: expiry, audience and issuer are not checked here.
  *
- * @param credentialsHint returns what to add to the message of a rejection of our credentials, or of another OAuth error
+ * @param credentialsHint returns what to add to the error message if the server rejected our credentials, or sent another
+ * OAuth error
  * @throws InvalidTokenError (`unsupported_token_type`), InvalidClientError, UnavailableError, InvalidResponseError
  */
 export function readIntrospectionResponse(

@@ -9,7 +9,8 @@ import { statusError } from './status-error.js';
 const mediaTypes = ['application/json', 'application/jwk-set+json'];
 
 /**
- * Fetches the JWK Set (RFC 7517 §5) that an issuer publishes at its `jwks_uri` (RFC 8414 §2). The keys are not checked.
+ * Fetches the JWK Set (RFC 7517 §5) that an issuer publishes at its `jwks_uri` (RFC 8414 §2). Checks that the set is a
+ * list of objects, but not the keys themselves.
  *
  * @throws UnavailableError, InvalidResponseError
  */

@@ -26,8 +26,9 @@ export interface DiscoveryOptions extends MetadataSettings {
 
 /**
  * Fetches the metadata document of an issuer and returns one URL from it. Without `metadataUrl`, it tries the next
- * well-known path after a 404, and after a document of this issuer that does not name the member.
+ * well-known path after a 404, and after a document of this issuer that lacks the URL.
  *
+ * @param member the name of the URL in the document
  * @throws UnavailableError, InvalidResponseError
  */
 export function loadMetadataUrl(member: MetadataMember, options: DiscoveryOptions): Promise<string> {

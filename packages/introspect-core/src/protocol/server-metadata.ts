@@ -4,6 +4,7 @@ import { ownMember, readJsonObject } from './json-object.js';
 import { urlProblem } from './secure-url.js';
 import { statusError } from './status-error.js';
 
+/** Where the metadata of an issuer is, and how it is checked. */
 export interface MetadataSettings {
   /** The issuer. Its metadata must name the same one. */
   issuer: string;
@@ -29,9 +30,9 @@ export function issuerProblem(issuer: string, allowInsecureHttp: boolean): strin
 }
 
 /**
- * Returns the URLs at which an issuer may publish its metadata, in the order in which to try them: that of OpenID
- * Connect Discovery §4, that of RFC 8414 §3, and for an issuer with a path the latter's file name after the path, which
- * some servers use.
+ * Returns the URLs at which an issuer may publish its metadata, in the order in which to try them. The first is that of
+ * OpenID Connect Discovery §4, the second that of RFC 8414 §3. If the issuer has a path, the third is the file name of
+ * RFC 8414 after that path, which some servers use.
  *
  * Does not check the issuer.
  */
@@ -55,9 +56,10 @@ export function metadataUrls(issuer: string): readonly string[] {
 export type MetadataVerdict = 'final' | 'incomplete' | 'unusable';
 
 /**
- * Fetches the metadata of an issuer by `get`. Tries the next URL only after a 404 or an incomplete document. If no URL
- * has more, it returns the first incomplete document, or else the first 404. Internal: also used by the command
- * `introspect`.
+ * Fetches the metadata of an issuer by `get`. Tries the next URL only after a 404 or an incomplete document. If all URLs
+ * are tried in vain, returns the first incomplete document, or else the first 404.
+ *
+ * @internal For the command `introspect`, too.
  *
  * @param examine is not called for a 404; by default, each other response is final
  */
@@ -78,11 +80,12 @@ export async function fetchMetadata<Response extends { readonly status?: number 
   return (incomplete ?? notFound) as Response; // one of them, because there is at least one URL
 }
 
-/** The members of a metadata document (RFC 8414 §2) that the client reads, with what to do if one is absent. */
+/** What to do if a metadata document lacks a member (RFC 8414 §2) that the client reads. */
 const advice = {
   introspection_endpoint: 'if the server has one, give it as "introspectionEndpoint"',
   jwks_uri: 'without it no JWT can be checked here',
 } as const;
+/** The name of a member of a metadata document that the client reads. */
 export type MetadataMember = keyof typeof advice;
 
 /** What the client reads from a metadata document, and why it rejects the document. */
@@ -91,7 +94,7 @@ export interface CheckedMetadata {
   readonly named: unknown;
   /** Whether the document is of the configured issuer. */
   readonly isSameIssuer: boolean;
-  /** The URL of the member, or `undefined` if the document contains no such text. */
+  /** The value of the member, which must be a URL. `undefined` if it is absent or not a string. */
   readonly url: string | undefined;
   /** Why no token or secret may be sent to the URL, or `undefined` if it may. */
   readonly problem: string | undefined;
@@ -99,7 +102,9 @@ export interface CheckedMetadata {
 
 /**
  * Checks a metadata document (RFC 8414 §3.2). Its `issuer` must equal the configured one, code point by code point
- * (§3.3). Nothing else in the document is checked. Internal: also used by the command `introspect`.
+ * (§3.3), and tokens may be sent to the URL of the member. Nothing else in the document is checked.
+ *
+ * @internal For the command `introspect`, too.
  */
 export function checkMetadata(
   member: MetadataMember,
@@ -118,7 +123,7 @@ export function examineMetadata(
   response: TransportResponse,
   { issuer, allowInsecureHttp }: Pick<MetadataSettings, 'issuer' | 'allowInsecureHttp'>,
 ): MetadataVerdict {
-  // A document may be there once the server works again.
+  // There may be a document here, so the search must not end with one from another URL.
   if (response.status === 429 || response.status >= 500) return 'final';
   if (response.status !== 200) return 'unusable';
   try {

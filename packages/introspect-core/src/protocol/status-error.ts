@@ -26,7 +26,8 @@ const namedErrors = [
  * Returns the error for an introspection response whose status is not 200 (RFC 7662 §2.3). The server's own text is
  * never part of it.
  *
- * @param credentialsHint returns what to add to the message of a rejection of our credentials, or of another OAuth error
+ * @param credentialsHint returns what to add to the error message if the server rejected our credentials, or sent another
+ * OAuth error
  */
 export function introspectionStatusError(
   response: TransportResponse,
@@ -77,8 +78,8 @@ function errorCode({ status, body }: TransportResponse): string | undefined {
 }
 
 /**
- * Returns the error for a response whose status is not 200, by the status alone. For documents that need no
- * credentials, such as metadata. A 401 is then unexpected, like each other status.
+ * Returns the error for a response whose status is not 200. Reads the status only, not the body. Use it for documents that
+ * need no credentials, such as metadata: a 401 is as unexpected there as any other status.
  */
 export function statusError(response: TransportResponse, origin: string, now: () => number): IntrospectionError {
   const { status } = response;

@@ -7,14 +7,16 @@ import type { Transport } from './transport.js';
 let ofetch: $Fetch | undefined;
 
 /**
- * The default transport: ofetch over the platform's `fetch`, so that it runs on every runtime.
+ * The default transport: ofetch over the platform's `fetch`, so that it runs on every runtime. Opens and closes
+ * connections as that `fetch` does.
  *
- * All options below are needed. ofetch's own time limit ends with the headers, and its retry reuses an aborted signal. It
- * follows a 307 with the token in its body, and it parses every body leniently. `credentials` and `cache` are not set:
- * server runtimes have neither cookies nor an HTTP cache, and workerd does not accept these options.
+ * @throws InvalidResponseError if the body of a 200 is larger than `maxResponseBytes` or is not UTF-8
  */
 export const ofetchTransport: Transport = async ({ url, method, headers, body, signal, maxResponseBytes }) => {
   ofetch ??= (await import('ofetch')).ofetch;
+  // All options are needed. ofetch's own time limit ends with the headers, and its retry reuses an aborted signal. By
+  // default it follows a 307 with the token in its body, and parses every body leniently. `credentials` and `cache` are
+  // not set: server runtimes have neither cookies nor an HTTP cache, and workerd does not accept these options.
   const response = await ofetch.raw(url, {
     method,
     headers: { ...headers },

@@ -35,8 +35,8 @@ export async function send(transport: Transport, request: TransportRequest): Pro
 }
 
 /**
- * Copies the parts of a response that the client uses, so that no getter of it runs later. Returns `undefined` if the
- * response is invalid or a getter throws.
+ * Returns a copy of the parts of a response that the client uses: a getter of the response may throw, so it must not run
+ * later. Returns `undefined` if the response is invalid or a getter throws now.
  */
 function checkedCopy(returned: unknown): TransportResponse | undefined {
   try {
