@@ -56,6 +56,14 @@ describe('issuers: the choice', () => {
     expect([sent(a), sent(b)]).toEqual([[], []]);
   });
 
+  it('rejects a JWT of an unknown issuer even if the first authorizer has cached it for its own requests', async () => {
+    const member = authorizerOf(a, { cache: { maxAgeSeconds: 60 } });
+    const token = jwt({ iss: 'https://other.example' });
+    a.tokens.set(token, {});
+    expect(await outcomeOf(member.authorize({ token }))).toBe('ok');
+    expect(await outcomeOf(issuers([member]).authorize({ token }))).toBe('issuer_mismatch');
+  });
+
   it('reads no issuer from a token with more or fewer parts than a JWT', async () => {
     const authorizer = issuers([authorizerOf(a), authorizerOf(b)]);
     const [header, payload] = tokenOf(a).split('.');

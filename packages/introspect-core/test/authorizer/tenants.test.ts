@@ -178,6 +178,21 @@ describe('tenants: eviction', () => {
     expect(closed).toEqual(['a']);
   });
 
+  it('passes on the error of a check, and closes an evicted authorizer after it', async () => {
+    const { authorizer, closed } = setUp(1);
+    const fault = new Error('database');
+    const held = Promise.withResolvers<boolean>();
+    const check = vi.fn(() => held.promise);
+    const running = rejectionOf(Promise.resolve(authorizer.decider({ check })(from('a'))));
+    await vi.waitFor(() => expect(check).toHaveBeenCalledOnce(), 60_000);
+    await authorizer.authorize(from('b'));
+    await eventLoopTurns();
+    expect(closed).toEqual([]);
+    held.reject(fault);
+    expect(await running).toBe(fault);
+    expect(closed).toEqual(['a']);
+  });
+
   it('close closes the loaded authorizers, and each that is loaded later', async () => {
     const { authorizer, closed } = setUp();
     await authorizer.authorize(from('a'));

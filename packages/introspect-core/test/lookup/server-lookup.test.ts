@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SharedCache } from '../../src/cache/shared-cache.js';
 import { type IntrospectionResponse, UnavailableError } from '../../src/index.js';
 import { LookupDeadline } from '../../src/lookup/lookup-deadline.js';
 import { type LookupHooks, ServerLookup } from '../../src/lookup/server-lookup.js';
+import { eventLoopTurns } from '../support/event-loop.js';
 import { lookupParts } from '../support/lookups.js';
 import { virtualTime } from '../support/virtual-time.js';
 
@@ -137,6 +139,29 @@ describe('a server lookup', () => {
     const outcome = find().catch((error: unknown) => error);
     await time.pass(5000);
     expect(await outcome).toBeInstanceOf(UnavailableError);
+  });
+
+  it('the write of a response ends when the removal of the old entry and the write of the new one have ended', async () => {
+    const parts = lookupParts();
+    const [removal, write] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const shared: Partial<SharedCache> = { delete: () => removal.promise, share: () => write.promise };
+    const introspect = vi.fn(async (): Promise<IntrospectionResponse> => active).mockResolvedValueOnce(inactive);
+    const timeLimit = new LookupDeadline({ origin: 'https://as.example', timeoutMs: 5000, ...time.clocks });
+    const sharedCache = shared as SharedCache;
+    const server = new ServerLookup({ ...parts, client: { introspect }, sharedCache, timeLimit, hooks: {} });
+    parts.cache.set('k', parts.received());
+    const result = server.find(parts.query(), new AbortController().signal);
+    await time.pass(1250);
+    const lookedUp = await result;
+    const ended = vi.fn();
+    if (lookedUp.from === 'server') void lookedUp.pendingWrite?.then(ended);
+    for (const part of [removal, write]) {
+      await eventLoopTurns();
+      expect(ended).not.toHaveBeenCalled();
+      part.resolve();
+    }
+    await eventLoopTurns();
+    expect(ended).toHaveBeenCalledOnce();
   });
 
   it('a server lookup emits an event for a response that is too large to cache', async () => {
