@@ -2,7 +2,7 @@ import type { IntrospectionResponse } from '../protocol/active-token.js';
 import type { RequestTime } from '../runtime/age-clock.js';
 import { type ClockTime, expiryOf } from './freshness.js';
 
-/** A refresh begins up to this part of its time earlier, at random, so that entries are not all refreshed together. */
+/** A refresh begins earlier by up to this part of `refreshAfterMs`, at random, so that entries are refreshed in turn. */
 const refreshJitter = 0.05;
 
 /** An introspection response, when it was requested, and what had happened in this process by then. */
@@ -11,11 +11,11 @@ export interface CachedResponse extends RequestTime {
   /** The response with `claims`, for requests. The response itself if the authorizer has no option `claims`. */
   readonly prepared: IntrospectionResponse;
   /**
-   * How many tombstones had been created by then. It is raised after a check has shown that newer tombstones do not
-   * concern the response, so that they are not checked again.
+   * The `sequence` of `Invalidations` when the response was requested. It is raised when a check has shown that newer
+   * tombstones do not concern the response, so that they are not checked again.
    */
   sequence: number;
-  /** The `epoch` of the `TokenCache` by then. In a later epoch, an active response is unused until the store was read. */
+  /** The `epoch` of the `TokenCache` at that time. In a later epoch, the store is read before an active response is used. */
   epoch: number;
   /**
    * A version of the tombstones in the store. No tombstone up to this version concerns the response, because the response

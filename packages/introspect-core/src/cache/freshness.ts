@@ -48,6 +48,7 @@ export function hasExpired({ expiresAt, response }: Expiring, { now, monotonicNo
   return hasPassed(expiresAt, monotonicNow) || now >= expiryOf(response);
 }
 
+/** Returns whether a time has passed. `undefined` never passes. */
 export function hasPassed(time: number | undefined, now: number): boolean {
   return now >= (time ?? Number.POSITIVE_INFINITY);
 }

@@ -5,7 +5,7 @@ import type { CachedResponse } from './cache-entry.js';
 /** Which responses a tombstone concerns, for example `sub:mickey`. A token is named by its cache key, never by itself. */
 export type TombstoneName = `${InvalidationKind}:${string}`;
 
-/** The trace of a call of `invalidate`. It concerns the responses that were requested before it was created. */
+/** The record of a call of `invalidate`. It concerns the responses that were requested before it was created. */
 interface Tombstone {
   /** The number of the tombstone. It orders events that happen within one tick of a clock. */
   readonly sequence: number;
@@ -15,7 +15,7 @@ interface Tombstone {
   readonly endsAt: number;
 }
 
-/** How long a tombstone outlives the responses that it concerns, because introspections were running. */
+/** How long a tombstone outlives the responses that it concerns, for introspections that run when it is created. */
 export const tombstoneSlackMs = 120_000;
 /** How much the wall clocks of processes with a shared cache may differ. */
 const clockToleranceMs = 5000;
@@ -57,7 +57,7 @@ export class Invalidations {
   readonly #lifetimeMs: number;
   #sequence = 0;
 
-  /** @param lifetimeMs how long a response may be used after it was requested */
+  /** @param lifetimeMs how long a tombstone exists: as long as a response may be used, plus {@link tombstoneSlackMs} */
   constructor(clocks: { steadyNow: () => number; monotonicNow: () => number }, lifetimeMs: number) {
     this.#clocks = clocks;
     this.#lifetimeMs = lifetimeMs;

@@ -11,14 +11,14 @@ import type { TokenCache } from './token-cache.js';
 
 /** A tombstone stays as long as a process may use a response that it concerns, whatever the settings of that process. */
 const tombstoneTtlMs = maxSharedSeconds * 1000 + tombstoneSlackMs;
-/** Processes do not wait longer for an inactive response. */
+/** How long an inactive response is stored. Processes wait less long for it. */
 const inactiveTtlMs = 500;
 /** How long an entry is used at most before the store is read again, while the store may report no changes. */
 const unreportedMaxAgeMs = 1000;
 
-/** How often one look-up reads an entry of the store, while other processes change it. */
+/** How often one lookup reads an entry of the store, while other processes change it. */
 const maxReads = 4;
-/** A look-up begins no further read after this time, because a slow store would delay it. */
+/** After this time a lookup begins no further read, because a slow store would delay it. */
 const lastReadAfterMs = 50;
 
 export interface SharedCacheSettings {
@@ -29,6 +29,7 @@ export interface SharedCacheSettings {
   steadyNow: () => number;
   /** How long a response may be used at most. */
   lifetimeMs: number;
+  /** How long a lease to refresh a response is valid, in milliseconds. */
   leaseMs: number;
   codec: StoreCodec;
   onFailure: (operation: StoreOperation) => void;
@@ -38,8 +39,8 @@ export interface SharedCacheSettings {
  * The cache that several processes share by a `store`. It stands behind the cache in memory ({@link TokenCache}).
  *
  * A lookup never uses a response of the store directly: `read` copies it into memory, where all rules of the cache apply.
- * Only active responses and tombstones are shared. Each response has the wall clock's time at which its process requested
- * it; here that becomes an age.
+ * Active responses and tombstones are shared, and for 500 ms an inactive response for which processes wait. A stored
+ * response has the wall-clock time at which its process requested it. Here that time becomes an age.
  */
 export class SharedCache {
   readonly #store: StoreClient;

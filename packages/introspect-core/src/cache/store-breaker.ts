@@ -4,7 +4,8 @@ const probeAfterMs = 1000;
 /**
  * Leaves a store alone after 5 failures in a row, so that no request waits for it.
  *
- * Then, at most once a second, it runs one call as a probe, for which no request waits. A success ends this.
+ * Then, at most once a second, it runs one call as a probe, for which no request waits. After a success, all calls run
+ * again.
  */
 export class StoreBreaker {
   readonly #monotonicNow: () => number;

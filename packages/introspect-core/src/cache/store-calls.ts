@@ -42,12 +42,13 @@ export class StoreCalls {
     try {
       return await withDeadline({ timeoutMs: storeTimeoutMs, late: storeError }, work);
     } catch {
-      this.failed(operation);
+      this.reportFailure(operation);
       throw storeError();
     }
   }
 
-  failed(operation: StoreOperation): void {
+  /** Reports a failure that the caller has noticed itself. */
+  reportFailure(operation: StoreOperation): void {
     this.#onFailure(operation);
   }
 }

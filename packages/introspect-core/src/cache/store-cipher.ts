@@ -1,6 +1,6 @@
 /** HKDF with SHA-256 (RFC 5869), and AES-256-GCM. */
 export interface StoreCipher {
-  /** Derives a number of bytes. From some of them, nobody can compute the others. */
+  /** Derives `length` bytes from the key material. Nobody can compute one part of them from another part. */
   derive(keyMaterial: string, salt: string, info: string, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Returns the initialization vector, the encrypted text and the authentication tag, as base64url. */
   encrypt(key: Uint8Array<ArrayBuffer>, text: string, additionalData: string): Promise<string>;

@@ -28,7 +28,7 @@ export interface StoreReadResult {
   readonly isLocalInvalidated: boolean;
 }
 
-/** The start of the keys of what processes with the same miss tell each other. */
+/** The prefix of the keys for a cache miss of several processes: its lease, and an inactive response. */
 const missPrefix = 'miss.';
 /** Stands in an entry for an unknown version of the tombstones. No version is equal to it. */
 const unknownVersion = '?';
@@ -151,7 +151,7 @@ export class StoreClient {
     try {
       return this.#store.onInvalidate?.(listener, reports);
     } catch {
-      this.#calls.failed('onInvalidate');
+      this.#calls.reportFailure('onInvalidate');
       return undefined;
     }
   }
@@ -179,7 +179,7 @@ export class StoreClient {
     return this.#calls.isFailing;
   }
 
-  /** Returns whether this process must refresh the response of a key: also if the store has no leases, or failed. */
+  /** Returns whether this process must refresh the response of a key. `true` if the store has no leases, or failed. */
   async lease(lookup: LookupKey, ttlMs: number): Promise<boolean> {
     return (await this.#lease('', lookup, ttlMs)) ?? true;
   }
@@ -239,7 +239,7 @@ export class StoreClient {
         if (token.active === isActive) return { token, requestedAt, storeVersion };
       }
     } catch {}
-    this.#calls.failed('get'); // this cache did not write this value here
+    this.#calls.reportFailure('get'); // this cache did not write this value here
     return undefined;
   }
 }

@@ -62,6 +62,7 @@ export class StoredTombstones {
     return Math.max(...values.map((value) => Number.parseFloat(value ?? '-Infinity')));
   }
 
+  /** Writes the time of a tombstone, or keeps the time that is stored if it is later. */
   async #raise(key: string, createdAt: number, ttlMs: number): Promise<void> {
     const existing = Number.parseFloat((await this.#calls.run('get', () => this.#store.get(key))) ?? '');
     // The clock of another process may be ahead.

@@ -57,7 +57,7 @@ export class TokenCache {
   readonly #prepare: Prepare;
   #epoch = 0;
 
-  /** @param prepare makes of a response of the shared cache what requests get */
+  /** @param prepare returns what requests get of a response of the shared cache */
   constructor(
     settings: CacheSettings,
     clocks: CacheClocks,
@@ -142,7 +142,7 @@ export class TokenCache {
   /**
    * Makes the active entry of a token unconfirmed, because the server has just said that the token is inactive.
    *
-   * Returns `true` if the token must be introspected again, and that response `set`. Returns `false` if the entry is
+   * If it returns `true`, introspect the token again, and pass that response to `set`. It returns `false` if the entry is
    * missing, has ended, or is too old to contradict the server.
    */
   markUnconfirmed(key: string, received: CachedResponse): boolean {
@@ -198,7 +198,7 @@ export class TokenCache {
     if (entry !== undefined) entry.revalidateAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** Requires a read of the shared cache before any active entry of now is used again. */
+  /** Requires a read of the shared cache before an active entry that is in memory now is used again. */
   revalidateAll(): void {
     this.#epoch++;
   }

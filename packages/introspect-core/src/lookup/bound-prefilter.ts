@@ -11,7 +11,7 @@ export type BoundPrefilter = (token: string, signal: AbortSignal) => Promise<Pre
 const keysTimeoutMs = 1000;
 
 /**
- * Binds a prefilter to its context and a time limit (`timeoutMs`), and emits what it does.
+ * Binds a prefilter to its context and a time limit (`timeoutMs`), and emits `prefilter_rejected`.
  *
  * @throws TypeError if the prefilter needs an issuer and the client has none
  */

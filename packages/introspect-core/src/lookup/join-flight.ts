@@ -5,7 +5,8 @@ import type { LookupEvent } from './lookup-stats.js';
 import type { SingleFlight } from './single-flight.js';
 
 /**
- * Joins the running flight if it began late enough for this request. If not, joins the flight that begins when it ends.
+ * Returns the last step of a lookup. It joins the running introspection (flight) of the token if that began late enough
+ * for this request. If not, it joins the flight that begins when the running one ends.
  *
  * Each flight has its own time limit. A request that may wait for two flights has a time limit of its own as well.
  */

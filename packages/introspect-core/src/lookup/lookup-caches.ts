@@ -12,7 +12,7 @@ import { steadyClock } from '../runtime/steady-clock.js';
 import type { LookupEvent } from './lookup-stats.js';
 import type { LookupHooks } from './server-lookup.js';
 
-/** Creates the tombstones, and the cache in memory and the shared cache if they are configured. */
+/** Creates the `Invalidations`, and the cache in memory and the shared cache if they are configured. */
 export function createCaches(
   cacheSettings: CacheSettings | undefined,
   {

@@ -5,8 +5,8 @@ import type { RequestContext } from '../request/request-context.js';
 import type { Moment } from '../runtime/age-clock.js';
 
 /**
- * How often an introspection is repeated because of `invalidate`. Without a limit, frequent calls of it would let valid
- * tokens fail at the time limit.
+ * How often an introspection is repeated because of `invalidate`. Without a limit, frequent calls of `invalidate` would
+ * make lookups of valid tokens reach their time limit.
  */
 export const maxRepeats = 3;
 
@@ -37,15 +37,15 @@ export interface ServerResult {
   readonly received: CachedResponse;
   readonly moment: Moment;
   /**
-   * Whether `invalidate` has caused all repeats that it may cause. Then the response is used even if it was invalidated
-   * again.
+   * Whether the introspection was repeated {@link maxRepeats} times because of `invalidate`. Then the response is used
+   * even if it was invalidated again.
    */
   readonly isLast: boolean;
   /** The write to the shared cache. It never rejects, and no request needs to wait for it. */
   readonly pendingWrite: Promise<void> | undefined;
 }
 
-/** The result of a lookup and its source: `cache` is an earlier response, `prefilter` a token that it rejected. */
+/** The result of a lookup, and where it is from: an earlier response, a rejection by the prefilter, or the server. */
 export type LookupResult =
   | {
       readonly from: 'cache';

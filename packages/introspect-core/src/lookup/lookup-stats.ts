@@ -8,7 +8,7 @@ export type LookupEvent = Exclude<IntrospectEvent, { origin: string } | { type: 
 export interface LookupStats {
   /** The number of events of each type. */
   readonly lookups: Readonly<Record<LookupEvent['type'], number>>;
-  /** The number of entries in this process's cache. Some of them may have ended. */
+  /** The number of entries in this process's cache. Some may have expired or been invalidated. */
   readonly entries: { readonly active: number; readonly inactive: number };
 }
 

@@ -30,8 +30,8 @@ export interface PrefilterContext {
    */
   fetchKeys(): Promise<Readonly<Record<string, unknown>>>;
   /**
-   * Returns why the first unacceptable claim is unacceptable, in the order `exp`, `nbf`, `iss`. Does not check claims
-   * that are absent, and checks no signature.
+   * Returns why the authorizer would reject these claims, checked in the order `exp`, `nbf`, `iss`. `exp` and `nbf` are in
+   * seconds since the epoch. Does not check claims that are absent, and checks no signature.
    */
   invalidReason(claims: {
     readonly exp?: number | undefined;
@@ -45,7 +45,7 @@ export interface PrefilterContext {
  *
  * It does not receive the HTTP request: its verdict must depend on the token alone, because concurrent requests with
  * the same token share one verdict. Put conditions on the request into the policy's `check`. Errors that the prefilter
- * throws are not caught.
+ * throws are not caught. After the client's `timeoutMs` without a verdict, the request fails with an UnavailableError.
  */
 export interface Prefilter {
   (token: string, context: PrefilterContext): Promise<PrefilterVerdict>;

@@ -61,7 +61,7 @@ export class ServerLookup {
     const inTime = (priority: Priority) =>
       timeLimit.run(endsAt, signal, (signal) => this.#introspect(token, priority, signal));
     const wasActive = cache?.hasActive(key) === true;
-    // This query may not use what the store has. But if it has an active response, an inactive one is rechecked.
+    // This query may not use a response of the store. But if the store has an active one, an inactive one is rechecked.
     if (maxResponseAgeMs === 0) void sharedCache?.read(query);
     // The prefilter rejects forged tokens. A token that the server itself recently called active is not forged.
     const prefilter = wasActive ? undefined : hooks.prefilter;
@@ -69,8 +69,8 @@ export class ServerLookup {
     if (typeof verdict === 'object') return { from: 'prefilter', reason: verdict.reject };
     const priority = wasActive ? 'high' : verdict === 'deprioritize' ? 'low' : 'normal';
     let last = await (prefilter === undefined ? this.#introspect(token, priority, signal) : inTime(priority));
-    const isSharedActive = cache?.activeEntry(key) !== undefined; // it may be in the store, too
-    const isNowInactive = isSharedActive && !last.received.response.active;
+    const mayBeInStore = cache?.activeEntry(key) !== undefined; // an active entry was probably written to the store, too
+    const isNowInactive = mayBeInStore && !last.received.response.active;
     const removal = isNowInactive ? sharedCache?.delete(query) : undefined;
     if (!last.received.response.active && cache?.markUnconfirmed(key, last.received)) {
       const waitMs = recheckDelayMs + recheckJitterMs * Math.random();

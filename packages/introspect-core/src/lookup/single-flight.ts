@@ -10,7 +10,7 @@ class Flight<Value, Start extends NonNullable<unknown>> {
   hasEnded = false;
   /** What `now` returned when the flight began; `undefined` before that. */
   start: Start | undefined;
-  /** The flight that begins when this one ends, for lookups that do not accept when this one began. */
+  /** The flight that begins when this one ends, for lookups for which this one began too early. */
   next: Flight<Value, Start> | undefined;
   #begin: () => void = () => {};
 
@@ -36,10 +36,10 @@ export interface JoinOptions<Start> {
 /**
  * Runs one flight of work for all concurrent lookups with the same key.
  *
- * For each key, at most one flight runs and at most one waits for it to end. A lookup that does not accept when the
- * running flight began joins the waiting one. When its last lookup leaves, a flight is aborted. An error goes to the
- * lookups that wait for the flight, and to no later lookup. Lookups share nothing on workerd, where a promise
- * from another request never settles.
+ * For each key, at most one flight runs and at most one waits for it to end. A lookup for which the running flight began
+ * too early joins the waiting one. A flight is aborted when its last lookup leaves. An error goes to the lookups that wait
+ * for the flight, and to no later lookup. Lookups share nothing on workerd, where a promise from another request never
+ * settles.
  */
 export class SingleFlight<Value, Start extends NonNullable<unknown> = true> {
   readonly #flights = new Map<string, Flight<Value, Start>>();

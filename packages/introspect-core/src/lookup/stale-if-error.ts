@@ -8,9 +8,9 @@ import type { ReadShared } from './memory-lookup.js';
 /**
  * Uses a stale response while the server is unavailable (RFC 5861 §4).
  *
- * Uses none if `limits` ended the call, or if the server recently responded with 429. Then the server
- * can be reached, and a flood of requests must not keep a revoked token usable. The shared cache is read first, because
- * another process may have invalidated the response.
+ * Uses none if `limits` shed the call, or if the server recently responded with 429: then the server can be reached, and
+ * a flood of requests must not keep a revoked token usable. The shared cache is read first, because another process may
+ * have invalidated the response.
  *
  * Throws the original error if no stale response may be used.
  */

@@ -29,7 +29,7 @@ import { staleIfError } from './stale-if-error.js';
 /**
  * Finds the introspection response for a token: in memory, in the shared cache or at the server.
  *
- * Does not judge the response: it caches and shares the response itself, and no decision.
+ * Does not judge the response by a policy. It caches and shares responses, not decisions.
  */
 export class TokenLookup {
   readonly #keyOf: (token: string) => string | Promise<string>;
@@ -110,7 +110,7 @@ export class TokenLookup {
   }
 
   /**
-   * Returns a cached response synchronously: the usual case.
+   * Returns a cached response without a promise, as for most requests.
    *
    * Returns `undefined` if there is none in memory, or if using it needs the shared cache or starts a refresh.
    */
