@@ -66,7 +66,7 @@ describe('introspect prints no control character', () => {
     const organization = '100000000000000001';
     const roles = new Map();
     const apps = new Map();
-    projects.set('1', { id: '1', name: odd, organization, missed: 0, projectRoleAssertion: true, roles, apps });
+    projects.set('1', { id: '1', name: odd, organization, missesLeft: 0, projectRoleAssertion: true, roles, apps });
     const { code, shown } = await introspectAtTerminal(['register'], {
       cwd: project.folder,
       env: { ZITADEL_ISSUER: project.zitadel.origin, ZITADEL_ADMIN_PAT: adminToken },

@@ -30,10 +30,15 @@ function errorBody(error: { code: string; body: object }, native: unknown): obje
   return path === '/problem' ? { type: 'about:blank', title: error.code, instance: path } : error.body;
 }
 
-/** The authorization server of the API under test, and the time limit of one introspection in milliseconds. */
+/** The authorization server of the API under test, and its time limit. */
 export interface ContractServer {
+  /** The origin of the server. It is also its issuer. */
   readonly origin: string;
-  /** @default 30000: only a fault of the API under test lets an introspection last that long */
+  /**
+   * The time limit of one introspection, in milliseconds.
+   *
+   * @default 30000: only a fault of the API under test lets an introspection last that long
+   */
   readonly timeoutMs?: number;
 }
 
@@ -74,9 +79,12 @@ export function contractOptions({ origin, timeoutMs = 30_000 }: ContractServer) 
  * - `/slow`: a response hook or middleware of the app awaits `hold.wait()` before it writes a response.
  */
 export interface ContractApi {
+  /** The origin at which the API listens. */
   readonly origin: string;
   /** How often a handler has run; at `/composed`, how often the code after the guard has run. */
   handled(): number;
+  /** The hold that the app uses at `/slow`. */
   readonly hold: ResponseHold;
+  /** Stops the API. */
   close(): Promise<void>;
 }

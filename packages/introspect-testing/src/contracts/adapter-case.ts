@@ -7,6 +7,7 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 /** One case of the contract for adapters. */
 export interface ContractCase {
+  /** What is special about the case, such as `an expired token`. */
   name: string;
   /**
    * The response of the authorization server to every introspection request.
@@ -14,6 +15,7 @@ export interface ContractCase {
    * @default the token is inactive
    */
   server?: ScriptedResponse;
+  /** The request to the API under test. */
   request: ContractRequest;
   /** The exact response. The handler runs if the status is 200 or 204, except for the resource metadata. */
   response: ContractResponse;
@@ -37,7 +39,7 @@ export interface CaseInputs {
   now: number;
 }
 
-/** Responds with an active token that the API accepts, except for these claims. */
+/** Responds with an active token that passes at `/any`. `claims` are added, and replace its own. */
 export function token({ origin, now }: CaseInputs, claims: Claims = {}): ScriptedResponse {
   return json({ active: true, iss: origin, aud: 'contract-api', sub: 'mickey', exp: now + 3600, nbf: now, ...claims });
 }

@@ -2,8 +2,13 @@ import { request as httpRequest } from 'node:http';
 
 /** A request to the API under test. */
 export interface ContractRequest {
-  /** @default "GET" */
+  /**
+   * The HTTP method.
+   *
+   * @default "GET"
+   */
   method?: string;
+  /** The path, such as `/any`. */
   path: string;
   /** The header field lines, in order. A name may be there twice. */
   fields?: readonly (readonly [name: string, value: string])[];
@@ -11,16 +16,21 @@ export interface ContractRequest {
 
 /** The exact response of an adapter. A field that is `undefined` must be absent. */
 export interface ContractResponse {
+  /** The HTTP status. */
   status: number;
   /** The media type, without its parameters. */
   'content-type': string | undefined;
+  /** The challenge (RFC 6750 §3). */
   'www-authenticate': string | undefined;
+  /** `no-store` for a denial. */
   'cache-control': string | undefined;
+  /** A number of seconds. */
   'retry-after': string | undefined;
+  /** The body, decoded as UTF-8. */
   body: string;
 }
 
-/** Sends one request with exactly these field lines, and returns what the contract compares. */
+/** Sends one request with exactly these field lines and `Host`. Returns the parts of the response that a contract checks. */
 export function sendRequest(
   origin: string,
   { method = 'GET', path, fields = [] }: ContractRequest,

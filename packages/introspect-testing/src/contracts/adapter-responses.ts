@@ -38,7 +38,7 @@ export const invalidRequest = rejectedAs(
   'invalid_request',
   'The Authorization header field must hold one bearer token, once',
 );
-/** Returns the response to a token that does not pass for this reason. */
+/** Returns the response to an invalid token. `sentence` says why it is invalid. */
 export const invalidToken = (sentence: string) => rejectedAs(401, 'invalid_token', sentence);
 /** Returns the response to a token whose user must log in again (RFC 9470). */
 export const stepUp = (parameters: string) =>

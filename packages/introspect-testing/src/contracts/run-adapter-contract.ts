@@ -8,7 +8,7 @@ import { sendRequest } from './adapter-request.js';
 import { bearer } from './adapter-responses.js';
 import { hangUpCases } from './hang-up-contract.js';
 
-/** Only ends a case that hangs. */
+/** How long a case may take. Only a case that hangs takes as long. */
 const caseMs = 60_000;
 /** The time limit of introspection in the cases that wait for it. Only these run with a short limit. */
 const shortTimeoutMs = 1000;

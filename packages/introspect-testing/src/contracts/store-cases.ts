@@ -2,6 +2,7 @@ import type { CacheStore } from '@acme/introspect-core';
 
 /** What one case needs. */
 export interface StoreContractSetup<Store = CacheStore> {
+  /** The store under test. */
   readonly store: Store;
   /** A second store with the same data, as another process has it. */
   readonly other: Store;

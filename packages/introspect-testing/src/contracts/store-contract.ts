@@ -7,6 +7,7 @@ import { valueCases } from './store-value-cases.js';
 
 /** One case of the contract. */
 export interface StoreContractCase {
+  /** What the store must do, such as `deletes a value`. */
   name: string;
   /** Rejects if the store breaks the contract, and says what was expected. Each case needs a new setup without data. */
   check(setup: StoreContractSetup): Promise<void>;

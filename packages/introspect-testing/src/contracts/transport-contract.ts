@@ -6,6 +6,7 @@ import { transportCases } from './transport-cases.js';
 
 /** One case of the contract. */
 export interface TransportContractCase {
+  /** What the transport must do, such as `does not follow redirects`. */
   readonly name: string;
   /** Rejects if the transport breaks the contract, and says what was expected. Has no time limit of its own. */
   run(transport: Transport, server: { readonly origin: string }): Promise<void>;

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** One request as the server received it. */
 export interface RecordedRequest {
+  /** The HTTP method. */
   readonly method: string;
   /** Path and query, as sent. */
   readonly url: string;
@@ -9,6 +10,7 @@ export interface RecordedRequest {
   readonly fields: readonly (readonly [name: string, value: string])[];
   /** Returns the values of one field, in order. */
   field(name: string): readonly string[];
+  /** The body, decoded as UTF-8. */
   readonly body: string;
   /** The body, read as a form. */
   readonly form: URLSearchParams;

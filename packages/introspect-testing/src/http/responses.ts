@@ -7,9 +7,23 @@ export type ScriptedResponse = (response: ServerResponse, request: RecordedReque
 
 /** The parts of a response that have a default. */
 export interface ResponseParts {
-  /** @default 200 */
+  /**
+   * The HTTP status.
+   *
+   * @default 200
+   */
   status?: number;
+  /**
+   * The header fields.
+   *
+   * @default {}
+   */
   headers?: Readonly<Record<string, string>>;
+  /**
+   * The body.
+   *
+   * @default ''
+   */
   body?: string | Uint8Array;
 }
 
@@ -39,7 +53,7 @@ export function inactive(): ScriptedResponse {
   return json({ active: false });
 }
 
-/** Redirects to `location`. */
+/** Redirects to `location`, with 307 by default. */
 export function redirect(location: string, status = 307): ScriptedResponse {
   return respond({ status, headers: { location } });
 }
@@ -91,12 +105,12 @@ export function truncated(
   };
 }
 
-/** Responds that the token is active, in about `bytes` bytes. */
+/** Responds that the token is active, in about `bytes` bytes. Default 10 MiB. */
 export function large(bytes = 10_485_760): ScriptedResponse {
   return json({ active: true, pad: 'a'.repeat(bytes) });
 }
 
-/** Responds like `large`, but in gzip, which needs about a thousandth of the bytes. */
+/** Responds like `large`, but in gzip: the client receives about a thousandth of `bytes`. */
 export function gzipBomb(bytes = 10_485_760): ScriptedResponse {
   return gzipped({ body: JSON.stringify({ active: true, pad: 'a'.repeat(bytes) }) });
 }

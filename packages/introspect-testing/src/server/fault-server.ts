@@ -20,6 +20,7 @@ import {
 
 /** A server that chooses its fault by the path of a request. Its client may be another process. */
 export interface FaultServer {
+  /** The origin at which the server listens. */
   readonly origin: string;
   /** Stops the server, and closes all connections. */
   close(): Promise<void>;

@@ -30,6 +30,7 @@ export interface ScriptedServerOptions {
 export interface ScriptedServer {
   /** The origin of the server. It is also its issuer. */
   readonly origin: string;
+  /** The URL of the introspection endpoint. */
   readonly introspectionEndpoint: string;
   /** The active tokens and their claims, unless introspection is scripted. Every other token is inactive. */
   readonly tokens: Map<string, Readonly<Record<string, unknown>>>;

@@ -1,20 +1,26 @@
 import type { RecordedRequest } from '../http/recorded-request.js';
 import { active, inactive, json, respond, type ScriptedResponse } from '../http/responses.js';
 
-/** The responses that ZITADEL sends. Its error codes are not always those of its documentation. */
+/**
+ * ZITADEL's error responses to introspection requests, by their causes. They differ from its documentation in places.
+ */
 export const zitadelResponses = {
   /** For an unknown client, a wrong secret, and an inactive app, project or organisation. */
   unauthorizedClient: () => json({ error: 'unauthorized_client' }, { status: 400 }),
   /** What ZITADEL's documentation says instead of `unauthorizedClient`. */
   invalidClient: () => json({ error: 'invalid_client' }, { status: 401 }),
+  /** For a request without a client id and without an assertion. */
   noCredentials: () =>
     json(
       { error: 'invalid_request', error_description: 'client_id or client_assertion must be provided' },
       { status: 400 },
     ),
+  /** For Basic credentials that cannot be form-decoded. */
   undecodableCredentials: () =>
     json({ error: 'invalid_client', error_description: 'invalid basic auth header' }, { status: 400 }),
+  /** For a client id without a secret. */
   noSecret: () => json({ error: 'invalid_client', error_description: 'client must be authenticated' }, { status: 400 }),
+  /** For a form without a token. */
   noToken: () => json({ error: 'invalid_request', error_description: 'token missing' }, { status: 400 }),
   /** For a form with a bad percent-encoding, or of more than 10 MB. */
   unreadableForm: () => json({ error: 'invalid_request', error_description: 'error parsing form' }, { status: 400 }),
@@ -43,8 +49,11 @@ export const zitadelResponses = {
 
 /** One API app that authenticates with Basic, and the active tokens with their claims. */
 export interface ZitadelState {
+  /** The client id of the app. */
   clientId: string;
+  /** The client secret of the app. */
   clientSecret: string;
+  /** The claims of each active token, by the token itself. */
   tokens: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 

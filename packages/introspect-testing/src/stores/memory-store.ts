@@ -1,13 +1,19 @@
 import type { CacheStore } from '@acme/introspect-core';
 
-/**
- * The options of {@link memoryStore}: a clock, or a store to connect to.
- *
- * `now` returns the time in milliseconds. Default `Date.now`.
- *
- * `connectTo` is a store whose data and clock the new store shares, as a store in another process does.
- */
-export type MemoryStoreOptions = { now?: () => number } | { connectTo: MemoryStore };
+/** The options of {@link memoryStore}: a clock, or a store to connect to. */
+export type MemoryStoreOptions =
+  | {
+      /**
+       * Returns the time in milliseconds.
+       *
+       * @default Date.now
+       */
+      now?: () => number;
+    }
+  | {
+      /** A store whose data and clock the new store shares, as a store in another process does. */
+      connectTo: MemoryStore;
+    };
 
 /** A store in memory that has all optional functions of a store. */
 export interface MemoryStore extends Required<Omit<CacheStore, 'close'>> {
@@ -66,7 +72,7 @@ class Handle implements MemoryStore {
     } else if (options.connectTo instanceof Handle) {
       this.#shared = options.connectTo.#shared;
     } else {
-      throw new TypeError('memoryStore: "connectTo" must be what memoryStore returned');
+      throw new TypeError('memoryStore: "connectTo" must be a store that memoryStore() has returned');
     }
   }
 

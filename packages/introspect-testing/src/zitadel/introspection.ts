@@ -13,6 +13,7 @@ import {
   type ZitadelToken,
 } from './objects.js';
 
+/** The `exp` of a token that does not expire: the end of the year 9999. */
 const never = 253_402_300_799;
 const roleScope = 'urn:zitadel:iam:org:project:role:';
 const resourceOwner = 'urn:zitadel:iam:user:resourceowner';

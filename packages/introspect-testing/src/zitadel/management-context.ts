@@ -37,7 +37,7 @@ export class ManagementContext {
   }
 
   newSecret(): ZitadelCredential {
-    return { secret: randomBytes(32).toString('base64url'), missed: this.behavior.credentialsLag };
+    return { secret: randomBytes(32).toString('base64url'), missesLeft: this.behavior.credentialsLag };
   }
 
   /** Returns the project of the path. Throws `ManagementError` if the organisation has no such project. */

@@ -35,7 +35,7 @@ export function textOf(body: Body, message: string, member: string): string {
   throw new ManagementError(3, `invalid ${message}.${field}: value length must be between 1 and 200 runes, inclusive`);
 }
 
-/** Returns the date of expiry in seconds since the epoch. Throws `ManagementError` if it has passed. */
+/** Returns a date of expiry in seconds since the epoch, by default in the year 9999. Throws if it has passed. */
 export function secondsOf(expirationDate: unknown): number {
   if (expirationDate === undefined) return 253_370_764_800;
   const milliseconds = typeof expirationDate === 'string' ? Date.parse(expirationDate) : Number.NaN;
@@ -89,7 +89,7 @@ function isMatch(found: object, query: object): boolean {
   return Reflect.get(found, member) === values[member];
 }
 
-/** Throws `ManagementError` if one of the objects is the same. */
-export function unique<Each>(all: Iterable<Each>, isSame: (each: Each) => boolean, message: string): void {
+/** Throws `ManagementError` if one of the objects is the same as the new one. */
+export function requireNew<Each>(all: Iterable<Each>, isSame: (each: Each) => boolean, message: string): void {
   if ([...all].some(isSame)) throw new ManagementError(6, `${message} (V3-DKcYh)`);
 }

@@ -37,11 +37,11 @@ export function likeZitadelManagement(objects: ZitadelObjects, settings: Managem
   }
 
   /** Checks the administrator's token, and returns the organisation whose objects the request is for. */
-  function organizationOf(request: RecordedRequest, mayEverybody: boolean): string {
+  function organizationOf(request: RecordedRequest, isForEveryUser: boolean): string {
     const [authorization] = request.field('authorization');
     if (authorization === undefined) throw new ManagementError(16, 'auth header missing');
     const token = authorization.replace(/^Bearer /i, '');
-    if (isOrdinary(token) && !mayEverybody) throw new ManagementError(5, 'membership not found (AUTHZ-cdgFk)');
+    if (isOrdinary(token) && !isForEveryUser) throw new ManagementError(5, 'membership not found (AUTHZ-cdgFk)');
     if (token !== settings.adminToken && !isOrdinary(token)) {
       throw new ManagementError(16, 'Token is invalid (AUTH-7fs1e)');
     }

@@ -5,8 +5,8 @@ export const tokenLifeSeconds = 43_199;
 
 /** Something that the server does not know immediately after it was created. */
 export interface Lagging {
-  /** How many more lookups do not find it. */
-  missed: number;
+  /** How many more lookups do not find it. Each of them counts down. */
+  missesLeft: number;
 }
 
 /** A client secret, or a public key. */
@@ -91,10 +91,10 @@ export interface ZitadelObjects {
   readonly tokens: Map<string, ZitadelToken>;
 }
 
-/** Returns whether a lookup finds the object. Counts the lookup if it does not. */
+/** Makes one lookup of the object, and returns whether it is found. Counts `missesLeft` down if not. */
 export function isKnown(object: Lagging): boolean {
-  if (object.missed === 0) return true;
-  object.missed -= 1;
+  if (object.missesLeft === 0) return true;
+  object.missesLeft -= 1;
   return false;
 }
 

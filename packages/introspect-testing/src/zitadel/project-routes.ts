@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { details, type Handler, type ManagementContext, type Parameters } from './management-context.js';
-import { listed, ManagementError, ofOrganization, secondsOf, textOf, unique } from './management-messages.js';
+import { listed, ManagementError, ofOrganization, requireNew, secondsOf, textOf } from './management-messages.js';
 import type { ZitadelApp } from './objects.js';
 
 /** The id of the project that ZITADEL's first setup makes for itself. */
@@ -20,7 +20,7 @@ export function projectRoutes(context: ManagementContext): Readonly<Record<strin
   /** ZITADEL's own project is in the first organisation, before all others. */
   function ownProjects(organization: string) {
     if (!context.behavior.listsOwnProject || organization !== context.behavior.organization) return [];
-    return [{ id: ownProjectId, name: 'ZITADEL', projectRoleAssertion: false, missed: 0 }];
+    return [{ id: ownProjectId, name: 'ZITADEL', projectRoleAssertion: false, missesLeft: 0 }];
   }
 
   return {
@@ -42,7 +42,7 @@ export function projectRoutes(context: ManagementContext): Readonly<Record<strin
       ),
     'POST /projects': ({ body, organization }) => {
       const name = textOf(body, 'AddProjectRequest', 'name');
-      unique(
+      requireNew(
         ofOrganization(projects, organization),
         (each) => each.name === name,
         'Project already exists on organization',
@@ -50,7 +50,7 @@ export function projectRoutes(context: ManagementContext): Readonly<Record<strin
       const id = context.newId();
       const projectRoleAssertion = body.projectRoleAssertion === true;
       projects.set(id, {
-        ...{ id, name, organization, projectRoleAssertion, missed: searchLag },
+        ...{ id, name, organization, projectRoleAssertion, missesLeft: searchLag },
         roles: new Map(),
         apps: new Map(),
       });
@@ -72,8 +72,8 @@ export function projectRoutes(context: ManagementContext): Readonly<Record<strin
       const { roles } = context.projectOf(parameters, organization);
       const key = textOf(body, 'AddProjectRoleRequest', 'roleKey');
       const displayName = textOf(body, 'AddProjectRoleRequest', 'displayName');
-      unique(roles.values(), (each) => each.key === key, 'Role already exists');
-      roles.set(key, { key, displayName, missed: searchLag });
+      requireNew(roles.values(), (each) => each.key === key, 'Role already exists');
+      roles.set(key, { key, displayName, missesLeft: searchLag });
       return details(organization);
     },
     'DELETE /projects/{pid}/roles/{key=**}': ({ parameters, organization }) => {
@@ -104,12 +104,12 @@ export function projectRoutes(context: ManagementContext): Readonly<Record<strin
       if (type !== 'API_AUTH_METHOD_TYPE_BASIC' && type !== 'API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT') {
         throw new ManagementError(3, 'proto: invalid value for enum field authMethodType');
       }
-      unique(apps.values(), (each) => each.name === name, 'Application already exists');
+      requireNew(apps.values(), (each) => each.name === name, 'Application already exists');
       const [id, clientId] = [context.newId(), context.newId()];
       const method = type === 'API_AUTH_METHOD_TYPE_BASIC' ? 'basic' : 'key';
       const credential = method === 'basic' ? context.newSecret() : undefined;
       const credentials = new Map(credential && [['secret', credential]]);
-      apps.set(id, { id, name, clientId, method, credentials, active: true, missed: searchLag });
+      apps.set(id, { id, name, clientId, method, credentials, active: true, missesLeft: searchLag });
       return { appId: id, ...details(organization), clientId, ...(credential && { clientSecret: credential.secret }) };
     },
     'POST /projects/{pid}/apps/{aid}/_deactivate': ({ parameters, organization }) => {
@@ -137,7 +137,7 @@ export function projectRoutes(context: ManagementContext): Readonly<Record<strin
       const expiresAt = secondsOf(body.expirationDate);
       const keyId = context.newId();
       const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-      credentials.set(keyId, { key: publicKey, expiresAt, missed: credentialsLag });
+      credentials.set(keyId, { key: publicKey, expiresAt, missesLeft: credentialsLag });
       const key = privateKey.export({ type: 'pkcs1', format: 'pem' });
       const file = JSON.stringify({ type: 'application', keyId, key, appId, clientId });
       return { id: keyId, ...details(organization), keyDetails: Buffer.from(file).toString('base64') };

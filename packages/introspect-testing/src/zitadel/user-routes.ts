@@ -1,5 +1,5 @@
 import { details, type Handler, type ManagementContext, type Parameters } from './management-context.js';
-import { type Body, listed, ManagementError, ofOrganization, textOf, unique } from './management-messages.js';
+import { type Body, listed, ManagementError, ofOrganization, requireNew, textOf } from './management-messages.js';
 import type { ZitadelGrant, ZitadelUser } from './objects.js';
 import { opaqueToken } from './token-endpoint.js';
 
@@ -18,10 +18,10 @@ export function userRoutes(context: ManagementContext): Readonly<Record<string, 
 
   function addUser(user: Pick<ZitadelUser, 'userName' | 'name' | 'human' | 'hasJwts'>, organization: string): object {
     const { userName } = user;
-    unique(ofOrganization(users, organization), (each) => each.userName === userName, 'User already exists');
+    requireNew(ofOrganization(users, organization), (each) => each.userName === userName, 'User already exists');
     const id = context.newId();
     const loginName = loginDomain === undefined ? userName : `${userName}@${loginDomain}`;
-    users.set(id, { ...user, id, loginName, organization, active: true, missed: searchLag });
+    users.set(id, { ...user, id, loginName, organization, active: true, missesLeft: searchLag });
     return { userId: id, ...details(organization) };
   }
   function shownUser(user: ZitadelUser): object {
@@ -93,7 +93,7 @@ export function userRoutes(context: ManagementContext): Readonly<Record<string, 
       const user = userOf(parameters, organization);
       if (!user.active) throw new ManagementError(9, 'User already inactive (COMMAND-5M0sd)');
       user.active = false;
-      // They stay inactive when the user is active again.
+      // The user's tokens stay inactive when the user is active again.
       for (const [text, { userId }] of [...tokens]) if (userId === user.id) tokens.delete(text);
       return details(organization);
     },
@@ -119,10 +119,10 @@ export function userRoutes(context: ManagementContext): Readonly<Record<string, 
         organization,
       );
       const isSame = (each: ZitadelGrant) => each.userId === userId && each.projectId === projectId;
-      unique(grants.values(), isSame, 'User grant already exists');
+      requireNew(grants.values(), isSame, 'User grant already exists');
       const id = context.newId();
       const roleKeys = roleKeysOf(projectId, body);
-      grants.set(id, { id, userId, projectId, organization, roleKeys, missed: searchLag });
+      grants.set(id, { id, userId, projectId, organization, roleKeys, missesLeft: searchLag });
       return { userGrantId: id, ...details(organization) };
     },
     'PUT /users/{uid}/grants/{gid}': ({ parameters, body, organization }) => {

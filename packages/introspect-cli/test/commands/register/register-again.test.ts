@@ -124,13 +124,13 @@ describe('introspect register, run twice,', () => {
     const { projects, users } = project.zitadel.objects;
     const organization = '100000000000000001';
     for (let i = 0; i < 150; i++) {
-      const other = { id: `${i}`, name: `other ${i}`, organization, missed: 0 };
+      const other = { id: `${i}`, name: `other ${i}`, organization, missesLeft: 0 };
       projects.set(other.id, { ...other, projectRoleAssertion: true, roles: new Map(), apps: new Map() });
       users.set(other.id, { ...other, userName: other.name, loginName: other.name, hasJwts: false, active: true });
     }
     await project.run('register', ...everything);
     const shop = [...projects.values()].find(({ name }) => name === 'shop');
-    for (let i = 0; i < 150; i++) shop?.roles.set(`role-${i}`, { key: `role-${i}`, displayName: 'one', missed: 0 });
+    for (let i = 0; i < 150; i++) shop?.roles.set(`role-${i}`, { key: `role-${i}`, displayName: 'one', missesLeft: 0 });
     const writes = project.zitadel.writes().length;
     const { code } = await project.run('register', ...everything, '--force');
     expect(code).toBe(0);
