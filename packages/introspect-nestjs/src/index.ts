@@ -2,7 +2,6 @@ export * from '@acme/introspect-core';
 export type { SharedAuthorizer } from '@acme/introspect-core/adapter';
 export * from '@acme/introspect-core/keycloak';
 export * from '@acme/introspect-core/zitadel';
-export { Public, RequireToken } from './decorators.js';
+export { Introspection, introspectionOf, Public, RequireToken } from './decorators.js';
 export { IntrospectModule, type IntrospectModuleOptions } from './introspect.module.js';
 export { type IntrospectExtras, IntrospectGuard, type PlatformRequest } from './introspect-guard.js';
-export { Introspection, introspectionOf } from './introspection.js';

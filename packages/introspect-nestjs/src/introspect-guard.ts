@@ -1,27 +1,8 @@
-import type { LogEntry, Policy } from '@acme/introspect-core';
-import {
-  type AdapterExtras,
-  type AdapterOptions,
-  combinedPolicy,
-  type Decision,
-  isDecided,
-  isHangUp,
-  type NodeRequest,
-  nodeRequestContext,
-  type Protect,
-  protect,
-} from '@acme/introspect-core/adapter';
-import {
-  type CanActivate,
-  type ExecutionContext,
-  HttpException,
-  Inject,
-  Injectable,
-  Logger,
-  type Type,
-} from '@nestjs/common';
-import { keepToken } from './introspection.js';
-import { policiesOf, type RouteHandler } from './route-policies.js';
+import type { ActiveToken, LogEntry } from '@acme/introspect-core';
+import type { AdapterExtras, AdapterOptions, Decision, NodeRequest, Protect } from '@acme/introspect-core/adapter';
+import { combinedPolicy, isDecided, isHangUp, nodeRequestContext, protect } from '@acme/introspect-core/adapter';
+import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable, Logger } from '@nestjs/common';
+import { policiesOf } from './route-policies.js';
 
 /**
  * The request that Nest gives, as far as those of Express and Fastify are alike. A `check` can declare the type of its
@@ -54,8 +35,13 @@ export interface IntrospectExtras extends AdapterExtras {
 type Route = Protect<PlatformRequest> | 'public';
 /** Whether a call of a handler may go on. */
 type Verdict = boolean | Promise<boolean>;
+/**
+ * Where a request keeps its token: nothing else that a handler is called with belongs to one request alone. A property
+ * costs less for each request than a WeakMap.
+ */
+const tokenKey = Symbol('@acme/introspect-nestjs/token');
 /** Fastify's holds Node's request, Express's is Node's. */
-type FoundRequest = PlatformRequest & NodeRequest & { readonly raw?: NodeRequest };
+type FoundRequest = PlatformRequest & NodeRequest & { readonly raw?: NodeRequest; [tokenKey]?: ActiveToken | null };
 
 /** Nest prints the description if a module uses the guard but does not import an IntrospectModule. */
 export const INTROSPECT_RUNTIME = Symbol('IntrospectModule.forRoot(…): import it here, or anywhere if it is global');
@@ -69,35 +55,35 @@ export class IntrospectRuntime {
   /** Where a context keeps the verdict. A property costs less for each request than a WeakMap. */
   readonly verdictKey = Symbol('verdict');
   /** By controller and handler, because two controllers may inherit one handler. */
-  readonly #routes = new WeakMap<Type, WeakMap<RouteHandler, Route>>();
+  readonly #routes = new WeakMap<object, WeakMap<object, Route>>();
 
   constructor(options: AdapterOptions<PlatformRequest, IntrospectExtras>) {
     this.options = options;
   }
 
-  readonly requestOf = (context: ExecutionContext): FoundRequest | undefined => {
+  requestOf(context: ExecutionContext): FoundRequest | undefined {
     const found = this.options.extras.requestOf?.(context);
     return (found ?? (context.getType() === 'http' ? context.switchToHttp().getRequest() : undefined)) as FoundRequest;
-  };
+  }
 
   /**
    * Returns what decides about a route. Makes it at the first call.
    *
    * @throws TypeError naming what is wrong with the policies of the route
    */
-  routeOf(controller: Type, handler: RouteHandler): Route {
-    const known = this.#routes.get(controller)?.get(handler);
+  routeOf(controller: object, handler: object): Route {
+    const routes = this.#routes.get(controller) ?? new WeakMap<object, Route>();
+    const known = routes.get(handler);
     if (known !== undefined) return known;
-    const routes = this.#routes.get(controller) ?? new WeakMap<RouteHandler, Route>();
-    const route = this.#newRoute(policiesOf(controller, handler));
+    const policies = policiesOf(controller, handler);
+    const route = policies === 'public' ? policies : protect(this.options.source, combinedPolicy(policies), writeLine);
     this.#routes.set(controller, routes.set(handler, route));
     return route;
   }
-
-  #newRoute(policies: readonly Policy[] | 'public'): Route {
-    return policies === 'public' ? policies : protect(this.options.source, combinedPolicy(policies), writeLine);
-  }
 }
+
+/** Of the guard that last accepted a request to a controller, by the class of the controller. */
+const runtimes = new WeakMap<object, IntrospectRuntime>();
 
 /**
  * Lets a request pass if its token satisfies the policies of the route and of its controller. If there are none, any
@@ -116,26 +102,29 @@ export class IntrospectGuard implements CanActivate {
 
   /** Decides about a call of a handler once, even if it has several guards: Nest gives all of them the same context. */
   canActivate(context: ExecutionContext): Verdict {
+    const verdicts: Record<symbol, Verdict | undefined> = Object(context);
     const { verdictKey } = this.#runtime;
-    const known: Verdict | undefined = Reflect.get(context, verdictKey);
-    if (known !== undefined) return known;
-    const verdict = this.#decide(context);
-    Reflect.set(context, verdictKey, verdict);
-    return verdict;
+    verdicts[verdictKey] ??= this.#decide(context);
+    return verdicts[verdictKey];
   }
 
   #decide(context: ExecutionContext): Verdict {
-    const { requestOf } = this.#runtime;
-    const route = this.#runtime.routeOf(context.getClass(), context.getHandler());
+    const runtime = this.#runtime;
+    const controller = context.getClass();
+    const route = runtime.routeOf(controller, context.getHandler());
     if (route === 'public') return true;
-    const native = requestOf(context);
+    const native = runtime.requestOf(context);
     const nodeRequest = native?.raw ?? native;
-    if (native === undefined || !Array.isArray(nodeRequest?.rawHeaders)) return Promise.reject(noRequest(context));
+    if (native === undefined || !Array.isArray(nodeRequest?.rawHeaders)) {
+      const fact = `IntrospectGuard finds no HTTP request in a context of kind "${context.getType()}"`;
+      return Promise.reject(new Error(`${fact}: give IntrospectModule the option "requestOf"`));
+    }
     const response = context.getType() === 'http' ? context.switchToHttp().getResponse() : undefined;
 
     const settle = (decision: Decision): true => {
       if (decision.allowed) {
-        if (decision.token !== undefined) keepToken(decision.token, native, context.getClass(), requestOf);
+        if (decision.token !== undefined) native[tokenKey] = decision.token;
+        if (runtimes.get(controller) !== runtime) runtimes.set(controller, runtime);
         return true;
       }
       for (const [name, value] of decision.headers) response?.header(name, value); // Nest drops those of an exception
@@ -151,8 +140,19 @@ export class IntrospectGuard implements CanActivate {
   }
 }
 
-function noRequest(context: ExecutionContext): Error {
-  return new Error(
-    `IntrospectGuard finds no HTTP request in a context of kind "${context.getType()}": give IntrospectModule the option "requestOf"`,
-  );
+/**
+ * Returns the token that a guard accepted for the request of a context: `null` if the guard is optional, and the request
+ * has no bearer credentials.
+ *
+ * @throws Error if no guard accepted the request
+ */
+export function acceptedToken(context: ExecutionContext): ActiveToken | null {
+  const request = runtimes.get(context.getClass())?.requestOf(context);
+  // An object that inherits from a request is another request, such as one message of a connection.
+  const token = request !== undefined && Object.hasOwn(request, tokenKey) ? request[tokenKey] : undefined;
+  if (token !== undefined) return token;
+  throw new Error(`No guard accepted a token for ${nameOf(context)}: guard it with @RequireToken()`);
 }
+
+/** The name of a handler in error messages. */
+export const nameOf = (context: ExecutionContext) => `${context.getClass().name}.${context.getHandler().name}`;

@@ -1,13 +1,10 @@
 import type { Policy } from '@acme/introspect-core';
-import type { ExecutionContext, Type } from '@nestjs/common';
 
-export type RouteHandler = ReturnType<ExecutionContext['getHandler']>;
+/** The metadata key of both decorators. If one place has both, the upper one applies. */
+export const accessKey = '@acme/introspect-nestjs/access';
 
 /** What the decorators of one class or method set. */
 type Access = readonly Policy[] | 'public';
-
-/** The metadata key of both decorators. If one place has both, the upper one applies. */
-const accessKey = '@acme/introspect-nestjs/access';
 
 /**
  * Returns what the decorators of a class or method set, without those of base classes. A method has it twice: at the
@@ -17,15 +14,11 @@ export function accessOf(place: object, name?: string | symbol): Access | undefi
   return Reflect.getOwnMetadata(accessKey, place, name as string);
 }
 
-export function setAccess(access: Access, place: object, name?: string | symbol): void {
-  Reflect.defineMetadata(accessKey, access, place, name as string);
-}
-
 /**
  * Returns all policies that a token must satisfy for a route: of the controller's base classes (the outermost first),
  * of the controller, and of the route. `@Public()` cancels the policies that come before its own place in this order.
  */
-export function policiesOf(controller: Type, handler: RouteHandler): Access {
+export function policiesOf(controller: object, handler: object): Access {
   const policies: Policy[] = [];
   for (const place of [handler, ...chainOf(controller)]) {
     const access = accessOf(place);

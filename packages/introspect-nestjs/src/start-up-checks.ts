@@ -2,7 +2,7 @@ import { Authorizer } from '@acme/introspect-core';
 import { type CanActivate, type Type, UseGuards } from '@nestjs/common';
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
 import { IntrospectGuard, type IntrospectRuntime } from './introspect-guard.js';
-import { accessOf, chainOf, policiesOf, type RouteHandler } from './route-policies.js';
+import { accessOf, chainOf, policiesOf } from './route-policies.js';
 
 /** The metadata key of `@UseGuards()`: the releases of Nest export it from different places. */
 const guardsKey = '__guards__';
@@ -53,7 +53,7 @@ function checkProtection(controller: Type, name: string, instance: unknown): voi
   const access = accesses.find((each) => each !== undefined);
   if (access === undefined || access === 'public') return;
 
-  const method: RouteHandler = controller.prototype[name];
+  const method: object = controller.prototype[name];
   const isProtected = (handler: unknown) =>
     accessOf(Object(handler)) === access && guardsOf(Object(handler)).includes(IntrospectGuard);
   if (accesses[0] === undefined) {
