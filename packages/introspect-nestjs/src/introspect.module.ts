@@ -1,12 +1,6 @@
 import { type AnyAuthorizer, Authorizer, type AuthorizerOptions, isAuthorizer } from '@acme/introspect-core';
-import {
-  type AuthorizerOrChooser,
-  adapterOptions,
-  type ChooseAuthorizer,
-  nodeTransport,
-  type SharedAuthorizer,
-  splitOptions,
-} from '@acme/introspect-core/adapter';
+import type { AuthorizerOrChooser, ChooseAuthorizer, SharedAuthorizer } from '@acme/introspect-core/adapter';
+import { adapterOptions, nodeTransport, splitOptions } from '@acme/introspect-core/adapter';
 import {
   type ConfigurableModuleAsyncOptions,
   ConfigurableModuleBuilder,
@@ -18,13 +12,8 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import {
-  INTROSPECT_RUNTIME,
-  type IntrospectExtras,
-  IntrospectGuard,
-  IntrospectRuntime,
-  type PlatformRequest,
-} from './introspect-guard.js';
+import type { IntrospectExtras, PlatformRequest } from './introspect-guard.js';
+import { INTROSPECT_RUNTIME, IntrospectGuard, IntrospectRuntime } from './introspect-guard.js';
 import { checkApp } from './start-up-checks.js';
 
 /** The options of an `Authorizer`, and those of the module. */
