@@ -34,7 +34,8 @@ export function checkApp(modules: ModulesContainer, runtime: IntrospectRuntime):
 function checkClass(controller: Type, instance: unknown, runtime: IntrospectRuntime): void {
   for (const name of new MetadataScanner().getAllMethodNames(controller.prototype)) {
     try {
-      checkProtection(controller, name, instance);
+      const problem = lostProtection(controller, name, instance);
+      if (problem !== undefined) throw new TypeError(problem);
       const handler = controller.prototype[name];
       if (policiesOf(controller, handler).length > 0) runtime.routeOf(controller, handler);
     } catch (error) {
@@ -43,38 +44,32 @@ function checkClass(controller: Type, instance: unknown, runtime: IntrospectRunt
   }
 }
 
-/** @throws TypeError that says how the method has lost its protection */
-function checkProtection(controller: Type, name: string, instance: unknown): void {
+/** Returns how a method has lost its protection, and what to do; `undefined` if it has not. */
+function lostProtection(controller: Type, name: string, instance: unknown): string | undefined {
   const declarations = chainOf(controller.prototype).filter((each) => Object.hasOwn(each, name));
   const accesses = declarations.map((each) => {
     const method: unknown = Object.getOwnPropertyDescriptor(each, name)?.value;
     return accessOf(Object(method)) ?? accessOf(each, name);
   });
   const access = accesses.find((each) => each !== undefined);
-  if (access === undefined || access === 'public') return;
+  if (access === undefined || access === 'public') return undefined;
 
   const method: object = controller.prototype[name];
-  const isProtected = (handler: unknown) =>
-    accessOf(Object(handler)) === access && guardsOf(Object(handler)).includes(IntrospectGuard);
+  const isProtected = (handler: object) => accessOf(handler) === access && guardsOf(handler).includes(IntrospectGuard);
   if (accesses[0] === undefined) {
     if (isDecorated(method) && policiesOf(controller, method).length === 0) {
-      throw new TypeError(
-        'the method overrides one that @RequireToken() protects, and has no policy itself; add @RequireToken() or @Public() to it',
-      );
+      return 'the method overrides one that @RequireToken() protects, and has no policy itself; add @RequireToken() or @Public() to it';
     }
   } else if (!isProtected(method)) {
-    throw new TypeError(
-      'a decorator above @RequireToken() replaced the method, so nothing would guard it; put @RequireToken() above that decorator',
-    );
-  } else if (instance !== undefined && !isProtected(Object(instance)[name])) {
-    throw new TypeError(
-      'each instance has a function of its own in place of the method, so @RequireToken() would not hold; do not bind or replace the method in the constructor',
-    );
+    return 'a decorator above @RequireToken() replaced the method, so nothing would guard it; put @RequireToken() above that decorator';
+  } else if (instance !== undefined && !isProtected(Object(Object(instance)[name]))) {
+    return 'each instance has a function of its own in place of the method, so @RequireToken() would not hold; do not bind or replace the method in the constructor';
   }
   // Only a call shows whether the constructor has replaced a method.
   if (instance === undefined && !guardsOf(controller).includes(unknownHandlerGuard)) {
     UseGuards(unknownHandlerGuard)(controller);
   }
+  return undefined;
 }
 
 /** Throws at a call of a handler that may be a method with `@RequireToken()`, but has lost all decorators. */
@@ -88,10 +83,5 @@ const unknownHandlerGuard: CanActivate = {
   },
 };
 
-function isDecorated(handler: object): boolean {
-  return Reflect.getOwnMetadataKeys(handler).length > 0;
-}
-
-function guardsOf(place: object): unknown[] {
-  return Reflect.getMetadata(guardsKey, place) ?? [];
-}
+const isDecorated = (handler: object) => Reflect.getOwnMetadataKeys(handler).length > 0;
+const guardsOf = (place: object): unknown[] => Reflect.getMetadata(guardsKey, place) ?? [];
