@@ -77,20 +77,18 @@ const parameter = createParamDecorator((member: string | undefined, context) => 
 /** The members that {@link ActiveToken} declares. */
 type KnownMember = keyof { [Name in keyof ActiveToken as string extends Name ? never : Name]: unknown };
 
-/** Compiles only on a parameter that accepts the value. If the type of the value is unknown, any parameter does. */
+/** Compiles only on a parameter that accepts the value. */
 type MemberDecorator<Value> = <Target, Key extends PropertyKey, Index extends number>(
   target: Target,
   key: Key | undefined,
-  index: Index & (Accepts<Target, Key, Index, Value> extends true ? unknown : Mismatch),
+  index: Index & ([Known<Value>] extends [Parameter<Target, Key, Index>] ? unknown : Mismatch),
 ) => void;
 
-type Accepts<Target, Key extends PropertyKey, Index extends number, Value> = unknown extends Value
-  ? true
-  : Target extends Record<Key, (...args: infer Args) => unknown>
-    ? Value extends Args[Index]
-      ? true
-      : false
-    : true;
+/** If the type of the value is unknown, it is `never`, which any parameter accepts. */
+type Known<Value> = unknown extends Value ? never : Value;
+
+type Parameter<Target, Key extends PropertyKey, Index extends number> =
+  Target extends Record<Key, (...args: infer Args) => unknown> ? Args[Index] : unknown;
 
 type Mismatch = 'The parameter does not accept every value of this member, such as undefined';
 
