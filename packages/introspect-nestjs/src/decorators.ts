@@ -25,13 +25,12 @@ import { accessKey, accessOf } from './route-policies.js';
 export function RequireToken<Of extends AnyAuthorizer = Authorizer>(
   policy?: PolicyOf<Of, PlatformRequest>,
 ): ClassDecorator & MethodDecorator;
-export function RequireToken(policy?: Policy, ...others: unknown[]): ClassDecorator & MethodDecorator {
+export function RequireToken(policy: Policy = {}, ...others: unknown[]): ClassDecorator & MethodDecorator {
   checkCalled('@RequireToken', [policy, ...others]);
-  const own = policy ?? {};
-  checkPolicy(own);
+  checkPolicy(policy);
   return applyDecorators((target: object, name?: string | symbol, descriptor?: PropertyDescriptor) => {
     const others = accessOf(target, name);
-    const access = [own, ...(Array.isArray(others) ? others : [])];
+    const access = [policy, ...(Array.isArray(others) ? others : [])];
     Reflect.defineMetadata(accessKey, access, target, name as string);
     if (descriptor !== undefined) Reflect.defineMetadata(accessKey, access, descriptor.value);
   }, UseGuards(IntrospectGuard));

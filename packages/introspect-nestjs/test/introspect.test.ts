@@ -808,6 +808,7 @@ it.each<[string, unknown, string]>([
   ['scopes in one string', { scopes: 'items:read' }, '"scopes"'],
   ['no roles', { anyRole: [] }, '"anyRole"'],
   ['a check that is not a function', { check: true }, '"check"'],
+  ['null in its place', null, 'Policy: the options must be an object'],
 ])('a policy throws where it is declared with %s', (_, policy, message) => {
   expect(() => RequireToken(policy as Policy)).toThrow(message);
 });
