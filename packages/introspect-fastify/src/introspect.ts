@@ -2,7 +2,6 @@ import type {
   ActiveToken,
   AnyAuthorizer,
   Authorizer,
-  AuthorizerOptions,
   LogEntry,
   Policy,
   PolicyOf,
@@ -10,7 +9,6 @@ import type {
 } from '@acme/introspect-core';
 import {
   type AdapterExtras,
-  type AuthorizerOrChooser,
   adapterOptions,
   type Decision,
   type Denial,
@@ -21,8 +19,8 @@ import {
   type NodeResponse,
   nodeRequestContext,
   nodeTransport,
+  type OptionsOrAuthorizer,
   protect,
-  type SharedAuthorizer,
   tokenOrThrow,
 } from '@acme/introspect-core/adapter';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
@@ -35,14 +33,7 @@ export interface IntrospectExtras extends AdapterExtras {
 }
 
 /** The options of an `Authorizer`, or `{ authorizer }`, and those of this plugin. */
-export type IntrospectOptions = IntrospectExtras &
-  (
-    | (AuthorizerOptions<unknown, string, string, FastifyRequest> & {
-        /** An existing authorizer. It excludes all options of an authorizer. */
-        authorizer?: never;
-      })
-    | SharedAuthorizer<AuthorizerOrChooser<FastifyRequest>>
-  );
+export type IntrospectOptions = IntrospectExtras & OptionsOrAuthorizer<FastifyRequest>;
 
 /**
  * A hook for `onRequest`, for apps over HTTP/1 or HTTP/2.

@@ -42,8 +42,16 @@ export interface AdapterExtras {
   serveResourceMetadata?: boolean;
 }
 
+/** The options of an authorizer, or `{ authorizer }`: for an adapter that takes one object of options. */
+export type OptionsOrAuthorizer<Native> =
+  | (AuthorizerOptions<unknown, string, string, Native> & {
+      /** An existing authorizer. It excludes all options of an authorizer. */
+      authorizer?: never;
+    })
+  | SharedAuthorizer<AuthorizerOrChooser<Native>>;
+
 /** What an adapter accepts: a source of authorizers, or the options of one authorizer. */
-export type AuthorizerInput<Native> = AuthorizerSource<Native> | AuthorizerOptions;
+export type AuthorizerInput<Native> = AuthorizerOrChooser<Native> | OptionsOrAuthorizer<Native>;
 
 /** An adapter's options after they were checked. */
 export interface AdapterOptions<Native, Extras extends object = AdapterExtras> {

@@ -7,6 +7,7 @@ export {
   type AuthorizerSource,
   adapterOptions,
   type ChooseAuthorizer,
+  type OptionsOrAuthorizer,
   resourceMetadataOf,
   type SharedAuthorizer,
   splitOptions,
