@@ -1,12 +1,4 @@
-import type {
-  ActiveToken,
-  AnyAuthorizer,
-  Authorizer,
-  LogEntry,
-  Policy,
-  PolicyOf,
-  TokenOf,
-} from '@acme/introspect-core';
+import type { ActiveToken, AnyAuthorizer, Authorizer, Policy, PolicyOf, TokenOf } from '@acme/introspect-core';
 import {
   type AdapterExtras,
   adapterOptions,
@@ -108,17 +100,20 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
 
   const requireToken = (policy?: Policy, ...others: unknown[]): TokenHook => {
     if (others.length > 0) throw new TypeError(notCalled); // Fastify has called it as a hook
-    const decide = protect(source, policy, hasLogger ? writeLine : undefined);
-    const hook = (hookRequest: HookRequest, hookReply: HookReply, done?: (error?: Error) => void) => {
-      const request = hookRequest as FastifyRequest;
-      const context = nodeRequestContext(request.raw, hookReply.raw, request);
+    const decide = protect<FastifyRequest>(
+      source,
+      policy,
+      hasLogger ? ({ level, message, ...fields }, { log }) => log[level](fields, message) : undefined,
+    );
+    const hook = (request: FastifyRequest, reply: FastifyReply, done?: (error?: Error) => void) => {
+      const context = nodeRequestContext(request.raw, reply.raw, request);
       const decision = decide(context);
       if (isDecided(decision) && decision.allowed) {
         accept(request, decision.token);
         done?.();
         return undefined; // a promise would only cost time
       }
-      const end = carryOut(decision, context, hookReply as FastifyReply);
+      const end = carryOut(decision, context, reply);
       return done === undefined ? end : callBack(end, done);
     };
     return hook as TokenHook;
@@ -144,10 +139,6 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
 };
 
 const notCalled = 'app.requireToken is not a hook itself: call it, as in { onRequest: app.requireToken() }';
-
-function writeLine({ level, message, code, suppressed }: LogEntry, { log }: FastifyRequest): void {
-  log[level]({ code, suppressed }, message);
-}
 
 function accept(request: FastifyRequest, token: ActiveToken | null | undefined): void {
   request.introspection = token ?? null;
