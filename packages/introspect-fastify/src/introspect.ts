@@ -175,16 +175,13 @@ async function carryOut(
  */
 function sendDenials(route: RouteOptions, requireToken: unknown): void {
   if (Object.values(route).flat().includes(requireToken)) throw new TypeError(notCalled);
-  const { errorHandler = passOn } = route;
+  const { errorHandler = (error) => Promise.reject(error) } = route; // Fastify then calls that of the route's scope
   route.config = Object.assign({}, route.config, { [sendsDenials]: true });
   route.errorHandler = (error, request, reply) => {
     const denial = denials.get(request);
     return denial?.error === error ? sendDenial(reply, denial) : errorHandler.call(reply.server, error, request, reply);
   };
 }
-
-/** Lets Fastify call the error handler of the route's scope. */
-const passOn = (error: unknown): Promise<never> => Promise.reject(error);
 
 function sendDenial(reply: FastifyReply, { status, headers, body }: Denial): void {
   for (const [name, value] of headers) reply.header(name, value);
