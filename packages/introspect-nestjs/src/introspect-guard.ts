@@ -32,14 +32,15 @@ export interface IntrospectExtras extends AdapterExtras {
   requestOf?(context: ExecutionContext): object | undefined;
 }
 
-type Route = Protect<PlatformRequest> | 'public';
-/** Whether a call of a handler may go on. */
-type Verdict = boolean | Promise<boolean>;
 /**
  * Where a request keeps its token: nothing else that a handler is called with belongs to one request alone. A property
  * costs less for each request than a WeakMap.
  */
 const tokenKey = Symbol('@acme/introspect-nestjs/token');
+
+type Route = Protect<PlatformRequest> | 'public';
+/** Whether a call of a handler may go on. */
+type Verdict = boolean | Promise<boolean>;
 /** Fastify's holds Node's request, Express's is Node's. */
 type FoundRequest = PlatformRequest & NodeRequest & { readonly raw?: NodeRequest; [tokenKey]?: ActiveToken | null };
 
