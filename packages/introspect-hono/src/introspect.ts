@@ -7,17 +7,14 @@ import type {
   RouteToken,
   TokenWithClaims,
 } from '@acme/introspect-core';
+import type { AdapterExtras, ChooseAuthorizer, Decision, SharedAuthorizer } from '@acme/introspect-core/adapter';
 import {
-  type AdapterExtras,
   adapterOptions,
-  type ChooseAuthorizer,
-  type Decision,
   denialResponse,
   expectOnlyPolicy,
   isDecided,
   protect,
   requestedMetadata,
-  type SharedAuthorizer,
   tokenOrThrow,
   webRequestContext,
 } from '@acme/introspect-core/adapter';

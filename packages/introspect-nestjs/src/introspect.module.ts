@@ -1,16 +1,14 @@
 import { type AnyAuthorizer, Authorizer, type AuthorizerOptions, isAuthorizer } from '@acme/introspect-core';
 import type { AuthorizerOrChooser, ChooseAuthorizer, SharedAuthorizer } from '@acme/introspect-core/adapter';
 import { adapterOptions, nodeTransport, splitOptions } from '@acme/introspect-core/adapter';
-import {
-  type ConfigurableModuleAsyncOptions,
-  ConfigurableModuleBuilder,
-  type DynamicModule,
-  Inject,
-  Module,
-  type OnApplicationShutdown,
-  type OnModuleInit,
-  type Provider,
+import type {
+  ConfigurableModuleAsyncOptions,
+  DynamicModule,
+  OnApplicationShutdown,
+  OnModuleInit,
+  Provider,
 } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Inject, Module } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { IntrospectExtras, PlatformRequest } from './introspect-guard.js';
 import { INTROSPECT_RUNTIME, IntrospectGuard, IntrospectRuntime } from './introspect-guard.js';
