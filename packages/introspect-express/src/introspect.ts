@@ -7,11 +7,9 @@ import type {
   RouteToken,
   TokenWithClaims,
 } from '@acme/introspect-core';
+import type { AdapterExtras, ChooseAuthorizer, Decision, SharedAuthorizer } from '@acme/introspect-core/adapter';
 import {
-  type AdapterExtras,
   adapterOptions,
-  type ChooseAuthorizer,
-  type Decision,
   expectOnlyPolicy,
   isDecided,
   isHangUp,
@@ -19,7 +17,6 @@ import {
   nodeTransport,
   protect,
   requestedMetadata,
-  type SharedAuthorizer,
   sendDenial,
   tokenOrThrow,
 } from '@acme/introspect-core/adapter';
@@ -107,13 +104,9 @@ export function introspect(
   choose: ChooseAuthorizer<Request> | Shared<ChooseAuthorizer<Request>>,
 ): Omit<Introspect, 'authorizer'>;
 export function introspect(input: object): object {
+  const names = ['serveResourceMetadata'] as const;
   const transport = nodeTransport(() => import('@acme/introspect-core/undici'));
-  const { source, authorizer, metadata } = adapterOptions<Request>(
-    'introspect',
-    input as never,
-    ['serveResourceMetadata'],
-    transport,
-  );
+  const { source, authorizer, metadata } = adapterOptions<Request>('introspect', input as never, names, transport);
 
   function guard(policy: Policy | undefined, accept: (req: Request, res: Response, next: NextFunction) => unknown) {
     const decide = protect(source, policy);

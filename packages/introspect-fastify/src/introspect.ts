@@ -88,12 +88,9 @@ const denials = new WeakMap<FastifyRequest, Denial>();
 const withoutToken = new WeakSet<object>();
 
 const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
-  const { extras, source, authorizer, metadata, close } = adapterOptions<FastifyRequest, IntrospectExtras>(
-    'introspect',
-    options,
-    ['serveResourceMetadata', 'global'],
-    nodeTransport(() => import('@acme/introspect-core/undici')),
-  );
+  const names = ['serveResourceMetadata', 'global'] as const;
+  const transport = nodeTransport(() => import('@acme/introspect-core/undici'));
+  const { extras, source, authorizer, metadata, close } = adapterOptions('introspect', options, names, transport);
 
   // The log of an app without a logger is the same empty function for all levels. A silent log of pino has a level.
   const hasLogger = app.log.error !== app.log.warn || app.log.level !== undefined;
