@@ -34,6 +34,9 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<Input>({
   alwaysTransient: true, // Nest cannot compare the options, so it would take two modules with different options for one
 }).build();
 
+/** Undefined if a function chooses the authorizer: then the start-up checks reject each class that injects it. */
+const authorizerOf = ({ options }: IntrospectRuntime) => options.authorizer;
+
 /**
  * Provides the guard, and one `Authorizer` that constructors can inject.
  *
@@ -44,14 +47,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<Input>({
  * ```
  */
 @Module({
-  providers: [
-    IntrospectGuard,
-    {
-      provide: Authorizer,
-      inject: [INTROSPECT_RUNTIME],
-      useFactory: ({ options }: IntrospectRuntime) => options.authorizer,
-    },
-  ],
+  providers: [IntrospectGuard, { provide: Authorizer, inject: [INTROSPECT_RUNTIME], useFactory: authorizerOf }],
   exports: [INTROSPECT_RUNTIME, IntrospectGuard, Authorizer],
 })
 export class IntrospectModule implements OnModuleInit, OnApplicationShutdown {
