@@ -97,7 +97,7 @@ const plugin: FastifyPluginAsync<IntrospectOptions> = async (app, options) => {
 
   const requireToken = (policy?: Policy, ...others: unknown[]): TokenHook => {
     if (others.length > 0) throw new TypeError(notCalled); // Fastify has called it as a hook
-    const decide = protect<FastifyRequest>(
+    const decide = protect(
       source,
       policy,
       hasLogger ? ({ level, message, ...fields }, { log }) => log[level](fields, message) : undefined,
