@@ -59,7 +59,7 @@ export type IntrospectEvent =
   | { readonly type: 'shed'; readonly origin: string; readonly by: ShedBy; readonly priority: Priority }
   /** The circuit breaker opened: too many of the recent attempts failed (`circuitBreaker.failureRate`). */
   | { readonly type: 'breaker_opened'; readonly origin: string }
-  /** The circuit breaker closed: the server responded to a probe. */
+  /** The circuit breaker closed: a probe had none of the failures that open it. */
   | { readonly type: 'breaker_closed'; readonly origin: string }
   /** A cached response was used. */
   | { readonly type: 'cache_hit'; readonly active: boolean }

@@ -10,7 +10,7 @@ import { apiOf, clientSecret, runDoctor } from '../../support/run-doctor.js';
 import { startTlsFront, type TlsFront } from '../../support/tls-front.js';
 
 const docs = fileURLToPath(new URL('../../../../../docs/', import.meta.url));
-const block = /(?<=^```console\n)\$ introspect doctor\n.*?(?=^```$)/ms;
+const block = /(?<=^```console\n)\$ npx @acme\/introspect-cli doctor\n.*?(?=^```$)/ms;
 
 let folder: string;
 let server: ScriptedServer;
@@ -45,7 +45,9 @@ describe('the documentation', () => {
     const quoted = await runDoctor({ ...env, ZITADEL_CLIENT_SECRET: `"${clientSecret}"` }, [], introspectProcess);
     const right = await runDoctor(env, [], introspectProcess);
     expect([quoted.exitCode, right.exitCode]).toEqual([1, 0]);
-    const printed = [quoted, right].map(({ stdout }) => `$ introspect doctor\n${asDocumented(stdout)}`).join('\n');
+    const printed = [quoted, right]
+      .map(({ stdout }) => `$ npx @acme/introspect-cli doctor\n${asDocumented(stdout)}`)
+      .join('\n');
     const pages = readdirSync(docs, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.md'))
       .map((name) => join(docs, name))

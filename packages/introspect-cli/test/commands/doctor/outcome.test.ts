@@ -180,7 +180,7 @@ describe('the output of introspect doctor', () => {
     expect(checks[5]).toEqual({
       name: 'credentials',
       status: 'error',
-      detail: 'introspected an invented token, by client_secret_basic',
+      detail: 'introspection of an invented token, by client_secret_basic',
       findings: [
         {
           code: 'credentials_refused',

@@ -113,7 +113,7 @@ function oddities(name: 'client_id' | 'client_secret', value: string): Finding[]
       code: `${name}_quotes`,
       severity: 'warning',
       seen: `There are quotes around the ${label}`,
-      cause: 'A program that does not remove quotes read the env file, such as docker --env-file.',
+      cause: 'The env file was read by a program that keeps quotes, such as docker --env-file.',
       fix: 'Remove them: they are sent as part of the value.',
     });
   }

@@ -19,7 +19,7 @@ const inventedToken = 'a-token-that-introspect-doctor-invented';
 /** Introspects an invented token with the given credentials, with wrong ones, and through the SDK. */
 export async function checkCredentials(target: Target): Promise<Check> {
   const how = target.method === 'none' ? 'without credentials' : `by ${target.method}`;
-  const detail = `introspected an invented token, ${how}`;
+  const detail = `introspection of an invented token, ${how}`;
   let sent = '';
   const response = await introspectRaw(target, ({ headers: { authorization = '' } }) => {
     sent = authorization;

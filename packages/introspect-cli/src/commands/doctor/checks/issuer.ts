@@ -50,7 +50,7 @@ const quotes: Finding = {
   code: 'issuer_quotes',
   severity: 'error',
   seen: 'There are quotes around the issuer',
-  cause: 'A program that does not remove quotes read the env file, such as docker --env-file.',
+  cause: 'The env file was read by a program that keeps quotes, such as docker --env-file.',
   fix: 'Remove them. The checks continue without them.',
 };
 

@@ -21,7 +21,7 @@ export async function checkLatency(target: Target, clock: Clock): Promise<Check>
   }
   if (times.length === 0) return skipped('latency', 'no request was sent');
   const { median, worst } = summary(times);
-  const detail = `median ${median} ms, worst ${worst} ms, of ${times.length} requests`;
+  const detail = `median ${median} ms, worst ${worst} ms, of ${times.length} introspection requests`;
   return checked('latency', detail, latencyFindings({ median, worst }, target.timeoutMs));
 }
 
