@@ -19,26 +19,28 @@ export async function measureContents(bench: Bench): Promise<Report> {
   const row = (name: string, of: (contents: Contents) => string) => [name, of(plain), of(sealed)];
   return {
     title: 'What is in Redis',
-    columns: ['', 'not sealed', 'sealed'],
+    columns: ['', 'without "storeSecret"', 'with "storeSecret"'],
     rows: [
-      row(`of ${canaries} tokens, how many have claims in a dump`, ({ found }) => String(found)),
+      row(`of ${canaries} tokens: how many have claims in a dump of Redis`, ({ found }) => String(found)),
       row('bytes of an entry (MEMORY USAGE)', ({ bytes }) => bytes.toFixed(0)),
       row('bytes of the record of an `invalidate` (tombstone)', ({ tombstoneBytes }) => tombstoneBytes.toFixed(0)),
       ...patterns.map((name) => row(`commands: ${name}`, ({ commands }) => (commands[name] ?? Number.NaN).toFixed(2))),
       row('commands: an invalidation, by its process', ({ invalidationCommands }) => invalidationCommands.toFixed(2)),
-      row('commands: next look-up in another process after it', ({ rereadCommands }) => rereadCommands.toFixed(2)),
+      row('commands: after an invalidation, next look-up of a token', ({ rereadCommands }) =>
+        rereadCommands.toFixed(2),
+      ),
     ],
     goals: [
       {
-        goal: 'with "storeSecret": tokens with claims in a dump of Redis, also decoded = 0',
+        goal: 'with "storeSecret": tokens whose claims are in a dump of Redis, plain or encoded = 0',
         measured: `${sealed.found} of ${canaries}`,
         isReached: sealed.found === 0 && plain.found === canaries,
       },
     ],
     notes: [
-      'A token counts if the name, the e-mail address or the subject of its user, or the token itself is found in a key or a value, also after ' +
-        'decoding JSON, hex and base64 twice. Without a secret all must be found, which shows that the search works. ' +
-        `The responses have ${plain.responseBytes} bytes.`,
+      'A token counts if a key or a value contains the token, or the name, e-mail address or subject of its user. JSON, hex and base64 are ' +
+        `decoded first, up to two levels deep. Without a secret, all ${canaries} tokens must count: so the search works. ` +
+        `A response has ${plain.responseBytes} bytes.`,
     ],
   };
 }

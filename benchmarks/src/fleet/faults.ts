@@ -89,8 +89,9 @@ export async function measureFaults(bench: Bench): Promise<Report> {
       },
     ],
     notes: [
-      `${processes} processes. A hit is in memory already: "localMaxAgeSeconds" is 600. New tokens are looked up meanwhile. After ` +
-        'the hits, all processes look up new tokens, and one invalidates a revoked token.',
+      `During a fault, one process looks up tokens that it has in memory ("localMaxAgeSeconds" is 600), and new tokens in between: ` +
+        `this gives the p99. Then all ${processes} processes look up new tokens: this gives the failed look-ups. At last, one process ` +
+        'invalidates a revoked token, and must reject it. Wrong responses count in all steps.',
     ],
   };
 }
