@@ -20,7 +20,7 @@ it('npm start runs with the file that register has written, as docs/zitadel.md s
 
     const documented = (await blocks('docs/zitadel.md', /^sh$/)).find(({ code }) => code.includes('npm start'))?.code;
     const script = String(documented)
-      .replace('packages/introspect-cli/dist/introspect.js', command)
+      .replace('npx @acme/introspect-cli', `node ${command}`) // without the registry
       .replace('npm start', `node ${join(root, 'apps/tour/dist/main.js')}`); // without its installation and build
     const { stdout } = await run('sh', ['-ec', script], { cwd: folder, env: { PATH: process.env.PATH } });
     expect(stdout).toContain(`A tour of ${zitadel.origin}`);
