@@ -1,7 +1,7 @@
 // Which folder of the core, of the CLI and of the testing package may import which. `npm test` runs it.
 // docs/architecture.md shows the picture of the core.
 const base = ['errors', 'runtime'];
-const beside = [...base, 'transport', 'protocol', 'events', 'options.ts'];
+const beside = [...base, 'protocol', 'events', 'options.ts'];
 const allowed = {
   errors: [],
   runtime: [],
@@ -11,10 +11,10 @@ const allowed = {
   request: base,
   protocol: [...base, 'transport'],
   cache: beside,
-  client: beside,
+  client: [...beside, 'transport'],
   policy: [...beside, 'request'], // a policy's `check` gets the request
-  lookup: [...beside, 'request', 'cache', 'client', 'policy'],
-  authorizer: [...beside, 'request', 'cache', 'client', 'policy', 'lookup'],
+  lookup: [...beside, 'transport', 'request', 'cache', 'client', 'policy'],
+  authorizer: [...beside, 'transport', 'request', 'cache', 'client', 'policy', 'lookup'],
   // These import the rest by the package's name, as their users do, so that there is only one copy of it.
   adapter: ['runtime', 'options.ts'],
   'extensions/([^/]+)': ['extensions/$1', 'extensions/explain', 'runtime', 'options.ts'],
