@@ -69,8 +69,8 @@ export async function measureInvalidation({ server, endpoint, redis, storeSecret
     ],
     notes: [
       `${all.rejects.length} invalidations in blocks of ${perBlock}. The goal takes the median of the blocks' ratios, so that a busy ` +
-        'moment counts little. Each process looks the token up each millisecond. Before it denies its first request, it reads ' +
-        'Redis, and waits until one of the processes has introspected the token.',
+        'moment counts little; the table takes all invalidations together. Each process looks the token up each millisecond. ' +
+        'Before it denies its first request, it reads Redis, and waits until one of the processes has introspected the token.',
     ],
   };
 }
