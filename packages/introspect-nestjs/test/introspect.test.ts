@@ -882,6 +882,19 @@ describe('a context that is not http', () => {
     await expect(guard.canActivate(two)).rejects.toMatchObject({ status: 400 });
   });
 
+  it('is guarded on its own if its request is an object that inherits from the one that opened a connection', async () => {
+    const guard = await guardOf({ requestOf });
+    const opening = requestWith('Bearer good');
+    const operation = (request: object) => graphqlContext(undefined, {}, { request }, {});
+    const first = operation(Object.create(opening));
+    await expect(guard.canActivate(first)).resolves.toBe(true);
+    expect(introspectionOf(first)).toMatchObject({ sub: 'mickey' });
+    const second = operation(Object.create(opening));
+    expect(() => introspectionOf(second)).toThrow('No guard accepted a token for Resolver.field');
+    server.tokens.delete('good');
+    await expect(guard.canActivate(second)).rejects.toMatchObject({ status: 401 });
+  });
+
   it('of kind http is rejected too if its request has no field lines', async () => {
     const guard = await guardOf({});
     const context = new ExecutionContextHost([{ headers: { authorization: 'Bearer good' } }, {}], class {}, () => {});
