@@ -1,10 +1,12 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { json, type ScriptedServer, startScriptedServer } from '@acme/introspect-testing';
 import { serve } from 'h3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { freePort } from '../documentation/free-port.js';
 import { blocks, programFolder } from '../documentation/pages.js';
 import { transpiled } from '../transpiled.js';
 
@@ -42,9 +44,43 @@ afterEach(async () => {
 
 const program = (name: string) => import(/* @vite-ignore */ join(folder, `${name}.js`));
 
+/** Starts the program node.js, with this import and this function in place of those of fetch.js. */
+async function servedByNode(imports?: string, fetchFunction = 'fetch'): Promise<Handler> {
+  const file = join(folder, 'node.js');
+  const code = await readFile(file, 'utf8');
+  if (imports !== undefined) {
+    const replaced = code
+      .replace(/^import .* from '.\/fetch.js';$/m, imports)
+      .replace('{ fetch,', `{ fetch: ${fetchFunction},`);
+    await writeFile(file, replaced);
+  }
+  const port = await freePort();
+  const env = { ...process.env, PORT: String(port) };
+  const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const ended = once(child, 'exit');
+  closing.push(() => child.kill() && ended);
+  const origin = `http://localhost:${port}`;
+  await vi.waitFor(() => fetch(origin), { timeout: 120_000, interval: 50 });
+  return ({ url, headers }) => fetch(new URL(new URL(url).pathname, origin), { headers });
+}
+
+/** Sends a request to the procedure of the same name, and returns what the procedure returns. */
+function throughTrpc(handler: Handler): Handler {
+  return async ({ url, headers }) => {
+    const response = await handler(new Request(new URL(`/trpc${new URL(url).pathname}`, url), { headers }));
+    return response.ok ? Response.json((await response.json()).result.data) : response;
+  };
+}
+
 /** Each returns a function that sends a request to the program. */
 const recipes: Record<string, () => Promise<Handler>> = {
   'Bun, Deno and Cloudflare Workers': async () => (await program('fetch')).fetch,
+
+  'Node, by the program node.js': () => servedByNode(),
+  'h3, by the program node.js': () => servedByNode("import { app } from './h3.js';", 'app.fetch'),
+  'Elysia, by the program node.js': () => servedByNode("import { app } from './elysia.js';", 'app.fetch'),
+  'tRPC, by the program node.js': async () =>
+    throughTrpc(await servedByNode("import { handler } from './trpc.js';", 'handler')),
 
   'Next.js': async () => {
     const { GET, POST } = await program('route');
@@ -70,14 +106,7 @@ const recipes: Record<string, () => Promise<Handler>> = {
 
   Elysia: async () => (await program('elysia')).app.handle,
 
-  tRPC: async () => {
-    const { handler } = await program('trpc');
-    return async ({ url, headers }) => {
-      const request = new Request(new URL(`/trpc${new URL(url).pathname}`, url), { headers });
-      const response: Response = await handler(request);
-      return response.ok ? Response.json((await response.json()).result.data) : response;
-    };
-  },
+  tRPC: async () => throughTrpc((await program('trpc')).handler),
 
   'node:http': async () => {
     const { server: http } = await program('node-http');
@@ -127,6 +156,7 @@ describe('a recipe in docs/recipes.md', () => {
     expect(names).toEqual([
       'auth.js',
       'fetch.js',
+      'node.js',
       'bun.js', // `npm run test:runtimes` runs it, and the next two
       'deno.js',
       'worker.js',
