@@ -92,13 +92,13 @@ export class Decider {
 
   #allow(token: ActiveToken | null): Decision {
     if (this.#events.receivesDecisions) {
-      this.#events.emitToListener({ type: 'decided', outcome: token ? 'allowed' : 'anonymous' });
+      this.#events.notify({ type: 'decided', outcome: token ? 'allowed' : 'anonymous' });
     }
     return permission(token);
   }
 
   #deny(error: unknown, request: RequestContext, { errorBody, log }: DecisionOptions): Decision | Promise<never> {
-    if (this.#events.receivesDecisions) this.#events.emitToListener(denialEvent(error));
+    if (this.#events.receivesDecisions) this.#events.notify(denialEvent(error));
     const { native } = request;
     if (error instanceof MissingTokenError) {
       if (isPreflight(request)) this.#failures.deniedPreflight({ log, native });

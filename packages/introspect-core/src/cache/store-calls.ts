@@ -42,13 +42,13 @@ export class StoreCalls {
     try {
       return await withDeadline({ timeoutMs: storeTimeoutMs, late: storeError }, work);
     } catch {
-      this.reportFailure(operation);
+      this.report(operation);
       throw storeError();
     }
   }
 
   /** Reports a failure that the caller has noticed itself. */
-  reportFailure(operation: StoreOperation): void {
+  report(operation: StoreOperation): void {
     this.#onFailure(operation);
   }
 }

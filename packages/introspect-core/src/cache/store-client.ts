@@ -151,7 +151,7 @@ export class StoreClient {
     try {
       return this.#store.onInvalidate?.(listener, reports);
     } catch {
-      this.#calls.reportFailure('onInvalidate');
+      this.#calls.report('onInvalidate');
       return undefined;
     }
   }
@@ -239,7 +239,7 @@ export class StoreClient {
         if (token.active === isActive) return { token, requestedAt, storeVersion };
       }
     } catch {}
-    this.#calls.reportFailure('get'); // this cache did not write this value here
+    this.#calls.report('get'); // this cache did not write this value here
     return undefined;
   }
 }

@@ -21,7 +21,7 @@ export class EventEmitter {
 
   /** Emits an event. An error of the listener is ignored: no request may fail because a log cannot be written. */
   emit(event: IntrospectEvent): void {
-    this.emitToListener(event);
+    this.notify(event);
     this.#channel?.publish(event);
   }
 
@@ -31,7 +31,7 @@ export class EventEmitter {
   }
 
   /** Emits an event to the listener, but not on the channel. */
-  emitToListener(event: IntrospectEvent): void {
+  notify(event: IntrospectEvent): void {
     try {
       const result: unknown = this.#listener?.(event);
       if (typeof result === 'object') Promise.resolve(result).catch(() => {});
