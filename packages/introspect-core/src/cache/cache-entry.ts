@@ -15,7 +15,7 @@ export interface CachedResponse extends RequestTime {
    * tombstones do not concern the response, so that they are not checked again.
    */
   sequence: number;
-  /** The `epoch` of the `TokenCache` at that time. In a later epoch, the store is read before an active response is used. */
+  /** The `epoch` of the `TokenCache` then. In a later epoch, the store is read before an active response is used. */
   epoch: number;
   /**
    * A version of the tombstones in the store. No tombstone up to this version concerns the response, because the response

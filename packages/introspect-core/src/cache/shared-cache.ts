@@ -11,7 +11,7 @@ import type { TokenCache } from './token-cache.js';
 
 /** A tombstone stays as long as a process may use a response that it concerns, whatever the settings of that process. */
 const tombstoneTtlMs = maxSharedSeconds * 1000 + tombstoneSlackMs;
-/** How long an inactive response is stored. Processes wait less long for it. */
+/** How long an inactive response is stored. Processes wait for it for a shorter time. */
 const inactiveTtlMs = 500;
 /** How long an entry is used at most before the store is read again, while the store may report no changes. */
 const unreportedMaxAgeMs = 1000;

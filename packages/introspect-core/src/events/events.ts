@@ -44,6 +44,7 @@ export type IntrospectEvent =
       readonly origin: string;
       /** The number of the attempt, 1 for the first. */
       readonly attempt: number;
+      /** How the attempt ended. */
       readonly outcome: RequestOutcome;
       /** How long the attempt took, in milliseconds. */
       readonly durationMs: number;
@@ -67,12 +68,20 @@ export type IntrospectEvent =
   | { readonly type: 'cache_miss' }
   /** A request waits for the introspection of its token that another request has started. */
   | { readonly type: 'coalesced' }
-  /** The server is unreachable, and a cached response of this age was used (`maxAgeIfErrorSeconds`). Alert on it. */
-  | { readonly type: 'stale_served'; readonly ageSeconds: number }
-  /** A background refresh received a response. */
+  /** The server is unavailable, so a stale response was used (`maxAgeIfErrorSeconds`). Alert on it. */
+  | {
+      readonly type: 'stale_served';
+      /** The age of the response, in seconds since it was requested. */
+      readonly ageSeconds: number;
+    }
+  /** A background refresh received a response, which says whether the token is `active`. */
   | { readonly type: 'refreshed'; readonly active: boolean }
-  /** A cached token was active and its new response inactive, so it was introspected again: `active` is that result. */
-  | { readonly type: 'rechecked'; readonly active: boolean }
+  /** A cached token was active and its new response inactive, so the token was introspected again. */
+  | {
+      readonly type: 'rechecked';
+      /** Whether the second response says that the token is active. */
+      readonly active: boolean;
+    }
   /** `invalidate` was called. */
   | { readonly type: 'invalidated'; readonly by: InvalidationKind }
   /** The `prefilter` rejected a token, so no request was sent. */
@@ -85,10 +94,13 @@ export type IntrospectEvent =
   /** `explainInactive` says why a token may be inactive. Its texts may name the token's issuer, audience and times. */
   | ({ readonly type: 'inactive_explained' } & InactiveExplanation)
   /**
-   * The claims of a token do not match the authorizer's `claims`. `paths` names them, such as `address.country`, without
-   * their values.
+   * The claims of a token do not match the authorizer's `claims`. `paths` names those claims, such as `address.country`.
    */
-  | { readonly type: 'claims_rejected'; readonly paths: readonly string[] }
+  | {
+      readonly type: 'claims_rejected';
+      /** The paths of the claims, without values. An empty path is the token itself. */
+      readonly paths: readonly string[];
+    }
   /** One response is larger than `cache.maxBytes`, so it is not cached. */
   | { readonly type: 'too_large_to_cache' }
   /**

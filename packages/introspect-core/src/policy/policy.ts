@@ -71,7 +71,8 @@ export interface PolicyBranch<
   anyRole?: readonly Role[];
   /**
    * The token must satisfy one of these policies. They are judged in the given order. If the token satisfies none, the
-   * error is that of the first policy. An AuthorizationError of a `check` in them counts as not satisfied.
+   * error is that of the first policy. If a `check` of these policies throws an AuthorizationError, its policy is not
+   * satisfied.
    *
    * @default no alternatives
    */

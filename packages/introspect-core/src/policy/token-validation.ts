@@ -68,7 +68,7 @@ function isOfType({ token_type: type }: ActiveToken, tokenTypes: readonly string
   return type !== undefined && (tokenTypes.includes(type) || tokenTypes.includes(type.toLowerCase()));
 }
 
-/** Returns whether a kind is one of {@link otherKinds}. Compares with `Bearer` first, the usual value, to save the copy. */
+/** Returns whether a kind is one of {@link otherKinds}, in any case. `Bearer`, the usual one, needs no lower-case copy. */
 function isOtherKind(kind: unknown): boolean {
   return typeof kind === 'string' && kind !== 'Bearer' && otherKinds.has(kind.toLowerCase());
 }

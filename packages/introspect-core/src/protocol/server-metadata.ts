@@ -102,7 +102,7 @@ export interface CheckedMetadata {
 
 /**
  * Checks a metadata document (RFC 8414 §3.2). Its `issuer` must equal the configured one, code point by code point
- * (§3.3), and tokens may be sent to the URL of the member. Nothing else in the document is checked.
+ * (§3.3), and the URL of the member must be one to which tokens may be sent. Nothing else in the document is checked.
  *
  * @internal For the command `introspect`, too.
  */

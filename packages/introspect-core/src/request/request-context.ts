@@ -2,7 +2,7 @@ import type { Credentials } from './bearer-token.js';
 
 /** What the authorizer may use of a request. An adapter sets all members that its framework has. */
 export interface RequestContext<Native = unknown> {
-  /** The value of the `Authorization` field, or a list if there are several fields. Nothing if there is none. */
+  /** The value of the `Authorization` field, or a list of several. `null` or `undefined` if there is no field. */
   authorization: Credentials;
   /** The HTTP method, in upper case. */
   method?: string;
