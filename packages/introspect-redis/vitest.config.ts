@@ -5,6 +5,7 @@ export default defineConfig({
     name: 'redis',
     fsModuleCache: false,
     include: ['test/**/*.test.ts'],
+    exclude: ['**/*.long.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

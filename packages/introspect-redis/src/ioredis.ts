@@ -26,6 +26,8 @@ export interface IoredisConnection {
   publish(channel: string, message: string): Promise<unknown>;
   subscribe(channel: string): Promise<unknown>;
   call(command: string, ...values: (string | number)[]): Promise<unknown>;
+  /** Only a cluster has it: its connections to single servers. */
+  nodes?(role: 'master'): IoredisClient[];
   /** The socket, if there is one. A cluster has several, and no such member. */
   readonly stream?: { ref?(): unknown; unref?(): unknown };
 }
@@ -91,7 +93,7 @@ export class Ioredis implements RedisLibrary {
   }
 
   async subscribe(channel: string, onMessage: (message: string) => void, onEnd: (error: unknown) => void) {
-    const client = await this.#open(onEnd);
+    const client = this.#client.isCluster ? await this.#openNode(onEnd) : await this.#open(onEnd);
     client.on('message', (_, message) => onMessage(String(message)));
     try {
       await client.subscribe(channel);
@@ -103,27 +105,58 @@ export class Ioredis implements RedisLibrary {
   }
 
   async #open(onEnd: (error: unknown) => void): Promise<IoredisConnection> {
-    const client = this.#duplicate();
-    let isOpen = false;
-    let lastError: unknown = new Error('Redis has closed the connection');
-    client.on('error', (error) => {
-      lastError = error;
-    });
-    client.on('end', () => {
-      if (isOpen) onEnd(lastError);
-    });
-    await openedInTime(client.connect(), () => client.disconnect());
-    isOpen = true;
-    client.stream?.unref?.();
-    return client;
+    return openClient(this.#duplicate(), onEnd);
+  }
+
+  /**
+   * Opens a connection to one node of the cluster. Each node receives all messages.
+   *
+   * A cluster moves its subscriptions to another connection without an event: changes would be lost unnoticed.
+   */
+  async #openNode(onEnd: (error: unknown) => void): Promise<IoredisConnection> {
+    const cluster = await this.#open(() => {});
+    try {
+      const nodes = cluster.nodes?.('master') ?? [];
+      const node = nodes[Math.floor(Math.random() * nodes.length)];
+      if (node === undefined) throw new Error('The cluster has no master');
+      return await openClient(node.duplicate(ofOneServer), onEnd);
+    } finally {
+      cluster.disconnect();
+    }
   }
 
   #duplicate(): IoredisConnection {
-    const common = { lazyConnect: true, enableOfflineQueue: false };
-    if (this.#client.isCluster) return this.#client.duplicate([], { ...common, clusterRetryStrategy: null });
-    const once = { protocol: 2, retryStrategy: null, maxRetriesPerRequest: null, autoResubscribe: false };
-    return this.#client.duplicate({ ...common, ...once });
+    return this.#client.isCluster ? this.#client.duplicate([], ofCluster) : this.#client.duplicate(ofOneServer);
   }
+}
+
+const ofOneServer = {
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  protocol: 2,
+  retryStrategy: null,
+  maxRetriesPerRequest: null,
+  autoResubscribe: false,
+};
+/** A cluster connects to a server with the first command for it. Without the queue, it rejects the second one. */
+const ofCluster = { lazyConnect: true, enableOfflineQueue: true, clusterRetryStrategy: null };
+
+async function openClient(client: IoredisConnection, onEnd: (error: unknown) => void): Promise<IoredisConnection> {
+  let isOpen = false;
+  let lastError: unknown = new Error('Redis has closed the connection');
+  client.on('error', (error) => {
+    lastError = error;
+  });
+  // A cluster emits "-node" if it loses one of its servers, and "end" only if it has lost all.
+  for (const event of ['end', '-node']) {
+    client.on(event, () => {
+      if (isOpen) onEnd(lastError);
+    });
+  }
+  await openedInTime(client.connect(), () => client.disconnect());
+  isOpen = true;
+  client.stream?.unref?.();
+  return client;
 }
 
 function connectionOf(client: IoredisConnection): Connection {

@@ -86,17 +86,22 @@ export class NodeRedis implements RedisLibrary {
     const { socket, commandOptions } = settingsOf(template);
     const client = template.duplicate({
       disableOfflineQueue: true,
+      passthroughClientErrorEvents: true, // a sentinel then emits the errors of its connections, too
       ...options,
       socket: { ...socket, reconnectStrategy: false },
       // Each call of a store has a time limit already. A second one for each command takes a tenth of the time of a GET.
       commandOptions: { ...commandOptions, timeout: undefined },
     });
     let isOpen = false;
-    client.on('error', (error) => {
+    const end = (error: unknown) => {
       if (isOpen) onEnd(error);
-    });
-    client.on('end', () => {
-      if (isOpen) onEnd(new Error('Redis has closed the connection'));
+    };
+    client.on('error', end);
+    client.on('end', () => end(new Error('Redis has closed the connection')));
+    // Clients of a cluster and of a sentinel reconnect by themselves. Reports may have been lost meanwhile.
+    client.on('node-error', end);
+    client.on('topology-change', (change) => {
+      if (isMasterChange(change)) end(new Error('Another Redis server has become the master'));
     });
     if (onInvalidate) client.on('invalidate', onInvalidate);
     client.unref?.();
@@ -104,6 +109,10 @@ export class NodeRedis implements RedisLibrary {
     isOpen = true;
     return client;
   }
+}
+
+function isMasterChange(change: unknown): boolean {
+  return typeof change === 'object' && change !== null && 'type' in change && change.type === 'MASTER_CHANGE';
 }
 
 interface Settings {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createClient } from 'redis';
@@ -18,8 +18,11 @@ export interface RedisServer {
   freeze(): void;
   /** Ends `freeze`. */
   thaw(): void;
+  /** Ends it suddenly, and keeps its files. */
+  crash(): Promise<void>;
+  /** Ends it suddenly, and deletes its files. */
   kill(): Promise<void>;
-  /** Starts it again on the same port, empty. */
+  /** Starts it again on the same port, empty. After `crash`, a node still knows its cluster. */
   startAgain(): Promise<void>;
 }
 
@@ -30,11 +33,30 @@ export function findRedis(): string | undefined {
 }
 
 /** Starts redis-server on a free loopback port, with some options of its own. It ends with `kill`. */
-export async function startRedis(...options: string[]): Promise<RedisServer> {
+export function startRedis(...options: string[]): Promise<RedisServer> {
+  return startOnFreePort(options, 'Ready to accept connections');
+}
+
+/** Starts a Redis Sentinel on a free loopback port, with the lines of its configuration. It ends with `kill`. */
+export async function startSentinel(...lines: string[]): Promise<RedisServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'sentinel-'));
+  const file = join(folder, 'sentinel.conf');
+  await writeFile(file, lines.join('\n')); // a sentinel needs a file that it can write to
+  const sentinel = await startOnFreePort([file, '--sentinel'], '+monitor');
+  return {
+    ...sentinel,
+    async kill() {
+      await sentinel.kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startOnFreePort(options: string[], readyText: string): Promise<RedisServer> {
   const program = findRedis();
   if (program === undefined) throw new Error('redis-server is not installed');
   const folder = await mkdtemp(join(tmpdir(), 'redis-')); // a server in cluster mode writes a file
-  const startAt = (port: number) => start(program, folder, ['--port', `${port}`, ...options]);
+  const startAt = (port: number) => start(program, folder, [...options, '--port', `${port}`], readyText);
   for (;;) {
     const port = randomInt(10_000, 22_000); // below the ports that the system assigns; a cluster also uses port + 10000
     const started = await startAt(port);
@@ -59,12 +81,9 @@ function serverAt(port: number, folder: string, first: ChildProcess, startAt: (p
     },
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
+    crash: () => end(child),
     async kill() {
-      if (child.exitCode === null && child.signalCode === null) {
-        const ended = once(child, 'exit');
-        child.kill('SIGKILL');
-        await ended;
-      }
+      await end(child);
       await rm(folder, { recursive: true, force: true });
     },
     async startAgain() {
@@ -75,19 +94,26 @@ function serverAt(port: number, folder: string, first: ChildProcess, startAt: (p
   };
 }
 
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+}
+
 type Started = Promise<{ child: ChildProcess; problem: string | undefined }>;
 
 /** Resolves when the server accepts connections, or with its output if it ends. */
-async function start(program: string, folder: string, options: string[]): Started {
+async function start(program: string, folder: string, options: string[], readyText: string): Started {
   const fixed = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--enable-debug-command', 'yes'];
   await mkdir(folder, { recursive: true });
-  const child = spawn(program, [...fixed, ...options], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, [...options, ...fixed], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
   const late = setTimeout(() => child.kill('SIGKILL'), readyWithinMs);
   let output = '';
   try {
     for await (const chunk of child.stdout) {
       output += chunk;
-      if (!output.includes('Ready to accept connections')) continue;
+      if (!output.includes(readyText)) continue;
       return { child, problem: undefined };
     }
     return { child, problem: `redis-server ended: ${output}` };

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { storeContractCases } from '@acme/introspect-testing';
 import { Redis } from 'ioredis';
 import { Redis as Valkey } from 'iovalkey';
-import { createClient, createCluster } from 'redis';
+import { createClient } from 'redis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { fromIoredis, type RedisStore, redisStore, type StoreOptions } from '../src/index.js';
+import { observed, proven, waiting } from './observed-store.js';
 import { findRedis, type RedisServer, startRedis } from './redis-server.js';
 
 const program = findRedis();
-const waiting = { interval: 10, timeout: 60_000 };
 
 it('the report says whether redis-server is installed', ({ annotate }) =>
   annotate(program ?? 'redis-server is not installed on this machine: its tests are skipped'));
@@ -37,28 +37,8 @@ describe.runIf(program)('a store in Redis', () => {
     prefix = `${randomUUID()}:`;
   });
 
-  /** Returns a store of this test, its errors, and what it reports. */
-  function storeOf(make: Make, server = redis) {
-    const errors: unknown[] = [];
-    const reported: string[] = [];
-    const store = make(server, { prefix, onError: (error) => errors.push(error) });
-    onTestFinished(() => store.close());
-    const listen = () =>
-      store.onInvalidate((key) => reported.push(key), {
-        reset: () => reported.push('(reset)'),
-        unreliable: () => reported.push('(unreliable)'),
-      });
-    return { store, errors, reported, listen };
-  }
-
-  /** Returns a store after its proof: then it has reported twice that any key may have changed. */
-  async function proven(make: Make, server = redis) {
-    const all = storeOf(make, server);
-    all.listen();
-    await vi.waitFor(() => expect(all.reported.length).toBeGreaterThanOrEqual(2), waiting);
-    expect(all.errors).toEqual([]);
-    return all;
-  }
+  const storeOf = (make: Make, server = redis) => observed((options) => make(server, options), prefix);
+  const provenOf = (make: Make, server = redis) => proven((options) => make(server, options), prefix);
 
   async function keys(server = redis): Promise<string[]> {
     return ((await server.command('KEYS', `${prefix}*`)) as string[]).filter((key) => !key.includes('probe:'));
@@ -73,7 +53,7 @@ describe.runIf(program)('a store in Redis', () => {
 
   describe.each(Object.entries(makers))('%s', (_, make) => {
     it.each(storeContractCases({ lease: true, onInvalidate: true }))('$name', async ({ check }) => {
-      await check({ store: (await proven(make)).store, other: (await proven(make)).store, elapse });
+      await check({ store: (await provenOf(make)).store, other: (await provenOf(make)).store, elapse });
     });
 
     it('writes only keys with its prefix and a time to live', async () => {
@@ -85,8 +65,8 @@ describe.runIf(program)('a store in Redis', () => {
     });
 
     it('reports neither its own writes, nor leases, nor proofs of other processes', async () => {
-      const { store, reported } = await proven(make);
-      const other = await proven(make);
+      const { store, reported } = await provenOf(make);
+      const other = await provenOf(make);
       reported.length = 0;
       await store.set('own', 'value', 60_000);
       await store.delete('own');
@@ -97,8 +77,8 @@ describe.runIf(program)('a store in Redis', () => {
     });
 
     it('reports that any key may have changed after a lost connection, and then single keys again', async () => {
-      const { reported, store } = await proven(make);
-      const other = await proven(make);
+      const { reported, store } = await provenOf(make);
+      const other = await provenOf(make);
       reported.length = 0;
       await redis.command('CLIENT', 'KILL', 'TYPE', 'normal');
       await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
@@ -114,7 +94,7 @@ describe.runIf(program)('a store in Redis', () => {
   it.each(Object.entries(makers).slice(0, 4))('%s reports a FLUSHALL', async (_, make) => {
     const server = await startRedis();
     onTestFinished(() => server.kill());
-    const { reported } = await proven(make, server);
+    const { reported } = await provenOf(make, server);
     reported.length = 0;
     await server.command('FLUSHALL');
     await vi.waitFor(() => expect(reported).toContain('(reset)'), waiting);
@@ -123,7 +103,7 @@ describe.runIf(program)('a store in Redis', () => {
   it.each(Object.entries(makers))('%s rejects while Redis is dead, and works after a restart', async (_, make) => {
     const server = await startRedis();
     onTestFinished(() => server.kill());
-    const { store, errors, reported } = await proven(make, server);
+    const { store, errors, reported } = await provenOf(make, server);
     await server.kill();
     await vi.waitFor(() => expect(store.get('key')).rejects.toThrow('no connection'), waiting);
     await vi.waitFor(() => expect(errors).not.toEqual([]), waiting);
@@ -165,7 +145,7 @@ describe.runIf(program)('a store in Redis', () => {
     if (make === ioredisThatDropsReports) return;
     await setTracking(server, '+');
     await vi.waitFor(() => expect(reported.at(-1)).toBe('(reset)'), waiting);
-    const other = await proven(make, server);
+    const other = await provenOf(make, server);
     await vi.waitFor(async () => {
       await other.store.set('now', 'value', 60_000);
       expect(reported).toContain('now');
@@ -175,30 +155,13 @@ describe.runIf(program)('a store in Redis', () => {
   it('a server that does not respond for a second, after the proof, loses no report', async () => {
     const server = await startRedis();
     onTestFinished(() => server.kill());
-    const { store, reported } = await proven(makers['redisStore with a URL'] as Make, server);
+    const { store, reported } = await provenOf(makers['redisStore with a URL'] as Make, server);
     const sleep = server.command('DEBUG', 'SLEEP', '1');
     await expect(store.get('key')).resolves.toBeUndefined();
     await sleep;
-    const other = await proven(makers['redisStore with a URL'] as Make, server);
+    const other = await provenOf(makers['redisStore with a URL'] as Make, server);
     await other.store.set('after', 'value', 60_000);
     await vi.waitFor(() => expect(reported).toContain('after'), waiting);
-  });
-
-  it('stores of a cluster share values and changes by publishing', async () => {
-    const server = await startRedis('--cluster-enabled', 'yes');
-    onTestFinished(() => server.kill());
-    await server.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await vi.waitFor(
-      async () => expect(await server.command('CLUSTER', 'INFO')).toContain('cluster_state:ok'),
-      waiting,
-    );
-    const client = () => createCluster({ rootNodes: [{ url: server.url }] });
-    const make: Make = (_, options) => redisStore({ client: client(), ...options, invalidation: 'publish' });
-    const [a, b] = [await proven(make, server), await proven(make, server)];
-    await a.store.set('key', 'value', 60_000);
-    await expect(b.store.get('key')).resolves.toBe('value');
-    await vi.waitFor(() => expect(b.reported).toContain('key'), waiting);
-    expect(() => redisStore({ client: client() })).toThrow('set "invalidation" to "publish"');
   });
 
   it('the store rejects without a server, and after its end', async () => {

@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { storeContractCases } from '@acme/introspect-testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { StoreOptions } from '../src/index.js';
+import { makers } from './cluster-stores.js';
+import { type ObservedStore, proven, waiting } from './observed-store.js';
+import { type RedisCluster, startCluster } from './redis-cluster.js';
+import { findRedis, type RedisServer } from './redis-server.js';
+
+const program = findRedis();
+
+it('the report says whether redis-server is installed', ({ annotate }) =>
+  annotate(program ?? 'redis-server is not installed on this machine: its tests are skipped'));
+
+describe.runIf(program)('a store in a cluster of three masters', () => {
+  let cluster: RedisCluster;
+  let prefix: string;
+  beforeAll(async () => {
+    cluster = await startCluster();
+  });
+  afterAll(() => cluster.kill());
+  beforeEach(() => {
+    prefix = `${randomUUID()}:`;
+  });
+
+  const keysOf = async (node: RedisServer) => (await node.command('KEYS', `${prefix}*`)) as string[];
+
+  const elapse = async (ms: number) => {
+    for (const master of cluster.masters) {
+      for (const key of await keysOf(master)) {
+        const leftMs = Number(await master.command('PTTL', key));
+        await master.command('PEXPIRE', key, String(leftMs - ms));
+      }
+    }
+  };
+
+  /** Waits until both stores read and write keys of all masters, and one reports the changes of the other. */
+  async function worksEverywhere(a: ObservedStore, b: ObservedStore) {
+    const keys = Array.from({ length: 30 }, (_, index) => `key${index}`);
+    const value = randomUUID();
+    await vi.waitFor(async () => {
+      await Promise.all(keys.map((key) => b.store.set(key, value, 60_000)));
+      expect(await a.store.getMany(keys)).toEqual(keys.map(() => value));
+    }, waiting);
+    for (const master of cluster.masters) expect(await keysOf(master)).not.toEqual([]);
+    await vi.waitFor(async () => {
+      const key = randomUUID();
+      await b.store.set(key, value, 60_000);
+      await vi.waitFor(() => expect(a.reported).toContain(key), { timeout: 1000 });
+    }, waiting);
+  }
+
+  describe.each(Object.entries(makers))('%s', (_, makeIn) => {
+    const make = (options: StoreOptions) => makeIn(cluster, options);
+
+    it.each(storeContractCases({ lease: true, onInvalidate: true }))('$name', async ({ check }) => {
+      await check({ store: (await proven(make, prefix)).store, other: (await proven(make, prefix)).store, elapse });
+    });
+
+    it('works again after a replica has replaced a dead master, and reports that any key may have changed', async () => {
+      const [a, b] = [await proven(make, prefix), await proven(make, prefix)];
+      await worksEverywhere(a, b); // now it has a connection to that master
+      a.reported.length = 0;
+      const dead = await cluster.failOver();
+      await vi.waitFor(() => expect(a.reported).toContain('(reset)'), waiting);
+      await worksEverywhere(a, b);
+      await dead.startAgain();
+      await worksEverywhere(a, b);
+    });
+
+    it('works again after a master has restarted, and reports that any key may have changed', async () => {
+      const [a, b] = [await proven(make, prefix), await proven(make, prefix)];
+      await worksEverywhere(a, b); // now it has a connection to that master
+      a.reported.length = 0;
+      const master = cluster.loneMaster;
+      await master.crash();
+      await master.startAgain();
+      await vi.waitFor(() => expect(a.reported).toContain('(reset)'), waiting);
+      await worksEverywhere(a, b);
+    });
+  });
+});
