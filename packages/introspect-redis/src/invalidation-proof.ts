@@ -124,9 +124,12 @@ function notReported(): Error {
 
 function unprovenError(cause: unknown): Error {
   const reason = cause instanceof Error ? cause.message : String(cause);
+  const advice = reason.startsWith('READONLY')
+    ? 'This server is a replica: use a client that finds the master, such as createSentinel or createCluster'
+    : 'Probably the user may not run CLIENT TRACKING, or a proxy drops reports: allow it, or set "invalidation" to "publish"';
   return new Error(
-    `Redis does not report changes to this process: ${reason}. Probably the user may not run CLIENT TRACKING, or a proxy ` +
-      'drops reports: allow it, or set "invalidation" to "publish". Until then, this process reads the store again after a second',
+    `Redis does not report changes to this process: ${reason.replace(/\.$/, '')}. ${advice}. Until then, this process reads ` +
+      'the store again after a second',
     { cause },
   );
 }

@@ -1,7 +1,10 @@
+import { openedInTime } from './opened-in-time.js';
 import type { Wire, WireEvents } from './wire.js';
 
 const firstDelayMs = 50;
 const maxDelayMs = 2000;
+/** For all connections that the store needs, and their first commands. */
+const openWithinMs = 20_000;
 /** If no reply arrives for this time, the connection is given up. */
 const hungAfterMs = 5000;
 /** More calls than this do not wait at the same time: the others reject. */
@@ -85,7 +88,7 @@ export class Link {
     const state: { wire?: Wire; endError?: unknown; hasEnded: boolean } = { hasEnded: false };
     const isCurrent = () => state.wire === undefined || state.wire === this.#wire;
     try {
-      const wire = await open({
+      const opening = open({
         onChange: (key) => {
           if (isCurrent()) onChange(key);
         },
@@ -95,6 +98,8 @@ export class Link {
           if (state.wire !== undefined && isCurrent()) this.#lose(error);
         },
       });
+      const destroy = () => void opening.then((late) => late.destroy()).catch(() => {});
+      const wire = await openedInTime(opening, destroy, openWithinMs);
       if (this.#isClosed || state.hasEnded) wire.destroy();
       if (state.hasEnded) throw state.endError;
       if (this.#isClosed) return;

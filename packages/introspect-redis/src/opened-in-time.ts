@@ -1,13 +1,21 @@
-const openWithinMs = 5000;
+const connectWithinMs = 5000;
 
-/** Resolves like the promise. If a connection takes longer than 5 s, calls `destroy` and rejects. */
-export async function openedInTime<Value>(work: Promise<Value>, destroy: () => void): Promise<Value> {
+/**
+ * Resolves like the promise. If it takes longer than 5 s, or the given time, calls `destroy` and rejects.
+ *
+ * It keeps the process alive until then.
+ */
+export async function openedInTime<Value>(
+  work: Promise<Value>,
+  destroy: () => void,
+  withinMs = connectWithinMs,
+): Promise<Value> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       destroy();
-      reject(new Error(`Redis did not accept a connection within ${openWithinMs} ms`));
-    }, openWithinMs);
+      reject(new Error(`Redis did not accept a connection within ${withinMs} ms`));
+    }, withinMs);
   });
   try {
     return await Promise.race([work, late]);

@@ -164,6 +164,16 @@ describe.runIf(program)('a store in Redis', () => {
     await vi.waitFor(() => expect(reported).toContain('after'), waiting);
   });
 
+  it('"onError" says that the server is a replica', async () => {
+    const server = await startRedis('--replicaof', '127.0.0.1 1');
+    onTestFinished(() => server.kill());
+    const { store, errors, reported, listen } = storeOf(makers['redisStore with a URL'] as Make, server);
+    listen();
+    await vi.waitFor(() => expect(reported).toContain('(unreliable)'), waiting);
+    expect(String(errors[0])).toContain('This server is a replica: use a client that finds the master');
+    await expect(store.set('key', 'value', 60_000)).rejects.toThrow('READONLY');
+  });
+
   it('the store rejects without a server, and after its end', async () => {
     const { store, errors } = storeOf(() => redisStore({ url: 'redis://127.0.0.1:1', onError: () => {} }));
     await expect(store.get('key')).rejects.toThrow('There is no connection to Redis');
