@@ -20,7 +20,7 @@ export async function startReplication(): Promise<Replication> {
   const name = 'main';
   const options = ['--repl-diskless-sync-delay', '0'];
   const first = await startRedis(...options);
-  const second = await startRedis(...options, '--replicaof', `127.0.0.1 ${first.port}`);
+  const second = await startRedis(...options, '--replicaof', '127.0.0.1', String(first.port));
   const servers = [first, second];
   const sentinel = await startSentinel(
     `sentinel monitor ${name} 127.0.0.1 ${first.port} 1`,
