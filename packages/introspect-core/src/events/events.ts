@@ -3,7 +3,7 @@ import type { AnyIntrospectionError, AuthorizerError, InvalidTokenReason } from 
 /** Which calls get a slot first when `limits` are reached. Calls of low priority fail first. */
 export type Priority = 'high' | 'normal' | 'low';
 
-/** An operation of the cache's `store`. */
+/** An operation of the cache's `store`. `get` also stands for `getMany`. */
 export type StoreOperation = 'get' | 'set' | 'delete' | 'lease' | 'onInvalidate' | 'close';
 
 /** What a call of `invalidate` named. */
