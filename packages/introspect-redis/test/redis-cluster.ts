@@ -1,5 +1,5 @@
 import { vi } from 'vitest';
-import { type RedisServer, startRedis } from './redis-server.js';
+import { type RedisServer, startRedis, startTogether } from './redis-server.js';
 
 const slots = 16_384;
 const waiting = { interval: 20, timeout: 60_000 };
@@ -17,9 +17,13 @@ export interface RedisCluster {
 }
 
 /** Starts a cluster. It ends with `kill`. */
-export async function startCluster(): Promise<RedisCluster> {
+export function startCluster(): Promise<RedisCluster> {
+  return startTogether(clusterOf);
+}
+
+async function clusterOf(add: (server: Promise<RedisServer>) => Promise<RedisServer>): Promise<RedisCluster> {
   const nodes = await Promise.all(
-    Array.from({ length: 4 }, () => startRedis('--cluster-enabled', 'yes', '--repl-diskless-sync-delay', '0')),
+    Array.from({ length: 4 }, () => add(startRedis('--cluster-enabled', 'yes', '--repl-diskless-sync-delay', '0'))),
   );
   const [first, , , replica] = nodes as [RedisServer, RedisServer, RedisServer, RedisServer];
   for (const [index, node] of nodes.slice(0, 3).entries()) {

@@ -1,5 +1,5 @@
 import { vi } from 'vitest';
-import { type RedisServer, startRedis, startSentinel } from './redis-server.js';
+import { type RedisServer, startRedis, startSentinel, startTogether } from './redis-server.js';
 
 const waiting = { interval: 20, timeout: 60_000 };
 
@@ -16,17 +16,22 @@ export interface Replication {
 }
 
 /** Starts a master, a replica and a sentinel. They end with `kill`. */
-export async function startReplication(): Promise<Replication> {
+export function startReplication(): Promise<Replication> {
+  return startTogether(replicationOf);
+}
+
+async function replicationOf(add: (server: Promise<RedisServer>) => Promise<RedisServer>): Promise<Replication> {
   const name = 'main';
   const options = ['--repl-diskless-sync-delay', '0'];
-  const first = await startRedis(...options);
-  const second = await startRedis(...options, '--replicaof', '127.0.0.1', String(first.port));
+  const first = await add(startRedis(...options));
+  const second = await add(startRedis(...options, '--replicaof', '127.0.0.1', String(first.port)));
   const servers = [first, second];
-  const sentinel = await startSentinel(
+  const lines = [
     `sentinel monitor ${name} 127.0.0.1 ${first.port} 1`,
     `sentinel down-after-milliseconds ${name} 60000`, // it never decides by itself
     `sentinel failover-timeout ${name} 5000`,
-  );
+  ];
+  const sentinel = await add(startSentinel(...lines));
 
   async function master(): Promise<RedisServer> {
     const [, port] = (await sentinel.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as [string, string];

@@ -52,6 +52,22 @@ export async function startSentinel(...lines: string[]): Promise<RedisServer> {
   };
 }
 
+/** Starts several servers. If that fails, ends those that have started. */
+export async function startTogether<Value>(
+  start: (add: (server: Promise<RedisServer>) => Promise<RedisServer>) => Promise<Value>,
+): Promise<Value> {
+  const servers: Promise<RedisServer>[] = [];
+  try {
+    return await start((server) => {
+      servers.push(server);
+      return server;
+    });
+  } catch (error) {
+    await Promise.allSettled(servers.map(async (server) => (await server).kill()));
+    throw error;
+  }
+}
+
 async function startOnFreePort(options: string[], readyText: string): Promise<RedisServer> {
   const program = findRedis();
   if (program === undefined) throw new Error('redis-server is not installed');
