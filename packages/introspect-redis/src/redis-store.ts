@@ -24,7 +24,8 @@ export type RedisStoreOptions = StoreOptions &
  * changes: another connection writes a key that lives for 5 s. If that fails, the cache emits `store_failed` and reads the
  * store again after a second, and `onError` gets the reason.
  *
- * `Authorizer.close` closes it. An idle store does not keep the process alive.
+ * `Authorizer.close` closes it. An idle store does not keep the process alive, except with a client of a cluster or of a
+ * sentinel.
  *
  * @example
  * ```ts
