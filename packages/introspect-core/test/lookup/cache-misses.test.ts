@@ -180,3 +180,28 @@ it('an inactive response of a process whose clock is ahead is not used, because 
   clocks.pass(0.001);
   expect(await read()).toEqual({ active: false });
 });
+
+it('a change that the store reports is noticed by each running read of the key, also after another read has ended', async () => {
+  const { clocks, cache, invalidations } = lookupParts();
+  const values: ((value: string) => void)[] = [];
+  let report: (key: string) => void = () => {};
+  const store: CacheStore = {
+    ...mapStore(clocks),
+    get: (key) => (key === 'k' ? new Promise((resolve) => void values.push(resolve)) : Promise.resolve(undefined)),
+    onInvalidate: (listener) => {
+      report = listener;
+      return () => {};
+    },
+  };
+  const settings = { lifetimeMs: 60_000, leaseMs: 5000, codec: plainCodec((text) => text), onFailure: () => {} };
+  const sharedCache = new SharedCache(store, cache, invalidations, { ...clocks, ...settings });
+  const lookup = { key: 'k', token: 't' };
+  const reads = [sharedCache.read(lookup), sharedCache.read(lookup)];
+  await until(() => values.length === 2);
+  const value = `${clocks.wallMs} {"active":true}`;
+  values[0]?.(value);
+  expect(await reads[0]).toBe(true);
+  report('k');
+  values[1]?.(value);
+  expect(await reads[1]).toBe(false);
+});
