@@ -39,7 +39,7 @@ export async function measureContents(bench: Bench): Promise<Report> {
     ],
     notes: [
       'A token counts if a key or a value contains the token, or the name, e-mail address or subject of its user. JSON, hex and base64 are ' +
-        `decoded first, up to two levels deep. Without a secret, all ${canaries} tokens must count: so the search works. ` +
+        `decoded first, up to two levels deep. Without a secret, all ${canaries} tokens must count: this tests the search. ` +
         `A response has ${plain.responseBytes} bytes.`,
     ],
   };

@@ -91,7 +91,7 @@ export async function measureFaults(bench: Bench): Promise<Report> {
     notes: [
       `During a fault, one process looks up tokens that it has in memory ("localMaxAgeSeconds" is 600), and new tokens in between: ` +
         `this gives the p99. Then all ${processes} processes look up new tokens: this gives the failed look-ups. At last, one process ` +
-        'invalidates a revoked token, and must reject it. Wrong responses count in all steps.',
+        'invalidates a revoked token, and must reject it. All steps count wrong responses.',
     ],
   };
 }

@@ -66,7 +66,7 @@ export async function measureIntrospections(bench: Bench): Promise<{ report: Rep
         { goal: 'wrong responses while Redis works = 0', measured: String(wrong), isReached: wrong === 0 },
       ],
       notes: [
-        `${lookUps.toLocaleString('en')} look-ups of ${tokens.toLocaleString('en')} tokens in Zipf distribution, dealt to the ` +
+        `${lookUps.toLocaleString('en')} look-ups of ${tokens.toLocaleString('en')} tokens in Zipf distribution, shared by the ` +
           `processes, ${concurrency} at a time. All caches are empty at first. The server responds after ${serverMs} ms. ` +
           `${unavailable} look-ups failed.`,
       ],

@@ -51,7 +51,7 @@ export async function* examine({ configuration, token, timeoutMs, clock }: Exami
   const target: Target = { ...location, headers, method, authentication, timeoutMs, isZitadel: ofZitadel };
   const credentials = await checkCredentials(target);
   yield credentials;
-  if (credentials.status === 'error') return 'the server must first respond to an invented token';
+  if (credentials.status === 'error') return 'the check of the credentials must first succeed';
 
   yield token === undefined
     ? skipped('token', 'INTROSPECT_TOKEN or ZITADEL_TOKEN is not set')
