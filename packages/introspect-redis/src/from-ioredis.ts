@@ -1,5 +1,5 @@
 import { Ioredis, type IoredisClient } from './ioredis.js';
-import { checkStoreOptions, type RedisStore, type StoreOptions, storeOn } from './store.js';
+import { checkStoreOptions, type RedisStore, type StoreOptions, storeOn } from './redis-store.js';
 
 /**
  * Returns a store in Redis or Valkey, by `ioredis` or `iovalkey`. Tested with ioredis 6.0.0 and iovalkey 0.4.0.

@@ -1,63 +1,95 @@
-import { NodeRedis, type NodeRedisClient } from './node-redis.js';
-import { checkStoreOptions, type RedisStore, type StoreOptions, storeOn } from './store.js';
+import type { CacheStore } from '@acme/introspect-core';
+import type { RedisLibrary } from './connection.js';
+import { InvalidationProof } from './invalidation-proof.js';
+import { Link } from './link.js';
+import { Names, openPublishing, openTracking } from './wire.js';
 
-/** The options of {@link redisStore}: either `url` or `client`, and those that all stores have. */
-export type RedisStoreOptions = StoreOptions &
-  (
-    | {
-        /** Such as `redis://user:password@127.0.0.1:6379`, or `rediss://…` for TLS. */
-        url: string;
-        client?: never;
-      }
-    | {
-        /** A client of npm's `redis`, connected or not. The store opens its own connections with the same settings. */
-        client: NodeRedisClient;
-        url?: never;
-      }
-  );
-
-/**
- * Returns a store in Redis or Valkey, by npm's `redis` from version 5.9.
- *
- * It connects with the first use, and reconnects by itself. Meanwhile its calls reject, and the cache goes on without it.
- * After each new connection, it reports to the cache that any key may have changed. Then it proves that the server reports
- * changes: another connection writes a key that lives for 5 s. If that fails, the cache emits `store_failed` and reads the
- * store again after a second, and `onError` gets the reason.
- *
- * `Authorizer.close` closes it. An idle store does not keep the process alive, except with a client of a cluster or of a
- * sentinel.
- *
- * @example
- * ```ts
- * const store = redisStore({ url: 'redis://127.0.0.1:6379', onError: console.error });
- * const authorizer = new Authorizer({ ...options, cache: { maxAgeSeconds: 60, store } });
- * ```
- * @throws TypeError for an option that is missing, unknown or invalid
- */
-export function redisStore(options: RedisStoreOptions): RedisStore {
-  const { url, client, ...storeOptions } = options;
-  checkStoreOptions('redisStore', storeOptions, ['url', 'client']);
-  if ((url === undefined) === (client === undefined)) throw new TypeError('redisStore: set either "url" or "client"');
-  if (client !== undefined) {
-    if (typeof client.duplicate !== 'function') {
-      throw new TypeError('redisStore: "client" must be a client of npm\'s "redis"; for ioredis, use fromIoredis');
-    }
-    if (client.unref === undefined && storeOptions.invalidation !== 'publish') {
-      throw new TypeError(
-        'redisStore: "client" is of a cluster or a sentinel, which cannot track keys; set "invalidation" to "publish"',
-      );
-    }
-    return storeOn(new NodeRedis(client), storeOptions);
-  }
-  if (typeof url !== 'string' || !/^(rediss?|unix):/.test(url)) {
-    throw new TypeError('redisStore: "url" must be a string that begins with redis://, rediss:// or unix://');
-  }
-  return storeOn(new NodeRedis(() => clientFor(url)), storeOptions);
+/** The options that all stores of this package have. */
+export interface StoreOptions {
+  /**
+   * The start of all keys. Use another one for each environment that shares a Redis.
+   *
+   * @default 'introspect:'
+   */
+  prefix?: string;
+  /**
+   * How this process hears of changes by other processes.
+   *
+   * - `'tracking'`: the server reports them (`CLIENT TRACKING`, Redis 6 or later). Not for a cluster.
+   * - `'publish'`: each process publishes its changes on the channel `<prefix>changes`. It works in a cluster too. Nobody
+   *   publishes a `FLUSHALL`.
+   *
+   * All processes must use the same value.
+   *
+   * @default 'tracking'
+   */
+  invalidation?: 'tracking' | 'publish';
+  /** Receives problems of the connection, and each failed proof that changes are reported. The store goes on by itself. */
+  onError?: (error: unknown) => void;
 }
 
-async function clientFor(url: string): Promise<NodeRedisClient> {
-  const { createClient } = await import('redis').catch((cause) => {
-    throw new Error('redisStore: "url" needs the package "redis"; install it, or set "client"', { cause });
+/** A {@link CacheStore} with all optional functions. */
+export type RedisStore = Required<CacheStore>;
+
+const optionNames = ['prefix', 'invalidation', 'onError'];
+
+/**
+ * Checks the options of a store.
+ *
+ * @throws TypeError naming the option that is invalid
+ */
+export function checkStoreOptions(owner: string, options: StoreOptions, otherNames: readonly string[] = []): void {
+  const names = [...otherNames, ...optionNames];
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`${owner}: unknown option "${unknown}"; known options: ${names.join(', ')}`);
+  }
+  const { prefix = '', invalidation = 'tracking', onError = () => {} } = options;
+  if (typeof prefix !== 'string') throw new TypeError(`${owner}: "prefix" must be a string`);
+  if (!['tracking', 'publish'].includes(invalidation)) {
+    throw new TypeError(`${owner}: "invalidation" must be "tracking" or "publish"`);
+  }
+  if (typeof onError !== 'function') throw new TypeError(`${owner}: "onError" must be a function`);
+}
+
+/** Returns a store on the connections of a library. */
+export function storeOn(
+  library: RedisLibrary,
+  { prefix = 'introspect:', invalidation = 'tracking', onError = () => {} }: StoreOptions,
+): RedisStore {
+  const names = new Names(prefix);
+  const { values, leases } = names;
+  const openWire = invalidation === 'publish' ? openPublishing : openTracking;
+  const proof = new InvalidationProof({ reopen: () => link.reopen(), onError });
+  const link = new Link({
+    open: (events) => openWire(library, names, events),
+    onUp: (wire) => proof.begin(wire),
+    onDown: () => proof.end(),
+    onChange: (key) => proof.onChange(key),
+    onError,
   });
-  return createClient({ url });
+  return {
+    get: async (key) => (await link.run((wire) => wire.getMany([values + key])))[0],
+    getMany: (keys) => link.run((wire) => wire.getMany(keys.map((key) => values + key))),
+    set: (key, value, ttlMs) =>
+      link.run(async (wire) => {
+        await wire.set(values + key, value, { ttlMs });
+        await wire.announce(key);
+      }),
+    delete: (key) =>
+      link.run(async (wire) => {
+        await wire.delete(values + key);
+        await wire.announce(key);
+      }),
+    // Under a prefix of its own, because leases are not reported to other processes.
+    lease: (key, ttlMs) => link.run((wire) => wire.set(leases + key, '', { ttlMs, onlyIfAbsent: true })),
+    onInvalidate(listener, reports) {
+      link.start();
+      return proof.addListener(listener, reports);
+    },
+    close: async () => {
+      link.close();
+      proof.end();
+    },
+  };
 }
