@@ -200,7 +200,7 @@ describe('Authorizer: the message for an invalid option', () => {
       (each): [string, object, string] => [
         'store',
         { store: each },
-        'must have functions "get", "set" and "delete", and may have functions "onInvalidate", "lease" and "close"',
+        'must have functions "get", "set" and "delete", and may have functions "getMany", "onInvalidate", "lease" and "close"',
       ],
     ),
     ['store', { store, maxAgeSeconds: 86_401 }, 'allows "maxAgeSeconds" and "maxAgeIfErrorSeconds" of at most 86400'],
