@@ -33,7 +33,11 @@ const authorizer = new Authorizer({
   clientSecret: 'secret',
   transport: undiciTransport(),
   log: false,
-  cache: { maxAgeSeconds: 600, ...(store !== undefined && { store, localMaxAgeSeconds, storeSecret }) },
+  cache: {
+    maxAgeSeconds: 600,
+    ...(store !== undefined && { store, localMaxAgeSeconds }),
+    ...(storeSecret !== undefined && { storeSecret }),
+  },
 });
 const guard = authorizer.guard();
 const decide = protect(authorizer);
