@@ -1,6 +1,5 @@
 import type { InvalidTokenReason } from '../errors/errors.js';
 import type { ActiveToken } from '../protocol/active-token.js';
-import { isBound } from './sender-constraint.js';
 
 /** What an API expects of every token. */
 export interface TokenExpectations {
@@ -71,4 +70,13 @@ function isOfType({ token_type: type }: ActiveToken, tokenTypes: readonly string
 /** Returns whether a kind is one of {@link otherKinds}, in any case. `Bearer`, the usual one, needs no lower-case copy. */
 function isOtherKind(kind: unknown): boolean {
   return typeof kind === 'string' && kind !== 'Bearer' && otherKinds.has(kind.toLowerCase());
+}
+
+/**
+ * Returns whether a token is bound to a key (RFC 7800 §3.1): a request must then prove that it has the key. No proof is
+ * supported yet, so such a token is rejected. `null` and `{}` bind nothing.
+ */
+function isBound({ cnf, token_type }: ActiveToken): boolean {
+  if (cnf !== undefined && Object.keys(cnf).length > 0) return true;
+  return token_type !== 'Bearer' && token_type?.toLowerCase() === 'dpop';
 }
