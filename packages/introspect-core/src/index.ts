@@ -80,7 +80,7 @@ export type {
   RequestToAuthenticate,
 } from './protocol/client-authentication.js';
 export { fetchIssuerKeys } from './protocol/jwk-set.js';
-export type { DiscoveryOptions } from './protocol/load-metadata.js';
+export type { DiscoveryOptions } from './protocol/metadata-url.js';
 export {
   type ProtectedResourceMetadata,
   type ProtectedResourceMetadataOptions,

@@ -1,4 +1,4 @@
-import { type DiscoveryOptions, loadMetadataUrl } from '../protocol/load-metadata.js';
+import { type DiscoveryOptions, loadMetadataUrl } from '../protocol/metadata-url.js';
 import { sharesPromises } from '../runtime/workerd.js';
 
 /** How long a document is used before it is fetched again. */

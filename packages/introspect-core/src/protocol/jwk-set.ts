@@ -3,7 +3,7 @@ import { timeoutError } from '../errors/timeout-error.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { send } from '../transport/send.js';
 import { ownMember, readJsonObject } from './json-object.js';
-import { type DiscoveryOptions, loadMetadataUrl } from './load-metadata.js';
+import { type DiscoveryOptions, loadMetadataUrl } from './metadata-url.js';
 import { statusError } from './status-error.js';
 
 const mediaTypes = ['application/json', 'application/jwk-set+json'];

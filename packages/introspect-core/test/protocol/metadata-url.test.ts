@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { traitsOf } from '../../src/errors/failure-traits.js';
 import type { Transport } from '../../src/index.js';
-import { loadMetadataUrl } from '../../src/protocol/load-metadata.js';
+import { loadMetadataUrl } from '../../src/protocol/metadata-url.js';
 
 const issuer = 'https://as.example.com';
 const openid = `${issuer}/.well-known/openid-configuration`;
