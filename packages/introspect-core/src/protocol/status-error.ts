@@ -79,7 +79,7 @@ function errorCode({ status, body }: TransportResponse): string | undefined {
 
 /**
  * Returns the error for a response whose status is not 200. Reads the status only, not the body. Use it for documents that
- * need no credentials, such as metadata: a 401 is as unexpected there as any other status.
+ * need no credentials, such as metadata: there, a 401 does not mean that credentials were rejected.
  */
 export function statusError(response: TransportResponse, origin: string, now: () => number): IntrospectionError {
   const { status } = response;
