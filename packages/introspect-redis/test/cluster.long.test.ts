@@ -1,32 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { storeContractCases } from '@acme/introspect-testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { StoreOptions } from '../src/index.js';
 import { makers } from './cluster-stores.js';
 import { type ObservedStore, proven, waiting } from './observed-store.js';
-import { type RedisCluster, startCluster } from './redis-cluster.js';
-import { findRedis, type RedisServer } from './redis-server.js';
+import { startCluster } from './redis-cluster.js';
+import type { RedisServer } from './redis-server.js';
+import { program, reportProgram, serversOfBlock } from './servers-of-block.js';
 
-const program = findRedis();
-
-it('the report says whether redis-server is installed', ({ annotate }) =>
-  annotate(program ?? 'redis-server is not installed on this machine: its tests are skipped'));
+reportProgram();
 
 describe.runIf(program)('a store in a cluster of three masters', () => {
-  let cluster: RedisCluster;
-  let prefix: string;
-  beforeAll(async () => {
-    cluster = await startCluster();
-  });
-  afterAll(() => cluster.kill());
-  beforeEach(() => {
-    prefix = `${randomUUID()}:`;
-  });
+  const block = serversOfBlock(startCluster);
 
-  const keysOf = async (node: RedisServer) => (await node.command('KEYS', `${prefix}*`)) as string[];
+  const keysOf = async (node: RedisServer) => (await node.command('KEYS', `${block.prefix}*`)) as string[];
 
   const elapse = async (ms: number) => {
-    for (const master of cluster.masters) {
+    for (const master of block.servers.masters) {
       for (const key of await keysOf(master)) {
         const leftMs = Number(await master.command('PTTL', key));
         await master.command('PEXPIRE', key, String(leftMs - ms));
@@ -42,7 +32,7 @@ describe.runIf(program)('a store in a cluster of three masters', () => {
       await Promise.all(keys.map((key) => b.store.set(key, value, 60_000)));
       expect(await a.store.getMany(keys)).toEqual(keys.map(() => value));
     }, waiting);
-    for (const master of cluster.masters) expect(await keysOf(master)).not.toEqual([]);
+    for (const master of block.servers.masters) expect(await keysOf(master)).not.toEqual([]);
     await vi.waitFor(async () => {
       const key = randomUUID();
       await b.store.set(key, value, 60_000);
@@ -51,17 +41,21 @@ describe.runIf(program)('a store in a cluster of three masters', () => {
   }
 
   describe.each(Object.entries(makers))('%s', (_, makeIn) => {
-    const make = (options: StoreOptions) => makeIn(cluster, options);
+    const make = (options: StoreOptions) => makeIn(block.servers, options);
 
     it.each(storeContractCases({ lease: true, onInvalidate: true }))('$name', async ({ check }) => {
-      await check({ store: (await proven(make, prefix)).store, other: (await proven(make, prefix)).store, elapse });
+      await check({
+        store: (await proven(make, block.prefix)).store,
+        other: (await proven(make, block.prefix)).store,
+        elapse,
+      });
     });
 
     it('works again after a replica has replaced a dead master, and reports that any key may have changed', async () => {
-      const [a, b] = [await proven(make, prefix), await proven(make, prefix)];
+      const [a, b] = [await proven(make, block.prefix), await proven(make, block.prefix)];
       await worksEverywhere(a, b); // now it has a connection to that master
       a.reported.length = 0;
-      const dead = await cluster.failOver();
+      const dead = await block.servers.failOver();
       await vi.waitFor(() => expect(a.reported).toContain('(reset)'), waiting);
       await worksEverywhere(a, b);
       await dead.startAgain();
@@ -69,10 +63,10 @@ describe.runIf(program)('a store in a cluster of three masters', () => {
     });
 
     it('works again after a master has restarted, and reports that any key may have changed', async () => {
-      const [a, b] = [await proven(make, prefix), await proven(make, prefix)];
+      const [a, b] = [await proven(make, block.prefix), await proven(make, block.prefix)];
       await worksEverywhere(a, b); // now it has a connection to that master
       a.reported.length = 0;
-      const master = cluster.loneMaster;
+      const master = block.servers.loneMaster;
       await master.crash();
       await master.startAgain();
       await vi.waitFor(() => expect(a.reported).toContain('(reset)'), waiting);

@@ -1,36 +1,24 @@
-import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { redisStore, type StoreOptions } from '../src/index.js';
 import { proven, waiting } from './observed-store.js';
-import { type Replication, startReplication } from './redis-sentinel.js';
-import { findRedis } from './redis-server.js';
+import { startReplication } from './redis-sentinel.js';
 import { makers, nodeRedisSentinelOf, workTogether } from './sentinel-stores.js';
+import { program, reportProgram, serversOfBlock } from './servers-of-block.js';
 
-const program = findRedis();
-
-it('the report says whether redis-server is installed', ({ annotate }) =>
-  annotate(program ?? 'redis-server is not installed on this machine: its tests are skipped'));
+reportProgram();
 
 describe.runIf(program)('a store behind a sentinel', () => {
-  let replication: Replication;
-  let prefix: string;
-  beforeAll(async () => {
-    replication = await startReplication();
-  });
-  afterAll(() => replication.kill());
-  beforeEach(() => {
-    prefix = `${randomUUID()}:`;
-  });
+  const block = serversOfBlock(startReplication);
 
   describe.each(Object.entries(makers))('%s', (_, makeIn) => {
-    const make = (options: StoreOptions) => makeIn(replication, options);
+    const make = (options: StoreOptions) => makeIn(block.servers, options);
 
     it.each([['pubsub'], ['normal']])(
       'reports that any key may have changed after its connections of type %s were lost, and then single keys again',
       async (type) => {
-        const [a, b] = [await proven(make, prefix), await proven(make, prefix)];
+        const [a, b] = [await proven(make, block.prefix), await proven(make, block.prefix)];
         a.reported.length = 0;
-        await (await replication.master()).command('CLIENT', 'KILL', 'TYPE', type);
+        await (await block.servers.master()).command('CLIENT', 'KILL', 'TYPE', type);
         await vi.waitFor(() => expect(a.reported).toContain('(reset)'), waiting);
         await workTogether(a, b);
       },
@@ -38,6 +26,6 @@ describe.runIf(program)('a store behind a sentinel', () => {
   });
 
   it('a client of a sentinel of "redis" must publish', () => {
-    expect(() => redisStore({ client: nodeRedisSentinelOf(replication) })).toThrow('set "invalidation" to "publish"');
+    expect(() => redisStore({ client: nodeRedisSentinelOf(block.servers) })).toThrow('set "invalidation" to "publish"');
   });
 });

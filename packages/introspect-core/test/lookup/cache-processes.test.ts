@@ -184,26 +184,32 @@ describe('an invalidation by one process', () => {
   });
 });
 
+/** A process that `notify` notifies of changes. `onRead` runs when the store has read a key, before the process gets the value. */
+function notifiedProcess(onRead: (key: string) => unknown) {
+  let listener: (key: string) => void = () => {};
+  const get = vi.fn(async (key: string) => {
+    const value = await store.get(key);
+    await onRead(key);
+    return value;
+  });
+  const onInvalidate = (given: (key: string) => void) => {
+    listener = given;
+    return () => {};
+  };
+  const reader = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
+  return { reader, get, notify: (key: string) => listener(key) };
+}
+
 describe('a notification from the store', () => {
   it('a notification of a tombstone that arrives while a response is being read is not lost', async () => {
     const { one } = await twoProcesses();
-    const listeners: ((key: string) => void)[] = [];
     const read = Promise.withResolvers<void>();
-    const get = vi.fn(async (key: string) => {
-      const value = await store.get(key);
-      if (key.startsWith('tombstone.')) await read.promise;
-      return value;
-    });
-    const onInvalidate = (listener: (key: string) => void) => {
-      listeners.push(listener);
-      return () => {};
-    };
-    const reader = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
+    const { reader, get, notify } = notifiedProcess((key) => key.startsWith('tombstone.') && read.promise);
     const pending = reader.authorizer.authorize('Bearer t');
     await until(() => get.mock.calls.length === 2);
     store.set.mockClear();
     await one.authorizer.invalidate({ sub: 's' });
-    for (const [key] of store.set.mock.calls) for (const listener of listeners) listener(key);
+    for (const [key] of store.set.mock.calls) notify(key);
     read.resolve();
     expect(await pending).toMatchObject({ version: 2 });
   });
@@ -215,18 +221,8 @@ describe('a notification from the store', () => {
     await invalidating.authorize();
     await invalidating.settle();
     clocks.pass(1);
-    let notify = (_: string) => {};
     let changeVersion = () => {};
-    const get = async (key: string) => {
-      const value = await store.get(key);
-      if (key.startsWith('tombstone.')) changeVersion();
-      return value;
-    };
-    const onInvalidate = (listener: (key: string) => void) => {
-      notify = listener;
-      return () => {};
-    };
-    const reader = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
+    const { reader, notify } = notifiedProcess((key) => key.startsWith('tombstone.') && changeVersion());
     expect(await reader.authorize()).toBe('ok');
     await invalidating.authorizer.invalidate({ sub: 's' });
     const [tombstone = '', version = ''] = store.set.mock.calls.slice(-2).map(([key]) => key);
@@ -246,35 +242,17 @@ describe('a notification from the store', () => {
 
   it('a notification during a read that takes 50 ms makes the process introspect the token', async () => {
     await twoProcesses();
-    let notify = (_: string) => {};
-    const get = vi.fn(async (key: string) => {
-      const value = await store.get(key);
+    const { reader, get, notify } = notifiedProcess(() => {
       clocks.pass(0.025);
       notify('');
-      return value;
     });
-    const onInvalidate = (listener: (key: string) => void) => {
-      notify = listener;
-      return () => {};
-    };
-    const reader = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
     expect(await reader.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
     expect(get).toHaveBeenCalledTimes(2); // the entry, and the version of the tombstones
   });
 
   it('notifications during each of four reads make the process introspect the token', async () => {
     const { one } = await twoProcesses();
-    let notify = (_: string) => {};
-    const get = vi.fn(async (key: string) => {
-      const value = await store.get(key);
-      if (key.includes('.')) notify('');
-      return value;
-    });
-    const onInvalidate = (listener: (key: string) => void) => {
-      notify = listener;
-      return () => {};
-    };
-    const reader = cachingAuthorizer(server, clocks, { cache: { store: { ...store, get, onInvalidate } } });
+    const { reader, get, notify } = notifiedProcess((key) => key.includes('.') && notify(''));
     expect(await reader.authorizer.authorize('Bearer t')).toMatchObject({ version: 2 });
     expect(get).toHaveBeenCalledTimes(8); // the entry, and the version of the tombstones
     expect(one.count('cache_miss')).toBe(1);
